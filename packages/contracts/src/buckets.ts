@@ -1,0 +1,63 @@
+import type { z } from 'zod';
+import { Envelope } from './envelope.ts';
+import { NONE } from './ids.ts';
+import { AlertEvent } from './messages/alert.ts';
+import { Lease } from './messages/component.ts';
+import { Verdict } from './messages/probe.ts';
+import { InstanceStatus, ServiceSpecEntry } from './messages/service.ts';
+import type { Role } from './roles.ts';
+
+/** One KV bucket: the last value of each key, so that whoever arrives late is up to date at once. */
+export interface Bucket<S extends z.ZodType = z.ZodType> {
+  readonly name: string;
+  readonly schema: S;
+  readonly history: number;
+  readonly writers: readonly Role[];
+  readonly readers: readonly Role[];
+  /** Agents write below their own host only: the key's first token. */
+  readonly keyedByHost: boolean;
+}
+
+const READERS: readonly Role[] = ['prober', 'dashboard', 'operator', 'admin'];
+/** Values that later versions define: any object with an envelope. */
+const Reserved = Envelope.loose();
+
+function bucket<S extends z.ZodType>(
+  name: string,
+  schema: S,
+  writers: readonly Role[],
+  options: Partial<Pick<Bucket, 'history' | 'readers' | 'keyedByHost'>> = {},
+): Bucket<S> {
+  return { name, schema, writers, history: 1, readers: READERS, keyedByHost: false, ...options };
+}
+
+export const buckets = {
+  specs: bucket('specs', ServiceSpecEntry, ['agent'], { keyedByHost: true }),
+  status: bucket('status', InstanceStatus, ['agent'], { keyedByHost: true }),
+  health: bucket('health', Verdict, ['prober']),
+  alerts: bucket('alerts', AlertEvent, ['prober']),
+  leases: bucket('leases', Lease, ['prober']),
+  notified: bucket('notified', Reserved, ['prober']),
+  silences: bucket('silences', Reserved, ['prober', 'dashboard', 'operator', 'admin']),
+  maintenance: bucket('maintenance', Reserved, ['prober', 'dashboard', 'operator', 'admin']),
+  config: bucket('config', Reserved, ['dashboard', 'operator', 'admin'], { history: 32 }),
+  users: bucket('users', Reserved, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
+  tokens: bucket('tokens', Reserved, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
+  sessions: bucket('sessions', Reserved, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
+  views: bucket('views', Reserved, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
+} as const satisfies Record<string, Bucket>;
+export type BucketName = keyof typeof buckets;
+export type ValueOf<B extends BucketName> = z.infer<(typeof buckets)[B]['schema']>;
+
+/** `muster_<env>_status`. */
+export function bucketName(env: string, name: BucketName): string {
+  return `muster_${env}_${name}`;
+}
+
+/** Keys of the buckets. Ids have no dots, so a key is read back by splitting. */
+export const keys = {
+  spec: (host: string, service: string) => `${host}.${service}.${NONE}`,
+  instance: (host: string, service: string, instance: number) => `${host}.${service}.${instance}`,
+  alert: (host: string, service: string, rule: string) => `${host}.${service}.${rule}`,
+  lease: (kind: string, id: string) => `${kind}.${id}`,
+} as const;

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+/** RFC 3339 in UTC, for display. No decision compares the clocks of two hosts. */
+export const Timestamp = z.iso.datetime();
+
+/** What every message carries. Readers ignore fields they don't know. */
+export const Envelope = z.object({
+  /** UUIDv7, minted once and journaled with the message: the same id is the same message. */
+  id: z.string().min(1).max(128),
+  time: Timestamp,
+  /** `agent/<host>`, `prober/<id>`, `dashboard/<id>` or `operator/<name>`. */
+  source: z.string().min(1).max(200),
+});
+export type Envelope = z.infer<typeof Envelope>;
+
+/** An envelope where order matters: by epoch (one per start of the sender), then by seq. */
+export const OrderedEnvelope = Envelope.extend({
+  epoch: z.int().min(0),
+  seq: z.int().min(0),
+});
+export type OrderedEnvelope = z.infer<typeof OrderedEnvelope>;
+
+/** Where a message stands in its sender's own order. */
+export interface Position {
+  readonly epoch: number;
+  readonly seq: number;
+}
+
+/** Negative when `a` is older than `b`, 0 when they are the same position. */
+export function comparePositions(a: Position, b: Position): number {
+  return a.epoch - b.epoch || a.seq - b.seq;
+}
+
+/** A message may not be larger than this; larger things are cut into parts. */
+export const MAX_MESSAGE_BYTES = 512 * 1024;

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { OrderedEnvelope } from '../envelope.ts';
+
+/** Something happened to an agent, prober or dashboard itself. */
+export const ComponentEvent = OrderedEnvelope.extend({
+  kind: z
+    .enum([
+      'started',
+      'stopping',
+      'stopped',
+      'bus-connected',
+      'bus-lost',
+      'config-loaded',
+      'config-refused',
+      'gap',
+      'lease-won',
+      'lease-lost',
+      'unknown',
+    ])
+    .catch('unknown'),
+  reason: z.string(),
+  causes: z.array(z.string()).max(32),
+  /** With `gap`: how many messages were given up for want of room. */
+  lost: z.int().min(0).optional(),
+});
+export type ComponentEvent = z.infer<typeof ComponentEvent>;
+
+/** Who asked what, and what came of it. */
+export const AuditRecord = OrderedEnvelope.extend({
+  actor: z.string(),
+  verb: z.string(),
+  target: z.string(),
+  commandId: z.string(),
+  accepted: z.boolean(),
+  reason: z.string(),
+});
+export type AuditRecord = z.infer<typeof AuditRecord>;
+
+/** Who leads: KV bucket `leases`. A lease is alive while its revision changes. */
+export const Lease = z.object({ holder: z.string(), epoch: z.int().min(0), term: z.int().min(0) });
+export type Lease = z.infer<typeof Lease>;

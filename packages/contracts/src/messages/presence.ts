@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { OrderedEnvelope } from '../envelope.ts';
+import { Id } from '../ids.ts';
+
+/** A beat is due this often; it is jittered by a quarter so that a fleet does not beat as one. */
+export const PRESENCE_INTERVAL_MS = 2_000;
+
+/** After this many missed beats, counted from the observer's own connection, the sender is `unknown`. */
+export const PRESENCE_MISSED_BEATS = 3;
+
+const Beat = OrderedEnvelope.extend({
+  version: z.string(),
+  uptimeSeconds: z.number().min(0),
+  /** 99th percentile of the event loop's delay since the last beat. */
+  eventLoopLagMs: z.number().min(0),
+});
+
+/** An agent is alive, and which one. Core NATS, every 2 s. */
+export const AgentPresence = Beat.extend({
+  host: Id,
+  /** Random, kept in the agent's state directory. */
+  agentId: z.string(),
+  /** The kernel's boot id: another one means that every process is new. */
+  bootId: z.string(),
+  /** Inode of the agent's network namespace: a loopback address means the same only within one. */
+  networkNamespace: z.string(),
+  /** The agent's monotonic clock. */
+  monotonicMs: z.number(),
+  /** Hash of the KV keys this agent keeps, so that ghosts can be found. */
+  keysDigest: z.string(),
+  services: z.int().min(0),
+  /** Events that wait on the agent's disk for the bus. */
+  backlog: z.int().min(0),
+});
+export type AgentPresence = z.infer<typeof AgentPresence>;
+
+export const ProberPresence = Beat.extend({
+  prober: Id,
+  targets: z.int().min(0),
+  leading: z.boolean(),
+});
+export type ProberPresence = z.infer<typeof ProberPresence>;
+
+export const DashboardPresence = Beat.extend({
+  dashboard: Id,
+  viewers: z.int().min(0),
+});
+export type DashboardPresence = z.infer<typeof DashboardPresence>;

@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import { OrderedEnvelope, Timestamp } from '../envelope.ts';
+import { Id, InstanceNumber } from '../ids.ts';
+
+/** The life of an instance. An unknown word from a newer sender reads as `unknown`, never as a valid state. */
+export const INSTANCE_STATES = [
+  'pending',
+  'starting',
+  'running',
+  'backoff',
+  'stopping',
+  'stopped',
+  'completed',
+  'failed',
+  'orphaned',
+  'unknown',
+] as const;
+export const InstanceStateName = z.enum(INSTANCE_STATES).catch('unknown');
+export type InstanceStateName = (typeof INSTANCE_STATES)[number];
+
+/** Does the service answer? `unknown` while it has not been asked yet, or has nothing to ask. */
+export const Readiness = z.enum(['yes', 'no', 'unknown']).catch('unknown');
+export type Readiness = 'yes' | 'no' | 'unknown';
+
+/** What somebody wants, apart from what is. */
+export const Desired = z.enum(['up', 'down']);
+export type Desired = z.infer<typeof Desired>;
+
+/** How a run ended. `known` is false when nobody was left to learn the code. */
+export const ExitStatus = z.object({
+  code: z.int().nullable(),
+  signal: z.string().nullable(),
+  known: z.boolean(),
+});
+export type ExitStatus = z.infer<typeof ExitStatus>;
+
+export const SERVICE_TYPES = ['process', 'fastapi', 'docker', 'systemd', 'supervisor', 'unknown'] as const;
+export const ServiceType = z.enum(SERVICE_TYPES).catch('unknown');
+export type ServiceType = (typeof SERVICE_TYPES)[number];
+
+/** Which instance, on which host. */
+export const InstanceRef = z.object({ host: Id, service: Id, instance: InstanceNumber });
+export type InstanceRef = z.infer<typeof InstanceRef>;
+
+/** One transition of one instance. Stream EVENTS; the truth that all other views are made from. */
+export const InstanceEvent = OrderedEnvelope.extend({
+  ...InstanceRef.shape,
+  /** Counts the runs of this instance; 0 before the first. */
+  generation: z.int().min(0),
+  from: InstanceStateName,
+  to: InstanceStateName,
+  ready: Readiness,
+  desired: Desired,
+  /** A sentence for people: why this happened and what comes next. */
+  reason: z.string(),
+  /** Ids of the events, commands or verdicts that led here. */
+  causes: z.array(z.string()).max(32),
+  exit: ExitStatus.optional(),
+  /** Automatic restarts within the window, this one included. */
+  restarts: z.int().min(0).optional(),
+  /** How many of them are allowed within the window. */
+  restartBudget: z.int().min(0).optional(),
+  /** Half the budget or more is spent within its window. */
+  restartLoop: z.boolean().optional(),
+  /** One of Muster's own services. */
+  system: z.boolean().optional(),
+});
+export type InstanceEvent = z.infer<typeof InstanceEvent>;
+
+/** The last known facts of one instance: KV bucket `status`. */
+export const InstanceStatus = OrderedEnvelope.extend({
+  ...InstanceRef.shape,
+  generation: z.int().min(0),
+  state: InstanceStateName,
+  ready: Readiness,
+  desired: Desired,
+  reason: z.string(),
+  causes: z.array(z.string()).max(32),
+  /** When the state was entered, by the agent's clock. */
+  changedAt: Timestamp,
+  startedAt: Timestamp.optional(),
+  pid: z.int().min(1).optional(),
+  exit: ExitStatus.optional(),
+  restarts: z.int().min(0),
+  restartBudget: z.int().min(0),
+  restartWindowMs: z.number().min(0),
+  /** When the next automatic attempt is due, in `backoff` and `failed`. */
+  nextAttemptAt: Timestamp.optional(),
+  /** One of Muster's own services: it can't be stopped over the bus that needs it. */
+  system: z.boolean(),
+});
+export type InstanceStatus = z.infer<typeof InstanceStatus>;
+
+/** What is configured, as far as others may know it: KV bucket `specs`. Values of the environment never leave the host. */
+export const ServiceSpecEntry = OrderedEnvelope.extend({
+  host: Id,
+  service: Id,
+  type: ServiceType,
+  /** As configured; for docker the image, for systemd the unit, for supervisor the program. */
+  command: z.string(),
+  port: z.int().min(1).max(65_535).optional(),
+  healthCheckUrl: z.string().optional(),
+  environmentNames: z.array(z.string()),
+  dependencies: z.array(
+    z.object({ target: z.string(), condition: z.enum(['started', 'ready', 'completed']).catch('ready') }),
+  ),
+  autoRestart: z.boolean(),
+  maxRestarts: z.int().min(0),
+  restartDelayMs: z.number().min(0),
+  job: z.boolean(),
+  system: z.boolean(),
+  instances: z.int().min(0),
+  labels: z.record(z.string(), z.string()),
+  specHash: z.string(),
+});
+export type ServiceSpecEntry = z.infer<typeof ServiceSpecEntry>;

@@ -1,0 +1,103 @@
+import { type BucketName, bucketName, buckets } from './buckets.ts';
+import { ROLE_SCOPE, type Role } from './roles.ts';
+import { commands, proberCommands, type RequestRow, type Row, rows } from './rows.ts';
+import { streamDefinitions } from './streams.ts';
+import { buildFilter, buildSubtree } from './subject.ts';
+
+/** What nats-server lets one identity do. Everything not listed is denied. */
+export interface Permissions {
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+  /** May answer a request on the reply subject it came with. */
+  readonly allowResponses: boolean;
+}
+
+/** An identity's own inbox: nobody else may listen there. */
+export function inboxPrefix(role: Role, id: string): string {
+  return `_INBOX.${role}.${id}`;
+}
+
+/** What `role` with this `id` (host, prober, dashboard or person) may do in `env`. */
+export function permissionsFor(env: string, role: Role, id: string): Permissions {
+  const requests: readonly RequestRow[] = [...Object.values(commands), ...Object.values(proberCommands)];
+  const all: readonly Row[] = Object.values(rows);
+  const publish = [
+    ...all.filter((row) => row.publishers.includes(role)).map((row) => sendFilter(env, row.template, role, id)),
+    ...requests.filter((row) => row.requesters.includes(role)).map((row) => sendFilter(env, row.template, role, id)),
+    ...kvPublish(env, role, id),
+    ...jetStreamPublish(env, role),
+  ];
+  const answers = requests.filter((row) => row.responder === role);
+  const subscribe = [
+    ...all.filter((row) => row.subscribers.includes(role)).map((row) => buildFilter(env, row.template)),
+    ...answers.map((row) => answerFilter(env, row, role, id)),
+    `${inboxPrefix(role, id)}.>`,
+  ];
+  return { publish: unique(publish), subscribe: unique(subscribe), allowResponses: answers.length > 0 };
+}
+
+/** Below its own id a scoped role may publish anything, so that a newer version needs no new credentials. */
+function sendFilter(env: string, template: string, role: Role, id: string): string {
+  const scope = ROLE_SCOPE[role];
+  const tokens = template.split('.');
+  const at = scope === undefined ? -1 : tokens.indexOf(`{${scope}}`);
+  // `health.{host}` and `command.{host}` are not an agent's own: only the token behind the family's name is.
+  if (at !== 1) return buildFilter(env, template);
+  return buildSubtree(env, [tokens[0] as string, id]);
+}
+
+function answerFilter(env: string, row: RequestRow, role: Role, id: string): string {
+  const tokens = row.template.split('.');
+  return buildSubtree(env, [tokens[0] as string, role === 'agent' ? id : (tokens[1] as string)]);
+}
+
+function kvPublish(env: string, role: Role, id: string): string[] {
+  return (Object.keys(buckets) as BucketName[])
+    .filter((name) => buckets[name].writers.includes(role))
+    .map((name) => {
+      const own = role === 'agent' && buckets[name].keyedByHost ? `${id}.` : '';
+      return `$KV.${bucketName(env, name)}.${own}>`;
+    });
+}
+
+/**
+ * Agents and observers get no JetStream API at all. Whoever may fetch stored messages chooses the subject they are
+ * delivered to, and the server then publishes bytes of the caller's choosing there: it could forge another host's
+ * command. Readers need it, so what acts on a command checks its signature as well.
+ */
+function jetStreamPublish(env: string, role: Role): string[] {
+  if (role === 'admin') return ['$JS.API.>', '$JS.ACK.>', '$JS.FC.>'];
+  const names = [
+    ...streamDefinitions(env)
+      .filter((stream) => isReader(env, role, stream.subjects))
+      .map((stream) => stream.name),
+    ...(Object.keys(buckets) as BucketName[])
+      .filter((name) => buckets[name].readers.includes(role))
+      .map((name) => `KV_${bucketName(env, name)}`),
+  ];
+  if (role === 'observer' || names.length === 0) return [];
+  return [
+    '$JS.API.INFO',
+    ...names.flatMap((name) => [
+      `$JS.API.STREAM.INFO.${name}`,
+      `$JS.API.STREAM.MSG.GET.${name}`,
+      `$JS.API.DIRECT.GET.${name}`,
+      `$JS.API.DIRECT.GET.${name}.>`,
+      `$JS.API.CONSUMER.*.${name}`,
+      `$JS.API.CONSUMER.*.${name}.>`,
+      `$JS.API.CONSUMER.MSG.NEXT.${name}.>`,
+      `$JS.ACK.${name}.>`,
+      `$JS.FC.${name}.>`,
+    ]),
+  ];
+}
+
+function isReader(env: string, role: Role, subjects: readonly string[]): boolean {
+  return Object.values(rows).some(
+    (row: Row) => row.subscribers.includes(role) && subjects.includes(buildFilter(env, row.template)),
+  );
+}
+
+function unique(values: readonly string[]): readonly string[] {
+  return [...new Set(values)].sort();
+}

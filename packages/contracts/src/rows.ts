@@ -1,0 +1,151 @@
+import type { z } from 'zod';
+import { AlertEvent } from './messages/alert.ts';
+import { AGENT_VERBS, type AgentVerb, PROBER_VERBS, type ProberVerb } from './messages/command.ts';
+import { AuditRecord, ComponentEvent } from './messages/component.ts';
+import { LogBatch } from './messages/log.ts';
+import { HostMetrics, RollupChunk } from './messages/metrics.ts';
+import { AgentPresence, DashboardPresence, ProberPresence } from './messages/presence.ts';
+import { ProbeReport, Verdict } from './messages/probe.ts';
+import { InstanceEvent } from './messages/service.ts';
+import type { Role } from './roles.ts';
+import type { StreamName } from './streams.ts';
+
+/**
+ * One row of the wire: which subject, what travels on it, where it is kept, who may send it and who may hear it.
+ * A sender role that owns a parameter of the template (an agent its host) may fill it with its own id only.
+ */
+export interface Row<T extends string = string, S extends z.ZodType = z.ZodType> {
+  readonly template: T;
+  readonly schema: S;
+  /** `core` messages are lost when nobody listens; `stream` messages are kept. */
+  readonly kind: 'core' | 'stream';
+  readonly stream?: StreamName;
+  readonly publishers: readonly Role[];
+  readonly subscribers: readonly Role[];
+}
+
+/** A question with an answer. The responder is the agent of the host, or any prober. */
+export interface RequestRow<
+  T extends string = string,
+  Q extends z.ZodType = z.ZodType,
+  R extends z.ZodType = z.ZodType,
+> {
+  readonly template: T;
+  readonly kind: 'request';
+  readonly request: Q;
+  readonly reply: R;
+  readonly requesters: readonly Role[];
+  readonly responder: Role;
+  /** Responders share the work: one of them answers. */
+  readonly queue?: string;
+}
+
+export type MessageOf<R extends Row> = z.infer<R['schema']>;
+
+const WATCHERS: readonly Role[] = ['prober', 'dashboard', 'operator', 'admin'];
+
+function core<const T extends string, S extends z.ZodType>(
+  template: T,
+  schema: S,
+  publishers: readonly Role[],
+  subscribers: readonly Role[] = WATCHERS,
+): Row<T, S> {
+  return { template, schema, kind: 'core', publishers, subscribers };
+}
+
+function kept<const T extends string, S extends z.ZodType>(
+  template: T,
+  schema: S,
+  stream: StreamName,
+  publishers: readonly Role[],
+  subscribers: readonly Role[] = WATCHERS,
+): Row<T, S> {
+  return { template, schema, kind: 'stream', stream, publishers, subscribers };
+}
+
+/** Every event and sample on the wire. Nothing else is ever published under the root. */
+export const rows = {
+  hostPresence: core('host.{host}.presence', AgentPresence, ['agent']),
+  hostMetrics: core('host.{host}.metrics', HostMetrics, ['agent']),
+  hostEvent: kept('host.{host}.event', ComponentEvent, 'events', ['agent']),
+  hostAudit: kept('host.{host}.audit', AuditRecord, 'audit', ['agent'], ['dashboard', 'operator', 'admin']),
+  hostRollup1m: kept('host.{host}.rollup.1m', RollupChunk, 'rollup-1m', ['agent']),
+  hostRollup15m: kept('host.{host}.rollup.15m', RollupChunk, 'rollup-15m', ['agent']),
+  hostRollup2h: kept('host.{host}.rollup.2h', RollupChunk, 'rollup-2h', ['agent']),
+  serviceRollup1m: kept('service.{host}.{service}.rollup.1m', RollupChunk, 'rollup-1m', ['agent']),
+  serviceRollup15m: kept('service.{host}.{service}.rollup.15m', RollupChunk, 'rollup-15m', ['agent']),
+  serviceRollup2h: kept('service.{host}.{service}.rollup.2h', RollupChunk, 'rollup-2h', ['agent']),
+  instanceEvent: kept('service.{host}.{service}.{instance}.event', InstanceEvent, 'events', ['agent']),
+  instanceLog: kept('service.{host}.{service}.{instance}.log', LogBatch, 'logs', ['agent']),
+  instanceProbe: kept('service.{host}.{service}.{instance}.probe', ProbeReport, 'probes', ['agent']),
+  proberProbe: kept('probe.{prober}.{host}.{service}.{instance}', ProbeReport, 'probes', ['prober']),
+  proberPresence: core('prober.{prober}.presence', ProberPresence, ['prober']),
+  proberEvent: kept('prober.{prober}.event', ComponentEvent, 'events', ['prober']),
+  proberAudit: kept('prober.{prober}.audit', AuditRecord, 'audit', ['prober'], ['dashboard', 'operator', 'admin']),
+  proberRollup1m: kept('prober.{prober}.rollup.1m', RollupChunk, 'rollup-1m', ['prober']),
+  proberRollup15m: kept('prober.{prober}.rollup.15m', RollupChunk, 'rollup-15m', ['prober']),
+  proberRollup2h: kept('prober.{prober}.rollup.2h', RollupChunk, 'rollup-2h', ['prober']),
+  dashboardPresence: core('dashboard.{dashboard}.presence', DashboardPresence, ['dashboard']),
+  dashboardAudit: kept('dashboard.{dashboard}.audit', AuditRecord, 'audit', ['dashboard'], ['operator', 'admin']),
+  health: kept('health.{host}.{service}.{instance}', Verdict, 'events', ['prober']),
+  alert: kept('alert.{severity}.{host}.{service}.{rule}', AlertEvent, 'alerts', ['prober'], [...WATCHERS, 'observer']),
+} as const satisfies Record<string, Row>;
+export type RowName = keyof typeof rows;
+
+const COMMANDERS: readonly Role[] = ['dashboard', 'operator', 'prober', 'admin'];
+
+function agentCommand<const V extends AgentVerb>(verb: V) {
+  return {
+    template: `command.{host}.${verb}`,
+    kind: 'request',
+    ...AGENT_VERBS[verb],
+    requesters: COMMANDERS,
+    responder: 'agent',
+  } as const;
+}
+
+/** Probers answer as one queue group: whoever is free takes it. */
+const PROBER_QUEUE = 'probers';
+
+function proberCommand<const V extends ProberVerb>(
+  verb: V,
+  requesters: readonly Role[] = ['dashboard', 'operator', 'admin'],
+) {
+  return {
+    template: `command._prober.${verb}`,
+    kind: 'request',
+    ...PROBER_VERBS[verb],
+    requesters,
+    responder: 'prober',
+    queue: PROBER_QUEUE,
+  } as const;
+}
+
+/** Every question on the wire. */
+export const commands = {
+  start: agentCommand('start'),
+  stop: agentCommand('stop'),
+  restart: agentCommand('restart'),
+  scale: agentCommand('scale'),
+  reload: agentCommand('reload'),
+  plan: agentCommand('plan'),
+  apply: agentCommand('apply'),
+  status: agentCommand('status'),
+  why: agentCommand('why'),
+  outcome: agentCommand('outcome'),
+  logs: agentCommand('logs'),
+  watch: agentCommand('watch'),
+  adopt: agentCommand('adopt'),
+  forget: agentCommand('forget'),
+  verdict: agentCommand('verdict'),
+  dependency: agentCommand('dependency'),
+  shutdown: agentCommand('shutdown'),
+} as const satisfies { readonly [V in AgentVerb]: RequestRow };
+
+export const proberCommands = {
+  probe: proberCommand('probe'),
+  test: proberCommand('test'),
+  acknowledge: proberCommand('acknowledge'),
+  silence: proberCommand('silence'),
+  recover: proberCommand('recover', ['agent']),
+} as const satisfies { readonly [V in ProberVerb]: RequestRow };

@@ -1,0 +1,62 @@
+import { rows } from './rows.ts';
+import { buildFilter } from './subject.ts';
+
+const DAY_SECONDS = 86_400;
+const MIB = 1024 * 1024;
+
+export const STREAM_NAMES = [
+  'events',
+  'audit',
+  'logs',
+  'probes',
+  'alerts',
+  'rollup-1m',
+  'rollup-15m',
+  'rollup-2h',
+] as const;
+export type StreamName = (typeof STREAM_NAMES)[number];
+
+/** How long and how much: whichever bound is reached first ends a message's life. */
+interface Retention {
+  readonly maxAgeSeconds: number;
+  readonly maxBytes: number;
+}
+
+const RETENTION: Readonly<Record<StreamName, Retention>> = {
+  events: { maxAgeSeconds: 30 * DAY_SECONDS, maxBytes: 1024 * MIB },
+  audit: { maxAgeSeconds: 365 * DAY_SECONDS, maxBytes: 256 * MIB },
+  logs: { maxAgeSeconds: 7 * DAY_SECONDS, maxBytes: 2048 * MIB },
+  probes: { maxAgeSeconds: 3_600, maxBytes: 256 * MIB },
+  alerts: { maxAgeSeconds: 365 * DAY_SECONDS, maxBytes: 256 * MIB },
+  'rollup-1m': { maxAgeSeconds: 30 * DAY_SECONDS, maxBytes: 2048 * MIB },
+  'rollup-15m': { maxAgeSeconds: 365 * DAY_SECONDS, maxBytes: 2048 * MIB },
+  'rollup-2h': { maxAgeSeconds: 5 * 365 * DAY_SECONDS, maxBytes: 2048 * MIB },
+};
+
+/** A stream as it must be on the server. */
+export interface StreamDefinition extends Retention {
+  readonly name: string;
+  readonly subjects: readonly string[];
+  readonly description: string;
+}
+
+function envToken(env: string): string {
+  return env.toUpperCase();
+}
+
+/** `MUSTER_<ENV>_EVENTS`. */
+export function streamName(env: string, stream: StreamName): string {
+  return `MUSTER_${envToken(env)}_${stream.toUpperCase().replace('-', '_')}`;
+}
+
+/** All streams of an environment, their subjects taken from the rows. */
+export function streamDefinitions(env: string): readonly StreamDefinition[] {
+  return STREAM_NAMES.map((stream) => ({
+    name: streamName(env, stream),
+    subjects: Object.values(rows)
+      .filter((row) => row.kind === 'stream' && row.stream === stream)
+      .map((row) => buildFilter(env, row.template)),
+    description: `Muster ${env}: ${stream}`,
+    ...RETENTION[stream],
+  }));
+}

@@ -1,0 +1,15 @@
+export { type EventuallyOptions, eventually } from './eventually.ts';
+export {
+  type FixtureExit,
+  type FixtureOptions,
+  type FixtureProcess,
+  fixtureEnvironment,
+  startFixture,
+  startNodeFixture,
+  startShellFixture,
+} from './fixture-process.ts';
+export { freePort } from './free-port.ts';
+export { isAlive } from './is-alive.ts';
+export { findNatsServer, type NatsServer, type NatsServerOptions, startNatsServer } from './nats-server.ts';
+export { type SeededRandom, seededRandom } from './seeded-random.ts';
+export { type TemporaryDirectory, temporaryDirectory } from './temporary-directory.ts';

@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs';
+
+/** Does this process run? A zombie is dead: it only waits for its parent to read its exit code. */
+export function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name in brackets may itself hold brackets and spaces: the state follows the last one.
+    const state = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3);
+    return state !== 'Z' && state !== 'X';
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,77 @@
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { connect } from 'node:net';
+import {
+  eventually,
+  freePort,
+  isAlive,
+  seededRandom,
+  startNatsServer,
+  startShellFixture,
+  temporaryDirectory,
+} from '@muster/testkit';
+import { expect, test } from 'vitest';
+
+async function greeting(port: number): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  const [data] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  return data.toString('utf8');
+}
+
+test('a nats-server accepts connections, keeps its port over a restart, and leaves nothing', async () => {
+  const server = await startNatsServer();
+  expect(await greeting(server.port)).toMatch(/^INFO /);
+  const { pid, port, storeDir } = server;
+  await server.restart();
+  expect(server.port).toBe(port);
+  expect(server.pid).not.toBe(pid);
+  expect(await greeting(port)).toMatch(/"jetstream":true/);
+  await server[Symbol.asyncDispose]();
+  expect(isAlive(server.pid)).toBe(false);
+  expect(existsSync(storeDir)).toBe(false);
+});
+
+test('a nats-server that refuses its configuration says why', async () => {
+  await expect(startNatsServer({ config: 'no_such_key: 1' })).rejects.toThrow(/no_such_key/);
+});
+
+test('eventually gives up with the last reason', async () => {
+  const never = eventually(() => Promise.reject(new Error('still away')), { timeoutMs: 30, message: 'the server' });
+  await expect(never).rejects.toThrow('the server: not so within 30 ms: still away');
+});
+
+test('a fixture is read line by line, and its end is known', async () => {
+  await using fixture = await startShellFixture('echo ready; read answer; echo "got $answer"; exit 3');
+  expect(await fixture.line('ready')).toBe('ready');
+  fixture.child.stdin?.write('yes\n');
+  expect(await fixture.line(/^got/)).toBe('got yes');
+  expect(await fixture.exited).toEqual({ code: 3, signal: null });
+  await expect(fixture.line('never')).rejects.toThrow(/exited without a line never/);
+});
+
+test('a zombie is dead', async () => {
+  // The shell becomes `tail`, which never reads the exit code of the child it inherits.
+  await using parent = await startShellFixture('sleep 0 & echo "child $!"; exec tail -f /dev/null');
+  const child = Number((await parent.line(/^child/)).split(' ')[1]);
+  await eventually(() => !isAlive(child), { message: `process ${child} is a zombie` });
+  expect(existsSync(`/proc/${child}`)).toBe(true);
+  expect(isAlive(parent.pid)).toBe(true);
+});
+
+test('the same seed gives the same numbers', () => {
+  const numbers = (seed: number) => {
+    const random = seededRandom(seed);
+    return Array.from({ length: 5 }, () => random.integer(0, 1_000));
+  };
+  expect(numbers(7)).toEqual(numbers(7));
+  expect(numbers(7)).not.toEqual(numbers(8));
+});
+
+test('temporary directories and ports are of one’s own', async () => {
+  const directory = await temporaryDirectory();
+  expect(existsSync(directory.path)).toBe(true);
+  await directory[Symbol.asyncDispose]();
+  expect(existsSync(directory.path)).toBe(false);
+  expect(await freePort()).toBeGreaterThan(0);
+});

@@ -1,0 +1,170 @@
+/**
+ * Where one instance is in its life. The name is the fact; `memory` is what outlives it, the intent included.
+ * Times are monotonic milliseconds of this boot.
+ */
+import { EMPTY_TRACKER, type RestartTracker } from './restart-tracker.ts';
+
+/** Plain data: save it whenever it changes, and give it back through `initialState` after the agent's restart. */
+export interface Memory {
+  /** What somebody wants; apart from what is. */
+  readonly desired: 'up' | 'down';
+  /** The whole system is being stopped: nothing starts, and `desired` is left as it is. Never restored. */
+  readonly isHeld: boolean;
+  /** The last run's number; 0 before the first. Only ever grows. */
+  readonly generation: number;
+  readonly tracker: RestartTracker;
+  /**
+   * Why it failed, until it is lived down. It is set on entering `failed` and survives the slow retry: a run with a
+   * failure in its memory is *on probation* (its alert goes on, and its next exit fails it again without fast
+   * restarts). Ten good minutes, a person's command or a job's completion end it.
+   */
+  readonly failure: string | null;
+  /** Why it may not start now; `null` = every dependency is met. Never stops what runs. */
+  readonly unmetReason: string | null;
+}
+
+/** Waits for its dependencies. */
+export interface Pending {
+  readonly name: 'pending';
+  readonly memory: Memory;
+  /** An automatic restart is owed, not before this time; `null` = the start is a first or a manual one. */
+  readonly restartAtMs: number | null;
+}
+
+export interface Starting {
+  readonly name: 'starting';
+  readonly memory: Memory;
+  /** False while the driver is still at it. */
+  readonly isSpawned: boolean;
+  readonly startupDeadlineMs: number;
+}
+
+export interface Running {
+  readonly name: 'running';
+  readonly memory: Memory;
+  /** `unknown`: nobody has judged it yet, or, for a job, nobody will. */
+  readonly ready: 'yes' | 'no' | 'unknown';
+  /** When the run will have been good for long enough; `null` = nothing to live down, or not good now. */
+  readonly goodAtMs: number | null;
+  /** Permission to restart for health has been asked and not yet answered. */
+  readonly isAskingRecovery: boolean;
+}
+
+/** An automatic restart will follow. */
+export interface InBackoff {
+  readonly name: 'backoff';
+  readonly memory: Memory;
+  readonly untilMs: number;
+}
+
+/** What follows once the tree is gone, provided that it is still wanted up. */
+export type AfterStop =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'restart'; readonly atMs: number; readonly reason: string }
+  | { readonly kind: 'fail'; readonly reason: string };
+
+export interface Stopping {
+  readonly name: 'stopping';
+  readonly memory: Memory;
+  readonly killAtMs: number;
+  /** How often SIGKILL has been sent. */
+  readonly kills: number;
+  readonly after: AfterStop;
+}
+
+/** Nothing runs because nobody wants it to, or because the system is held. */
+export interface Stopped {
+  readonly name: 'stopped';
+  readonly memory: Memory;
+}
+
+export interface Completed {
+  readonly name: 'completed';
+  readonly memory: Memory;
+}
+
+/** Its budget is spent, or restarting cannot help. The reason is `memory.failure`. */
+export interface Failed {
+  readonly name: 'failed';
+  readonly memory: Memory;
+  /** The slow retry; `null` = only a person starts it again. */
+  readonly retryAtMs: number | null;
+}
+
+/** Something lives that may be ours but cannot be proven: touch nothing, start nothing. */
+export interface Orphaned {
+  readonly name: 'orphaned';
+  readonly memory: Memory;
+  readonly reason: string;
+}
+
+/** The facts are not known: the agent has just started, or the engine is away. */
+export interface Unknown {
+  readonly name: 'unknown';
+  readonly memory: Memory;
+  readonly reason: string;
+}
+
+export type State =
+  | Pending
+  | Starting
+  | Running
+  | InBackoff
+  | Stopping
+  | Stopped
+  | Completed
+  | Failed
+  | Orphaned
+  | Unknown;
+export type StateName = State['name'];
+export type StateOf<N extends StateName> = Extract<State, { name: N }>;
+
+/** What an instance remembers that has never run. */
+export const FRESH_MEMORY: Memory = {
+  desired: 'up',
+  isHeld: false,
+  generation: 0,
+  tracker: EMPTY_TRACKER,
+  failure: null,
+  unmetReason: 'dependencies have not been looked at yet',
+};
+
+/** Every instance begins here; the driver's recovery answer (`nothing-found`, `adopted` …) leads on. */
+export function initialState(saved: Partial<Memory> = {}): Unknown {
+  return {
+    name: 'unknown',
+    memory: { ...FRESH_MEMORY, ...saved, isHeld: false },
+    reason: 'not looked for yet',
+  };
+}
+
+/** The one time at which the instance wants a `deadline` event; `null` = none. */
+export function deadlineOf(state: State): number | null {
+  switch (state.name) {
+    case 'starting':
+      return state.startupDeadlineMs;
+    case 'running':
+      return state.goodAtMs;
+    case 'backoff':
+      return state.untilMs;
+    case 'stopping':
+      return state.killAtMs;
+    case 'failed':
+      return state.retryAtMs;
+    case 'pending':
+    case 'stopped':
+    case 'completed':
+    case 'orphaned':
+    case 'unknown':
+      return null;
+  }
+}
+
+/** Failed before, running again, and not yet trusted: the `failed` alert goes on. */
+export function isOnProbation(state: State): boolean {
+  return state.memory.failure !== null && state.name !== 'failed';
+}
+
+export function wantsUp(memory: Memory): boolean {
+  return memory.desired === 'up' && !memory.isHeld;
+}

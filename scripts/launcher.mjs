@@ -1,0 +1,194 @@
+#!/usr/bin/env node
+/**
+ * The launcher: parent of one supervisor-agent in the foreground. `npm start` runs it in its own process, after the set-up; run by
+ * hand (`node scripts/launcher.mjs [--config DIR] [--state DIR]`) it expects a built clone and MUSTER_NATS_SERVER.
+ *
+ * It makes the keys (`muster bus keys`: files only, idempotent), refuses ports that somebody else holds, and starts the agent as the
+ * leader of a session of its own, so that Ctrl-C and a closing terminal reach only the launcher.
+ *
+ * The agent's environment: that of the launcher without npm's variables, and
+ *   MUSTER_STATE_DIR     keys, journals, the bus's data; the agent keeps its random id there, in the file `agent-id`
+ *   MUSTER_CONFIG_DIR    services.yaml, agent.yaml, …
+ *   MUSTER_EMBEDDED=1    the agent also runs the system's own services: nats-server, bus-setup, health-prober, dashboard
+ *   MUSTER_NATS_SERVER   path of the nats-server
+ * Its working directory is the clone. Its stdout goes to <state>/agent.log; its stderr, which is for people, to the launcher's.
+ *
+ * IPC (JSON messages on Node's channel; unknown types are ignored by both):
+ *   agent → launcher  {type:'state', services:{<name>:<state>}}      all services, whenever one changed
+ *                     {type:'ready', url}                            everything is up; the page's address
+ *                     {type:'stopping', service, remaining}          during a shutdown; `remaining` services after this one
+ *                     {type:'stopped'}                               nothing is left running; exits 0 next
+ *   launcher → agent  {type:'shutdown'}                              stop everything in reverse order, `desired` unchanged
+ * A channel that closes without `shutdown` means that the launcher was killed: the agent detaches as on TERM, its services go on,
+ * and the next launcher's agent adopts them. A channel that closes after `shutdown` changes nothing: the agent finishes it.
+ *
+ * Exit codes of the agent: 0 done · 3 configuration or environment refused, not started again · anything else: started again.
+ * The agent that is killed while it shuts down is started again as well, adopts, and is asked again.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, copyFileSync, openSync, readFileSync, statSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AgentParent } from './lib/agent-parent.mjs';
+import { InstanceLock } from './lib/instance-lock.mjs';
+import { checkWritable } from './lib/machine.mjs';
+import { HELP, readOptions } from './lib/options.mjs';
+import { checkPorts } from './lib/ports.mjs';
+import { Progress } from './lib/progress.mjs';
+import { Refusal } from './lib/refusal.mjs';
+import { lastLines, run } from './lib/run.mjs';
+import { readSettings } from './lib/settings.mjs';
+
+const STOP_SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
+const MAX_AGENT_LOG_BYTES = 32 * 1024 * 1024;
+const AGENT_LOG_CHECK_MS = 60_000;
+
+/**
+ * Runs Muster until it is stopped.
+ *
+ * @param {object} options
+ * @param {import('./lib/options.mjs').Options} options.paths
+ * @param {import('./lib/settings.mjs').Settings} options.settings
+ * @param {string | undefined} options.natsServer path; undefined: the agent looks for one
+ * @param {Progress} options.progress
+ * @param {NodeJS.ProcessEnv} options.env
+ * @returns {Promise<0 | 1>} exit code
+ * @throws {Refusal} before anything was started
+ */
+export async function launch({ paths, settings, natsServer, progress, env }) {
+  checkWritable(paths.stateDir);
+  const lock = new InstanceLock(paths.stateDir);
+  try {
+    checkPorts(
+      [
+        { purpose: 'the bus', listen: settings.bus, setting: 'bus.listen in config/agent.yaml' },
+        { purpose: 'the dashboard', listen: settings.dashboard, setting: 'listen in config/dashboard.yaml' },
+      ],
+      readAgentId(paths.stateDir),
+    );
+    const agentEnv = buildAgentEnvironment(env, paths, natsServer);
+    const keys = await run(process.execPath, [paths.cliFile, 'bus', 'keys'], { cwd: paths.rootDir, env: agentEnv });
+    if (keys.code !== 0) {
+      throw new Refusal(
+        `cannot make the keys of the bus in ${paths.stateDir}: \`muster bus keys\` ended with code ${keys.code}`,
+        {
+          details: lastLines(keys.output, 20),
+        },
+      );
+    }
+    progress.done('keys', 'ready');
+    return await runAgent({ paths, agentEnv, progress, onReady: (url) => lock.publish(url) });
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * @param {object} options
+ * @param {import('./lib/options.mjs').Options} options.paths
+ * @param {NodeJS.ProcessEnv} options.agentEnv
+ * @param {Progress} options.progress
+ * @param {(url: string) => void} options.onReady
+ */
+async function runAgent({ paths, agentEnv, progress, onReady }) {
+  const logFile = join(paths.stateDir, 'agent.log');
+  const parent = new AgentParent({ spawnAgent: () => spawnAgent(paths, agentEnv, logFile), progress, onReady });
+  const onSignal = () => parent.signal();
+  // A closed terminal fails every further write: the stop goes on unseen.
+  const ignore = () => {};
+  for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignore);
+  const logTimer = setInterval(() => boundLog(logFile), AGENT_LOG_CHECK_MS);
+  try {
+    const code = await parent.over;
+    progress.say(code === 0 ? 'Stopped: nothing is left running' : `Ended; the agent's log is ${logFile}`);
+    return code;
+  } finally {
+    clearInterval(logTimer);
+    for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
+  }
+}
+
+/**
+ * @param {import('./lib/options.mjs').Options} paths
+ * @param {NodeJS.ProcessEnv} env
+ * @param {string} logFile
+ */
+function spawnAgent({ agentFile, rootDir }, env, logFile) {
+  const log = openSync(logFile, 'a');
+  try {
+    const agent = spawn(process.execPath, [agentFile], {
+      cwd: rootDir,
+      env,
+      detached: true,
+      stdio: ['ignore', log, 'pipe', 'ipc'],
+    });
+    agent.stderr?.on('data', (bytes) => process.stderr.write(bytes));
+    return agent;
+  } finally {
+    closeSync(log);
+  }
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @param {import('./lib/options.mjs').Options} paths
+ * @param {string | undefined} natsServer
+ * @returns {NodeJS.ProcessEnv}
+ */
+function buildAgentEnvironment(env, { stateDir, configDir }, natsServer) {
+  const own = Object.entries(env).filter(([name]) => !name.startsWith('npm_') && name !== 'INIT_CWD');
+  return {
+    ...Object.fromEntries(own),
+    MUSTER_STATE_DIR: stateDir,
+    MUSTER_CONFIG_DIR: configDir,
+    MUSTER_EMBEDDED: '1',
+    ...(natsServer === undefined ? {} : { MUSTER_NATS_SERVER: natsServer }),
+  };
+}
+
+/** Keeps one old log. The agent appends, so cutting the file under it is safe; a line written between copy and cut is lost. @param {string} file */
+function boundLog(file) {
+  const { size = 0 } = statSync(file, { throwIfNoEntry: false }) ?? {};
+  if (size <= MAX_AGENT_LOG_BYTES) return;
+  copyFileSync(file, `${file}.1`);
+  truncateSync(file);
+}
+
+/** @param {string} stateDir */
+function readAgentId(stateDir) {
+  try {
+    return readFileSync(join(stateDir, 'agent-id'), 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
+async function main() {
+  const progress = new Progress(process.stdout, process.env);
+  try {
+    const paths = readOptions(process.argv.slice(2), process.env, fileURLToPath(new URL('..', import.meta.url)));
+    if (paths.help) {
+      progress.say(HELP);
+      return 0;
+    }
+    const settings = await readSettings(paths.configDir);
+    return await launch({ paths, settings, natsServer: process.env.MUSTER_NATS_SERVER, progress, env: process.env });
+  } catch (error) {
+    return reportRefusal(error, process.stderr);
+  }
+}
+
+/**
+ * @param {unknown} error
+ * @param {NodeJS.WritableStream} stderr
+ * @returns {number} exit code
+ * @throws what is not a refusal: a bug
+ */
+export function reportRefusal(error, stderr) {
+  if (!(error instanceof Refusal)) throw error;
+  stderr.write(`muster: ${error.message}\n${error.details === '' ? '' : `${error.details}\n`}`);
+  return error.exitCode;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exit(await main());

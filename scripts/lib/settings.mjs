@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * @typedef {object} Listen
+ * @property {string} host
+ * @property {number} port
+ */
+
+/**
+ * @typedef {object} Settings what the start must know before the agent reads its own configuration
+ * @property {Listen} bus where the embedded NATS server will listen
+ * @property {Listen} dashboard
+ */
+
+/** @type {Settings} */
+const DEFAULTS = { bus: { host: '127.0.0.1', port: 4222 }, dashboard: { host: '127.0.0.1', port: 8003 } };
+
+/**
+ * Reads `bus.listen` of agent.yaml and `listen` of dashboard.yaml. What is absent or malformed counts as the default here:
+ * the programs that own those files refuse them with line and column.
+ *
+ * @param {string} configDir
+ * @returns {Promise<Settings>}
+ */
+export async function readSettings(configDir) {
+  // Imported here and not above: this module is loaded before `npm ci` has run.
+  const { parse } = await import('yaml');
+  const load = (/** @type {string} */ name) => {
+    try {
+      return parse(readFileSync(join(configDir, name), 'utf8'));
+    } catch {
+      return undefined;
+    }
+  };
+  return {
+    bus: parseListen(load('agent.yaml')?.bus?.listen, DEFAULTS.bus),
+    dashboard: parseListen(load('dashboard.yaml')?.listen, DEFAULTS.dashboard),
+  };
+}
+
+/**
+ * @param {unknown} value `host:port`, `[::1]:port`, `:port` (every address) or a port
+ * @param {Listen} fallback also for a host or port that is not given
+ * @returns {Listen}
+ */
+export function parseListen(value, fallback) {
+  const text = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+  const match = /^(?:(?<host>\[[0-9a-fA-F:.]+\]|[^:\s]*):)?(?<port>\d{1,5})$/.exec(text);
+  const port = Number(match?.groups?.port);
+  if (!match || port < 1 || port > 65_535) return fallback;
+  const host = match.groups?.host;
+  if (host === undefined) return { host: fallback.host, port };
+  return { host: host === '' ? '0.0.0.0' : host.replace(/^\[|\]$/g, ''), port };
+}
+
+/** @param {string} host */
+export function isLoopback(host) {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}

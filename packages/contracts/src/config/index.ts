@@ -1,0 +1,24 @@
+export type { ReservedService } from './cross-checks.ts';
+export { byPlace, type Diagnostic, formatDiagnostic, nearest } from './diagnostic.ts';
+export {
+  type DependencyCondition,
+  IdText,
+  Port,
+  type ServiceTypeName,
+  type StopSignal,
+  servicesJsonSchema,
+  strictMap,
+  wholeNumber,
+} from './schema.ts';
+export {
+  type DependencySpec,
+  type ProbeCheck,
+  type ProbeKind,
+  type ProbeSpec,
+  type ServiceSpec,
+  specHash,
+} from './service-spec.ts';
+export { type ReadServicesOptions, readServices, type ServicesReading } from './services-file.ts';
+export { checkShape, describe, type ShapeOptions } from './shape.ts';
+export { durationMs, parseDuration } from './units.ts';
+export { type Path, type Place, parseYaml, type YamlSource } from './yaml-source.ts';

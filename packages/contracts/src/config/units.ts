@@ -1,0 +1,36 @@
+import { z } from 'zod';
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Timers of Node take a signed 32-bit number of milliseconds and fire at once beyond it, so durations end before that. */
+const MAX_DURATION_MS = 24 * 86_400_000;
+
+/** Milliseconds of `30` (seconds), `"30s"`, `"1m30s"`, `"250ms"`; `undefined` when it is no duration, or longer than 24 days. */
+export function parseDuration(value: number | string): number | undefined {
+  const durationMs = typeof value === 'number' ? value * 1_000 : sumOfParts(value.trim());
+  if (durationMs === undefined || !(durationMs >= 0 && durationMs <= MAX_DURATION_MS)) return undefined;
+  return Math.round(durationMs);
+}
+
+function sumOfParts(text: string): number | undefined {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1_000;
+  if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text)) return undefined;
+  let sumMs = 0;
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
+    sumMs += Number(amount) * (UNIT_MS[unit ?? ''] ?? Number.NaN);
+  }
+  return sumMs;
+}
+
+/** A duration as people write it, read into milliseconds. */
+export function durationMs(atLeastMs: 0 | 1) {
+  const expected = `write a duration${atLeastMs > 0 ? ' above zero' : ''} of at most 24 days: seconds (30), or with a unit ("250ms", "30s", "5m")`;
+  return z
+    .union([z.number({ error: expected }), z.string({ error: expected })], { error: expected })
+    .transform((value, context) => {
+      const parsedMs = parseDuration(value);
+      if (parsedMs !== undefined && parsedMs >= atLeastMs) return parsedMs;
+      context.addIssue({ code: 'custom', message: expected, input: value });
+      return z.NEVER;
+    });
+}

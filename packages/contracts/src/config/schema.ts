@@ -168,7 +168,7 @@ export const ServicesFile = strictMap(
   'write "services:" and below it a list',
 );
 
-/** JSON Schema (draft 2020-12) of services.yaml, for editors. */
+/** JSON Schema (draft 7, which every editor reads) of services.yaml, for editors. */
 export function servicesJsonSchema(): Record<string, unknown> {
-  return { title: 'Muster services', ...z.toJSONSchema(ServicesFile, { io: 'input' }) };
+  return { title: 'Muster services', ...z.toJSONSchema(ServicesFile, { io: 'input', target: 'draft-7' }) };
 }

@@ -9,7 +9,6 @@ test('a listener is up', async () => {
   const result = await probe({ kind: 'tcp', host: '127.0.0.1', port: server.port }, patient());
   expect(result).toMatchObject({ status: 'up' });
   expect(result.phases.connectMs).toBeGreaterThan(0);
-  expect(result.phases.processingMs).toBe(0);
 });
 
 test('no listener is refused', async () => {

@@ -164,7 +164,7 @@ export function follow(memory: Memory, outcome: Outcome, context: Context): Step
 function judgeFailure(memory: Memory, cause: string, isRetryable: boolean, context: Context): Outcome {
   const { nowMs, policy, random } = context;
   const verdict = judgeRestart(memory.tracker, nowMs, policy.restart, random);
-  if (policy.isSystem && (verdict.kind === 'spent' || !isRetryable)) {
+  if (policy.isSystem && (verdict.kind === 'spent' || !isRetryable || !policy.autoRestart)) {
     const reason = `${cause}; part of the system, so tried again in ${describeDuration(policy.systemRetryMs)}`;
     return { kind: 'restart', atMs: nowMs + policy.systemRetryMs, reason };
   }

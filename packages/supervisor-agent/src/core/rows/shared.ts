@@ -1,5 +1,5 @@
 /** Cells that several rows share. A row still names every event: a missing one does not compile. */
-import { type Handler, type Row, remember, stay } from '../handler.ts';
+import { type Row, remember, stay } from '../handler.ts';
 import { orphaned, unknown } from '../moves.ts';
 import type { State, StateName } from '../state.ts';
 

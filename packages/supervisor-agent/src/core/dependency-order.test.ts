@@ -1,0 +1,120 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type Condition, type TargetState, unmetReason } from './dependency.ts';
+import { dependentsOf, mayStop, type ServiceNode, startOrder } from './dependency-order.ts';
+
+const seed = Number(process.env.MUSTER_TEST_SEED ?? Date.now() % 1_000_000_007);
+console.log(`dependency order properties: MUSTER_TEST_SEED=${seed}`);
+
+const node = (service: string, ...targets: string[]): ServiceNode => ({
+  service,
+  dependsOn: targets.map((target) => ({ target, condition: 'ready' })),
+});
+
+const graph: fc.Arbitrary<readonly ServiceNode[]> = fc
+  .array(fc.uniqueArray(fc.nat(9), { maxLength: 3 }), { maxLength: 8 })
+  .map((edges) => edges.map((targets, index) => node(`s${index}`, ...targets.map((target) => `s${target}`))));
+
+function targetsOf(service: string | undefined, nodes: readonly ServiceNode[]): readonly string[] {
+  return nodes.find((node) => node.service === service)?.dependsOn.map(({ target }) => target) ?? [];
+}
+
+function isCycle(path: readonly string[], nodes: readonly ServiceNode[]): boolean {
+  const follows = path.slice(1).every((target, index) => targetsOf(path[index], nodes).includes(target));
+  return path.length > 1 && path.at(-1) === path[0] && follows;
+}
+
+function isOrder(levels: readonly (readonly string[])[], nodes: readonly ServiceNode[]): boolean {
+  const levelOf = new Map(levels.flatMap((level, index) => level.map((service) => [service, index] as const)));
+  const respectsEdges = nodes.every(({ service }) =>
+    targetsOf(service, nodes).every((target) => (levelOf.get(target) ?? -1) < (levelOf.get(service) ?? -1)),
+  );
+  return levels.flat().length === nodes.length && levelOf.size === nodes.length && respectsEdges;
+}
+
+describe('any graph', () => {
+  test('has an order that respects every edge, or a cycle along its own edges', () => {
+    fc.assert(
+      fc.property(graph, (nodes) => {
+        const order = startOrder(nodes);
+        expect(order.kind === 'cycle' ? isCycle(order.path, nodes) : isOrder(order.levels, nodes)).toBe(true);
+      }),
+      { seed, numRuns: 1_000 },
+    );
+  });
+
+  test('without a cycle stops completely, and a service never before what depends on it', () => {
+    fc.assert(
+      fc.property(graph, (nodes) => {
+        if (startOrder(nodes).kind === 'cycle') return;
+        const stopped = new Set<string>();
+        while (stopped.size < nodes.length) {
+          const next = nodes.filter(
+            ({ service }) => !stopped.has(service) && mayStop(service, nodes, (s) => stopped.has(s)),
+          );
+          expect(next.length).toBeGreaterThan(0);
+          for (const { service } of next) {
+            for (const dependent of dependentsOf(service, nodes)) expect(stopped).toContain(dependent);
+          }
+          for (const { service } of next) stopped.add(service);
+        }
+      }),
+      { seed, numRuns: 500 },
+    );
+  });
+});
+
+test('a diamond starts in three levels; what is not configured here orders nothing', () => {
+  const nodes = [
+    node('page', 'api', 'search'),
+    node('api', 'db'),
+    node('search', 'db'),
+    node('db', 'elsewhere/disk', 'nowhere'),
+  ];
+  expect(startOrder(nodes)).toEqual({ kind: 'levels', levels: [['db'], ['api', 'search'], ['page']] });
+});
+
+test('a cycle is named along its edges, also a cycle of one', () => {
+  expect(startOrder([node('a', 'b'), node('b', 'c'), node('c', 'b'), node('d')])).toEqual({
+    kind: 'cycle',
+    path: ['b', 'c', 'b'],
+  });
+  expect(startOrder([node('a', 'a')])).toEqual({ kind: 'cycle', path: ['a', 'a'] });
+});
+
+test('a finished job in between still keeps the bus up until the dashboard is down', () => {
+  const nodes = [node('bus'), node('bus-setup', 'bus'), node('dashboard', 'bus-setup')];
+  expect(mayStop('bus', nodes, (service) => service === 'bus-setup')).toBe(false);
+  expect(mayStop('bus', nodes, () => true)).toBe(true);
+});
+
+describe('why it may not start', () => {
+  const service = (name: TargetState['name'], isReady = false): TargetState => ({ name, isReady, isJob: false });
+  const job = (name: TargetState['name']): TargetState => ({ name, isReady: false, isJob: true });
+
+  test.each<[Condition, readonly TargetState[] | undefined, string | null]>([
+    ['ready', undefined, 'db is not configured here'],
+    ['ready', [], 'waits for db to be ready, which has no instance'],
+    ['ready', [service('running')], 'waits for db to be ready'],
+    ['ready', [service('running', true)], null],
+    ['ready', [service('backoff'), service('running', true)], null],
+    ['ready', [service('failed')], 'waits for db to be ready, which has failed'],
+    ['ready', [job('running')], 'waits for db to be ready'],
+    ['ready', [job('completed')], null],
+    ['started', [service('starting')], 'waits for db to start'],
+    ['started', [service('running')], null],
+    ['started', [service('stopped')], 'waits for db to start, which is stopped'],
+    ['completed', [job('running')], 'waits for db to complete'],
+    ['completed', [service('running', true)], 'waits for db to complete, which is no job'],
+    ['completed', [job('completed'), job('running')], 'waits for db to complete'],
+    ['completed', [job('completed')], null],
+  ])('%s of %o: %s', (condition, instances, reason) => {
+    expect(unmetReason([{ target: 'db', condition }], () => instances)).toBe(reason);
+  });
+
+  test('another host that is not heard of yet is no missing service', () => {
+    expect(unmetReason([{ target: 'other/db', condition: 'ready' }], () => undefined)).toBe(
+      'cross-host dependency other/db: no verdict yet',
+    );
+  });
+});

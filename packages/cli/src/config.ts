@@ -1,0 +1,131 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
+import { join, resolve } from 'node:path';
+import { hostIdFrom, isId, type Role } from '@muster/contracts';
+import { parse } from 'yaml';
+import { CliError } from './exit-codes.ts';
+
+/** What the options of every command can say; absent ones are undefined. */
+export interface Flags {
+  readonly url?: string;
+  readonly creds?: string;
+  readonly env?: string;
+}
+
+export interface Settings {
+  /** `nats://host:port` addresses of the bus. */
+  readonly servers: readonly string[];
+  readonly environment: string;
+  readonly stateDir: string;
+  readonly configDir: string;
+  readonly keysDir: string;
+  /** Given by flag, variable or agent.yaml; each command has its own default in `keysDir`. */
+  readonly credentialsFile?: string;
+  /** Id of the host that this runs on. */
+  readonly hostId: string;
+  /** Who asks, for the audit. */
+  readonly actor: string;
+  /** Where the embedded server listens. */
+  readonly listen: Listen;
+}
+
+export interface Listen {
+  readonly host: string;
+  readonly port: number;
+}
+
+const DEFAULT_LISTEN: Listen = { host: '127.0.0.1', port: 4222 };
+const DEFAULT_ENVIRONMENT = 'development';
+
+/** The clone that this program is part of: packages/cli/dist/config.js is three folders below it, as src/config.ts is. */
+const ROOT_DIR = resolve(import.meta.dirname, '../../..');
+
+/**
+ * Flags win over variables, variables over config/agent.yaml, that over the defaults of a clone.
+ * @throws CliError (usage) when the environment is no id.
+ */
+export function readSettings(flags: Flags, env: Readonly<Record<string, string | undefined>>): Settings {
+  const stateDir = resolve(env.MUSTER_STATE_DIR ?? join(ROOT_DIR, '.muster'));
+  const configDir = resolve(env.MUSTER_CONFIG_DIR ?? join(ROOT_DIR, 'config'));
+  const agent = readAgentFile(join(configDir, 'agent.yaml'));
+  const environment = flags.env ?? env.MUSTER_ENVIRONMENT ?? agent.environment ?? DEFAULT_ENVIRONMENT;
+  if (!isId(environment)) {
+    throw new CliError('usage', `'${environment}' is not an environment: write 1 to 63 of a-z, 0-9, _ and -`);
+  }
+  const listen = parseListen(agent.listen) ?? DEFAULT_LISTEN;
+  const url = flags.url ?? env.MUSTER_BUS_URL ?? agent.url;
+  const creds = flags.creds ?? env.MUSTER_BUS_CREDENTIALS;
+  return {
+    servers: url === undefined ? [urlOf(listen)] : url.split(',').map((server) => server.trim()),
+    environment,
+    stateDir,
+    configDir,
+    keysDir: join(stateDir, 'keys'),
+    ...(creds !== undefined && { credentialsFile: resolve(creds) }),
+    hostId: agent.host ?? hostIdFrom(hostname()),
+    actor: actorName(),
+    listen,
+  };
+}
+
+interface AgentFile {
+  readonly url?: string;
+  readonly listen?: string;
+  readonly environment?: string;
+  readonly host?: string;
+}
+
+/** What of agent.yaml matters here. The agent owns that file and refuses what is wrong in it, with its line. */
+function readAgentFile(path: string): AgentFile {
+  if (!existsSync(path)) return {};
+  let file: unknown;
+  try {
+    file = parse(readFileSync(path, 'utf8'));
+  } catch {
+    return {};
+  }
+  const bus = fieldOf(file, 'bus');
+  const fields = {
+    url: textOf(fieldOf(bus, 'url')),
+    listen: textOf(fieldOf(bus, 'listen')),
+    environment: textOf(fieldOf(file, 'environment')),
+    host: textOf(fieldOf(file, 'host')),
+  };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+function fieldOf(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
+}
+
+/** `host:port`, `[::1]:port`, `:port` (every address) or a port, as in agent.yaml. */
+function parseListen(text: string | undefined): Listen | undefined {
+  const match = /^(?:(\[[0-9a-fA-F:.]+\]|[^:\s]*):)?(\d{1,5})$/u.exec(text ?? '');
+  if (match === null) return undefined;
+  const [, host = DEFAULT_LISTEN.host, port] = match;
+  return { host: host === '' ? '0.0.0.0' : host.replace(/^\[|\]$/gu, ''), port: Number(port) };
+}
+
+/** A server that listens on every address is reached over loopback from its own machine. */
+function urlOf({ host, port }: Listen): string {
+  const reachable = host === '0.0.0.0' || host === '::' ? DEFAULT_LISTEN.host : host;
+  return `nats://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}
+
+function actorName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container may run as a user id that has no name.
+    return `uid-${process.getuid?.() ?? 'unknown'}`;
+  }
+}
+
+/** Where `muster bus keys` puts one identity's credentials. */
+export function credentialsPath(keysDir: string, role: Role, id: string): string {
+  return join(keysDir, `${role}-${id}.creds`);
+}

@@ -1,0 +1,44 @@
+import type { ComponentEvent, InstanceEvent } from '@muster/contracts';
+import { formatTarget } from '../target.ts';
+import { type Paint, printable } from './paint.ts';
+import { formatExit, stateCell } from './state.ts';
+import { formatInstant } from './time.ts';
+
+/** One line for `muster events`: `2026-11-23 17:40:01.123Z  web1/rag-api.0  running -> backoff  exited; …`. */
+export function renderInstanceEvent(event: InstanceEvent, paint: Paint): string {
+  const facts = eventFacts(event);
+  return [
+    paint('dim', formatInstant(event.time)),
+    formatTarget(event),
+    renderTransition(event, paint),
+    printable(event.reason) + (facts.length === 0 ? '' : paint('dim', ` (${facts.join(', ')})`)),
+  ].join('  ');
+}
+
+export function renderHostEvent(host: string, { time, kind, reason, lost }: ComponentEvent, paint: Paint): string {
+  const gap = lost === undefined ? '' : ` (${lost} lost)`;
+  return [
+    paint('dim', formatInstant(time)),
+    host,
+    paint(kind === 'gap' ? 'bad' : 'strong', kind),
+    printable(reason) + gap,
+  ].join('  ');
+}
+
+export function renderTransition({ from, to, ready }: InstanceEvent, paint: Paint): string {
+  const { tone } = stateCell(to);
+  if (from === to) return paint(tone, `${to}, ready: ${ready}`);
+  return `${from} -> ${paint(tone, to)}`;
+}
+
+/** What an event says in numbers: how it ended, which run, how much of the restart budget is spent. */
+export function eventFacts({ exit, generation, restarts, restartBudget, restartLoop }: InstanceEvent): string[] {
+  return [
+    ...(exit === undefined ? [] : [`exit: ${formatExit(exit)}`]),
+    `run ${generation}`,
+    ...(restarts === undefined || restarts === 0
+      ? []
+      : [`restart ${restarts}${restartBudget === undefined ? '' : ` of ${restartBudget}`}`]),
+    ...(restartLoop === true ? ['restart loop'] : []),
+  ];
+}

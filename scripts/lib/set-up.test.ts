@@ -1,0 +1,282 @@
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { backoffMs } from './agent-parent.mjs';
+import { findMirror, findProgram } from './apt.mjs';
+import { fingerprintSources } from './build.mjs';
+import { hasInstalled } from './dependencies.mjs';
+import { checkMachine, checkWritable } from './machine.mjs';
+import { ensureNatsServer, isAtLeast } from './nats-server.mjs';
+import { readOptions } from './options.mjs';
+import { parseStartTicks } from './process-identity.mjs';
+import { formatDuration, Progress } from './progress.mjs';
+import { Refusal } from './refusal.mjs';
+import { lastLine, run } from './run.mjs';
+import { isLoopback, parseListen, readSettings } from './settings.mjs';
+import { Stamp } from './stamp.mjs';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'muster-set-up-'));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+describe('the machine', () => {
+  test.each(['20.19.0', '20.20.2', '22.0.0', '24.1.0'])('Node %s will do', (nodeVersion) => {
+    expect(() => checkMachine({ platform: 'linux', nodeVersion })).not.toThrow();
+  });
+
+  test.each(['18.20.0', '20.18.3', '8.0.0'])('Node %s is refused in one line', (nodeVersion) => {
+    expect(() => checkMachine({ platform: 'linux', nodeVersion })).toThrow(
+      /^Node 20\.19 or newer is needed, this is .*$/,
+    );
+  });
+
+  test.each(['darwin', 'win32'])('%s is refused in one line that names the ways out', (platform) => {
+    expect(() => checkMachine({ platform, nodeVersion: '20.20.2' })).toThrow(/^.*Linux only.*WSL2.*Linux VM$/);
+  });
+
+  test('a folder that cannot be made is refused with the reason', () => {
+    writeFileSync(join(dir, 'file'), '');
+    expect(() => checkWritable(join(dir, 'file/state'))).toThrow(/^cannot write in .*file\/state: ENOTDIR: run as/);
+    expect(() => checkWritable(join(dir, 'new/state'))).not.toThrow();
+  });
+});
+
+describe('options', () => {
+  test('flags win over the environment, the environment over the clone', () => {
+    expect(readOptions([], {}, '/clone')).toMatchObject({ stateDir: '/clone/.muster', configDir: '/clone/config' });
+    const env = { MUSTER_STATE_DIR: '/env/state', MUSTER_CONFIG_DIR: '/env/config' };
+    expect(readOptions([], env, '/clone')).toMatchObject({ stateDir: '/env/state', configDir: '/env/config' });
+    expect(readOptions(['--state', '/flag'], env, '/clone')).toMatchObject({
+      stateDir: '/flag',
+      configDir: '/env/config',
+    });
+  });
+
+  test.each([[['--nonsense']], [['--state']], [['extra']]])('%j is wrong use', (argv) => {
+    expect(() => readOptions(argv, {}, '/clone')).toThrow(/see `npm start -- --help`$/);
+    expect(() => readOptions(argv, {}, '/clone')).toThrow(expect.objectContaining({ exitCode: 2 }));
+  });
+});
+
+describe('settings', () => {
+  const fallback = { host: '127.0.0.1', port: 4222 };
+  test.each([
+    ['0.0.0.0:4333', { host: '0.0.0.0', port: 4333 }],
+    [':4333', { host: '0.0.0.0', port: 4333 }],
+    ['[::1]:4333', { host: '::1', port: 4333 }],
+    ['4333', { host: '127.0.0.1', port: 4333 }],
+    [4333, { host: '127.0.0.1', port: 4333 }],
+    [undefined, fallback],
+    [{ port: 1 }, fallback],
+    ['nonsense', fallback],
+    ['127.0.0.1:70000', fallback],
+  ])('listen %j', (value, expected) => {
+    expect(parseListen(value, fallback)).toEqual(expected);
+  });
+
+  test('absent and malformed files count as the defaults', async () => {
+    const defaults = { bus: fallback, dashboard: { host: '127.0.0.1', port: 8003 } };
+    expect(await readSettings(dir)).toEqual(defaults);
+    writeFileSync(join(dir, 'agent.yaml'), 'bus: [unclosed');
+    writeFileSync(join(dir, 'dashboard.yaml'), 'just text');
+    expect(await readSettings(dir)).toEqual(defaults);
+    writeFileSync(join(dir, 'agent.yaml'), 'bus:\n  listen: 10.0.0.1:4222\n');
+    expect((await readSettings(dir)).bus).toEqual({ host: '10.0.0.1', port: 4222 });
+  });
+
+  test.each([
+    ['127.0.0.1', true],
+    ['127.9.9.9', true],
+    ['::1', true],
+    ['localhost', true],
+    ['0.0.0.0', false],
+    ['::', false],
+    ['10.0.0.1', false],
+    ['127.0.0.1.example.org', false],
+  ])('%s is loopback: %s', (host, expected) => {
+    expect(isLoopback(host)).toBe(expected);
+  });
+});
+
+describe('what is up to date', () => {
+  test('node_modules holds what the lock file asks for', () => {
+    const lock = {
+      packages: {
+        '': { version: '1.0.0' },
+        'packages/a': { version: '1.0.0' },
+        'node_modules/@muster/a': { link: true },
+        'node_modules/zod': { version: '4.0.0' },
+        'node_modules/other-platform': { version: '1.0.0', optional: true },
+      },
+    };
+    const installed = {
+      packages: { 'node_modules/@muster/a': { link: true }, 'node_modules/zod': { version: '4.0.0' } },
+    };
+    expect(hasInstalled(lock, installed)).toBe(true);
+    expect(hasInstalled(lock, { packages: { ...installed.packages, 'node_modules/zod': { version: '3.0.0' } } })).toBe(
+      false,
+    );
+    expect(hasInstalled(lock, { packages: { 'node_modules/zod': { version: '4.0.0' } } })).toBe(false);
+  });
+
+  test('sources are told apart by path, size and time; tests and results do not count', () => {
+    mkdirSync(join(dir, 'packages/a/src'), { recursive: true });
+    mkdirSync(join(dir, 'packages/a/dist'));
+    writeFileSync(join(dir, 'packages/a/src/main.ts'), 'one');
+    const before = fingerprintSources(dir);
+    writeFileSync(join(dir, 'packages/a/dist/main.js'), 'built');
+    writeFileSync(join(dir, 'packages/a/src/main.test.ts'), 'test');
+    expect(fingerprintSources(dir)).toBe(before);
+    utimesSync(join(dir, 'packages/a/src/main.ts'), 1, 1);
+    const touched = fingerprintSources(dir);
+    expect(touched).not.toBe(before);
+    writeFileSync(join(dir, 'packages/a/src/new.ts'), '');
+    expect(fingerprintSources(dir)).not.toBe(touched);
+  });
+
+  test('a stamp remembers one fingerprint', () => {
+    const stamp = new Stamp(join(dir, 'stamps/build'));
+    expect(stamp.matches('a')).toBe(false);
+    stamp.write('a');
+    expect(stamp.matches('a')).toBe(true);
+    expect(stamp.matches('b')).toBe(false);
+  });
+});
+
+describe('nats-server', () => {
+  test.each([
+    ['2.9.10', '2.9.0', true],
+    ['2.10.0', '2.9.10', true],
+    ['2.10.27', '2.10.27', true],
+    ['2.10.9', '2.10.27', false],
+    ['1.99.99', '2.9.0', false],
+  ])('%s is at least %s: %s', (version, minVersion, expected) => {
+    expect(isAtLeast(version, minVersion)).toBe(expected);
+  });
+
+  /** A program that says it is a nats-server, in a folder that is the whole PATH of the test. */
+  function plant(version: string): NodeJS.ProcessEnv {
+    writeFileSync(join(dir, 'nats-server'), `#!/bin/sh\necho nats-server: v${version}\n`, { mode: 0o755 });
+    return { PATH: dir };
+  }
+  const options = { isRoot: false, onInstall: () => {} };
+  const signal = new AbortController().signal;
+
+  test('the first on PATH is taken for a bus on loopback', async () => {
+    const server = await ensureNatsServer(
+      { ...options, rootDir: dir, env: plant('2.9.10'), busHost: '127.0.0.1' },
+      signal,
+    );
+    expect(server).toEqual({ path: join(dir, 'nats-server'), version: '2.9.10', isNew: false });
+  });
+
+  test("the clone's own is taken for an open bus, when the one on PATH is too old", async () => {
+    const env = plant('2.9.10');
+    const ownDir = join(dir, '.muster/bin');
+    mkdirSync(ownDir, { recursive: true });
+    writeFileSync(join(ownDir, 'nats-server'), '#!/bin/sh\necho nats-server: v2.12.1\n', { mode: 0o755 });
+    const server = await ensureNatsServer({ ...options, rootDir: dir, env, busHost: '0.0.0.0' }, signal);
+    expect(server).toMatchObject({ path: join(ownDir, 'nats-server'), version: '2.12.1' });
+  });
+
+  test('MUSTER_NATS_SERVER is taken as it is, or refused', async () => {
+    const env = { MUSTER_NATS_SERVER: join(dir, 'absent') };
+    await expect(ensureNatsServer({ ...options, rootDir: dir, env, busHost: '::1' }, signal)).rejects.toThrow(
+      /^MUSTER_NATS_SERVER=.*absent is not a nats-server >= 2\.9\.0: unset it or correct it$/,
+    );
+  });
+});
+
+describe('apt', () => {
+  test.each([
+    ['Types: deb\nURIs: http://deb.debian.org/debian\nSuites: bookworm', 'http://deb.debian.org/debian'],
+    ['deb [signed-by=/x.gpg] https://mirror.example/debian/ bookworm main', 'https://mirror.example/debian/'],
+    ['# deb http://old.example/debian x\nURIs: http://security.example/debian-security', undefined],
+    ['deb http://archive.ubuntu.com/ubuntu noble main', undefined],
+  ])('mirror of %j', (sources, expected) => {
+    expect(findMirror(sources)).toBe(expected);
+  });
+
+  test('programs are looked for on PATH first, then in the system folders', () => {
+    writeFileSync(join(dir, 'sh'), '');
+    expect(findProgram('sh', { PATH: dir })).toBe(join(dir, 'sh'));
+    expect(findProgram('env', { PATH: dir })).toBe('/usr/bin/env');
+    expect(findProgram('no-such-program-here', { PATH: dir })).toBeUndefined();
+  });
+});
+
+describe('running programs', () => {
+  test('collects both streams and the exit code', async () => {
+    const { code, output } = await run('/bin/sh', ['-c', 'echo out; echo err >&2; exit 4']);
+    expect(code).toBe(4);
+    expect(output.split('\n').sort()).toEqual(['', 'err', 'out']);
+  });
+
+  test('a program that does not exist is code 127 with the reason', async () => {
+    const { code, output } = await run('/no/such/program', []);
+    expect(code).toBe(127);
+    expect(lastLine(output)).toBe('spawn /no/such/program ENOENT');
+  });
+
+  test('an abort ends it', async () => {
+    const controller = new AbortController();
+    const result = run('sleep', ['600'], {}, controller.signal);
+    controller.abort();
+    expect((await result).code).not.toBe(0);
+  });
+});
+
+test('a start time is read behind any command name, and not of the dead', () => {
+  const fields = ['S', ...Array.from({ length: 18 }, () => '0'), '4711', '0'];
+  expect(parseStartTicks(`12 (a ) b) ${fields.join(' ')}`)).toBe('4711');
+  expect(parseStartTicks(`12 (sh) ${['Z', ...fields.slice(1)].join(' ')}`)).toBeUndefined();
+});
+
+test('the pause before a restart doubles up to five seconds', () => {
+  expect([1, 2, 3, 4, 5, 6, 7, 100].map(backoffMs)).toEqual([200, 400, 800, 1600, 3200, 5000, 5000, 5000]);
+});
+
+test.each([
+  [40, '0.0 s'],
+  [9_949, '9.9 s'],
+  [9_960, '10 s'],
+  [59_600, '1 min 0 s'],
+  [185_000, '3 min 5 s'],
+])('%d ms reads %s', (durationMs, expected) => {
+  expect(formatDuration(durationMs)).toBe(expected);
+});
+
+describe('progress', () => {
+  function record(isTTY: boolean, env: Record<string, string>): string {
+    let text = '';
+    const stream = Object.assign(Object.create(process.stdout) as NodeJS.WriteStream, {
+      isTTY,
+      write: (piece: string) => {
+        text += piece;
+        return true;
+      },
+    });
+    const progress = new Progress(stream, env);
+    progress.begin('build', 'compiling');
+    progress.done('build', 'built in 2.0 s');
+    return text;
+  }
+
+  test('a file gets plain lines', () => {
+    expect(record(false, {})).toBe('  build          compiling …\n  build          built in 2.0 s\n');
+  });
+
+  test('a terminal gets one line per step; NO_COLOR leaves the colours out', () => {
+    expect(record(true, { NO_COLOR: '1' })).toBe(
+      '  build          compiling …\r\x1b[2K  build          built in 2.0 s\n',
+    );
+    expect(record(true, {})).toContain('\x1b[32m');
+  });
+});
+
+test('a refusal is wrong use only when it says so', () => {
+  expect(new Refusal('no').exitCode).toBe(1);
+});

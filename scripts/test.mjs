@@ -1,0 +1,128 @@
+#!/usr/bin/env node
+/**
+ * `npm test`: sets up like `npm start`, installs what only the tests need, then checks everything. Every step runs, whatever the others
+ * said; each counts as one test beside vitest's own. Skipped and failed tests are listed with their reasons, and the last line is
+ * `N passed, N failed, N skipped`. The exit code is 1 when anything failed.
+ */
+import { spawnSync } from 'node:child_process';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { aptInstall, findProgram } from './lib/apt.mjs';
+import { runScript, runTests } from './lib/check-steps.mjs';
+import { formatDuration, Progress } from './lib/progress.mjs';
+import { Refusal } from './lib/refusal.mjs';
+import { setUp } from './lib/set-up.mjs';
+
+/** In this order; each is a script of the root package.json. */
+const CHECKS = ['format', 'lint', 'types', 'boundaries', 'unused'];
+const TEST_PROJECTS = ['unit', 'system'];
+
+const rootDir = fileURLToPath(new URL('..', import.meta.url));
+
+/**
+ * @param {Progress} progress
+ * @param {AbortSignal} signal
+ * @returns {Promise<import('./lib/vitest-report.mjs').TestReport>} of everything
+ */
+async function testEverything(progress, signal) {
+  /** @type {import('./lib/vitest-report.mjs').TestReport} */
+  const total = { passed: 0, failed: [], skipped: [] };
+  try {
+    await setUp({ rootDir, configDir: join(rootDir, 'config'), env: process.env, progress }, signal);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    // Most checks need no build and no bus: they go on, and those that do will say so.
+    total.failed.push({ name: 'set-up', reason: error.message });
+    progress.failed('set-up', [error.message, error.details].filter(Boolean).join('\n'));
+  }
+  await installTestPackages(progress, signal);
+
+  const env = { ...process.env, PATH: `${join(rootDir, '.muster/bin')}${delimiter}${process.env.PATH}` };
+  for (const script of CHECKS) {
+    const startedAtMs = performance.now();
+    progress.begin(script, 'checking');
+    const report = await runScript(script, { rootDir, env }, signal);
+    signal.throwIfAborted();
+    const duration = formatDuration(performance.now() - startedAtMs);
+    if (report.failed.length === 0) progress.done(script, `passed in ${duration}`);
+    else progress.failed(script, `FAILED in ${duration}\n${report.output.trimEnd()}`);
+    add(total, report);
+  }
+  for (const project of TEST_PROJECTS) {
+    const startedAtMs = performance.now();
+    progress.begin(`${project} tests`, 'running');
+    const report = await runTests(project, { rootDir, env, echo: process.stdout }, signal);
+    signal.throwIfAborted();
+    const counts = `${describe(report)} in ${formatDuration(performance.now() - startedAtMs)}`;
+    progress[report.failed.length === 0 ? 'done' : 'failed'](`${project} tests`, counts);
+    add(total, report);
+  }
+  return total;
+}
+
+/**
+ * Chromium and FastAPI, where apt may install them. Without them the tests that need them skip, with their reason.
+ * @param {Progress} progress
+ * @param {AbortSignal} signal
+ */
+async function installTestPackages(progress, signal) {
+  const tools = [
+    { tool: 'chromium', isHere: findProgram('chromium', process.env) !== undefined, packages: ['chromium'] },
+    { tool: 'FastAPI', isHere: hasFastApi(), packages: ['python3-fastapi', 'python3-uvicorn'] },
+  ];
+  for (const { tool, isHere, packages } of tools) {
+    if (isHere) {
+      progress.done('test tools', `${tool} is here`);
+      continue;
+    }
+    const startedAtMs = performance.now();
+    progress.begin('test tools', `installing ${tool}`);
+    const outcome = await aptInstall(packages, { env: process.env, isRoot: process.getuid?.() === 0 }, signal);
+    signal.throwIfAborted();
+    const duration = formatDuration(performance.now() - startedAtMs);
+    if (outcome.ok) progress.done('test tools', `${tool} installed in ${duration}`);
+    else progress.failed('test tools', `no ${tool} (${outcome.reason}): the tests that need it will skip`);
+  }
+}
+
+function hasFastApi() {
+  return ['python3', '/usr/bin/python3'].some(
+    (python) => spawnSync(python, ['-c', 'import fastapi, uvicorn']).status === 0,
+  );
+}
+
+/**
+ * @param {import('./lib/vitest-report.mjs').TestReport} total
+ * @param {import('./lib/vitest-report.mjs').TestReport} report
+ */
+function add(total, { passed, failed, skipped }) {
+  total.passed += passed;
+  total.failed.push(...failed);
+  total.skipped.push(...skipped);
+}
+
+/** @param {import('./lib/vitest-report.mjs').TestReport} report */
+function describe({ passed, failed, skipped }) {
+  return `${passed} passed, ${failed.length} failed, ${skipped.length} skipped`;
+}
+
+/** @returns {Promise<number>} exit code */
+async function main() {
+  const progress = new Progress(process.stdout, process.env);
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => interrupted.abort());
+  /** @type {import('./lib/vitest-report.mjs').TestReport} */
+  let report;
+  try {
+    report = await testEverything(progress, interrupted.signal);
+  } catch (error) {
+    const reason = interrupted.signal.aborted ? 'interrupted' : String(error instanceof Error ? error.stack : error);
+    report = { passed: 0, failed: [{ name: 'npm test', reason }], skipped: [] };
+  }
+  for (const { name, reason } of report.skipped) progress.say(`skipped: ${name}: ${reason}`);
+  for (const { name, reason } of report.failed) progress.say(`FAILED: ${name}: ${reason}`);
+  progress.say(describe(report));
+  return report.failed.length === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();

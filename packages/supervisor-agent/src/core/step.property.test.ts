@@ -355,7 +355,7 @@ describe('whatever happens in whatever order', () => {
     );
   });
 
-  test('what is not wanted up is never spawned', () => {
+  test('what is not wanted up is never spawned, and is on its way down', () => {
     fc.assert(
       fc.property(history, fc.nat(59), (past, heldAt) => {
         let acts = 0;
@@ -366,6 +366,8 @@ describe('whatever happens in whatever order', () => {
           ({ after }) => !wantsUp(after.state.memory) && after.effects.some((effect) => effect.do === 'spawn'),
         );
         expect(spawnedUnwanted).toEqual([]);
+        const unwanted = steps.filter(({ after }) => !wantsUp(after.state.memory)).map(({ after }) => after.state.name);
+        expect(['stopping', 'stopped', 'completed', 'orphaned', 'unknown']).toEqual(expect.arrayContaining(unwanted));
       }),
       RUNS,
     );

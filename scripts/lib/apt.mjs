@@ -18,7 +18,7 @@ export async function aptInstall(packages, { env, isRoot }, signal) {
   if (!findProgram('apt-get', env)) return { ok: false, reason: 'this machine has no apt-get' };
   const sudo = isRoot ? [] : ['sudo', '-n'];
   if (!isRoot && (await run('sudo', ['-n', 'true'], { env }, signal)).code !== 0) {
-    return { ok: false, reason: 'not root, and sudo would ask for a password' };
+    return { ok: false, reason: 'not root, and no sudo without a password' };
   }
   const quiet = ['-q', '-o', 'DPkg::Lock::Timeout=60'];
   const steps = [

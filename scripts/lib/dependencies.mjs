@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Refusal } from './refusal.mjs';
-import { lastLines, run } from './run.mjs';
+import { run } from './run.mjs';
 import { Stamp } from './stamp.mjs';
 
 /**
@@ -36,7 +36,8 @@ export async function ensureDependencies({ rootDir, env, onInstall }, signal) {
   );
   if (code !== 0) {
     throw new Refusal(`cannot install the dependencies: npm ci ended with code ${code}: see below, then start again`, {
-      details: lastLines(output, 30),
+      // npm gives its reason first and its manual afterwards.
+      details: output.split('\n').slice(0, 20).join('\n').trimEnd(),
     });
   }
   stamp.write(fingerprint);

@@ -56,7 +56,7 @@ export class ServiceSampler {
   #trees = new Map<string, Tree>();
   /** Owner of each process that was in a tree at the last tick. */
   #ownerBefore = new Map<number, { key: string; startTimeTicks: number }>();
-  /** Pids that belonged to no tree. */
+  /** Pids that belonged to no tree at the last tick. */
   #strangers = new Set<number>();
   #rootsBefore = '';
   #tick = 0;
@@ -116,13 +116,15 @@ export class ServiceSampler {
     if (roots !== this.#rootsBefore) this.#strangers.clear();
     this.#rootsBefore = roots;
     const processes: ProcessUsage[] = [];
-    for (const pid of this.#reader.pids()) {
+    const pids = this.#reader.pids();
+    for (const pid of pids) {
       if (this.#strangers.has(pid) && (pid + this.#tick) % RECHECK_TICKS !== 0) continue;
       const text = this.#reader.read(`${pid}/stat`);
       const usage = text === undefined ? undefined : parseProcess(text);
       if (usage !== undefined) processes.push(usage);
-      this.#strangers.add(pid);
     }
+    // Those that turn out to be ours are taken out again in #remember.
+    this.#strangers = new Set(pids);
     return processes;
   }
 

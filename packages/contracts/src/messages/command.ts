@@ -43,6 +43,10 @@ const ReplyEnvelope = Envelope.extend({
   reason: z.string(),
 });
 
+/** A refusal alone: what a question that was not understood is answered with, whatever its answer would have been. */
+export const Refusal = ReplyEnvelope.extend({ accepted: z.literal(false) });
+export type Refusal = z.infer<typeof Refusal>;
+
 const InstanceTarget = CommandEnvelope.extend({ service: Id, instance: InstanceNumber.optional() });
 const ServiceTarget = CommandEnvelope.extend({ service: Id });
 

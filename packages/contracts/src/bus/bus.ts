@@ -1,0 +1,178 @@
+import type { z } from 'zod';
+import type { BucketName, ValueOf } from '../buckets.ts';
+import type { Role } from '../roles.ts';
+import type { RequestRow, Row } from '../rows.ts';
+import type { SubjectParams } from '../subject.ts';
+
+/** Something on the bus that is not as it must be. It was counted and dropped; whoever logs it limits the rate. */
+export interface BusProblem {
+  /**
+   * `malformed`: not JSON, or not of its schema. `foreign`: arrived on a subject that was not subscribed.
+   * `oversize`: larger than a message may be. `permission`: the server denied a publish or a subscription.
+   * `error`: anything else, such as a handler that threw.
+   */
+  readonly kind: 'malformed' | 'foreign' | 'oversize' | 'permission' | 'error';
+  readonly subject?: string;
+  readonly reason: string;
+}
+
+export interface BusOptions {
+  readonly servers: string | readonly string[];
+  /** Path of a creds file; read again for each connection, so that a new one is used without a restart. */
+  readonly credentialsFile?: string;
+  /** Contents of a creds file, instead of its path. */
+  readonly credentials?: string;
+  readonly environment: string;
+  readonly role: Role;
+  readonly id: string;
+  /** Shown in the server's connection list; default `<role>/<id>`. */
+  readonly name?: string;
+  readonly onProblem?: (problem: BusProblem) => void;
+}
+
+/** Something that goes on until it is stopped, also over reconnections. */
+export interface Subscription {
+  stop(): void;
+}
+
+export interface BusCounters {
+  readonly published: number;
+  readonly received: number;
+  /** Core messages that were not sent because the bus was away. */
+  readonly dropped: number;
+  readonly malformed: number;
+  readonly foreign: number;
+  readonly oversize: number;
+}
+
+export interface ConnectionEvent {
+  readonly connected: boolean;
+  readonly reason: string;
+}
+
+/** A message read back from its stream. */
+export interface StoredMessage<T extends string, S extends z.ZodType> {
+  readonly message: z.output<S>;
+  readonly params: SubjectParams<T>;
+  /** Its sequence in the stream. */
+  readonly seq: number;
+  /** When the server stored it. */
+  readonly time: Date;
+}
+
+/** Which part of a stream to read. */
+export interface HistoryOptions {
+  /** Only the last so many that match. */
+  readonly last?: number;
+  readonly sinceSeq?: number;
+  readonly startTime?: Date;
+  readonly signal?: AbortSignal;
+}
+
+/** What one watch of a bucket is told. */
+export interface KvHandlers<V> {
+  /** One entry: of the snapshot until `onReady`, then each change. `undefined`: the key was deleted. */
+  onEntry(key: string, value: V | undefined, revision: number): void;
+  /** The snapshot is complete. */
+  onReady(): void;
+  /** All that was told so far is void, and a new snapshot begins: the connection was lost, or the bucket. */
+  onReset(): void;
+}
+
+/** One bucket of last values. Writing needs no JetStream API, only the right to publish below its key. */
+export interface KvBucket<V> {
+  put(key: string, value: V): Promise<{ revision: number }>;
+  delete(key: string): Promise<void>;
+  /** Only when there is no such key: `undefined` when there is one. */
+  create(key: string, value: V): Promise<{ revision: number } | undefined>;
+  /** Only when `revision` is still the last one of this key: `undefined` when somebody else was faster. */
+  update(key: string, value: V, revision: number): Promise<{ revision: number } | undefined>;
+  /** `undefined` when there is no such key, or its value is not readable (which is counted). */
+  get(key: string): Promise<{ value: V; revision: number } | undefined>;
+  /** Follows the bucket, or the keys that match `filter` (such as `web1.>`). */
+  watch(handlers: KvHandlers<V>, filter?: string): Subscription;
+}
+
+export interface RequestOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface OrderedOptions {
+  /** The stream sequence of the last message of the same subject; 0 for the first. */
+  readonly expectedLastSeq: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The bus, typed. It connects in the background and never gives up. A core message that can't be sent is dropped, as
+ * core messages are when nobody listens; what must not be lost goes through an outbox.
+ */
+export interface Bus extends AsyncDisposable {
+  readonly environment: string;
+  readonly role: Role;
+  readonly id: string;
+  readonly isConnected: boolean;
+  /** When the current connection began, in monotonic ms; `undefined` while away. */
+  readonly connectedSinceMs: number | undefined;
+  readonly counters: BusCounters;
+
+  /** Waits for a connection. @throws BusRefusedError when the server does not let us in (it is tried on nevertheless). */
+  connected(signal?: AbortSignal): Promise<void>;
+  /** Returns how to stop listening. */
+  onConnection(listener: (event: ConnectionEvent) => void): () => void;
+
+  /** @throws InvalidMessageError, MessageTooLargeError, InvalidTokenError */
+  publish<T extends string, S extends z.ZodType>(row: Row<T, S>, params: SubjectParams<T>, message: z.input<S>): void;
+  /**
+   * Appends to a stream, if the last message of the subject is the expected one.
+   * @throws WrongLastSequenceError, NoStreamError, StoreRefusedError, PermissionDeniedError: nothing was stored;
+   * BusAwayError, RequestTimeoutError, BadReplyError: it may have been
+   */
+  publishOrdered<T extends string, S extends z.ZodType>(
+    row: Row<T, S>,
+    params: SubjectParams<T>,
+    message: z.input<S>,
+    options: OrderedOptions,
+  ): Promise<{ seq: number }>;
+  /** As `publishOrdered`, for a message that was encoded before, such as one from a journal. */
+  publishEncoded(subject: string, payload: Uint8Array, options: OrderedOptions): Promise<{ seq: number }>;
+
+  /** Survives reconnections. What is not for this subscription, or not readable, is counted and dropped. */
+  subscribe<T extends string, S extends z.ZodType>(
+    row: Row<T, S>,
+    filter: Partial<SubjectParams<T>>,
+    handler: (message: z.output<S>, params: SubjectParams<T>) => void,
+  ): Subscription;
+
+  /**
+   * Asks, and waits for the answer.
+   * @throws NoResponderError, RequestRefusedError, PermissionDeniedError: it was certainly not done;
+   * RequestTimeoutError, BadReplyError: it may have been; BusAwayError says which
+   */
+  request<T extends string, Q extends z.ZodType, R extends z.ZodType>(
+    row: RequestRow<T, Q, R>,
+    params: SubjectParams<T>,
+    request: z.input<Q>,
+    options: RequestOptions,
+  ): Promise<z.output<R>>;
+  /** Answers. A request that is not readable is refused with `bad-request`, a handler that throws with `internal`. */
+  respond<T extends string, Q extends z.ZodType, R extends z.ZodType>(
+    row: RequestRow<T, Q, R>,
+    filter: Partial<SubjectParams<T>>,
+    handler: (request: z.output<Q>, params: SubjectParams<T>) => Promise<z.input<R>>,
+  ): Subscription;
+
+  kv<B extends BucketName>(bucket: B): KvBucket<ValueOf<B>>;
+  /** What a stream holds of one row, oldest first. Needs a role that may read the stream. */
+  history<T extends string, S extends z.ZodType>(
+    row: Row<T, S>,
+    filter: Partial<SubjectParams<T>>,
+    options?: HistoryOptions,
+  ): Promise<readonly StoredMessage<T, S>[]>;
+
+  /** Waits until the server has seen all that was sent and subscribed so far. @throws BusAwayError */
+  flush(): Promise<void>;
+  /** Sends what is still to be sent, and closes. */
+  drain(): Promise<void>;
+}

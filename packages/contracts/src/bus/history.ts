@@ -1,0 +1,66 @@
+import { DeliverPolicy } from '@nats-io/jetstream';
+import type { z } from 'zod';
+import type { Row } from '../rows.ts';
+import { streamName } from '../streams.ts';
+import { buildFilter, parseSubject, type SubjectParams } from '../subject.ts';
+import type { HistoryOptions, StoredMessage } from './bus.ts';
+import { decodeMessage } from './codec.ts';
+import { type Delivery, type ReaderDependencies, type ReaderOptions, readStream } from './stream-reader.ts';
+import type { Tally } from './tally.ts';
+
+/** Reads what a stream holds of one row, oldest first. What is not readable is counted and left out. */
+export async function readHistory<T extends string, S extends z.ZodType>(
+  dependencies: ReaderDependencies & { readonly environment: string; readonly tally: Tally },
+  row: Row<T, S>,
+  filter: Partial<SubjectParams<T>>,
+  options: HistoryOptions,
+): Promise<readonly StoredMessage<T, S>[]> {
+  const { environment, tally } = dependencies;
+  if (row.stream === undefined) throw new TypeError(`no stream keeps '${row.template}'`);
+  const found: StoredMessage<T, S>[] = [];
+  const limit = options.last ?? Number.POSITIVE_INFINITY;
+
+  function onDelivery({ subject, data, seq, time }: Delivery): void {
+    const params = parseSubject(environment, row.template, subject);
+    if (params === undefined) return;
+    const decoded = decodeMessage(row.schema, data);
+    if (!decoded.ok) {
+      tally.problem(decoded.kind, subject, decoded.reason);
+      return;
+    }
+    found.push({ message: decoded.message, params, seq, time });
+    // Trimmed rarely, so that reading a long stream for its end stays linear.
+    if (found.length > 2 * limit + 1_000) found.splice(0, found.length - limit);
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    const onAbort = () => {
+      reader.stop();
+      reject(options.signal?.reason);
+    };
+    const settle = (run: () => void) => {
+      reader.stop();
+      options.signal?.removeEventListener('abort', onAbort);
+      run();
+    };
+    const reader = readStream(dependencies, {
+      stream: streamName(environment, row.stream as NonNullable<typeof row.stream>),
+      filter: buildFilter(environment, row.template, filter),
+      from: startOf(options),
+      onDelivery,
+      onCaughtUp: () => settle(resolve),
+      onLost: (error) => settle(() => reject(error)),
+    });
+    options.signal?.addEventListener('abort', onAbort);
+    if (options.signal?.aborted) onAbort();
+  });
+  return limit === Number.POSITIVE_INFINITY ? found : found.slice(-limit);
+}
+
+function startOf({ sinceSeq, startTime }: HistoryOptions): ReaderOptions['from'] {
+  if (sinceSeq !== undefined) return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: sinceSeq };
+  if (startTime !== undefined) {
+    return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: startTime.toISOString() };
+  }
+  return { deliver_policy: DeliverPolicy.All };
+}

@@ -1,0 +1,95 @@
+import { headers as createHeaders, type Msg, nuid } from '@nats-io/transport-node';
+import type { Connection } from './connection.ts';
+import { BusAwayError, NoResponderError, PermissionDeniedError, RequestTimeoutError } from './errors.ts';
+import type { Tally } from './tally.ts';
+
+export interface AskOptions {
+  readonly timeoutMs: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Pending {
+  readonly subject: string;
+  readonly settle: (outcome: Msg | Error) => void;
+}
+
+/** Questions and their answers: one subscription for all of them, one token each. */
+export class Inbox {
+  readonly #connection: Connection;
+  readonly #tally: Tally;
+  readonly #prefix: string;
+  readonly #pending = new Map<string, Pending>();
+  #lastToken = 0;
+
+  constructor(connection: Connection, tally: Tally, prefix: string) {
+    this.#connection = connection;
+    this.#tally = tally;
+    this.#prefix = `${prefix}.${nuid.next()}`;
+    connection.subscribe(`${this.#prefix}.*`, (message) => this.#answer(message));
+    connection.onConnection(({ connected }) => {
+      if (!connected)
+        this.#settleAll(
+          () => true,
+          (subject) => new BusAwayError(subject, true),
+        );
+    });
+    connection.onDenied((denied) => {
+      this.#settleAll(
+        (subject) => subject === denied,
+        (subject) => new PermissionDeniedError(subject),
+      );
+    });
+  }
+
+  /** @throws BusAwayError, NoResponderError, RequestTimeoutError, PermissionDeniedError, or the signal's reason */
+  ask(subject: string, payload: Uint8Array, options: AskOptions): Promise<Msg> {
+    const client = this.#connection.client;
+    if (client === undefined || client.isClosed()) return Promise.reject(new BusAwayError(subject, false));
+    if (options.signal?.aborted) return Promise.reject(options.signal.reason);
+    const token = String(++this.#lastToken);
+    const answer = this.#expect(token, subject, options);
+    try {
+      client.publish(subject, payload, { reply: `${this.#prefix}.${token}`, ...withHeaders(options.headers) });
+      this.#tally.count('published');
+    } catch (error) {
+      this.#pending.get(token)?.settle(error instanceof Error ? error : new Error(String(error)));
+    }
+    return answer;
+  }
+
+  #expect(token: string, subject: string, { timeoutMs, signal }: AskOptions): Promise<Msg> {
+    return new Promise((resolve, reject) => {
+      const settle = (outcome: Msg | Error) => {
+        this.#pending.delete(token);
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+        if (outcome instanceof Error) reject(outcome);
+        else resolve(outcome);
+      };
+      const onAbort = () => settle(signal?.reason as Error);
+      const timer = setTimeout(() => settle(new RequestTimeoutError(subject, timeoutMs)), timeoutMs);
+      signal?.addEventListener('abort', onAbort);
+      this.#pending.set(token, { subject, settle });
+    });
+  }
+
+  #answer(message: Msg): void {
+    // An unknown token is an answer that came too late.
+    const pending = this.#pending.get(message.subject.slice(this.#prefix.length + 1));
+    if (pending === undefined) return;
+    const isNoResponder = message.data.length === 0 && message.headers?.code === 503;
+    pending.settle(isNoResponder ? new NoResponderError(pending.subject) : message);
+  }
+
+  #settleAll(concerns: (subject: string) => boolean, errorFor: (subject: string) => Error): void {
+    for (const { subject, settle } of this.#pending.values()) if (concerns(subject)) settle(errorFor(subject));
+  }
+}
+
+function withHeaders(values: Readonly<Record<string, string>> | undefined) {
+  if (values === undefined) return {};
+  const headers = createHeaders();
+  for (const [name, value] of Object.entries(values)) headers.set(name, value);
+  return { headers };
+}

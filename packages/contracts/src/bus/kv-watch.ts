@@ -1,0 +1,99 @@
+import { DeliverPolicy } from '@nats-io/jetstream';
+import type { z } from 'zod';
+import type { KvHandlers, Subscription } from './bus.ts';
+import { decodeMessage } from './codec.ts';
+import { isDeletion, kvStream, kvSubject } from './kv-entry.ts';
+import { type Delivery, type ReaderDependencies, readStream } from './stream-reader.ts';
+import type { Tally } from './tally.ts';
+
+/** Between two attempts while connected: the bucket may not have been made yet. */
+const RETRY_MS = 500;
+
+export interface KvWatchOptions<S extends z.ZodType> {
+  readonly bucket: string;
+  readonly filter: string;
+  readonly schema: S;
+  readonly handlers: KvHandlers<z.output<S>>;
+}
+
+/** Follows a bucket. After each loss it begins again from scratch: the server may have come back with less, or nothing. */
+export class KvWatch<S extends z.ZodType> implements Subscription {
+  readonly #dependencies: ReaderDependencies;
+  readonly #tally: Tally;
+  readonly #options: KvWatchOptions<S>;
+  readonly #stopListening: () => void;
+  #reader: Subscription | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  /** The handlers were told something that the next beginning makes void. */
+  #isDirty = false;
+  /** The reset is told with the first news, so that the old picture stays while the new one can't be had. */
+  #needsReset = false;
+  #isStopped = false;
+
+  constructor(dependencies: ReaderDependencies, tally: Tally, options: KvWatchOptions<S>) {
+    this.#dependencies = dependencies;
+    this.#tally = tally;
+    this.#options = options;
+    this.#stopListening = dependencies.connection.onConnection(({ connected }) => {
+      if (connected) this.#begin();
+    });
+    this.#begin();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#stopListening();
+    clearTimeout(this.#retry);
+    this.#reader?.stop();
+  }
+
+  #begin(): void {
+    const { bucket, filter } = this.#options;
+    clearTimeout(this.#retry);
+    this.#reader?.stop();
+    // Not connected: the next connection begins.
+    if (this.#isStopped || this.#dependencies.connection.client === undefined) return;
+    this.#reader = readStream(this.#dependencies, {
+      stream: kvStream(bucket),
+      filter: kvSubject(bucket, filter),
+      from: { deliver_policy: DeliverPolicy.LastPerSubject },
+      onDelivery: (delivery) => this.#entry(delivery),
+      onCaughtUp: () => {
+        this.#resetOnce();
+        this.#isDirty = true;
+        this.#guard((handlers) => handlers.onReady());
+      },
+      onLost: () => this.#lost(),
+    });
+    this.#needsReset = this.#isDirty;
+  }
+
+  #resetOnce(): void {
+    if (!this.#needsReset) return;
+    this.#needsReset = false;
+    this.#guard((handlers) => handlers.onReset());
+  }
+
+  #entry({ subject, data, headers, seq }: Delivery): void {
+    const { bucket, schema } = this.#options;
+    this.#resetOnce();
+    this.#isDirty = true;
+    const key = subject.slice(kvSubject(bucket, '').length);
+    if (isDeletion(headers)) {
+      this.#guard((handlers) => handlers.onEntry(key, undefined, seq));
+      return;
+    }
+    const decoded = decodeMessage(schema, data);
+    if (decoded.ok) this.#guard((handlers) => handlers.onEntry(key, decoded.message, seq));
+    else this.#tally.problem(decoded.kind, subject, decoded.reason);
+  }
+
+  #lost(): void {
+    if (this.#isStopped) return;
+    this.#retry = setTimeout(() => this.#begin(), RETRY_MS);
+  }
+
+  #guard(tell: (handlers: KvHandlers<z.output<S>>) => void): void {
+    this.#tally.guard(kvSubject(this.#options.bucket, this.#options.filter), () => tell(this.#options.handlers));
+  }
+}

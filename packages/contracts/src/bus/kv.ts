@@ -1,0 +1,98 @@
+import type { z } from 'zod';
+import type { KvBucket, KvHandlers, Subscription } from './bus.ts';
+import { decodeMessage, encodeMessage } from './codec.ts';
+import { BadReplyError, NoResponderError, NoStreamError, WrongLastSequenceError } from './errors.ts';
+import { isDeletion, KV_OPERATION, kvStream, kvSubject } from './kv-entry.ts';
+import { KvWatch } from './kv-watch.ts';
+import { store } from './ordered-publish.ts';
+import type { ReaderDependencies } from './stream-reader.ts';
+import type { Tally } from './tally.ts';
+
+const READ_TIMEOUT_MS = 5_000;
+const EMPTY = new Uint8Array();
+/** One bucket. Writes are plain publishes, which an identity without the JetStream API may make too. */
+export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
+  readonly #dependencies: ReaderDependencies;
+  readonly #tally: Tally;
+  readonly #bucket: string;
+  readonly #schema: S;
+
+  constructor(dependencies: ReaderDependencies, tally: Tally, bucket: string, schema: S) {
+    this.#dependencies = dependencies;
+    this.#tally = tally;
+    this.#bucket = bucket;
+    this.#schema = schema;
+  }
+
+  async put(key: string, value: z.output<S>): Promise<{ revision: number }> {
+    return this.#write(key, value, undefined);
+  }
+
+  async delete(key: string): Promise<void> {
+    await store(this.#dependencies.inbox, this.#subject(key), EMPTY, { headers: { [KV_OPERATION]: 'DEL' } });
+  }
+
+  async create(key: string, value: z.output<S>): Promise<{ revision: number } | undefined> {
+    const created = await this.update(key, value, 0);
+    if (created !== undefined) return created;
+    // A key that was deleted leaves its marker, which is the last sequence of the subject.
+    const last = await this.#last(key);
+    return last?.isDeleted ? this.update(key, value, last.seq) : undefined;
+  }
+
+  async update(key: string, value: z.output<S>, revision: number): Promise<{ revision: number } | undefined> {
+    try {
+      return await this.#write(key, value, revision);
+    } catch (error) {
+      if (error instanceof WrongLastSequenceError) return undefined;
+      throw error;
+    }
+  }
+
+  async get(key: string): Promise<{ value: z.output<S>; revision: number } | undefined> {
+    const last = await this.#last(key);
+    if (last === undefined || last.isDeleted) return undefined;
+    const decoded = decodeMessage(this.#schema, last.data);
+    if (decoded.ok) return { value: decoded.message, revision: last.seq };
+    this.#tally.problem(decoded.kind, this.#subject(key), decoded.reason);
+    return undefined;
+  }
+
+  watch(handlers: KvHandlers<z.output<S>>, filter = '>'): Subscription {
+    return new KvWatch(this.#dependencies, this.#tally, {
+      bucket: this.#bucket,
+      filter,
+      schema: this.#schema,
+      handlers,
+    });
+  }
+
+  async #write(key: string, value: z.output<S>, expectedLastSeq: number | undefined): Promise<{ revision: number }> {
+    const subject = this.#subject(key);
+    const payload = encodeMessage(this.#schema, subject, value as z.input<S>);
+    const expectation = expectedLastSeq === undefined ? {} : { expectedLastSeq };
+    const { seq } = await store(this.#dependencies.inbox, subject, payload, expectation);
+    return { revision: seq };
+  }
+
+  /** The last entry of the key, deletions included. */
+  async #last(key: string): Promise<{ data: Uint8Array; seq: number; isDeleted: boolean } | undefined> {
+    const subject = this.#subject(key);
+    const call = `$JS.API.DIRECT.GET.${kvStream(this.#bucket)}.${subject}`;
+    const { data, headers } = await this.#dependencies.inbox
+      .ask(call, EMPTY, { timeoutMs: READ_TIMEOUT_MS })
+      .catch((error: unknown) => {
+        throw error instanceof NoResponderError ? new NoStreamError(subject) : error;
+      });
+    if (headers?.code === 404) return undefined;
+    const seq = Number(headers?.get('Nats-Sequence') ?? 0);
+    if (seq === 0) throw new BadReplyError(subject, headers?.description ?? 'no sequence');
+    return { data, seq, isDeleted: isDeletion(headers) };
+  }
+
+  #subject(key: string): string {
+    // What is not a plain key could name other keys, or another subject altogether.
+    if (!/^[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*$/.test(key)) throw new TypeError(`cannot use '${key}' as a key`);
+    return kvSubject(this.#bucket, key);
+  }
+}

@@ -1,0 +1,163 @@
+import type { z } from 'zod';
+import { type BucketName, bucketName, buckets, type ValueOf } from '../buckets.ts';
+import { inboxPrefix } from '../permissions.ts';
+import type { Role } from '../roles.ts';
+import type { RequestRow, Row } from '../rows.ts';
+import { buildSubject, type SubjectParams } from '../subject.ts';
+import type {
+  Bus,
+  BusCounters,
+  BusOptions,
+  ConnectionEvent,
+  HistoryOptions,
+  KvBucket,
+  OrderedOptions,
+  RequestOptions,
+  StoredMessage,
+  Subscription,
+} from './bus.ts';
+import { encodeMessage } from './codec.ts';
+import { Connection } from './connection.ts';
+import { BusAwayError } from './errors.ts';
+import { readHistory } from './history.ts';
+import { Inbox } from './inbox.ts';
+import { callJetStream } from './jetstream-api.ts';
+import { Kv } from './kv.ts';
+import { store } from './ordered-publish.ts';
+import { PubSub } from './pubsub.ts';
+import { Requests } from './requests.ts';
+import { Tally } from './tally.ts';
+
+/** Returns at once; connects in the background, and again for ever. */
+export function openBus(options: BusOptions): NatsBus {
+  return new NatsBus(options);
+}
+
+/** The bus over NATS: each concern in its own class, put together here. */
+export class NatsBus implements Bus {
+  readonly environment: string;
+  readonly role: Role;
+  readonly id: string;
+  readonly #tally: Tally;
+  readonly #connection: Connection;
+  readonly #inbox: Inbox;
+  readonly #pubsub: PubSub;
+  readonly #requests: Requests;
+  readonly #prefix: string;
+
+  constructor(options: BusOptions) {
+    const { environment, role, id, onProblem } = options;
+    this.environment = environment;
+    this.role = role;
+    this.id = id;
+    this.#prefix = inboxPrefix(role, id);
+    this.#tally = new Tally(onProblem);
+    this.#connection = new Connection(options, this.#tally);
+    this.#inbox = new Inbox(this.#connection, this.#tally, this.#prefix);
+    this.#pubsub = new PubSub(environment, this.#connection, this.#tally);
+    this.#requests = new Requests(environment, `${role}/${id}`, this.#connection, this.#inbox, this.#tally);
+  }
+
+  get isConnected(): boolean {
+    return this.#connection.client !== undefined;
+  }
+
+  get connectedSinceMs(): number | undefined {
+    return this.#connection.sinceMs;
+  }
+
+  get counters(): BusCounters {
+    return this.#tally.counters;
+  }
+
+  connected(signal?: AbortSignal): Promise<void> {
+    return this.#connection.connected(signal);
+  }
+
+  onConnection(listener: (event: ConnectionEvent) => void): () => void {
+    return this.#connection.onConnection(listener);
+  }
+
+  publish<T extends string, S extends z.ZodType>(row: Row<T, S>, params: SubjectParams<T>, message: z.input<S>): void {
+    this.#pubsub.publish(row, params, message);
+  }
+
+  async publishOrdered<T extends string, S extends z.ZodType>(
+    row: Row<T, S>,
+    params: SubjectParams<T>,
+    message: z.input<S>,
+    options: OrderedOptions,
+  ): Promise<{ seq: number }> {
+    const subject = buildSubject(this.environment, row.template, params);
+    return this.publishEncoded(subject, encodeMessage(row.schema, subject, message), options);
+  }
+
+  publishEncoded(subject: string, payload: Uint8Array, options: OrderedOptions): Promise<{ seq: number }> {
+    return store(this.#inbox, subject, payload, options);
+  }
+
+  subscribe<T extends string, S extends z.ZodType>(
+    row: Row<T, S>,
+    filter: Partial<SubjectParams<T>>,
+    handler: (message: z.output<S>, params: SubjectParams<T>) => void,
+  ): Subscription {
+    return this.#pubsub.subscribe(row, filter, handler);
+  }
+
+  request<T extends string, Q extends z.ZodType, R extends z.ZodType>(
+    row: RequestRow<T, Q, R>,
+    params: SubjectParams<T>,
+    request: z.input<Q>,
+    options: RequestOptions,
+  ): Promise<z.output<R>> {
+    return this.#requests.request(row, params, request, options);
+  }
+
+  respond<T extends string, Q extends z.ZodType, R extends z.ZodType>(
+    row: RequestRow<T, Q, R>,
+    filter: Partial<SubjectParams<T>>,
+    handler: (request: z.output<Q>, params: SubjectParams<T>) => Promise<z.input<R>>,
+  ): Subscription {
+    return this.#requests.respond(row, filter, handler);
+  }
+
+  kv<B extends BucketName>(bucket: B): KvBucket<ValueOf<B>> {
+    const { schema } = buckets[bucket];
+    const kv = new Kv(this.#reading, this.#tally, bucketName(this.environment, bucket), schema);
+    return kv as KvBucket<unknown> as KvBucket<ValueOf<B>>;
+  }
+
+  history<T extends string, S extends z.ZodType>(
+    row: Row<T, S>,
+    filter: Partial<SubjectParams<T>>,
+    options: HistoryOptions = {},
+  ): Promise<readonly StoredMessage<T, S>[]> {
+    const dependencies = { ...this.#reading, environment: this.environment, tally: this.#tally };
+    return readHistory(dependencies, row, filter, options);
+  }
+
+  /** One call of JetStream's own API, for setting up. @throws as `callJetStream` */
+  callJetStream<T>(call: string, body?: unknown): Promise<T> {
+    return callJetStream<T>(this.#inbox, call, body);
+  }
+
+  async flush(): Promise<void> {
+    const client = this.#connection.client;
+    if (client === undefined) throw new BusAwayError('flush', false);
+    await client.flush().catch((error: unknown) => {
+      throw new BusAwayError('flush', true, { cause: error });
+    });
+  }
+
+  drain(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.drain();
+  }
+
+  get #reading() {
+    return { connection: this.#connection, inbox: this.#inbox, prefix: this.#prefix };
+  }
+}

@@ -1,0 +1,33 @@
+import type { BusCounters, BusProblem } from './bus.ts';
+
+/** Counts what passes, and tells what is wrong. */
+export class Tally {
+  readonly #onProblem: (problem: BusProblem) => void;
+  readonly #counters = { published: 0, received: 0, dropped: 0, malformed: 0, foreign: 0, oversize: 0 };
+
+  constructor(onProblem: (problem: BusProblem) => void = () => {}) {
+    this.#onProblem = onProblem;
+  }
+
+  get counters(): BusCounters {
+    return { ...this.#counters };
+  }
+
+  count(what: 'published' | 'received' | 'dropped'): void {
+    this.#counters[what]++;
+  }
+
+  problem(kind: BusProblem['kind'], subject: string | undefined, reason: string): void {
+    if (kind === 'malformed' || kind === 'foreign' || kind === 'oversize') this.#counters[kind]++;
+    this.#onProblem(subject === undefined ? { kind, reason } : { kind, subject, reason });
+  }
+
+  /** Runs a handler of somebody else: what it throws must not end the loop that called it. */
+  guard(subject: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.problem('error', subject, `handler failed: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}

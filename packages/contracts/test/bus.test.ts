@@ -1,0 +1,291 @@
+import { commands, rows } from '@muster/contracts';
+import {
+  BusAwayError,
+  type BusProblem,
+  InvalidMessageError,
+  MessageTooLargeError,
+  NoResponderError,
+  NoStreamError,
+  openBus,
+  RequestTimeoutError,
+  WrongLastSequenceError,
+} from '@muster/contracts/bus';
+import { eventually, freePort, type NatsServer, startNatsServer } from '@muster/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sample, sampleRequest, sampleValue } from './golden.ts';
+
+let server: NatsServer;
+beforeAll(async () => {
+  server = await startNatsServer();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+const HOST = { host: 'web1' };
+const INSTANCE = { host: 'web1', service: 'rag-api', instance: 0 };
+
+async function open(options: { environment?: string; onProblem?: (problem: BusProblem) => void; url?: string } = {}) {
+  const { environment = 'test', onProblem = () => {}, url = server.url } = options;
+  const bus = openBus({ servers: url, environment, role: 'admin', id: 'tester', onProblem });
+  await bus.connected();
+  return bus;
+}
+
+async function makeStream(bus: Awaited<ReturnType<typeof open>>, name: string, subjects: string[]): Promise<void> {
+  await bus.callJetStream(`STREAM.CREATE.${name}`, { name, subjects, storage: 'file', allow_direct: true });
+}
+
+test('what is published is heard, with its parameters', async () => {
+  await using bus = await open();
+  const heard: unknown[] = [];
+  bus.subscribe(rows.hostPresence, {}, (message, params) => heard.push([message.host, params.host]));
+  bus.subscribe(rows.hostPresence, { host: 'other' }, () => heard.push('other'));
+  await bus.flush();
+  bus.publish(rows.hostPresence, HOST, sample('hostPresence'));
+  await eventually(() => heard.length > 0);
+  expect(heard).toEqual([['web1', 'web1']]);
+});
+
+test('a message that does not fit its schema, or is too large, is not sent', async () => {
+  await using bus = await open();
+  expect(() => bus.publish(rows.hostPresence, HOST, { ...sample('hostPresence'), services: -1 })).toThrow(
+    InvalidMessageError,
+  );
+  const large = { ...sample('hostEvent'), reason: 'x'.repeat(600 * 1024) };
+  expect(() => bus.publish(rows.hostEvent, HOST, large)).toThrow(MessageTooLargeError);
+  expect(bus.counters.published).toBe(0);
+});
+
+test('malformed messages are counted and told, and the next good one is heard', async () => {
+  const problems: BusProblem[] = [];
+  await using listener = await open({ onProblem: (problem) => problems.push(problem) });
+  await using sender = await open();
+  let heard = 0;
+  listener.subscribe(rows.hostPresence, {}, () => heard++);
+  await listener.flush();
+  // Another row's message on this row's subject.
+  sender.publish({ ...rows.hostPresence, schema: rows.hostEvent.schema }, HOST, sample('hostEvent'));
+  sender.publish(rows.hostPresence, HOST, sample('hostPresence'));
+  await eventually(() => heard === 1);
+  expect(listener.counters).toMatchObject({ malformed: 1, foreign: 0, oversize: 0 });
+  expect(problems).toMatchObject([{ kind: 'malformed', subject: 'muster.v1.test.host.web1.presence' }]);
+});
+
+test('a handler that throws ends nothing', async () => {
+  const problems: BusProblem[] = [];
+  await using bus = await open({ onProblem: (problem) => problems.push(problem) });
+  let heard = 0;
+  bus.subscribe(rows.hostPresence, {}, () => {
+    heard++;
+    throw new Error('a bug');
+  });
+  await bus.flush();
+  bus.publish(rows.hostPresence, HOST, sample('hostPresence'));
+  bus.publish(rows.hostPresence, HOST, sample('hostPresence'));
+  await eventually(() => heard === 2);
+  expect(problems[0]).toMatchObject({ kind: 'error', reason: 'handler failed: a bug' });
+});
+
+test('a question is answered; who is nobody answers at once; who is silent is a timeout', async () => {
+  await using bus = await open();
+  const request = sampleRequest('stop');
+  const ask = () => bus.request(commands.stop, HOST, request, { timeoutMs: 10_000 });
+  await expect(ask()).rejects.toThrow(NoResponderError);
+
+  const answering = bus.respond(commands.stop, HOST, async ({ id, service }, params) => ({
+    id: 'reply',
+    time: request.time,
+    source: 'agent/web1',
+    commandId: id,
+    accepted: true,
+    code: 'ok' as const,
+    reason: `${params.host}: stopping ${service}`,
+  }));
+  await bus.flush();
+  expect(await ask()).toMatchObject({ commandId: request.id, reason: 'web1: stopping rag-api' });
+  answering.stop();
+
+  bus.respond(commands.stop, HOST, () => new Promise(() => {}));
+  await bus.flush();
+  await expect(bus.request(commands.stop, HOST, request, { timeoutMs: 50 })).rejects.toThrow(RequestTimeoutError);
+});
+
+test('a malformed question is refused, and so is one whose handler fails', async () => {
+  await using bus = await open();
+  bus.respond(commands.stop, HOST, () => Promise.reject(new Error('no disk')));
+  await bus.flush();
+  const row = { ...commands.stop, request: commands.reload.request };
+  const malformed = bus.request(row, HOST, sampleRequest('reload'), { timeoutMs: 10_000 });
+  expect(await malformed).toMatchObject({ accepted: false, code: 'bad-request', reason: /service/ });
+  expect(bus.counters.malformed).toBe(1);
+  const failed = bus.request(commands.stop, HOST, sampleRequest('stop'), { timeoutMs: 10_000 });
+  expect(await failed).toMatchObject({ accepted: false, code: 'internal', reason: 'no disk' });
+});
+
+test('a refusal without the fields of the answer is told as a refusal', async () => {
+  await using bus = await open();
+  bus.respond(commands.status, HOST, () => Promise.reject(new Error('no disk')));
+  await bus.flush();
+  const asked = bus.request(commands.status, HOST, sampleRequest('status'), { timeoutMs: 10_000 });
+  await expect(asked).rejects.toMatchObject({ name: 'RequestRefusedError', code: 'internal', reason: 'no disk' });
+});
+
+test('ordered publishing stores once, in order, and says what was last', async () => {
+  await using bus = await open({ environment: 'ordered' });
+  const publish = (expectedLastSeq: number) =>
+    bus.publishOrdered(rows.instanceEvent, INSTANCE, sample('instanceEvent'), { expectedLastSeq });
+  await expect(publish(0)).rejects.toThrow(NoStreamError);
+  await makeStream(bus, 'MUSTER_ORDERED_EVENTS', ['muster.v1.ordered.service.*.*.*.event']);
+  expect(await publish(0)).toEqual({ seq: 1 });
+  await expect(publish(0)).rejects.toThrow(
+    new WrongLastSequenceError('muster.v1.ordered.service.web1.rag-api.0.event', 0, 1),
+  );
+  // A sequence that can't be: refused whatever the stream holds, so it asks for the last one.
+  await expect(publish(Number.MAX_SAFE_INTEGER)).rejects.toMatchObject({ actual: 1 });
+  expect(await publish(1)).toEqual({ seq: 2 });
+  await expect(
+    bus.publishOrdered(rows.instanceEvent, { ...INSTANCE, instance: 1 }, sample('instanceEvent'), {
+      expectedLastSeq: Number.MAX_SAFE_INTEGER,
+    }),
+  ).rejects.toMatchObject({ actual: 0 });
+  const history = await bus.history(rows.instanceEvent, { host: 'web1' });
+  expect(history.map(({ seq, params }) => [seq, params.instance])).toEqual([
+    [1, 0],
+    [2, 0],
+  ]);
+  expect(await bus.history(rows.instanceEvent, {}, { last: 1 })).toMatchObject([{ seq: 2 }]);
+  expect(await bus.history(rows.instanceEvent, {}, { sinceSeq: 2 })).toMatchObject([{ seq: 2 }]);
+  expect(await bus.history(rows.instanceEvent, { host: 'nobody' })).toEqual([]);
+});
+
+test('a bucket: put, get, create, update, delete, watch', async () => {
+  await using bus = await open({ environment: 'kv' });
+  const kv = bus.kv('leases');
+  await expect(kv.put('probers.leader', sampleValue('leases'))).rejects.toThrow(NoStreamError);
+  const told: unknown[] = [];
+  kv.watch({
+    onEntry: (key, value, revision) => told.push([key, value?.holder, revision]),
+    onReady: () => told.push('ready'),
+    onReset: () => told.push('reset'),
+  });
+  await makeBucket(bus, 'muster_kv_leases');
+  await eventually(() => told.includes('ready'));
+  const value = sampleValue('leases');
+  expect(await kv.get('a.b')).toBeUndefined();
+  expect(await kv.create('a.b', value)).toEqual({ revision: 1 });
+  expect(await kv.create('a.b', value)).toBeUndefined();
+  expect(await kv.update('a.b', { ...value, holder: 'p2' }, 1)).toEqual({ revision: 2 });
+  expect(await kv.update('a.b', value, 1)).toBeUndefined();
+  expect(await kv.get('a.b')).toEqual({ value: { ...value, holder: 'p2' }, revision: 2 });
+  await kv.delete('a.b');
+  expect(await kv.get('a.b')).toBeUndefined();
+  expect(await kv.create('a.b', value)).toEqual({ revision: 4 });
+  await eventually(() => told.length === 5);
+  expect(told).toEqual(['ready', ['a.b', 'p1', 1], ['a.b', 'p2', 2], ['a.b', undefined, 3], ['a.b', 'p1', 4]]);
+  await expect(kv.put('a.>', value)).rejects.toThrow("cannot use 'a.>' as a key");
+});
+
+async function makeBucket(bus: Awaited<ReturnType<typeof open>>, bucket: string): Promise<void> {
+  await bus.callJetStream(`STREAM.CREATE.KV_${bucket}`, {
+    name: `KV_${bucket}`,
+    subjects: [`$KV.${bucket}.>`],
+    max_msgs_per_subject: 1,
+    allow_rollup_hdrs: true,
+    allow_direct: true,
+  });
+}
+
+test('a watch begins again from scratch when the server comes back, with its data or without', async () => {
+  await using own = await startNatsServer();
+  await using bus = await open({ url: own.url });
+  await makeBucket(bus, 'muster_test_leases');
+  const view = new Map<string, string>();
+  let resets = 0;
+  let ready = 0;
+  const kv = bus.kv('leases');
+  kv.watch({
+    onEntry: (key, value) => (value === undefined ? view.delete(key) : view.set(key, value.holder)),
+    onReady: () => ready++,
+    onReset: () => {
+      resets++;
+      view.clear();
+    },
+  });
+  await kv.put('a', { ...sampleValue('leases'), holder: 'one' });
+  await eventually(() => view.get('a') === 'one');
+
+  await own.restart();
+  await eventually(() => ready === 2);
+  expect([...view]).toEqual([['a', 'one']]);
+  expect(resets).toBe(1);
+
+  await own.restart({ wipe: true });
+  await bus.connected();
+  await eventually(async () => {
+    await makeBucket(bus, 'muster_test_leases');
+    return true;
+  });
+  await eventually(() => ready === 3);
+  expect([...view]).toEqual([]);
+  await kv.put('b', { ...sampleValue('leases'), holder: 'two' });
+  await eventually(() => view.get('b') === 'two');
+});
+
+test('it connects when the server comes, and subscriptions survive', async () => {
+  const port = await freePort();
+  const bus = openBus({ servers: `nats://127.0.0.1:${port}`, environment: 'test', role: 'admin', id: 'early' });
+  const events: boolean[] = [];
+  bus.onConnection(({ connected }) => events.push(connected));
+  let heard = 0;
+  bus.subscribe(rows.hostPresence, {}, () => heard++);
+  await expect(bus.request(commands.stop, HOST, sampleRequest('stop'), { timeoutMs: 100 })).rejects.toThrow(
+    BusAwayError,
+  );
+  bus.publish(rows.hostPresence, HOST, sample('hostPresence'));
+  expect(bus.counters.dropped).toBe(1);
+  await expect(bus.connected(AbortSignal.timeout(20))).rejects.toThrow(/timeout/);
+
+  await using late = await startNatsServer({ port });
+  await bus.connected();
+  await late.kill();
+  await eventually(() => !bus.isConnected);
+  expect(bus.connectedSinceMs).toBeUndefined();
+  await late.restart();
+  await bus.connected();
+  bus.publish(rows.hostPresence, HOST, sample('hostPresence'));
+  await eventually(() => heard === 1);
+  expect(events).toEqual([true, false, true]);
+  await bus.drain();
+});
+
+test('what waits for an answer learns at once that the connection is lost', async () => {
+  await using own = await startNatsServer();
+  await using bus = await open({ url: own.url });
+  bus.respond(commands.stop, HOST, () => new Promise(() => {}));
+  await bus.flush();
+  const asked = bus.request(commands.stop, HOST, sampleRequest('stop'), { timeoutMs: 60_000 });
+  const failure = asked.catch((error: unknown) => error);
+  await bus.flush();
+  await own.kill();
+  expect(await failure).toMatchObject({ name: 'BusAwayError', isOutcomeUnknown: true });
+});
+
+test('wrong credentials are told, and tried again', async () => {
+  await using guarded = await startNatsServer({ config: 'authorization { token: secret }' });
+  await using bus = openBus({ servers: guarded.url, environment: 'test', role: 'agent', id: 'web1' });
+  await expect(bus.connected()).rejects.toThrow(
+    /cannot connect to the bus 'nats:.*Authorization Violation.*: check the credentials/,
+  );
+  await guarded.restart({ config: '' });
+  await eventually(() => bus.isConnected);
+});
+
+test('a creds file that is missing is told', async () => {
+  await using bus = openBus({
+    servers: server.url,
+    environment: 'test',
+    role: 'agent',
+    id: 'a',
+    credentialsFile: '/no/such.creds',
+  });
+  await expect(bus.connected()).rejects.toThrow("cannot read '/no/such.creds'");
+});

@@ -7,13 +7,13 @@ import { durationMs } from './units.ts';
  * What needs more than one value (clashes, cycles, a probe without a port) is judged after it, in cross-checks.ts and to-spec.ts.
  */
 
-export const SERVICE_TYPE_NAMES = ['process', 'fastapi', 'docker', 'systemd', 'supervisor'] as const;
+const SERVICE_TYPE_NAMES = ['process', 'fastapi', 'docker', 'systemd', 'supervisor'] as const;
 export type ServiceTypeName = (typeof SERVICE_TYPE_NAMES)[number];
 
-export const DEPENDENCY_CONDITIONS = ['started', 'ready', 'completed'] as const;
+const DEPENDENCY_CONDITIONS = ['started', 'ready', 'completed'] as const;
 export type DependencyCondition = (typeof DEPENDENCY_CONDITIONS)[number];
 
-export const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGKILL', 'SIGUSR1', 'SIGUSR2'] as const;
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGKILL', 'SIGUSR1', 'SIGUSR2'] as const;
 export type StopSignal = (typeof STOP_SIGNALS)[number];
 
 /** `service`, or `host/service` for one on another host. */

@@ -3,7 +3,7 @@ import { type Diagnostic, nearest } from './diagnostic.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
 /** Words people bring along from other tools. */
-export type Synonyms = Readonly<Record<string, string>>;
+type Synonyms = Readonly<Record<string, string>>;
 
 export interface ShapeOptions<Schema extends z.ZodType> {
   readonly schema: Schema;

@@ -25,7 +25,7 @@ export interface AgentConfig {
   readonly logLevel: LogLevel;
 }
 
-export interface BusConfig {
+interface BusConfig {
   /** Where an embedded nats-server listens. */
   readonly listen: { readonly host: string; readonly port: number };
   /** Where this agent connects to. */
@@ -49,7 +49,7 @@ export interface AgentSurroundings {
 export type AgentConfigReading = { readonly config: AgentConfig } | { readonly errors: readonly Diagnostic[] };
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+type LogLevel = (typeof LOG_LEVELS)[number];
 
 const PATH_RULE = 'write a path';
 const Path = z.string({ error: PATH_RULE }).min(1, { error: PATH_RULE });

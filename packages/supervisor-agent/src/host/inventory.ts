@@ -1,7 +1,7 @@
 import si from 'systeminformation';
 
 /** What a host is made of. Read once at start, since asking takes child processes. */
-export interface Inventory {
+interface Inventory {
   readonly cpuModel: string;
   /** Logical cores. */
   readonly cores: number;

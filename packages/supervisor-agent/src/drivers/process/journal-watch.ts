@@ -1,0 +1,48 @@
+import { type FSWatcher, watch } from 'node:fs';
+
+/** Between two looks when nothing announced a change. */
+const POLL_MS = 1_000;
+/** The same where the kernel can't announce changes: its limit of inotify watches is used up. */
+const BLIND_POLL_MS = 100;
+
+/** Calls back when the journal may have grown, and once in a while anyway. Never keeps the agent's loop alive. */
+export class JournalWatch implements Disposable {
+  readonly #watcher: FSWatcher | undefined;
+  #onLook: () => void;
+  #timer: NodeJS.Timeout;
+
+  constructor(path: string, onLook: () => void) {
+    this.#onLook = onLook;
+    this.#watcher = openWatcher(path, () => this.#onLook());
+    this.#timer = this.#poll(this.#watcher === undefined ? BLIND_POLL_MS : POLL_MS);
+  }
+
+  /** From now on another one looks. */
+  handTo(onLook: () => void): void {
+    this.#onLook = onLook;
+  }
+
+  /** For a run whose shim is gone: nobody will write the journal any more. */
+  pollFast(): void {
+    clearInterval(this.#timer);
+    this.#timer = this.#poll(BLIND_POLL_MS);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    this.#watcher?.close();
+  }
+
+  #poll(everyMs: number): NodeJS.Timeout {
+    return setInterval(() => this.#onLook(), everyMs).unref();
+  }
+}
+
+function openWatcher(path: string, onChange: () => void): FSWatcher | undefined {
+  try {
+    // A watcher that fails later leaves the polling.
+    return watch(path, { persistent: false }, onChange).on('error', () => {});
+  } catch {
+    return undefined;
+  }
+}

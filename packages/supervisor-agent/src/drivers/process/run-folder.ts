@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { InstanceKey, RunSpec } from '../driver.ts';
+import { formatRunRecord, type Journal, parseJournal } from './journal.ts';
+import { formatSpecFile } from './spec-file.ts';
+
+/*
+ * <runtime>/<service>.<instance>/<generation>-<random>/
+ *   journal   what happened to this run (journal.ts)
+ *   spec      what the launcher sources to become the service
+ *   tree      a FIFO that every process of the run inherits open: it tells whether any is left
+ * A folder is made for each shim, so a shim that was never let go leaves no trace in the next one's records.
+ */
+
+export interface RunFolder {
+  readonly path: string;
+  readonly journal: string;
+  readonly tree: string;
+}
+
+export interface RecordedRun {
+  readonly folder: RunFolder;
+  readonly journal: Journal;
+}
+
+/** Makes the folder of one run, with its first record: before anything of the run exists. */
+export function createRunFolder(instanceFolder: string, spec: RunSpec, bootId: string): RunFolder {
+  const folder = runFolderAt(join(instanceFolder, `${spec.generation}-${randomBytes(4).toString('hex')}`));
+  mkdirSync(folder.path, { recursive: true, mode: 0o700 });
+  // Holds the environment, so possibly secrets: for the owner only, like the folder.
+  writeFileSync(join(folder.path, 'spec'), formatSpecFile(spec), { mode: 0o600 });
+  writeFileSync(folder.journal, formatRunRecord({ bootId, ...spec }), { mode: 0o600 });
+  return folder;
+}
+
+/** The runs of an instance that this boot has records of; the rest is rubbish of an earlier boot or of a torn start. */
+export function readRuns(instanceFolder: string, bootId: string): RecordedRun[] {
+  return listNames(instanceFolder)
+    .map((name) => runFolderAt(join(instanceFolder, name)))
+    .map((folder) => ({ folder, journal: readJournal(folder) }))
+    .filter(({ journal }) => journal.bootId === bootId);
+}
+
+/** An unreadable journal says nothing. */
+export function readJournal(folder: RunFolder): Journal {
+  try {
+    return parseJournal(readFileSync(folder.journal, 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
+/** Removes all folders of an instance but those to keep. */
+export function removeRuns(instanceFolder: string, keep: ReadonlySet<string>): void {
+  for (const name of listNames(instanceFolder)) {
+    const path = join(instanceFolder, name);
+    if (!keep.has(path)) rmSync(path, { recursive: true, force: true });
+  }
+}
+
+export function instanceFolderOf(runtimeFolder: string, { service, instance }: InstanceKey): string {
+  return join(runtimeFolder, `${service}.${instance}`);
+}
+
+function runFolderAt(path: string): RunFolder {
+  return { path, journal: join(path, 'journal'), tree: join(path, 'tree') };
+}
+
+function listNames(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,93 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Exit } from '../../core/exit.ts';
+import { describeInstance, type InstanceKey } from '../driver.ts';
+import type { FirstLook } from './first-look.ts';
+import { exitOf, type Journal } from './journal.ts';
+import { isAlive, type ProcessIdentity, signalProcess } from './proc.ts';
+import { type RecordedRun, type RunFolder, readJournal, readRuns } from './run-folder.ts';
+
+/** A record of a run that was let go: nothing of it is missing. */
+export interface StartedRun {
+  readonly folder: RunFolder;
+  readonly generation: number;
+  readonly specHash: string;
+  readonly main: ProcessIdentity;
+  readonly shim: ProcessIdentity | undefined;
+  readonly startedAtMs: number;
+  readonly port: number | undefined;
+}
+
+/** What the records and the processes of this host say about an instance. */
+export type Survey =
+  | { readonly kind: 'alive'; readonly run: StartedRun }
+  | { readonly kind: 'ended'; readonly run: StartedRun; readonly exit: Exit }
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'orphan'; readonly reason: string; readonly pids: readonly number[] };
+
+const POLL_MS = 10;
+/** What the last agent's death left half done settles within milliseconds, unless the host is overloaded. */
+const SETTLE_PATIENCE_MS = 10_000;
+
+/**
+ * Finds out what became of an instance that nobody watched. Rejects only when `signal` aborts. Ends a launcher that an
+ * earlier agent neither let go nor let go of.
+ */
+export async function surveyInstance(
+  key: InstanceKey,
+  instanceFolder: string,
+  world: { readonly bootId: string; readonly ignore: ReadonlySet<string>; readonly firstLook: FirstLook },
+  signal: AbortSignal,
+): Promise<Survey> {
+  const recorded = readRuns(instanceFolder, world.bootId).filter(({ folder }) => !world.ignore.has(folder.path));
+  const settled = await Promise.all(recorded.map((run) => settle(run, signal)));
+  const started = settled.flatMap(toStartedRun).sort((a, b) => b.run.generation - a.run.generation);
+  const alive = started.filter(({ run }) => isAlive(run.main));
+  const [first] = alive;
+  if (alive.length > 1) {
+    const pids = alive.map(({ run }) => run.main.pid);
+    return { kind: 'orphan', pids, reason: `${describeInstance(key)} has several live runs: stop all but one` };
+  }
+  if (first !== undefined) return { kind: 'alive', run: first.run };
+  const [last] = started;
+  const isUnexplained = (generation: number) => last === undefined || generation > last.run.generation;
+  const unexplained = world.firstLook.find(key).filter(({ generation }) => isUnexplained(generation));
+  if (unexplained.length > 0) {
+    const pids = unexplained.map(({ pid }) => pid);
+    const reason = `${describeInstance(key)} has live processes (${pids.join(', ')}) but no record of their start`;
+    return { kind: 'orphan', pids, reason };
+  }
+  return last === undefined ? { kind: 'nothing' } : { kind: 'ended', ...last };
+}
+
+/**
+ * The last agent may have died between two steps, and shim and launcher take a moment to notice: the launcher becomes
+ * the service (it had read its go) or exits, and the shim writes down an exit.
+ */
+async function settle({ folder, journal: first }: RecordedRun, signal: AbortSignal): Promise<RecordedRun> {
+  let journal = first;
+  const startedAt = performance.now();
+  while (isMoving(journal)) {
+    if (performance.now() - startedAt > SETTLE_PATIENCE_MS) {
+      // A launcher that hangs before its go (stopped, or frozen) must never wake up later and start a second copy.
+      if (journal.startedAtMs === undefined && journal.main) signalProcess(journal.main, 'SIGKILL');
+      break;
+    }
+    await delay(POLL_MS, undefined, { signal });
+    journal = readJournal(folder);
+  }
+  return { folder, journal: readJournal(folder) };
+}
+
+function isMoving({ shim, main, startedAtMs, exitStatus }: Journal): boolean {
+  if (exitStatus !== undefined) return false;
+  const isShimAlive = shim !== undefined && isAlive(shim);
+  const isMainAlive = main !== undefined && isAlive(main);
+  return startedAtMs === undefined ? isShimAlive || isMainAlive : isShimAlive && !isMainAlive;
+}
+
+function toStartedRun({ folder, journal }: RecordedRun): { run: StartedRun; exit: Exit }[] {
+  const { generation, specHash, port, main, shim, startedAtMs, exitStatus } = journal;
+  if (generation === undefined || specHash === undefined || main === undefined || startedAtMs === undefined) return [];
+  const exit: Exit = exitStatus === undefined ? { kind: 'unknown' } : exitOf(exitStatus);
+  return [{ run: { folder, generation, specHash, port, main, shim, startedAtMs }, exit }];
+}

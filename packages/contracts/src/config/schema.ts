@@ -91,7 +91,7 @@ const PATH_RULE = 'write a path that starts with /, such as /api/health';
 const HttpCheck = strictMap(
   {
     url: HttpUrl.optional(),
-    path: z.string({ error: PATH_RULE }).startsWith('/', { error: PATH_RULE }).optional(),
+    path: z.string({ error: PATH_RULE }).regex(/^\//, { error: PATH_RULE }).optional(),
     port: Port.optional(),
     status: wholeNumber(100, 599).optional(),
   },

@@ -9,6 +9,7 @@ export * from './messages/metrics.ts';
 export * from './messages/presence.ts';
 export * from './messages/probe.ts';
 export * from './messages/service.ts';
+export * from './messages/status-file.ts';
 export * from './permissions.ts';
 export * from './roles.ts';
 export * from './rows.ts';

@@ -78,6 +78,22 @@ export const ServiceSample = z.object({
 });
 export type ServiceSample = z.infer<typeof ServiceSample>;
 
+/** What a host is made of: read once at the agent's start. */
+export const HostInventory = z.object({
+  cpuModel: z.string(),
+  /** Logical cores. */
+  cores: z.int().min(0),
+  physicalCores: z.int().min(0),
+  /** `Debian GNU/Linux 12`. */
+  os: z.string(),
+  kernel: z.string(),
+  architecture: z.string(),
+  memoryTotalBytes: Bytes,
+  /** `kvm`, `docker`, …; absent on bare metal and where it can't be told. */
+  virtualization: z.string().optional(),
+});
+export type HostInventory = z.infer<typeof HostInventory>;
+
 /** A metrics message is cut into parts above this size. */
 export const METRICS_PART_BYTES = 256 * 1024;
 
@@ -89,6 +105,7 @@ export const HostMetrics = OrderedEnvelope.extend({
   parts: z.int().min(1),
   intervalMs: z.number().min(0),
   sample: HostSample.optional(),
+  inventory: HostInventory.optional(),
   services: z.array(ServiceSample),
 });
 export type HostMetrics = z.infer<typeof HostMetrics>;

@@ -11,7 +11,7 @@ export const PRESENCE_MISSED_BEATS = 3;
 const Beat = OrderedEnvelope.extend({
   version: z.string(),
   uptimeSeconds: z.number().min(0),
-  /** 99th percentile of the event loop's delay since the last beat. */
+  /** How late the sender's event loop was for this beat. */
   eventLoopLagMs: z.number().min(0),
 });
 

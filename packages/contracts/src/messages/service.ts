@@ -62,6 +62,8 @@ export const InstanceEvent = OrderedEnvelope.extend({
   restartBudget: z.int().min(0).optional(),
   /** Half the budget or more is spent within its window. */
   restartLoop: z.boolean().optional(),
+  /** It has failed and not yet lived it down: also while its slow retry runs. Ends after 10 good minutes or a command. */
+  onProbation: z.boolean().optional(),
   /** One of Muster's own services. */
   system: z.boolean().optional(),
 });
@@ -84,6 +86,8 @@ export const InstanceStatus = OrderedEnvelope.extend({
   restarts: z.int().min(0),
   restartBudget: z.int().min(0),
   restartWindowMs: z.number().min(0),
+  /** It has failed and not yet lived it down. */
+  onProbation: z.boolean().optional(),
   /** When the next automatic attempt is due, in `backoff` and `failed`. */
   nextAttemptAt: Timestamp.optional(),
   /** One of Muster's own services: it can't be stopped over the bus that needs it. */

@@ -1,22 +1,8 @@
+import type { HostInventory } from '@muster/contracts';
 import si from 'systeminformation';
 
-/** What a host is made of. Read once at start, since asking takes child processes. */
-interface Inventory {
-  readonly cpuModel: string;
-  /** Logical cores. */
-  readonly cores: number;
-  readonly physicalCores: number;
-  /** `Debian GNU/Linux 12`. */
-  readonly os: string;
-  readonly kernel: string;
-  readonly architecture: string;
-  readonly memoryTotalBytes: number;
-  /** `kvm`, `docker`, …; absent on bare metal and where it can't be told. */
-  readonly virtualization?: string;
-}
-
 export type InventoryResult =
-  | { readonly kind: 'inventory'; readonly inventory: Inventory }
+  | { readonly kind: 'inventory'; readonly inventory: HostInventory }
   | { readonly kind: 'failed'; readonly reason: string };
 
 /** Never rejects: an agent runs as well without an inventory. Abort `signal` to give up. */

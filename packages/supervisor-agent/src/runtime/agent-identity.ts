@@ -1,0 +1,70 @@
+/** Who this agent is, and where its messages stand in its own order. */
+import { randomBytes } from 'node:crypto';
+import { readlinkSync } from 'node:fs';
+import path from 'node:path';
+import { readBootId } from '../drivers/process/proc.ts';
+import { readFileIfAny, replaceFile } from './atomic-file.ts';
+import type { Sequence } from './reporter.ts';
+
+export interface AgentIdentity {
+  /** Random, made once for a state directory: several agents live on one machine. */
+  readonly agentId: string;
+  readonly bootId: string;
+  /** Inode of the network namespace, or empty where it cannot be read. */
+  readonly networkNamespace: string;
+  readonly epoch: number;
+}
+
+/** Reads or makes the id, and counts this start. */
+export function readIdentity(stateDir: string): AgentIdentity {
+  return {
+    agentId: readAgentId(path.join(stateDir, 'agent-id')),
+    bootId: readBootId(),
+    networkNamespace: readNetworkNamespace(),
+    epoch: nextEpoch(path.join(stateDir, 'epoch')),
+  };
+}
+
+export class AgentSequence implements Sequence {
+  readonly epoch: number;
+  #last = 0;
+
+  constructor(epoch: number) {
+    this.epoch = epoch;
+  }
+
+  get last(): number {
+    return this.#last;
+  }
+
+  next(): number {
+    this.#last += 1;
+    return this.#last;
+  }
+}
+
+function readAgentId(file: string): string {
+  const saved = readFileIfAny(file)?.trim();
+  if (saved !== undefined && /^[a-z0-9]{8,32}$/.test(saved)) return saved;
+  const made = randomBytes(8).toString('hex');
+  replaceFile(file, `${made}\n`, { isDurable: true });
+  return made;
+}
+
+/** Larger than every one before, also when the file is lost or the clock was set back. */
+function nextEpoch(file: string): number {
+  const saved = Number(readFileIfAny(file)?.trim() ?? 0);
+  const last = Number.isSafeInteger(saved) ? saved : 0;
+  const epoch = Math.max(last + 1, Math.floor(Date.now() / 1_000));
+  replaceFile(file, `${epoch}\n`, { isDurable: true });
+  return epoch;
+}
+
+/** `net:[4026531840]` → `4026531840`. */
+function readNetworkNamespace(): string {
+  try {
+    return /\d+/.exec(readlinkSync('/proc/self/ns/net'))?.[0] ?? '';
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,422 @@
+/**
+ * The agent: what it is made of, in which order that comes up, and the two ways it ends. `detach` leaves the services
+ * alone and is what a signal or a vanished launcher means; `shutDown` stops everything in order.
+ */
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import {
+  type ComponentEvent,
+  type InstanceEvent,
+  keys,
+  PRESENCE_INTERVAL_MS,
+  type ProbeReport,
+  rows,
+  type StatusFile,
+} from '@muster/contracts';
+import { type Bus, Outbox, openBus, uuidv7 } from '@muster/contracts/bus';
+import type { ProbeCheck, ProbeKind, ServiceSpec } from '@muster/contracts/config';
+import { type ProbeResult, probe } from '@muster/probes';
+import type { Logger } from 'pino';
+import type { AgentConfig } from '../config/agent-config.ts';
+import { createDriverRegistry, type DriverRegistry } from '../drivers/registry.ts';
+import { type AgentIdentity, AgentSequence } from './agent-identity.ts';
+import { CommandJournal } from './command-journal.ts';
+import { Commands } from './commands.ts';
+import { Freshness } from './freshness.ts';
+import { InstanceRunner, type Transition } from './instance-runner.ts';
+import { InstanceStore, keyOf } from './instance-store.ts';
+import { KvMirror } from './kv-mirror.ts';
+import { MetricsPublisher } from './metrics-publisher.ts';
+import { Presence } from './presence.ts';
+import { ProbeRunner } from './probe-runner.ts';
+import { RecoveryPermission } from './recovery-permission.ts';
+import { Reporter, specEntryOf } from './reporter.ts';
+import { runSpecOf } from './run-spec.ts';
+import { policyOf } from './service-policy.ts';
+import { readStatusFile, StatusFileWriter } from './status-file-writer.ts';
+import { stopStrayRuns } from './stray-runs.ts';
+import { type ManagedService, Supervisor } from './supervisor.ts';
+
+export interface AgentSetup {
+  readonly config: AgentConfig;
+  readonly identity: AgentIdentity;
+  readonly version: string;
+  /** Relative paths of services.yaml start here. */
+  readonly rootDir: string;
+  readonly runtimeFolder: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly services: readonly ServiceSpec[];
+  /** Muster's own, when it runs as a whole on this machine. */
+  readonly systemServices: readonly ServiceSpec[];
+  /** Those of them that this agent itself needs to the last. */
+  readonly lastToStop: readonly string[];
+  /** Why a changed services.yaml is not in force; empty when it is. */
+  readonly refusedConfig: string;
+  readonly logger: Logger;
+  /** Told after each visible transition. */
+  readonly onChange: () => void;
+}
+
+/** What waits on disk for the bus, at most. */
+const OUTBOX_BYTES = 64 * 1024 * 1024;
+/** How long a shutdown waits for the bus to take what is left. What it does not take stays on disk. */
+const FLUSH_TIMEOUT_MS = 3_000;
+/** A fleet that comes back to the bus does not put all its keys at once. */
+const RESYNC_JITTER_MS = PRESENCE_INTERVAL_MS / 4;
+
+export class Agent {
+  readonly #setup: AgentSetup;
+  readonly #sequence: AgentSequence;
+  readonly #bus: Bus;
+  readonly #outbox: Outbox;
+  readonly #registry: DriverRegistry;
+  readonly #reporter: Reporter;
+  readonly #statuses: KvMirror<ReturnType<Reporter['statuses']>[number]>;
+  readonly #specs: KvMirror<ReturnType<typeof specEntryOf>>;
+  readonly #recovery: RecoveryPermission;
+  readonly #supervisor: Supervisor;
+  readonly #commands: Commands;
+  readonly #presence: Presence;
+  readonly #metrics: MetricsPublisher;
+  readonly #statusFile: StatusFileWriter;
+  #resyncTimer: NodeJS.Timeout | undefined;
+  #isEnding = false;
+
+  static async start(setup: AgentSetup): Promise<Agent> {
+    const { config, logger } = setup;
+    const bus = openBus({
+      servers: config.bus.url,
+      ...(config.bus.credsFile !== undefined && { credentialsFile: config.bus.credsFile }),
+      environment: config.environment,
+      role: 'agent',
+      id: config.host,
+      onProblem: (problem) => logger.warn({ problem }, 'bus'),
+    });
+    let agent: Agent | undefined;
+    const outbox = await Outbox.open({
+      directory: path.join(config.stateDir, 'outbox'),
+      bus,
+      maxBytes: OUTBOX_BYTES,
+      onGap: (lost) =>
+        agent?.announce('gap', `${lost} events were given up: ${OUTBOX_BYTES} bytes waited for the bus`, lost),
+      onDelivered: ({ id }) => agent?.delivered(id),
+    });
+    agent = new Agent(setup, bus, outbox);
+    await agent.#begin();
+    return agent;
+  }
+
+  private constructor(setup: AgentSetup, bus: Bus, outbox: Outbox) {
+    const { config, identity, logger } = setup;
+    const { host, stateDir } = config;
+    this.#setup = setup;
+    this.#bus = bus;
+    this.#outbox = outbox;
+    this.#sequence = new AgentSequence(identity.epoch);
+    this.#registry = createDriverRegistry({ runtimeFolder: setup.runtimeFolder });
+    const mirrorOptions = {
+      isConnected: () => bus.isConnected,
+      onProblem: (error: unknown) => logger.warn({ err: error }, 'kv'),
+    };
+    this.#statuses = new KvMirror({
+      ...mirrorOptions,
+      bucket: bus.kv('status'),
+      journalFile: path.join(stateDir, 'kv-status-keys.json'),
+    });
+    this.#specs = new KvMirror({
+      ...mirrorOptions,
+      bucket: bus.kv('specs'),
+      journalFile: path.join(stateDir, 'kv-specs-keys.json'),
+    });
+    this.#reporter = new Reporter({ host, sequence: this.#sequence, outbox, statuses: this.#statuses });
+    this.#recovery = new RecoveryPermission(bus, host);
+    this.#supervisor = new Supervisor(this.#manage());
+    const freshness = new Freshness(identity.epoch);
+    this.#metrics = new MetricsPublisher({
+      host,
+      intervalMs: config.metricsIntervalMs,
+      sequence: this.#sequence,
+      bus,
+      instances: () => this.#sampledInstances(),
+      onProblem: (error) => logger.warn({ err: error }, 'metrics'),
+    });
+    this.#commands = new Commands({
+      host,
+      bus,
+      supervisor: this.#supervisor,
+      reporter: this.#reporter,
+      journal: new CommandJournal(path.join(stateDir, 'commands.jsonl')),
+      freshness,
+      sequence: this.#sequence,
+      outbox,
+      watch: () => this.#metrics.watch(),
+    });
+    this.#presence = new Presence({
+      host,
+      version: setup.version,
+      identity,
+      sequence: this.#sequence,
+      freshness,
+      bus,
+      facts: () => ({
+        keysDigest: this.#keysDigest(),
+        services: this.#reporter.statuses().length,
+        backlog: outbox.backlog,
+      }),
+    });
+    this.#statusFile = new StatusFileWriter(
+      stateDir,
+      () => this.#statusFileContent(),
+      (error) => logger.warn({ err: error }, 'status file'),
+    );
+  }
+
+  get supervisor(): Supervisor {
+    return this.#supervisor;
+  }
+
+  /** Stops everything in reverse order; the bus last, once it has all that was to be said. */
+  async shutDown(onStopped: (service: string, remaining: number) => void): Promise<void> {
+    this.#isEnding = true;
+    this.#commands.stop();
+    this.announce('stopping', 'asked to stop everything');
+    const all = [...this.#supervisor.services].map(({ spec }) => spec.name);
+    const last = all.filter((name) => this.#setup.lastToStop.includes(name));
+    const first = all.filter((name) => !last.includes(name));
+    await this.#supervisor.hold(new Set(first), (service, remaining) => onStopped(service, remaining + last.length));
+    this.announce('stopped', 'everything is stopped');
+    await this.#flush();
+    await this.#supervisor.hold(new Set(all), onStopped);
+    await this.#close();
+  }
+
+  /** Lets go: the services go on, and the next agent adopts them. */
+  async detach(): Promise<void> {
+    this.#isEnding = true;
+    this.#commands.stop();
+    this.#supervisor.detach();
+    await this.#close();
+  }
+
+  delivered(eventId: string): void {
+    this.#reporter.delivered(eventId);
+  }
+
+  announce(kind: ComponentEvent['kind'], reason: string, lost?: number): void {
+    const { host } = this.#setup.config;
+    const event: ComponentEvent = {
+      id: uuidv7(),
+      time: new Date().toISOString(),
+      source: this.#reporter.source,
+      epoch: this.#sequence.epoch,
+      seq: this.#sequence.next(),
+      kind,
+      reason,
+      causes: [],
+      ...(lost !== undefined && { lost }),
+    };
+    this.#outbox.append(rows.hostEvent, { host }, event);
+  }
+
+  async #begin(): Promise<void> {
+    const { config, logger, refusedConfig, services, systemServices } = this.#setup;
+    this.#bus.onConnection(({ connected, reason }) => this.#onConnection(connected, reason));
+    const former = readStatusFile(config.stateDir);
+    for (const runner of this.#supervisor.runners()) this.#introduce(runner, former);
+    for (const { spec, isSystem } of this.#supervisor.services) {
+      const entry = specEntryOf(spec, isSystem, config.host, this.#sequence);
+      this.#specs.set(keys.spec(config.host, spec.name), entry);
+    }
+    this.#specs.dropFormer();
+    this.#statuses.dropFormer();
+    this.announce('started', `agent ${this.#setup.version} started with ${services.length} services`);
+    if (refusedConfig === '') this.announce('config-loaded', `${services.length + systemServices.length} services`);
+    else this.announce('config-refused', refusedConfig);
+    this.#commands.listen();
+    this.#presence.start();
+    this.#metrics.start();
+    await Promise.all([this.#stopStrays(), this.#supervisor.begin([])]);
+    this.#statusFile.writeNow();
+    logger.info({ services: services.length, epoch: this.#sequence.epoch }, 'supervising');
+  }
+
+  #manage(): readonly ManagedService[] {
+    const { config, identity, services, systemServices } = this.#setup;
+    const store = new InstanceStore(path.join(config.stateDir, 'instances'), identity.bootId);
+    const manage =
+      (isSystem: boolean) =>
+      (spec: ServiceSpec): ManagedService => ({
+        spec,
+        isSystem,
+        runners: [this.#createRunner(spec, isSystem, 0, store)],
+      });
+    const managed = [...systemServices.map(manage(true)), ...services.map(manage(false))];
+    store.prune(new Set(managed.map(({ spec }) => keyOf(spec.name, 0))));
+    return managed;
+  }
+
+  #createRunner(spec: ServiceSpec, isSystem: boolean, instance: number, store: InstanceStore): InstanceRunner {
+    const { config, identity, rootDir, env, logger } = this.#setup;
+    const key = { agentId: identity.agentId, service: spec.name, instance };
+    const lookup = this.#registry.find(spec.type);
+    const surroundings = { rootDir, logDir: path.join(config.stateDir, 'logs'), env };
+    const runner = new InstanceRunner({
+      key,
+      policy: policyOf(spec, isSystem),
+      driver: lookup.kind === 'driver' ? lookup.driver : undefined,
+      ...(lookup.kind === 'unavailable' && { driverLack: lookup.reason }),
+      resolveRun: (generation) => runSpecOf(spec, key, generation, surroundings),
+      saved: store.load(spec.name, instance),
+      save: (memory, startedGeneration) => store.save(spec.name, instance, memory, startedGeneration),
+      onTransition: (transition) => this.#onTransition(runner, transition),
+      openProbes: (generation, onFinding) =>
+        new ProbeRunner({
+          probes: spec.probes,
+          ask: probe,
+          onFinding,
+          onResult: (purpose, check, result) => this.#publishVote(key, generation, purpose, check, result),
+        }),
+      askRecovery: (generation, reason) => this.#recovery.ask(key, generation, reason),
+      onBug: (what, error) => logger.error({ err: error, service: spec.name }, what),
+    });
+    return runner;
+  }
+
+  #introduce(runner: InstanceRunner, former: StatusFile | undefined): void {
+    const { service, instance } = runner.key;
+    this.#reporter.introduce(runner);
+    const isOfIt = (event: InstanceEvent) => event.service === service && event.instance === instance;
+    this.#reporter.remember(service, instance, former?.recentEvents.filter(isOfIt) ?? []);
+  }
+
+  #onTransition(runner: InstanceRunner, transition: Transition): void {
+    this.#reporter.report(runner, transition);
+    const { from, to } = transition;
+    const isSame =
+      from.name === to.name &&
+      from.memory.isHeld === to.memory.isHeld &&
+      (to.name !== 'running' || (from.name === 'running' && from.ready === to.ready));
+    if (to.name !== 'stopping' && (to.name !== 'running' || to.ready === 'yes')) {
+      this.#recovery.over(runner.key.service, runner.key.instance);
+    }
+    this.#statusFile.changed();
+    if (isSame) return;
+    this.#supervisor.checkDependencies();
+    this.#setup.onChange();
+  }
+
+  #onConnection(isConnected: boolean, reason: string): void {
+    if (this.#isEnding) return;
+    this.announce(isConnected ? 'bus-connected' : 'bus-lost', reason);
+    this.#statusFile.changed();
+    clearTimeout(this.#resyncTimer);
+    if (!isConnected) return;
+    this.#resyncTimer = setTimeout(() => {
+      this.#statuses.resync();
+      this.#specs.resync();
+    }, Math.random() * RESYNC_JITTER_MS);
+  }
+
+  /** A vote from the nearest vantage point. Lost while the bus is away: it is only worth something fresh. */
+  #publishVote(
+    { service, instance }: InstanceRunner['key'],
+    generation: number,
+    purpose: ProbeKind,
+    check: ProbeCheck,
+    result: ProbeResult,
+  ): void {
+    if (!this.#bus.isConnected) return;
+    const { host } = this.#setup.config;
+    const { status, durationMs, phases } = result;
+    const report: ProbeReport = {
+      id: uuidv7(),
+      time: new Date().toISOString(),
+      source: this.#reporter.source,
+      epoch: this.#sequence.epoch,
+      seq: this.#sequence.next(),
+      host,
+      service,
+      instance,
+      generation,
+      vantage: { kind: 'agent', id: host },
+      purpose,
+      protocol: check.kind,
+      status,
+      durationMs,
+      phases,
+      ...(result.status !== 'up' && { reason: result.reason, detail: result.detail }),
+      ...(result.httpStatus !== undefined && { httpStatus: result.httpStatus }),
+    };
+    this.#bus.publish(rows.instanceProbe, { host, service, instance }, report);
+  }
+
+  #sampledInstances() {
+    return [...this.#supervisor.runners()].flatMap(({ key, run }) =>
+      run === undefined ? [] : [{ service: key.service, instance: key.instance, pids: [run.pid] }],
+    );
+  }
+
+  async #stopStrays(): Promise<void> {
+    const { identity, runtimeFolder, logger } = this.#setup;
+    const lookup = this.#registry.find('process');
+    if (lookup.kind !== 'driver') return;
+    try {
+      await stopStrayRuns({
+        runtimeFolder,
+        agentId: identity.agentId,
+        driver: lookup.driver,
+        configured: new Set([...this.#supervisor.runners()].map(({ key }) => keyOf(key.service, key.instance))),
+        onFound: (service, pid) => {
+          logger.warn({ service, pid }, 'stopping what is no longer configured');
+          this.announce('config-loaded', `'${service}' is no longer configured: stopping pid ${pid}`);
+        },
+      });
+    } catch (error) {
+      logger.error({ err: error }, 'looking for what is no longer configured');
+    }
+  }
+
+  #statusFileContent(): StatusFile {
+    const recentEvents = [...this.#supervisor.runners()]
+      .flatMap(({ key }) => this.#reporter.recentEvents(key.service, key.instance))
+      .sort((a, b) => a.epoch - b.epoch || a.seq - b.seq);
+    return {
+      writtenAt: new Date().toISOString(),
+      host: this.#setup.config.host,
+      agentId: this.#setup.identity.agentId,
+      bus: { connected: this.#bus.isConnected },
+      instances: this.#reporter.statuses(),
+      recentEvents,
+    };
+  }
+
+  #keysDigest(): string {
+    const all = [...this.#statuses.keys(), ...this.#specs.keys()].sort();
+    return createHash('sha256').update(all.join('\n')).digest('hex').slice(0, 16);
+  }
+
+  async #flush(): Promise<void> {
+    try {
+      await this.#outbox.flushed(AbortSignal.timeout(FLUSH_TIMEOUT_MS));
+    } catch {
+      this.#setup.logger.warn(
+        { backlog: this.#outbox.backlog },
+        'the bus did not take everything; the rest stays on disk',
+      );
+    }
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#resyncTimer);
+    this.#supervisor.detach();
+    this.#presence[Symbol.dispose]();
+    this.#metrics[Symbol.dispose]();
+    this.#statuses.stop();
+    this.#specs.stop();
+    this.#statusFile.writeNow();
+    this.#statusFile[Symbol.dispose]();
+    await this.#outbox.close();
+    await this.#bus[Symbol.asyncDispose]();
+    await this.#registry[Symbol.asyncDispose]();
+  }
+}

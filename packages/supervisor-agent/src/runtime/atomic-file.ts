@@ -1,0 +1,29 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import path from 'node:path';
+
+/**
+ * Replaces a file in one step: a reader, or the next agent after `kill -9`, sees the old text or the new, never half.
+ * `isDurable` also waits for the disk, so that it survives a power cut; that takes milliseconds.
+ */
+export function replaceFile(file: string, text: string, options: { isDurable?: boolean; mode?: number } = {}): void {
+  mkdirSync(path.dirname(file), { recursive: true });
+  const temporary = `${file}.${process.pid}.tmp`;
+  const descriptor = openSync(temporary, 'w', options.mode ?? 0o600);
+  try {
+    writeSync(descriptor, text);
+    if (options.isDurable === true) fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(temporary, file);
+}
+
+/** The file's text, or `undefined` when there is none. */
+export function readFileIfAny(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,37 @@
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { CommandJournal } from './command-journal.ts';
+
+let directory: string;
+let file: string;
+beforeEach(() => {
+  directory = mkdtempSync(path.join(tmpdir(), 'muster-commands-'));
+  file = path.join(directory, 'commands.jsonl');
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const accepted = { accepted: true, code: 'ok', reason: 'asked to stop' } as const;
+
+test('an answer outlives the agent that gave it', () => {
+  new CommandJournal(file).record('one', accepted);
+  expect(new CommandJournal(file).find('one')).toEqual(accepted);
+  expect(new CommandJournal(file).find('two')).toBeUndefined();
+});
+
+test('a line torn by a kill spoils neither those before nor those after', () => {
+  new CommandJournal(file).record('one', accepted);
+  appendFileSync(file, '\n{"id":"torn","acc');
+  new CommandJournal(file).record('two', accepted);
+  const journal = new CommandJournal(file);
+  expect([journal.find('one'), journal.find('torn'), journal.find('two')]).toEqual([accepted, undefined, accepted]);
+});
+
+test('old answers are forgotten, so the file stays bounded', () => {
+  const journal = new CommandJournal(file);
+  for (let i = 0; i < 8_200; i += 1) journal.record(`id-${i}`, accepted);
+  const again = new CommandJournal(file);
+  expect(again.find('id-8199')).toEqual(accepted);
+  expect(again.find('id-1')).toBeUndefined();
+});

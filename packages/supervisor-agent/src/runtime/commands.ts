@@ -1,0 +1,188 @@
+/**
+ * Answers what is asked of this host. What acts is journaled before it acts, must quote a position that this agent said
+ * lately, and is audited with who asked. The reply says accepted or refused; the outcome is an event that names the
+ * command's id among its causes.
+ */
+import {
+  type AgentReply,
+  type AgentRequest,
+  type AgentVerb,
+  type AuditRecord,
+  type CommandCode,
+  commands,
+  rows,
+} from '@muster/contracts';
+import { type Bus, type Outbox, type Subscription, uuidv7 } from '@muster/contracts/bus';
+import { monotonicNowMs } from './clock.ts';
+import type { Answer, CommandJournal } from './command-journal.ts';
+import type { Freshness } from './freshness.ts';
+import type { InstanceRunner } from './instance-runner.ts';
+import type { Reporter, Sequence } from './reporter.ts';
+import type { Supervisor } from './supervisor.ts';
+
+export interface CommandsOptions {
+  readonly host: string;
+  readonly bus: Bus;
+  readonly supervisor: Supervisor;
+  readonly reporter: Reporter;
+  readonly journal: CommandJournal;
+  readonly freshness: Freshness;
+  readonly sequence: Sequence;
+  readonly outbox: Pick<Outbox, 'append'>;
+  /** Sample each second for a while. */
+  readonly watch: () => { readonly untilMs: number };
+}
+
+type ActingVerb = 'start' | 'stop' | 'restart' | 'adopt' | 'forget';
+const ACTING_VERBS: readonly ActingVerb[] = ['start', 'stop', 'restart', 'adopt', 'forget'];
+
+/** Verbs of the grammar that this version does not carry out yet: they are refused by name, not left unanswered. */
+const UNSUPPORTED_VERBS = ['scale', 'reload', 'logs', 'verdict', 'dependency', 'shutdown'] as const;
+
+export class Commands {
+  readonly #options: CommandsOptions;
+  readonly #subscriptions: Subscription[] = [];
+
+  constructor(options: CommandsOptions) {
+    this.#options = options;
+  }
+
+  listen(): void {
+    const { bus, host } = this.#options;
+    for (const verb of ACTING_VERBS) {
+      this.#subscriptions.push(bus.respond(commands[verb], { host }, async (request) => this.#act(verb, request)));
+    }
+    this.#subscriptions.push(
+      bus.respond(commands.status, { host }, async (request) => this.#status(request)),
+      bus.respond(commands.why, { host }, async (request) => this.#why(request)),
+      bus.respond(commands.outcome, { host }, async (request) => this.#outcome(request)),
+      bus.respond(commands.watch, { host }, async (request) => this.#watch(request)),
+      bus.respond(commands.plan, { host }, async (request) => ({ ...this.#unsupported('plan', request), changes: [] })),
+      bus.respond(commands.apply, { host }, async (request) => ({
+        ...this.#unsupported('apply', request),
+        changes: [],
+      })),
+    );
+    for (const verb of UNSUPPORTED_VERBS) {
+      const respond = async (request: { readonly id: string }) => ({ ...this.#unsupported(verb, request), lines: [] });
+      this.#subscriptions.push(bus.respond(commands[verb], { host }, respond));
+    }
+  }
+
+  stop(): void {
+    for (const subscription of this.#subscriptions.splice(0)) subscription.stop();
+  }
+
+  #act(verb: ActingVerb, request: AgentRequest<ActingVerb>): AgentReply<ActingVerb> {
+    const { journal } = this.#options;
+    const before = journal.find(request.id);
+    // The same id never acts twice: whoever asks again hears what was answered the first time.
+    if (before !== undefined) return this.#reply(request, before);
+    const target = this.#check(verb, request);
+    const answer: Answer =
+      'runner' in target ? { accepted: true, code: 'ok', reason: `asked to ${verb}` } : { ...target, accepted: false };
+    journal.record(request.id, answer);
+    this.#audit(verb, request, answer);
+    if (!('runner' in target)) return this.#reply(request, answer);
+    const { runner } = target;
+    if (verb === 'adopt') {
+      void runner.recover([request.id]);
+      return this.#reply(request, { ...answer, reason: 'looks again for what of it can be proven' });
+    }
+    runner.post({ type: verb, by: request.actor }, [request.id]);
+    return this.#reply(request, { ...answer, reason: runner.lastReason });
+  }
+
+  #check(
+    verb: ActingVerb,
+    { service, instance = 0, fresh }: AgentRequest<ActingVerb>,
+  ): { readonly runner: InstanceRunner } | { readonly code: CommandCode; readonly reason: string } {
+    const { supervisor, freshness, host } = this.#options;
+    const managed = supervisor.service(service);
+    if (managed === undefined) {
+      return { code: 'unknown-service', reason: `no service '${service}' is configured on ${host}` };
+    }
+    const runner = managed.runners[instance];
+    if (runner === undefined) {
+      return { code: 'unknown-instance', reason: `service '${service}' on ${host} has no instance ${instance}` };
+    }
+    if (managed.isSystem) {
+      const reason = `'${service}' is one of Muster's own services: it starts and stops with Muster itself`;
+      return { code: 'system-service', reason };
+    }
+    if (fresh === undefined || !freshness.isFresh(fresh, monotonicNowMs())) {
+      const reason =
+        'the command does not quote a position this agent said within 10 s: ask for its status and try again';
+      return { code: 'stale', reason };
+    }
+    if ((verb === 'adopt' || verb === 'forget') && runner.state.name !== 'orphaned') {
+      return { code: 'wrong-state', reason: `cannot ${verb} '${service}': it is ${runner.state.name}, not orphaned` };
+    }
+    if (runner.state.name === 'unknown' && verb !== 'stop') {
+      return { code: 'wrong-state', reason: `cannot ${verb} '${service}': ${runner.state.reason}` };
+    }
+    return { runner };
+  }
+
+  #status(request: AgentRequest<'status'>): AgentReply<'status'> {
+    return { ...this.#position(request), instances: this.#options.reporter.statuses() };
+  }
+
+  #why(request: AgentRequest<'why'>): AgentReply<'why'> {
+    const { reporter, host } = this.#options;
+    const { service, instance = 0 } = request;
+    const status = reporter.status(service, instance);
+    if (status === undefined) {
+      const reason = `no service '${service}' is configured on ${host}`;
+      return { ...this.#position(request), accepted: false, code: 'unknown-service', reason, events: [] };
+    }
+    return { ...this.#position(request), status, events: [...reporter.recentEvents(service, instance)] };
+  }
+
+  #outcome(request: AgentRequest<'outcome'>): AgentReply<'outcome'> {
+    const answer = this.#options.journal.find(request.of);
+    const outcome = answer === undefined ? 'unknown' : answer.accepted ? 'accepted' : 'refused';
+    const reason = answer?.reason ?? 'this agent has never seen that command';
+    return { ...this.#reply(request, { accepted: true, code: 'ok', reason }), outcome };
+  }
+
+  #watch(request: AgentRequest<'watch'>): AgentReply<'watch'> {
+    const { untilMs } = this.#options.watch();
+    return { ...this.#reply(request, { accepted: true, code: 'ok', reason: 'samples each second' }), untilMs };
+  }
+
+  #unsupported(verb: AgentVerb, request: { readonly id: string }) {
+    const reason = `this version of the agent cannot '${verb}' yet`;
+    return this.#reply(request, { accepted: false, code: 'unsupported', reason });
+  }
+
+  #position(request: { readonly id: string }) {
+    const { sequence, freshness } = this.#options;
+    const seq = sequence.next();
+    freshness.said(seq, monotonicNowMs());
+    return { ...this.#reply(request, { accepted: true, code: 'ok', reason: '' }), epoch: sequence.epoch, seq };
+  }
+
+  #reply({ id }: { readonly id: string }, answer: Answer) {
+    const { reporter } = this.#options;
+    return { id: uuidv7(), time: new Date().toISOString(), source: reporter.source, commandId: id, ...answer };
+  }
+
+  #audit(verb: ActingVerb, request: AgentRequest<ActingVerb>, { accepted, reason }: Answer): void {
+    const { outbox, host, reporter, sequence } = this.#options;
+    const record: AuditRecord = {
+      id: uuidv7(),
+      time: new Date().toISOString(),
+      source: reporter.source,
+      epoch: sequence.epoch,
+      seq: sequence.next(),
+      actor: request.actor,
+      verb,
+      target: `${host}/${request.service}.${request.instance ?? 0}`,
+      commandId: request.id,
+      accepted,
+      reason,
+    };
+    outbox.append(rows.hostAudit, { host }, record);
+  }
+}

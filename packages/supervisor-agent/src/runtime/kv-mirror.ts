@@ -1,0 +1,124 @@
+/**
+ * Keeps an agent's keys in one bucket equal to what it says here. An agent cannot read the bucket, so it writes down
+ * which keys it has put; whenever the bus is back it puts all of them again and deletes those that are gone.
+ */
+import type { KvBucket, Subscription } from '@muster/contracts/bus';
+import { readFileIfAny, replaceFile } from './atomic-file.ts';
+
+/** Puts under way at a time. */
+const MAX_PUTS = 16;
+const RETRY_MS = 500;
+
+export interface KvMirrorOptions<V> {
+  readonly bucket: Pick<KvBucket<V>, 'put' | 'delete'>;
+  /** Where the keys are written down. */
+  readonly journalFile: string;
+  readonly isConnected: () => boolean;
+  /** Told once for a row of failures. */
+  readonly onProblem: (error: unknown) => void;
+}
+
+export class KvMirror<V> implements Subscription {
+  readonly #options: KvMirrorOptions<V>;
+  readonly #values = new Map<string, V>();
+  /** Keys that a former agent put and that this one has not said anything about. */
+  readonly #former: Set<string>;
+  readonly #dirty = new Set<string>();
+  readonly #putting = new Set<string>();
+  #retry: NodeJS.Timeout | undefined;
+  #isFailing = false;
+  #isStopped = false;
+
+  constructor(options: KvMirrorOptions<V>) {
+    this.#options = options;
+    this.#former = new Set(readKeys(options.journalFile));
+  }
+
+  keys(): readonly string[] {
+    return [...this.#values.keys()];
+  }
+
+  set(key: string, value: V): void {
+    const isNew = !this.#values.has(key);
+    this.#values.set(key, value);
+    if (isNew) {
+      this.#former.delete(key);
+      this.#writeDown();
+    }
+    this.#dirty.add(key);
+    this.#pump();
+  }
+
+  /** All that this agent has to say is said: what only a former one put is deleted. */
+  dropFormer(): void {
+    for (const key of this.#former) this.#dirty.add(key);
+    this.#pump();
+  }
+
+  /** The bus is back, and what it lost is not known. */
+  resync(): void {
+    for (const key of this.#values.keys()) this.#dirty.add(key);
+    for (const key of this.#former) this.#dirty.add(key);
+    this.#pump();
+  }
+
+  /** Nothing waits to be put. */
+  get isClean(): boolean {
+    return this.#dirty.size === 0 && this.#putting.size === 0;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#retry);
+  }
+
+  #pump(): void {
+    if (this.#isStopped || this.#retry !== undefined || !this.#options.isConnected()) return;
+    for (const key of this.#dirty) {
+      if (this.#putting.size >= MAX_PUTS) return;
+      // One put at a time for each key, or an older value could land last.
+      if (this.#putting.has(key)) continue;
+      this.#dirty.delete(key);
+      this.#putting.add(key);
+      void this.#send(key);
+    }
+  }
+
+  async #send(key: string): Promise<void> {
+    const value = this.#values.get(key);
+    try {
+      if (value === undefined) {
+        await this.#options.bucket.delete(key);
+        this.#former.delete(key);
+        this.#writeDown();
+      } else {
+        await this.#options.bucket.put(key, value);
+      }
+      this.#isFailing = false;
+    } catch (error) {
+      this.#dirty.add(key);
+      if (!this.#isFailing) this.#options.onProblem(error);
+      this.#isFailing = true;
+      this.#retry ??= setTimeout(() => {
+        this.#retry = undefined;
+        this.#pump();
+      }, RETRY_MS);
+    } finally {
+      this.#putting.delete(key);
+    }
+    this.#pump();
+  }
+
+  #writeDown(): void {
+    replaceFile(this.#options.journalFile, JSON.stringify([...this.#values.keys(), ...this.#former]));
+  }
+}
+
+function readKeys(file: string): string[] {
+  try {
+    const keys: unknown = JSON.parse(readFileIfAny(file) ?? '[]');
+    return Array.isArray(keys) ? keys.filter((key) => typeof key === 'string') : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,105 @@
+/** Samples the host and its services at their rate, each second while somebody watches, and publishes what it saw. */
+import { type HostInventory, type HostMetrics, type HostSample, rows, type ServiceSample } from '@muster/contracts';
+import { type Bus, uuidv7 } from '@muster/contracts/bus';
+import { HostSampler } from '../host/host-sampler.ts';
+import { readInventory } from '../host/inventory.ts';
+import { type SampledInstance, ServiceSampler } from '../host/service-sampler.ts';
+import { monotonicNowMs } from './clock.ts';
+import type { Sequence } from './reporter.ts';
+
+export interface MetricsPublisherOptions {
+  readonly host: string;
+  readonly intervalMs: number;
+  readonly sequence: Sequence;
+  readonly bus: Pick<Bus, 'publish' | 'isConnected'>;
+  readonly instances: () => readonly SampledInstance[];
+  readonly onProblem: (error: unknown) => void;
+}
+
+const WATCHED_INTERVAL_MS = 1_000;
+const WATCH_LEASE_MS = 15_000;
+const INVENTORY_TIMEOUT_MS = 20_000;
+/** A service's sample is some 230 bytes of JSON: this many, with the host's own sample, stay below a part's 256 KiB. */
+const SERVICES_PER_PART = 800;
+
+export class MetricsPublisher implements Disposable {
+  readonly #options: MetricsPublisherOptions;
+  readonly #host = new HostSampler();
+  readonly #services = new ServiceSampler();
+  readonly #closing = new AbortController();
+  #inventory: HostInventory | undefined;
+  #watchedUntilMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: MetricsPublisherOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#tick();
+    void readInventory(AbortSignal.any([this.#closing.signal, AbortSignal.timeout(INVENTORY_TIMEOUT_MS)])).then(
+      (result) => {
+        if (this.#closing.signal.aborted) return;
+        if (result.kind === 'inventory') this.#inventory = result.inventory;
+        else this.#options.onProblem(new Error(result.reason));
+      },
+    );
+  }
+
+  /** Samples each second for 15 s from now. */
+  watch(): { readonly untilMs: number } {
+    const isWatched = this.#isWatched();
+    this.#watchedUntilMs = monotonicNowMs() + WATCH_LEASE_MS;
+    if (!isWatched) {
+      clearTimeout(this.#timer);
+      this.#tick();
+    }
+    return { untilMs: this.#watchedUntilMs };
+  }
+
+  [Symbol.dispose](): void {
+    this.#closing.abort();
+    clearTimeout(this.#timer);
+    this.#host[Symbol.dispose]();
+    this.#services[Symbol.dispose]();
+  }
+
+  #isWatched(): boolean {
+    return monotonicNowMs() < this.#watchedUntilMs;
+  }
+
+  #tick(): void {
+    const intervalMs = this.#isWatched() ? WATCHED_INTERVAL_MS : this.#options.intervalMs;
+    try {
+      // Rates are those since the last sample, so it is taken also while nobody can hear of it.
+      const sample = this.#host.sample();
+      const services = this.#services.sample(this.#options.instances());
+      if (this.#options.bus.isConnected) this.#publish(sample, services, intervalMs);
+    } catch (error) {
+      this.#options.onProblem(error);
+    }
+    this.#timer = setTimeout(() => this.#tick(), intervalMs);
+  }
+
+  #publish(sample: HostSample, services: readonly ServiceSample[], intervalMs: number): void {
+    const { bus, host, sequence } = this.#options;
+    const parts = Math.max(1, Math.ceil(services.length / SERVICES_PER_PART));
+    for (let part = 0; part < parts; part += 1) {
+      const message: HostMetrics = {
+        id: uuidv7(),
+        time: new Date().toISOString(),
+        source: `agent/${host}`,
+        epoch: sequence.epoch,
+        seq: sequence.next(),
+        host,
+        part,
+        parts,
+        intervalMs,
+        ...(part === 0 && { sample }),
+        ...(part === 0 && this.#inventory !== undefined && { inventory: this.#inventory }),
+        services: services.slice(part * SERVICES_PER_PART, (part + 1) * SERVICES_PER_PART),
+      };
+      bus.publish(rows.hostMetrics, { host }, message);
+    }
+  }
+}

@@ -1,0 +1,70 @@
+/** The agent's beat: every two seconds, jittered, for as long as it lives. */
+import { type AgentPresence, PRESENCE_INTERVAL_MS, rows } from '@muster/contracts';
+import { type Bus, uuidv7 } from '@muster/contracts/bus';
+import type { AgentIdentity } from './agent-identity.ts';
+import { monotonicNowMs } from './clock.ts';
+import type { Freshness } from './freshness.ts';
+import type { Sequence } from './reporter.ts';
+
+export interface PresenceOptions {
+  readonly host: string;
+  readonly version: string;
+  readonly identity: AgentIdentity;
+  readonly sequence: Sequence;
+  readonly freshness: Freshness;
+  readonly bus: Pick<Bus, 'publish' | 'isConnected'>;
+  readonly facts: () => Pick<AgentPresence, 'keysDigest' | 'services' | 'backlog'>;
+}
+
+const JITTER = 0.25;
+
+export class Presence implements Disposable {
+  readonly #options: PresenceOptions;
+  readonly #startedAtMs = monotonicNowMs();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: PresenceOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#beat(0);
+  }
+
+  #beat(eventLoopLagMs: number): void {
+    const { bus, host, freshness, sequence } = this.#options;
+    if (bus.isConnected) {
+      const message = this.#message(eventLoopLagMs);
+      bus.publish(rows.hostPresence, { host }, message);
+      freshness.said(sequence.last, monotonicNowMs());
+    }
+    const waitMs = PRESENCE_INTERVAL_MS * (1 + JITTER * (Math.random() - 0.5) * 2);
+    const dueAtMs = monotonicNowMs() + waitMs;
+    this.#timer = setTimeout(() => this.#beat(Math.max(0, monotonicNowMs() - dueAtMs)), waitMs);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
+
+  #message(eventLoopLagMs: number): AgentPresence {
+    const { host, version, identity, sequence, facts } = this.#options;
+    const nowMs = monotonicNowMs();
+    return {
+      id: uuidv7(),
+      time: new Date().toISOString(),
+      source: `agent/${host}`,
+      epoch: sequence.epoch,
+      seq: sequence.next(),
+      host,
+      version,
+      uptimeSeconds: (nowMs - this.#startedAtMs) / 1_000,
+      eventLoopLagMs,
+      agentId: identity.agentId,
+      bootId: identity.bootId,
+      networkNamespace: identity.networkNamespace,
+      monotonicMs: nowMs,
+      ...facts(),
+    };
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * May a service be restarted for its health? The leading prober knows the fleet and grants few slots. When nobody
+ * answers, the host decides by itself within a small cap, so that neither a dead prober nor a sick one stops recovery.
+ */
+import { proberCommands } from '@muster/contracts';
+import { type Bus, uuidv7 } from '@muster/contracts/bus';
+import { EMPTY_CAP, releaseSlot, takeSlot } from '../core/local-cap.ts';
+import type { InstanceKey } from '../drivers/driver.ts';
+import { monotonicNowMs } from './clock.ts';
+import { keyOf } from './instance-store.ts';
+
+export interface Permission {
+  readonly granted: boolean;
+  readonly reason: string;
+}
+
+/** How long the prober may take to answer. */
+const ANSWER_TIMEOUT_MS = 2_000;
+
+export class RecoveryPermission {
+  readonly #bus: Pick<Bus, 'request' | 'isConnected'>;
+  readonly #host: string;
+  #cap = EMPTY_CAP;
+
+  constructor(bus: Pick<Bus, 'request' | 'isConnected'>, host: string) {
+    this.#bus = bus;
+    this.#host = host;
+  }
+
+  /** Never rejects. */
+  async ask({ service, instance }: InstanceKey, generation: number, reason: string): Promise<Permission> {
+    const id = uuidv7();
+    try {
+      if (!this.#bus.isConnected) return this.#decideAlone(keyOf(service, instance), reason, 'the bus is away');
+      const reply = await this.#bus.request(
+        proberCommands.recover,
+        {},
+        {
+          id,
+          time: new Date().toISOString(),
+          source: `agent/${this.#host}`,
+          actor: `agent/${this.#host}`,
+          host: this.#host,
+          service,
+          instance,
+          generation,
+          reason,
+        },
+        { timeoutMs: ANSWER_TIMEOUT_MS },
+      );
+      const verdict = reply.granted ? 'the prober allows a restart' : `the prober refuses a restart: ${reply.reason}`;
+      return { granted: reply.granted, reason: `${reason}; ${verdict}` };
+    } catch (error) {
+      return this.#decideAlone(
+        keyOf(service, instance),
+        reason,
+        error instanceof Error ? error.message : String(error),
+      );
+    }
+  }
+
+  /** The instance is up again, or down for good: its place under the local cap is free. */
+  over(service: string, instance: number): void {
+    this.#cap = releaseSlot(this.#cap, keyOf(service, instance));
+  }
+
+  #decideAlone(holder: string, reason: string, why: string): Permission {
+    const { cap, isGranted, reason: verdict } = takeSlot(this.#cap, holder, monotonicNowMs());
+    this.#cap = cap;
+    return { granted: isGranted, reason: `${reason}; no prober decides (${why}); ${verdict}` };
+  }
+}

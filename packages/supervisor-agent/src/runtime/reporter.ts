@@ -1,0 +1,254 @@
+/**
+ * Tells the world what the instances do: every transition becomes an event that is journaled before anything else
+ * happens, then the stream's, then the KV value's, in this order. What the host itself must be able to answer while the
+ * bus is away (`muster status`, `muster why`) goes into the status file.
+ */
+import {
+  type ExitStatus,
+  type InstanceEvent,
+  type InstanceStatus,
+  keys,
+  rows,
+  type ServiceSpecEntry,
+} from '@muster/contracts';
+import { type Outbox, uuidv7 } from '@muster/contracts/bus';
+import { type ServiceSpec, specHash } from '@muster/contracts/config';
+import type { Exit } from '../core/exit.ts';
+import { countRestarts, isRestartLoop } from '../core/restart-tracker.ts';
+import type { State } from '../core/state.ts';
+import { monotonicNowMs, wallTimeOf } from './clock.ts';
+import type { InstanceRunner, Transition } from './instance-runner.ts';
+import { keyOf } from './instance-store.ts';
+import type { KvMirror } from './kv-mirror.ts';
+import { dependenciesOf } from './supervisor.ts';
+
+/** Where this agent's messages stand in its own order. */
+export interface Sequence {
+  readonly epoch: number;
+  next(): number;
+  /** The last number given out. */
+  readonly last: number;
+}
+
+export interface ReporterOptions {
+  readonly host: string;
+  readonly sequence: Sequence;
+  readonly outbox: Pick<Outbox, 'append'>;
+  readonly statuses: Pick<KvMirror<InstanceStatus>, 'set'>;
+}
+
+/** How many transitions of each instance `why` can look back on without the bus. */
+const RECENT_EVENTS = 50;
+
+interface Told {
+  status: InstanceStatus;
+  readonly recent: InstanceEvent[];
+  /** Monotonic; when the state was entered. */
+  changedAtMs: number;
+}
+
+export class Reporter {
+  readonly #options: ReporterOptions;
+  readonly #told = new Map<string, Told>();
+  /** Whose newest event this is: older ones that are still on their way change no KV value any more. */
+  readonly #newest = new Map<string, Told>();
+  readonly #listeners = new Set<(event: InstanceEvent) => void>();
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+  }
+
+  get source(): string {
+    return `agent/${this.#options.host}`;
+  }
+
+  statuses(): InstanceStatus[] {
+    return [...this.#told.values()].map(({ status }) => status);
+  }
+
+  status(service: string, instance: number): InstanceStatus | undefined {
+    return this.#told.get(keyOf(service, instance))?.status;
+  }
+
+  /** Oldest first. */
+  recentEvents(service: string, instance: number): readonly InstanceEvent[] {
+    return this.#told.get(keyOf(service, instance))?.recent ?? [];
+  }
+
+  onEvent(listener: (event: InstanceEvent) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Events of before the agent's restart, so that `why` goes on where it was. */
+  remember(service: string, instance: number, events: readonly InstanceEvent[]): void {
+    const told = this.#told.get(keyOf(service, instance));
+    told?.recent.unshift(...events.slice(-RECENT_EVENTS));
+  }
+
+  /** The first word on an instance: its status as it stands, without an event. */
+  introduce(runner: InstanceRunner): void {
+    const { service, instance } = runner.key;
+    const status = this.#statusOf(runner, uuidv7(), runner.state, 'the agent has just started', [], monotonicNowMs());
+    this.#told.set(keyOf(service, instance), { status, recent: [], changedAtMs: monotonicNowMs() });
+    this.#put(status);
+  }
+
+  /** Journals the transition as an event, unless nothing that others can see has changed. */
+  report(runner: InstanceRunner, transition: Transition): void {
+    const { service, instance } = runner.key;
+    const told = this.#told.get(keyOf(service, instance));
+    if (told === undefined || !isVisible(transition)) return;
+    const { from, to, reason } = transition;
+    // What nobody asked for goes back to what the instance did before.
+    const causes = transition.causes.length > 0 ? transition.causes : told.recent.slice(-1).map(({ id }) => id);
+    if (from.name !== to.name) told.changedAtMs = monotonicNowMs();
+    const id = uuidv7();
+    const status = this.#statusOf(runner, id, to, reason, causes, told.changedAtMs);
+    const ended = transition.event.type === 'exited' || transition.event.type === 'exited-while-away';
+    const event: InstanceEvent = {
+      id,
+      time: status.time,
+      source: status.source,
+      epoch: status.epoch,
+      seq: status.seq,
+      host: status.host,
+      service,
+      instance,
+      generation: to.memory.generation,
+      from: from.name,
+      to: to.name,
+      ready: readinessOf(to),
+      desired: to.memory.desired,
+      reason,
+      causes: [...causes],
+      ...(ended && status.exit !== undefined && { exit: status.exit }),
+      restarts: status.restarts,
+      restartBudget: status.restartBudget,
+      restartLoop: isRestartLoop(to.memory.tracker, monotonicNowMs(), runner.policy.restart),
+      onProbation: to.memory.failure !== null,
+      system: status.system,
+    };
+    this.#newest.delete(told.status.id);
+    this.#newest.set(id, told);
+    told.status = status;
+    this.#options.outbox.append(rows.instanceEvent, { host: event.host, service, instance }, event);
+    told.recent.push(event);
+    if (told.recent.length > RECENT_EVENTS) told.recent.shift();
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  /** The stream has it: now the KV value may say so too. */
+  delivered(eventId: string): void {
+    const told = this.#newest.get(eventId);
+    if (told === undefined) return;
+    this.#newest.delete(eventId);
+    this.#put(told.status);
+  }
+
+  #put(status: InstanceStatus): void {
+    this.#options.statuses.set(keys.instance(status.host, status.service, status.instance), status);
+  }
+
+  #statusOf(
+    runner: InstanceRunner,
+    id: string,
+    state: State,
+    reason: string,
+    causes: readonly string[],
+    changedAtMs: number,
+  ): InstanceStatus {
+    const { service, instance } = runner.key;
+    const { memory } = state;
+    const { restart } = runner.policy;
+    const { run, lastExit } = runner;
+    const isAlive = state.name === 'starting' || state.name === 'running' || state.name === 'stopping';
+    const nextAttemptAtMs = nextAttemptOf(state);
+    return {
+      id,
+      time: new Date().toISOString(),
+      source: this.source,
+      epoch: this.#options.sequence.epoch,
+      seq: this.#options.sequence.next(),
+      host: this.#options.host,
+      service,
+      instance,
+      generation: memory.generation,
+      state: state.name,
+      ready: readinessOf(state),
+      desired: memory.desired,
+      reason,
+      causes: [...causes],
+      changedAt: wallTimeOf(changedAtMs),
+      ...(isAlive && run !== undefined && { pid: run.pid, startedAt: wallTimeOf(run.startedAtMs) }),
+      ...(!isAlive && lastExit !== undefined && { exit: exitStatusOf(lastExit) }),
+      restarts: countRestarts(memory.tracker, monotonicNowMs(), restart),
+      restartBudget: restart.budget,
+      restartWindowMs: restart.windowMs,
+      onProbation: memory.failure !== null,
+      ...(nextAttemptAtMs !== null && { nextAttemptAt: wallTimeOf(nextAttemptAtMs) }),
+      system: runner.policy.isSystem,
+    };
+  }
+}
+
+/** What others may know of a configuration: names of the environment, never its values. */
+export function specEntryOf(spec: ServiceSpec, isSystem: boolean, host: string, sequence: Sequence): ServiceSpecEntry {
+  return {
+    id: uuidv7(),
+    time: new Date().toISOString(),
+    source: `agent/${host}`,
+    epoch: sequence.epoch,
+    seq: sequence.next(),
+    host,
+    service: spec.name,
+    type: spec.type,
+    command: typeof spec.command === 'string' ? spec.command : spec.command.join(' '),
+    ...(spec.port !== undefined && { port: spec.port }),
+    ...(spec.healthCheckUrl !== undefined && { healthCheckUrl: spec.healthCheckUrl }),
+    environmentNames: Object.keys(spec.environment).sort(),
+    dependencies: dependenciesOf(spec).map(({ target, condition }) => ({ target, condition })),
+    autoRestart: spec.autoRestart,
+    maxRestarts: spec.maxRestarts,
+    restartDelayMs: spec.restartDelayMs ?? 0,
+    job: spec.job,
+    system: isSystem,
+    instances: 1,
+    labels: { ...spec.labels },
+    specHash: specHash(spec),
+  };
+}
+
+/** A changed wake, count or note within the same state is nobody's business but the instance's own. */
+function isVisible({ from, to, event }: Transition): boolean {
+  return (
+    from.name !== to.name ||
+    readinessOf(from) !== readinessOf(to) ||
+    from.memory.desired !== to.memory.desired ||
+    from.memory.generation !== to.memory.generation ||
+    (from.memory.failure === null) !== (to.memory.failure === null) ||
+    (to.name === 'pending' && from.memory.unmetReason !== to.memory.unmetReason) ||
+    (to.name === 'running' && event.type === 'spawned') ||
+    (to.name === 'running' && (event.type === 'liveness-failed' || event.type === 'recovery-denied'))
+  );
+}
+
+function readinessOf(state: State): InstanceEvent['ready'] {
+  if (state.name === 'running') return state.ready;
+  return state.name === 'unknown' || state.name === 'orphaned' ? 'unknown' : 'no';
+}
+
+function nextAttemptOf(state: State): number | null {
+  if (state.name === 'backoff') return state.untilMs;
+  return state.name === 'failed' ? state.retryAtMs : null;
+}
+
+export function exitStatusOf(exit: Exit): ExitStatus {
+  switch (exit.kind) {
+    case 'code':
+      return { code: exit.code, signal: null, known: true };
+    case 'signal':
+      return { code: null, signal: exit.signal, known: true };
+    case 'unknown':
+      return { code: null, signal: null, known: false };
+  }
+}

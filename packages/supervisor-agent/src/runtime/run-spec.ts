@@ -1,0 +1,68 @@
+/** From what is configured to what is run: paths made absolute, env_file read, the environment computed afresh. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseEnv } from 'node:util';
+import { type ServiceSpec, specHash } from '@muster/contracts/config';
+import type { InstanceKey, RunSpec } from '../drivers/driver.ts';
+import { keyOf } from './instance-store.ts';
+
+export interface RunSurroundings {
+  /** Relative paths in services.yaml start here. */
+  readonly rootDir: string;
+  readonly logDir: string;
+  /** The agent's own environment. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * What a service gets of the agent's environment. It must start the same from a terminal, from a script and at boot, so
+ * whatever else the caller's shell has set stays out.
+ */
+const INHERITED = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_[A-Z]+|TZ|TMPDIR|XDG_RUNTIME_DIR)$/;
+
+/** @throws Error when an env_file cannot be read: what, which one, why. */
+export function runSpecOf(
+  spec: ServiceSpec,
+  key: InstanceKey,
+  generation: number,
+  { rootDir, logDir, env }: RunSurroundings,
+): RunSpec {
+  const name = path.join(logDir, keyOf(key.service, key.instance));
+  return {
+    ...key,
+    generation,
+    command: spec.command,
+    cwd: path.resolve(rootDir, spec.workingDirectory ?? '.'),
+    environment: {
+      ...inheritedFrom(env),
+      ...Object.assign({}, ...spec.envFiles.map((file) => readEnvFile(spec.name, path.resolve(rootDir, file)))),
+      ...spec.environment,
+    },
+    specHash: specHash(spec),
+    logFiles: { stdout: `${name}.stdout.log`, stderr: `${name}.stderr.log` },
+    ...(spec.port !== undefined && { port: spec.port }),
+  };
+}
+
+function inheritedFrom(env: RunSurroundings['env']): Record<string, string> {
+  const inherited: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && INHERITED.test(name)) inherited[name] = value;
+  }
+  return inherited;
+}
+
+function readEnvFile(service: string, file: string): Record<string, string> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Error(
+      `cannot read env_file '${file}' of service '${service}': ${(error as NodeJS.ErrnoException).code}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return parseEnv(text) as Record<string, string>;
+}

@@ -8,7 +8,7 @@ const START_TIMEOUT_MS = 30_000;
 const LOG_LIMIT_CHARS = 1024 * 1024;
 
 export interface NatsServerOptions {
-  /** Text of a nats-server configuration; the port, and the store with JetStream, are set beside it. */
+  /** Text of a nats-server configuration. The port is set beside it, and so is the store unless it names a `store_dir`. */
   readonly config?: string;
   /** With JetStream, on a store of its own; default true. */
   readonly jetstream?: boolean;
@@ -112,7 +112,8 @@ class NatsServerProcess implements NatsServer {
     await mkdir(portsDir, { recursive: true });
     await writeFile(configFile, this.#config);
     const listen = ['--addr', '127.0.0.1', '--port', String(this.#port), '--ports_file_dir', portsDir];
-    const store = this.#jetstream ? ['--jetstream', '--store_dir', this.storeDir] : [];
+    const store =
+      this.#jetstream && !this.#config.includes('store_dir') ? ['--jetstream', '--store_dir', this.storeDir] : [];
     const child = spawn(this.#binary, ['--config', configFile, ...listen, ...store], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });

@@ -127,8 +127,12 @@ export class WrongLastSequenceError extends BusError {
 
 /** No stream keeps this subject: the bus has not been set up, or JetStream is off. */
 export class NoStreamError extends BusError {
-  constructor(subject: string) {
+  /** JetStream answered that it has no such stream; false when JetStream itself does not answer. */
+  readonly isJetStreamThere: boolean;
+
+  constructor(subject: string, isJetStreamThere = false) {
     super('NoStreamError', `cannot store '${subject}': no stream keeps it: run 'muster bus setup'`, subject);
+    this.isJetStreamThere = isJetStreamThere;
   }
 }
 

@@ -13,5 +13,16 @@ export type {
   Subscription,
 } from './bus.ts';
 export * from './errors.ts';
+export {
+  type BusTrust,
+  credentialsFile,
+  type Identity,
+  KeyFileError,
+  type MintedKeys,
+  type MintOptions,
+  mintKeys,
+} from './keys.ts';
 export { NatsBus, openBus } from './nats-bus.ts';
+export { type NatsServerOptions, natsServerConfig, requiredStoreBytes, writeNatsServerConfig } from './nats-config.ts';
+export { LAYOUT_VERSION, SetupError, type SetupOptions, type SetupReport, setupBus } from './setup.ts';
 export { uuidv7 } from './uuid.ts';

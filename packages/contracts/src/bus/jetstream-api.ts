@@ -26,5 +26,5 @@ export async function callJetStream<T>(inbox: Inbox, call: string, body?: unknow
   const failure = Failure.safeParse(reply);
   if (!failure.success) return reply as T;
   const { code, err_code: errorCode, description } = failure.data.error;
-  throw code === 404 ? new NoStreamError(subject) : new StoreRefusedError(subject, errorCode, description);
+  throw code === 404 ? new NoStreamError(subject, true) : new StoreRefusedError(subject, errorCode, description);
 }

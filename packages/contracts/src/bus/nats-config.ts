@@ -1,0 +1,62 @@
+import { MAX_MESSAGE_BYTES } from '../envelope.ts';
+import { streamDefinitions } from '../streams.ts';
+import { readIfPresent, writePrivateFile } from './atomic-file.ts';
+import type { BusTrust } from './keys.ts';
+
+/** Room for the buckets, which have no bound of their own. */
+const BUCKETS_BYTES = 2 * 1024 ** 3;
+
+export interface NatsServerOptions {
+  readonly environment: string;
+  readonly host: string;
+  readonly port: number;
+  /** Where JetStream keeps its data. */
+  readonly storeDir: string;
+  readonly trust: BusTrust;
+}
+
+/**
+ * How much JetStream must be allowed to store. A server refuses a stream whose bound does not fit, however little is in
+ * it, and by default allows three quarters of what is free on its disk: less than this on a small one.
+ */
+export function requiredStoreBytes(environment: string): number {
+  return streamDefinitions(environment).reduce((sum, { maxBytes }) => sum + maxBytes, BUCKETS_BYTES);
+}
+
+/** The configuration of one nats-server that knows this bus's identities. It holds no secrets. */
+export function natsServerConfig({ environment, host, port, storeDir, trust }: NatsServerOptions): string {
+  return `# Written by 'muster bus keys', and again whenever that runs.
+server_name: ${quote(`muster-${environment}`)}
+listen: ${quote(`${host.includes(':') ? `[${host}]` : host}:${port}`)}
+max_payload: ${2 * MAX_MESSAGE_BYTES}
+
+jetstream {
+  store_dir: ${quote(storeDir)}
+  max_file_store: ${requiredStoreBytes(environment)}
+}
+
+operator: ${quote(trust.operatorJwt)}
+system_account: ${quote(trust.systemAccount)}
+resolver: MEMORY
+resolver_preload: {
+${Object.entries(trust.accounts)
+  .map(([account, jwt]) => `  ${account}: ${quote(jwt)}`)
+  .join('\n')}
+}
+`;
+}
+
+/** Writes the configuration where it is missing or differs. */
+export async function writeNatsServerConfig(
+  file: string,
+  options: NatsServerOptions,
+): Promise<'written' | 'unchanged'> {
+  const text = natsServerConfig(options);
+  if ((await readIfPresent(file)) === text) return 'unchanged';
+  await writePrivateFile(file, text);
+  return 'written';
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}

@@ -1,0 +1,169 @@
+/*
+ * Brings the server's streams and buckets to what the definitions say.
+ *
+ * What is missing is created, what differs is updated in place, so the data stays. Settings that nobody here defines
+ * are left as they are. The version of the layout is kept in the description of the events stream (a stream's metadata
+ * would be the place, but needs a newer server): what an older version left is brought up step by step, and a newer
+ * layout than this program knows is refused rather than changed back.
+ */
+import type { StreamConfig, StreamInfo } from '@nats-io/jetstream';
+import { type BucketName, bucketName, buckets } from '../buckets.ts';
+import { type StreamDefinition, streamDefinitions } from '../streams.ts';
+import { NoStreamError, StoreRefusedError } from './errors.ts';
+import { kvStream, kvSubject } from './kv-entry.ts';
+import type { NatsBus } from './nats-bus.ts';
+import { requiredStoreBytes } from './nats-config.ts';
+
+const NANOS_PER_SECOND = 1_000_000_000;
+const DUPLICATE_WINDOW_SECONDS = 120;
+/** The layout that this program makes. */
+export const LAYOUT_VERSION = 1;
+const LAYOUT_MARK = /\(layout (\d+)\)$/;
+const INSUFFICIENT_STORAGE = [10_023, 10_047, 10_028];
+
+export interface SetupOptions {
+  /** On how many servers of a cluster each stream lives; default 1. */
+  readonly replicas?: number;
+}
+
+export interface SetupReport {
+  readonly created: readonly string[];
+  /** With what was changed: `MUSTER_DEVELOPMENT_EVENTS: max_age, subjects`. */
+  readonly updated: readonly string[];
+  readonly unchanged: readonly string[];
+}
+
+/** One stream could not be made as it must be. What came before it stays done; running the set-up again goes on. */
+export class SetupError extends Error {
+  readonly stream: string;
+
+  constructor(stream: string, reason: string, options?: ErrorOptions) {
+    super(`cannot set up the stream '${stream}': ${reason}`, options);
+    this.name = 'SetupError';
+    this.stream = stream;
+  }
+}
+
+/** Creates or updates all streams and buckets. Needs an admin. @throws SetupError, BusAwayError */
+export async function setupBus(bus: NatsBus, { replicas = 1 }: SetupOptions = {}): Promise<SetupReport> {
+  const report = { created: [] as string[], updated: [] as string[], unchanged: [] as string[] };
+  for (const wanted of wantedStreams(bus.environment, replicas)) {
+    const present = await findStream(bus, wanted.name);
+    if (present === undefined) {
+      await change(bus, 'CREATE', wanted);
+      report.created.push(wanted.name);
+      continue;
+    }
+    refuseNewer(present);
+    const differences = differencesOf(present, wanted);
+    if (differences.length === 0) {
+      report.unchanged.push(wanted.name);
+    } else {
+      await change(bus, 'UPDATE', { ...present, ...wanted });
+      report.updated.push(`${wanted.name}: ${differences.join(', ')}`);
+    }
+  }
+  return report;
+}
+
+/** What this program defines of a stream; everything else is left to the server, or to who changed it. */
+type WantedStream = Pick<
+  StreamConfig,
+  | 'name'
+  | 'subjects'
+  | 'description'
+  | 'storage'
+  | 'retention'
+  | 'discard'
+  | 'max_age'
+  | 'max_bytes'
+  | 'max_msgs_per_subject'
+  | 'duplicate_window'
+  | 'allow_direct'
+  | 'allow_rollup_hdrs'
+  | 'num_replicas'
+>;
+
+function wantedStreams(environment: string, replicas: number): readonly WantedStream[] {
+  return [
+    ...streamDefinitions(environment).map((definition) => wantedStream(definition, replicas)),
+    ...(Object.keys(buckets) as BucketName[]).map((name) => wantedBucket(environment, name, replicas)),
+  ];
+}
+
+function wantedStream(definition: StreamDefinition, replicas: number): WantedStream {
+  const { name, subjects, description, maxAgeSeconds, maxBytes } = definition;
+  return {
+    ...COMMON,
+    name,
+    subjects: [...subjects],
+    description: `${description} (layout ${LAYOUT_VERSION})`,
+    discard: 'old',
+    max_age: maxAgeSeconds * NANOS_PER_SECOND,
+    max_bytes: maxBytes,
+    max_msgs_per_subject: -1,
+    duplicate_window: DUPLICATE_WINDOW_SECONDS * NANOS_PER_SECOND,
+    allow_rollup_hdrs: false,
+    num_replicas: replicas,
+  };
+}
+
+function wantedBucket(environment: string, name: BucketName, replicas: number): WantedStream {
+  const bucket = bucketName(environment, name);
+  return {
+    ...COMMON,
+    name: kvStream(bucket),
+    subjects: [kvSubject(bucket, '>')],
+    description: `Muster ${environment}: bucket ${name} (layout ${LAYOUT_VERSION})`,
+    discard: 'new',
+    max_age: 0,
+    max_bytes: -1,
+    max_msgs_per_subject: buckets[name].history,
+    duplicate_window: DUPLICATE_WINDOW_SECONDS * NANOS_PER_SECOND,
+    allow_rollup_hdrs: true,
+    num_replicas: replicas,
+  };
+}
+
+const COMMON = { storage: 'file', retention: 'limits', allow_direct: true } as const;
+
+async function findStream(bus: NatsBus, name: string): Promise<StreamConfig | undefined> {
+  try {
+    const { config } = await bus.callJetStream<StreamInfo>(`STREAM.INFO.${name}`);
+    return config;
+  } catch (error) {
+    if (error instanceof NoStreamError && error.isJetStreamThere) return undefined;
+    throw error;
+  }
+}
+
+function refuseNewer({ name, description = '' }: StreamConfig): void {
+  const version = Number(LAYOUT_MARK.exec(description)?.[1] ?? 0);
+  if (version <= LAYOUT_VERSION) return;
+  throw new SetupError(
+    name,
+    `it has layout ${version}, this program knows layouts up to ${LAYOUT_VERSION}: set up with the newest version in use`,
+  );
+}
+
+function differencesOf(present: StreamConfig, wanted: WantedStream): readonly string[] {
+  return (Object.keys(wanted) as (keyof WantedStream)[]).filter((key) => !isSame(present[key], wanted[key]));
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item) => b.includes(item));
+  // The server leaves out what is false or empty.
+  return (a ?? false) === (b ?? false) || (a === undefined && b === 0);
+}
+
+async function change(bus: NatsBus, verb: 'CREATE' | 'UPDATE', config: WantedStream): Promise<void> {
+  try {
+    await bus.callJetStream(`STREAM.${verb}.${config.name}`, config);
+  } catch (error) {
+    if (!(error instanceof StoreRefusedError)) throw error;
+    const advice = INSUFFICIENT_STORAGE.includes(error.code)
+      ? `: set 'max_file_store' in the jetstream block of nats-server's configuration to ${requiredStoreBytes(bus.environment)} or more`
+      : '';
+    throw new SetupError(config.name, `${error.reason}${advice}`, { cause: error });
+  }
+}

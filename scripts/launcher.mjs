@@ -27,7 +27,7 @@
  */
 import { spawn } from 'node:child_process';
 import { closeSync, copyFileSync, openSync, readFileSync, statSync, truncateSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AgentParent } from './lib/agent-parent.mjs';
 import { InstanceLock } from './lib/instance-lock.mjs';
@@ -55,13 +55,15 @@ const AGENT_LOG_CHECK_MS = 60_000;
  * @returns {Promise<0 | 1>} exit code
  * @throws {Refusal} before anything was started
  */
-export async function launch({ paths, settings, natsServer, progress, env }) {
+export async function launch({ paths: given, settings, natsServer, progress, env }) {
+  const paths = withConfiguredState(given, settings);
   checkWritable(paths.stateDir);
   const lock = new InstanceLock(paths.stateDir);
   try {
+    const bus = { purpose: 'the bus', listen: settings.bus, setting: 'bus.listen in config/agent.yaml' };
     checkPorts(
       [
-        { purpose: 'the bus', listen: settings.bus, setting: 'bus.listen in config/agent.yaml' },
+        ...(settings.externalBus === undefined ? [bus] : []),
         { purpose: 'the dashboard', listen: settings.dashboard, setting: 'listen in config/dashboard.yaml' },
       ],
       readAgentId(paths.stateDir),
@@ -81,6 +83,16 @@ export async function launch({ paths, settings, natsServer, progress, env }) {
   } finally {
     lock.release();
   }
+}
+
+/**
+ * @param {import('./lib/options.mjs').Options} paths
+ * @param {import('./lib/settings.mjs').Settings} settings
+ */
+function withConfiguredState(paths, { stateDir }) {
+  return paths.isStateDirGiven || stateDir === undefined
+    ? paths
+    : { ...paths, stateDir: resolve(paths.rootDir, stateDir) };
 }
 
 /**

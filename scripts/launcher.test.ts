@@ -177,3 +177,14 @@ test("the agent gets its settings, and none of npm's variables", async () => {
   launcher.child.kill('SIGINT');
   expect(await launcher.exited).toBe(0);
 });
+
+test('the state directory that agent.yaml names is used, unless another one was given', async () => {
+  using home = await Home.make();
+  const file = join(home.configDir, 'agent.yaml');
+  writeFileSync(file, `${readFileSync(file, 'utf8')}state_dir: ${join(home.dir, 'named')}\n`);
+  const launcher = home.launch({}, { withState: false });
+  await launcher.says('Muster runs');
+  expect(existsSync(join(home.dir, 'named/launcher.json'))).toBe(true);
+  launcher.child.kill('SIGINT');
+  expect(await launcher.exited).toBe(0);
+});

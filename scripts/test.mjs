@@ -37,7 +37,11 @@ async function testEverything(progress, signal) {
   }
   await installTestPackages(progress, signal);
 
-  const env = { ...process.env, PATH: `${join(rootDir, '.muster/bin')}${delimiter}${process.env.PATH}` };
+  const env = {
+    ...process.env,
+    PATH: `${join(rootDir, '.muster/bin')}${delimiter}${process.env.PATH}`,
+    TURBO_TELEMETRY_DISABLED: '1',
+  };
   for (const script of CHECKS) {
     const startedAtMs = performance.now();
     progress.begin(script, 'checking');

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { Refusal } from './refusal.mjs';
 import { lastLines, run } from './run.mjs';
 import { Stamp } from './stamp.mjs';
@@ -52,7 +52,7 @@ export async function ensureBuild({ rootDir, env, onBuild }, signal) {
 async function compile(command, args, options, signal) {
   const { code, output } = await run(command, args, options, signal);
   if (code === 0) return;
-  const shown = `${relative(join(options.cwd, 'node_modules/.bin'), command)} ${args.join(' ')}`;
+  const shown = `${basename(command)} ${args.join(' ')}`;
   throw new Refusal(`cannot build: \`${shown}\` ended with code ${code}: see below`, {
     details: lastLines(output, 40),
   });

@@ -7,13 +7,15 @@ import { Refusal } from './refusal.mjs';
  * @property {boolean} help
  * @property {string} rootDir the clone
  * @property {string} stateDir absolute
+ * @property {boolean} isStateDirGiven by flag or environment; if not, agent.yaml may name another
  * @property {string} configDir absolute
  * @property {string} agentFile the program to be parent of
  * @property {string} cliFile the program that makes the keys
  */
 
 /**
- * What `npm start` was asked to do. Flags win over the environment; the environment wins over the clone's own folders.
+ * What `npm start` was asked to do. Flags win over the environment; the environment wins over the clone's own folders. Relative paths
+ * start at the clone, where npm runs its scripts.
  *
  * @param {readonly string[]} argv without node and the script
  * @param {Readonly<Record<string, string | undefined>>} env
@@ -24,11 +26,13 @@ import { Refusal } from './refusal.mjs';
 export function readOptions(argv, env, rootDir) {
   const values = parse(argv);
   const packages = resolve(rootDir, 'packages');
+  const stateDir = values.state ?? env.MUSTER_STATE_DIR;
   return {
     help: values.help ?? false,
     rootDir,
-    stateDir: resolve(values.state ?? env.MUSTER_STATE_DIR ?? resolve(rootDir, '.muster')),
-    configDir: resolve(values.config ?? env.MUSTER_CONFIG_DIR ?? resolve(rootDir, 'config')),
+    stateDir: resolve(rootDir, stateDir || '.muster'),
+    isStateDirGiven: Boolean(stateDir),
+    configDir: resolve(rootDir, values.config ?? (env.MUSTER_CONFIG_DIR || 'config')),
     agentFile: resolve(values.agent ?? resolve(packages, 'supervisor-agent/dist/main.js')),
     cliFile: resolve(values.cli ?? resolve(packages, 'cli/dist/main.js')),
   };
@@ -62,7 +66,7 @@ Ctrl-C stops everything in reverse order. The services survive a crash of the ag
 
 Flags
   --config DIR   folder of services.yaml, agent.yaml, … (default: config/ of the clone)
-  --state DIR    folder for keys, journals and the bus's data (default: .muster/ of the clone)
+  --state DIR    folder for keys, journals and the bus's data (default: state_dir of agent.yaml, else .muster/ of the clone)
   -h, --help     print this and do nothing
 
 Environment

@@ -11,7 +11,8 @@ import { readSettings } from './settings.mjs';
  *
  * @param {{ rootDir: string, configDir: string, env: NodeJS.ProcessEnv, progress: import('./progress.mjs').Progress }} options
  * @param {AbortSignal} signal
- * @returns {Promise<{ natsServer: string, settings: import('./settings.mjs').Settings }>} path of the nats-server
+ * @returns {Promise<{ natsServer: string | undefined, settings: import('./settings.mjs').Settings }>} `natsServer` is a path; undefined when
+ *   the bus is run by somebody else
  * @throws {import('./refusal.mjs').Refusal}
  */
 export async function setUp({ rootDir, configDir, env, progress }, signal) {
@@ -30,6 +31,10 @@ export async function setUp({ rootDir, configDir, env, progress }, signal) {
   progress.done('build', build === 'built' ? `built in ${timer()}` : build);
 
   const settings = await readSettings(configDir);
+  if (settings.externalBus !== undefined) {
+    progress.done('bus', `${settings.externalBus}, not run from here`);
+    return { natsServer: undefined, settings };
+  }
   const server = await ensureNatsServer(
     {
       rootDir,

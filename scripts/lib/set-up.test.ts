@@ -49,9 +49,13 @@ describe('options', () => {
     expect(readOptions([], {}, '/clone')).toMatchObject({ stateDir: '/clone/.muster', configDir: '/clone/config' });
     const env = { MUSTER_STATE_DIR: '/env/state', MUSTER_CONFIG_DIR: '/env/config' };
     expect(readOptions([], env, '/clone')).toMatchObject({ stateDir: '/env/state', configDir: '/env/config' });
-    expect(readOptions(['--state', '/flag'], env, '/clone')).toMatchObject({
-      stateDir: '/flag',
+    expect(readOptions(['--state', 'flag'], env, '/clone')).toMatchObject({
+      stateDir: '/clone/flag',
       configDir: '/env/config',
+    });
+    expect(readOptions([], { MUSTER_STATE_DIR: '' }, '/clone')).toMatchObject({
+      stateDir: '/clone/.muster',
+      isStateDirGiven: false,
     });
   });
 
@@ -78,13 +82,22 @@ describe('settings', () => {
   });
 
   test('absent and malformed files count as the defaults', async () => {
-    const defaults = { bus: fallback, dashboard: { host: '127.0.0.1', port: 8003 } };
+    const dashboard = { host: '127.0.0.1', port: 8003 };
+    const defaults = { bus: fallback, externalBus: undefined, dashboard, stateDir: undefined };
     expect(await readSettings(dir)).toEqual(defaults);
     writeFileSync(join(dir, 'agent.yaml'), 'bus: [unclosed');
     writeFileSync(join(dir, 'dashboard.yaml'), 'just text');
     expect(await readSettings(dir)).toEqual(defaults);
-    writeFileSync(join(dir, 'agent.yaml'), 'bus:\n  listen: 10.0.0.1:4222\n');
-    expect((await readSettings(dir)).bus).toEqual({ host: '10.0.0.1', port: 4222 });
+    writeFileSync(
+      join(dir, 'agent.yaml'),
+      'state_dir: /srv/muster\nbus:\n  listen: 10.0.0.1:4222\n  url: nats://bus:4222\n',
+    );
+    expect(await readSettings(dir)).toEqual({
+      bus: { host: '10.0.0.1', port: 4222 },
+      externalBus: 'nats://bus:4222',
+      dashboard,
+      stateDir: '/srv/muster',
+    });
   });
 
   test.each([

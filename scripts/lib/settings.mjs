@@ -10,14 +10,21 @@ import { join } from 'node:path';
 /**
  * @typedef {object} Settings what the start must know before the agent reads its own configuration
  * @property {Listen} bus where the embedded NATS server will listen
+ * @property {string | undefined} externalBus address of a bus that somebody else runs: then there is no embedded one
  * @property {Listen} dashboard
+ * @property {string | undefined} stateDir as written
  */
 
 /** @type {Settings} */
-const DEFAULTS = { bus: { host: '127.0.0.1', port: 4222 }, dashboard: { host: '127.0.0.1', port: 8003 } };
+const DEFAULTS = {
+  bus: { host: '127.0.0.1', port: 4222 },
+  externalBus: undefined,
+  dashboard: { host: '127.0.0.1', port: 8003 },
+  stateDir: undefined,
+};
 
 /**
- * Reads `bus.listen` of agent.yaml and `listen` of dashboard.yaml. What is absent or malformed counts as the default here:
+ * Reads `bus` and `state_dir` of agent.yaml and `listen` of dashboard.yaml. What is absent or malformed counts as the default here:
  * the programs that own those files refuse them with line and column.
  *
  * @param {string} configDir
@@ -33,10 +40,18 @@ export async function readSettings(configDir) {
       return undefined;
     }
   };
+  const agent = load('agent.yaml');
   return {
-    bus: parseListen(load('agent.yaml')?.bus?.listen, DEFAULTS.bus),
+    bus: parseListen(agent?.bus?.listen, DEFAULTS.bus),
+    externalBus: asText(agent?.bus?.url),
+    stateDir: asText(agent?.state_dir),
     dashboard: parseListen(load('dashboard.yaml')?.listen, DEFAULTS.dashboard),
   };
+}
+
+/** @param {unknown} value */
+function asText(value) {
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 /**

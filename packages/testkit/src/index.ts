@@ -10,6 +10,7 @@ export {
 } from './fixture-process.ts';
 export { freePort } from './free-port.ts';
 export { isAlive } from './is-alive.ts';
+export { type InstanceFacts, MusterSystem, type MusterSystemOptions, startMusterSystem } from './muster-system.ts';
 export { findNatsServer, type NatsServer, type NatsServerOptions, startNatsServer } from './nats-server.ts';
 export { type SeededRandom, seededRandom } from './seeded-random.ts';
 export { type TemporaryDirectory, temporaryDirectory } from './temporary-directory.ts';

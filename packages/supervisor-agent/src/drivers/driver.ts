@@ -32,7 +32,7 @@ export interface Driver extends AsyncDisposable {
   start(spec: RunSpec, signal: AbortSignal): Promise<Run | StartFailed>;
   /**
    * What became of the last run of this instance while no agent looked. Never starts anything; what a dead run left
-   * behind is stopped. Gives the same `RunEnded` again until the next start.
+   * behind is stopped. Gives the same `RunEnded` again until the next start. Rejects only when `signal` aborts.
    */
   recover(instance: InstanceKey, signal: AbortSignal): Promise<Run | RunEnded | NothingFound | Orphan>;
   /** Makes the next `start` of exactly this spec fast. Costs two idle shells; failing is harmless and silent. */

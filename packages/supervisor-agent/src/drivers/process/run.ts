@@ -159,6 +159,8 @@ export class ProcessRun implements Run {
     const { key, port, main } = this.#parts;
     const what = describeInstance(key);
     if (isAlive(main)) return `${what} is not stopped: its main process ${this.pid} is alive`;
+    // So that a start may follow: it asks for the exit first.
+    if (this.#ended === undefined) return `${what} is not stopped: the exit of process ${this.pid} is not written down`;
     const members = findMembers(this.#query()).map(({ pid }) => pid);
     if (members.length > 0) return `${what} is not stopped: processes ${members.join(', ')} of its tree are alive`;
     if (isTreeHeld(this.tree)) return `${what} is not stopped: a process holds its file ${this.tree} open`;

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, realpathSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { InstanceKey } from '../driver.ts';
 import {
@@ -74,7 +74,8 @@ export function hasGroup(groupId: number): boolean {
 
 /** All live members, by a fresh look at every process: some milliseconds on a busy host. */
 export function findMembers(query: TreeQuery): ProcessStat[] {
-  const heldTrees = query.trees.filter(isTreeHeld);
+  // /proc shows real paths, and a runtime folder may be reached through a link.
+  const heldTrees = query.trees.filter(isTreeHeld).map((tree) => realpathSync(tree));
   const tagged = new Set(listTagged().flatMap(({ pid, tag }) => (isMeant(tag, query) ? [pid] : [])));
   return listProcesses().filter(
     (candidate) =>

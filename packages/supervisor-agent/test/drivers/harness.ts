@@ -1,0 +1,187 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { eventually } from '@muster/testkit';
+import type { Run, RunSpec } from '../../src/drivers/driver.ts';
+import { ProcessDriver } from '../../src/drivers/process/driver.ts';
+import { listProcesses, signalProcess } from '../../src/drivers/process/proc.ts';
+
+/** Never aborts: the deadline of a test is the runner's. */
+export const never = new AbortController().signal;
+
+/** A folder with a process driver in it; at the end nothing that bears its agent id is left. */
+export class Bench implements AsyncDisposable {
+  readonly folder = mkdtempSync(join(tmpdir(), 'muster-driver-'));
+  readonly agentId = `agent-${this.folder.split('-').at(-1)?.toLowerCase()}`;
+  readonly runtimeFolder = join(this.folder, 'runtime');
+  readonly log = join(this.folder, 'log');
+  driver = new ProcessDriver({ runtimeFolder: this.runtimeFolder });
+
+  spec(command: RunSpec['command'], more: Partial<RunSpec> = {}): RunSpec {
+    return {
+      agentId: this.agentId,
+      service: 'api',
+      instance: 0,
+      generation: 1,
+      command,
+      cwd: this.folder,
+      environment: { PATH: process.env['PATH'] ?? '' },
+      specHash: 'hash',
+      logFiles: { stdout: this.log, stderr: this.log },
+      ...more,
+    };
+  }
+
+  /** Starts and insists. */
+  async start(command: RunSpec['command'], more: Partial<RunSpec> = {}): Promise<Run> {
+    return insist(await this.driver.start(this.spec(command, more), never));
+  }
+
+  /** What an agent knows after it was killed: nothing but the runtime folder. */
+  async forget(): Promise<void> {
+    await this.driver[Symbol.asyncDispose]();
+    this.driver = new ProcessDriver({ runtimeFolder: this.runtimeFolder });
+  }
+
+  read(name = 'log'): string {
+    try {
+      return readFileSync(join(this.folder, name), 'utf8');
+    } catch {
+      return '';
+    }
+  }
+
+  lines(name = 'log'): string[] {
+    return this.read(name)
+      .split('\n')
+      .filter((line) => line !== '');
+  }
+
+  write(name: string, text: string): string {
+    const path = join(this.folder, name);
+    writeFileSync(path, text, { mode: 0o755 });
+    return path;
+  }
+
+  /** The journals of all runs; `path` is relative to the folder. */
+  journals(): { path: string; text: string }[] {
+    return readdirSync(this.runtimeFolder, { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('/journal'))
+      .map((path) => join('runtime', path))
+      .map((path) => ({ path, text: this.read(path) }));
+  }
+
+  /** Live processes whose environment holds `MUSTER_RUN` or `MUSTER_SHIM` of this bench. */
+  tagged(variable: 'MUSTER_RUN' | 'MUSTER_SHIM'): number[] {
+    return listProcesses()
+      .map(({ pid }) => pid)
+      .filter((pid) => environOf(pid).includes(`${variable}=${this.agentId}/`));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.driver[Symbol.asyncDispose]();
+    for (const member of listProcesses()) {
+      if (environOf(member.pid).includes(`${this.agentId}/`)) signalProcess(member, 'SIGKILL');
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** The run, or an error with the reason why there is none. */
+export function insist(outcome: { readonly kind: string }): Run {
+  if (isRun(outcome)) return outcome;
+  throw new Error(JSON.stringify(outcome));
+}
+
+/** `eventually` with what was awaited in front. */
+export function until<T>(message: string, check: () => T, timeoutMs = 30_000): Promise<NonNullable<T>> {
+  return eventually(check, { message, timeoutMs });
+}
+
+/** Compiles the fixture that is killed, once per test file: it runs without a test runner around it. */
+export async function buildDriverHost(folder: string): Promise<string> {
+  const packageFolder = fileURLToPath(new URL('../..', import.meta.url));
+  const compiler = fileURLToPath(new URL('../../../../node_modules/typescript/bin/tsc', import.meta.url));
+  const options = [
+    ...[
+      '--outDir',
+      folder,
+      '--rootDir',
+      packageFolder,
+      '--module',
+      'nodenext',
+      '--target',
+      'es2023',
+      '--types',
+      'node',
+    ],
+    ...[
+      '--lib',
+      'es2023,esnext.disposable',
+      '--rewriteRelativeImportExtensions',
+      '--skipLibCheck',
+      '--strict',
+      '--ignoreConfig',
+    ],
+    join(packageFolder, 'test/drivers/fixtures/driver-host.ts'),
+  ];
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  await promisify(execFile)(process.execPath, [compiler, ...options], { cwd: packageFolder });
+  return join(folder, 'test/drivers/fixtures/driver-host.js');
+}
+
+export interface HostMessage {
+  readonly step: string;
+  readonly generation?: number;
+  readonly pid?: number;
+  readonly pids?: readonly number[];
+  readonly startedAtMs?: number;
+}
+
+/** A stand-in for the agent, in its own process. */
+export class Host {
+  readonly messages: HostMessage[] = [];
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<void>;
+
+  constructor(program: string, bench: Bench, spec: RunSpec) {
+    const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
+    const argv = [program, bench.folder, JSON.stringify(spec)];
+    this.#child = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env });
+    this.#child.on('message', (message: HostMessage) => this.messages.push(message));
+    this.#exited = new Promise((resolve) => this.#child.once('exit', () => resolve()));
+  }
+
+  /** The first message of this step. */
+  step(step: string): Promise<HostMessage> {
+    return until(`host: ${step} (so far: ${JSON.stringify(this.messages)})`, () =>
+      this.messages.find((message) => message.step === step),
+    );
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  async detach(): Promise<void> {
+    this.#child.send('detach');
+    await this.#exited;
+  }
+}
+
+function isRun(outcome: { readonly kind: string }): outcome is Run {
+  return outcome.kind === 'run';
+}
+
+function environOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1');
+  } catch {
+    return '';
+  }
+}

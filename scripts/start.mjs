@@ -1,44 +1,24 @@
 #!/usr/bin/env node
 /**
- * `npm start`: from a fresh clone to a running system. Runs before `npm ci`, hence on Node alone; what is up to date is skipped, so a
- * second start reaches the launcher at once. The launcher runs in this same process: see there for what happens next.
+ * `npm start`: from a fresh clone to a running system. Runs before `npm ci`, hence on Node alone. This file and the one it imports keep
+ * to the syntax of Node 12, which Ubuntu 22.04 still brings: there too the answer is one clear line.
  */
-import { fileURLToPath } from 'node:url';
-import { launch, reportRefusal } from './launcher.mjs';
-import { describeRunning, findRunning } from './lib/instance-lock.mjs';
-import { HELP, readOptions } from './lib/options.mjs';
-import { Progress } from './lib/progress.mjs';
-import { setUp } from './lib/set-up.mjs';
+import { checkMachine } from './lib/machine.mjs';
 
-/** @returns {Promise<number>} exit code */
-async function main() {
-  const progress = new Progress(process.stdout, process.env);
-  const { env } = process;
-  const interrupted = new AbortController();
-  const interrupt = () => interrupted.abort();
+function main() {
   try {
-    const paths = readOptions(process.argv.slice(2), env, fileURLToPath(new URL('..', import.meta.url)));
-    if (paths.help) {
-      progress.say(HELP);
-      return 0;
-    }
-    const running = findRunning(paths.stateDir);
-    if (running) {
-      progress.announce(describeRunning(running));
-      return 0;
-    }
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, interrupt);
-    const { natsServer, settings } = await setUp({ ...paths, env, progress }, interrupted.signal);
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, interrupt);
-    interrupted.signal.throwIfAborted();
-    return await launch({ paths, settings, natsServer, progress, env });
+    checkMachine({ platform: process.platform, nodeVersion: process.versions.node });
   } catch (error) {
-    if (interrupted.signal.aborted) {
-      progress.say('Interrupted: nothing was started');
-      return 1;
-    }
-    return reportRefusal(error, process.stderr);
+    process.stderr.write(`muster: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
   }
+  import('./lib/start.mjs')
+    .then(({ start }) => start())
+    .then((code) => process.exit(code))
+    .catch((error) => {
+      process.stderr.write(`muster: a bug: ${error instanceof Error ? error.stack : String(error)}\n`);
+      process.exit(1);
+    });
 }
 
-process.exit(await main());
+main();

@@ -31,7 +31,7 @@ export function checkWritable(dir) {
     mkdirSync(dir, { recursive: true });
     accessSync(dir, constants.W_OK | constants.X_OK);
   } catch (error) {
-    const reason = /** @type {NodeJS.ErrnoException} */ (error).code ?? String(error);
+    const reason = /** @type {NodeJS.ErrnoException} */ (error).code || String(error);
     throw new Refusal(
       `cannot write in ${dir}: ${reason}: run as the user who owns it, or clone into a folder of your own`,
     );

@@ -11,7 +11,11 @@ export default defineConfig({
         ssr: { resolve: { conditions: ['@muster/source'] } },
         test: {
           name: 'unit',
-          include: ['packages/*/{src,test}/**/*.test.ts', 'packages/dashboard/{server,web}/**/*.test.ts', 'scripts/**/*.test.ts'],
+          include: [
+            'packages/*/{src,test}/**/*.test.ts',
+            'packages/dashboard/{server,web}/**/*.test.ts',
+            'scripts/**/*.test.ts',
+          ],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

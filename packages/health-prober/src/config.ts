@@ -1,0 +1,136 @@
+import { resolve } from 'node:path';
+import {
+  byPlace,
+  checkShape,
+  type Diagnostic,
+  durationMs,
+  IdText,
+  parseYaml,
+  strictMap,
+  wholeNumber,
+} from '@muster/contracts/config';
+import { z } from 'zod';
+import type { ProbePolicy } from './runtime/judge-term.ts';
+
+/** How this prober runs, with every default filled in. Paths are absolute. */
+export interface ProberConfig {
+  readonly id: string;
+  readonly environment: string;
+  readonly servers: readonly string[];
+  readonly credentialsFile?: string;
+  readonly stateDir: string;
+  readonly policy: ProbePolicy;
+  /** `<agent-id>/<service>/<instance>/<generation>` when an agent started this prober. */
+  readonly musterRun?: string;
+}
+
+export interface ProberSurroundings {
+  /** `process.env`, or as much of it as should count. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Relative paths start here. */
+  readonly currentDir: string;
+}
+
+export type ProberConfigReading = { readonly config: ProberConfig } | { readonly errors: readonly Diagnostic[] };
+
+const PATH_RULE = 'write a path';
+const Path = z.string({ error: PATH_RULE }).min(1, { error: PATH_RULE });
+
+const SERVER_RULE = 'write nats://host:port or tls://host:port, without user and password';
+const Server = z.string({ error: SERVER_RULE }).refine(isServer, { error: SERVER_RULE });
+
+/** The shape of prober.yaml; every key may be left out. */
+const ProberFile = strictMap(
+  {
+    id: IdText.optional().meta({ description: "This prober's id; default main." }),
+    environment: IdText.optional().meta({ description: 'The name of the fleet; default development.' }),
+    state_dir: Path.optional().meta({ description: 'Default .muster/prober.' }),
+    bus: strictMap(
+      {
+        servers: z.array(Server, { error: 'write a list of servers' }).min(1, { error: SERVER_RULE }).optional(),
+        creds: Path.optional().meta({ description: 'The creds file of this prober.' }),
+      },
+      'write a map with servers or creds',
+    ).prefault({}),
+    interval: durationMs(1).default(30_000).meta({ description: 'Between two probes of a target; default 30s.' }),
+    retry: durationMs(1).default(5_000).meta({ description: 'While a failure is being confirmed; default 5s.' }),
+    attempts: wholeNumber(1, 100)
+      .default(3)
+      .meta({ description: 'Failures in a row that make it certain; default 3.' }),
+    timeout: durationMs(1).default(10_000).meta({ description: 'For one probe; default 10s.' }),
+    degraded_after: durationMs(1).default(2_000).meta({ description: 'A slower answer is degraded; default 2s.' }),
+    quorum: wholeNumber(1, 1_000).optional().meta({ description: 'Vantages that must agree; default most of them.' }),
+    max_concurrent: wholeNumber(1, 10_000).default(200).meta({ description: 'Probes at once; default 200.' }),
+    max_concurrent_per_host: wholeNumber(1, 1_000).default(10).meta({ description: 'To one host; default 10.' }),
+  },
+  'write a map of "key: value" lines',
+);
+
+/** Where prober.yaml is: in `MUSTER_CONFIG_DIR`, else in `config`. */
+export function configFileOf({ env, currentDir }: ProberSurroundings): string {
+  return resolve(currentDir, env['MUSTER_CONFIG_DIR'] || 'config', 'prober.yaml');
+}
+
+/** Reads prober.yaml (an empty text when there is none); the environment wins over the file. Never throws. */
+export function readProberConfig(text: string, fileName: string, around: ProberSurroundings): ProberConfigReading {
+  const { source, errors: syntaxErrors } = parseYaml(text, fileName);
+  if (source === undefined) return { errors: syntaxErrors };
+  const shape = checkShape(source, source.value ?? {}, {
+    schema: ProberFile,
+    nameOf: (path) => ({ section: '', rest: path }),
+    synonyms: { env: 'environment', name: 'id', nats: 'bus', credentials: 'creds', url: 'servers' },
+    isSecret: () => false,
+  });
+  const variables = readVariables(around.env);
+  const errors = [...syntaxErrors, ...shape.errors, ...variables.errors].sort(byPlace);
+  if (errors.length > 0 || shape.value === undefined) return { errors };
+
+  const file = shape.value;
+  const credentialsFile = variables.credentials ?? file.bus.creds;
+  return {
+    config: {
+      id: variables.id ?? file.id ?? 'main',
+      environment: variables.environment ?? file.environment ?? 'development',
+      servers: variables.servers ?? file.bus.servers ?? ['nats://127.0.0.1:4222'],
+      ...(credentialsFile !== undefined && { credentialsFile: resolve(around.currentDir, credentialsFile) }),
+      stateDir: resolve(around.currentDir, variables.stateDir ?? file.state_dir ?? '.muster/prober'),
+      policy: {
+        cadence: { intervalMs: file.interval, retryMs: Math.min(file.retry, file.interval) },
+        caps: { total: file.max_concurrent, perHost: file.max_concurrent_per_host },
+        attempts: file.attempts,
+        timeoutMs: file.timeout,
+        degradedAfterMs: file.degraded_after,
+        quorum: file.quorum,
+      },
+      ...(around.env['MUSTER_RUN'] && { musterRun: around.env['MUSTER_RUN'] }),
+    },
+  };
+}
+
+function readVariables(env: ProberSurroundings['env']) {
+  const errors: Diagnostic[] = [];
+  const read = <T>(name: string, schema: z.ZodType<T>): T | undefined => {
+    const written = env[name];
+    if (written === undefined || written === '') return undefined;
+    const result = schema.safeParse(written);
+    if (result.success) return result.data;
+    const remedy = result.error.issues[0]?.message ?? 'unset it';
+    errors.push({ file: name, line: 0, column: 0, problem: 'the environment variable has a bad value', remedy });
+    return undefined;
+  };
+  const url = read('MUSTER_BUS_URL', Server);
+  return {
+    id: read('MUSTER_PROBER_ID', IdText),
+    environment: read('MUSTER_ENVIRONMENT', IdText),
+    stateDir: read('MUSTER_STATE_DIR', Path),
+    servers: url === undefined ? undefined : [url],
+    credentials: read('MUSTER_BUS_CREDENTIALS', Path),
+    errors,
+  };
+}
+
+function isServer(url: string): boolean {
+  if (!/^(nats|tls):\/\//.test(url) || !URL.canParse(url)) return false;
+  const { hostname, username, password } = new URL(url);
+  return hostname !== '' && username === '' && password === '';
+}

@@ -1,0 +1,112 @@
+#!/usr/bin/env node
+/** The prober as a program: configuration, signals, exit codes. */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { type BusProblem, openBus } from '@muster/contracts/bus';
+import { formatDiagnostic } from '@muster/contracts/config';
+import { pino } from 'pino';
+import { configFileOf, readProberConfig } from './config.ts';
+import { readOwnPlace } from './runtime/own-place.ts';
+import { runProber } from './runtime/prober.ts';
+
+const HELP = `Usage: node packages/health-prober/dist/main.js
+
+Probes services from where it runs, judges their health by all votes on the bus, and publishes verdicts and alerts.
+
+  MUSTER_BUS_URL=nats://bus.example:4222 MUSTER_BUS_CREDENTIALS=prober-main.creds node packages/health-prober/dist/main.js
+
+Configuration: config/prober.yaml; every key may be left out.
+Environment:   MUSTER_CONFIG_DIR, MUSTER_STATE_DIR, MUSTER_BUS_URL, MUSTER_BUS_CREDENTIALS, MUSTER_ENVIRONMENT and
+               MUSTER_PROBER_ID win over the file.
+Signals:       TERM and INT end it in order.
+Exit codes:    0 ended as asked, 1 failed, 2 wrong use or refused configuration.
+`;
+
+const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+/** Each kind of problem is logged at most this often; the bus counts them all. */
+const PROBLEM_EVERY_MS = 10_000;
+
+const log = pino({ base: { program: 'health-prober' } });
+
+try {
+  const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } });
+  if (values.help === true) {
+    process.stdout.write(HELP);
+    process.exit(EXIT.ok);
+  }
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
+  process.exit(EXIT.usage);
+}
+
+try {
+  await main();
+  process.exit(EXIT.ok);
+} catch (error) {
+  log.fatal({ err: error }, 'the prober failed');
+  process.exit(EXIT.failed);
+}
+
+async function main(): Promise<void> {
+  const around = { env: process.env, currentDir: process.cwd() };
+  const file = configFileOf(around);
+  const reading = readProberConfig(readIfAny(file), file, around);
+  if ('errors' in reading) {
+    process.stderr.write(`${reading.errors.map(formatDiagnostic).join('\n')}\n`);
+    process.exit(EXIT.usage);
+  }
+  const { id, environment, servers, credentialsFile, stateDir, policy, musterRun } = reading.config;
+  const stopping = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      log.info({ signal }, 'stopping');
+      stopping.abort(new Error(`asked to stop by ${signal}`));
+    });
+  }
+  await using bus = openBus({
+    servers,
+    ...(credentialsFile !== undefined && { credentialsFile }),
+    environment,
+    role: 'prober',
+    id,
+    onProblem: limited((problem) => log.warn(problem, 'bus problem')),
+  });
+  bus.onConnection(({ connected, reason }) => log.info({ reason }, connected ? 'bus connected' : 'bus lost'));
+  log.info({ id, environment, servers, stateDir }, 'starting');
+  await runProber(
+    {
+      bus,
+      prober: id,
+      version: readVersion(),
+      stateDir,
+      own: readOwnPlace(musterRun),
+      policy,
+      log: (level, message, error) => log[level](error === undefined ? {} : { err: error }, message),
+    },
+    stopping.signal,
+  );
+  log.info('stopped');
+}
+
+function readIfAny(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function readVersion(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  return manifest.version;
+}
+
+function limited(write: (problem: BusProblem) => void): (problem: BusProblem) => void {
+  const lastMs = new Map<string, number>();
+  return (problem) => {
+    const nowMs = performance.now();
+    if (nowMs - (lastMs.get(problem.kind) ?? Number.NEGATIVE_INFINITY) < PROBLEM_EVERY_MS) return;
+    lastMs.set(problem.kind, nowMs);
+    write(problem);
+  };
+}

@@ -1,0 +1,164 @@
+/**
+ * Keeps the book of alerts: what each rule sees goes in, what has to be told goes out. It is a function of the events and
+ * of the memory it starts from, so that a second reading of the same events after a restart leads to the same alerts; what
+ * was published before is then recognised by its cause and not told again.
+ */
+import {
+  type AlertData,
+  type AlertEvent,
+  comparePositions,
+  type InstanceEvent,
+  type InstanceStatus,
+  keys,
+} from '@muster/contracts';
+import {
+  fingerprintOf,
+  type Observation,
+  observe,
+  observeOnce,
+  remember,
+  type Sample,
+  type Subject,
+} from '../core/alert.ts';
+import type { Judgement } from '../core/judge.ts';
+import {
+  type Fall,
+  type Healing,
+  observeGone,
+  observeHost,
+  observeVerdict,
+  type Tale,
+  tellEvent,
+  tellQuiet,
+  tellStatus,
+} from '../core/rules.ts';
+import { monotonicMs, wallTime } from './clock.ts';
+
+export interface AlertDeskOptions {
+  /** Alerts that were firing, by the last known event of each. */
+  readonly firing: readonly AlertData[];
+  /** What went down in the earlier life and was not seen up again, by instance key. */
+  readonly falls: Readonly<Record<string, Fall>>;
+  /** Alerts published since the point from which events are read again. */
+  readonly published: readonly AlertEvent[];
+  readonly announce: (alert: AlertData) => void;
+}
+
+export class AlertDesk {
+  readonly #announce: (alert: AlertData) => void;
+  readonly #book = new Map<string, AlertData>();
+  readonly #histories = new Map<string, readonly Sample[]>();
+  readonly #tales = new Map<string, Tale>();
+  readonly #falls: Map<string, Fall>;
+  /** While events are read again: what was told of which cause. */
+  #told: Set<string> | undefined;
+
+  constructor({ firing, falls, published, announce }: AlertDeskOptions) {
+    this.#announce = announce;
+    this.#falls = new Map(Object.entries(falls));
+    this.#told = new Set(published.flatMap(({ data }) => data.causes.map((cause) => toldKey(data, cause))));
+    for (const alert of firing) this.#book.set(alert.fingerprint, alert);
+  }
+
+  get firing(): readonly AlertData[] {
+    return [...this.#book.values()].filter(({ state }) => state !== 'resolved');
+  }
+
+  /** What is down and not up again, for the next life. */
+  get falls(): Readonly<Record<string, Fall>> {
+    return Object.fromEntries([...this.#tales].flatMap(([key, { fall }]) => (fall === undefined ? [] : [[key, fall]])));
+  }
+
+  /** Drops what is not after the last one of its instance. */
+  takeEvent(event: InstanceEvent): void {
+    const key = keys.instance(event.host, event.service, event.instance);
+    const before = this.#tales.get(key);
+    if (before !== undefined && comparePositions(event, before.fact) <= 0) return;
+    const { tale, observations, healing } = tellEvent(before, event, monotonicMs(), this.#falls.get(key));
+    this.#falls.delete(key);
+    this.#tales.set(key, tale);
+    if (healing !== undefined) this.#takeHealing(healing, event.time);
+    // A verdict belongs to the present: it is not taken back by what happened before it.
+    for (const seen of observations) if (this.#told === undefined || seen.rule !== 'unhealthy') this.take(seen);
+  }
+
+  /** The events have been read; from here on everything is news, beginning with how everything stands. */
+  endReplay(statuses: ReadonlyMap<string, InstanceStatus>): void {
+    this.#told = undefined;
+    for (const { host, service, instances } of this.firing) {
+      for (const instance of instances) {
+        const key = keys.instance(host, service, instance);
+        if (!statuses.has(key)) this.takeGone(key);
+      }
+    }
+    for (const [key, status] of statuses) {
+      const telling = tellStatus(this.#tales.get(key), status, monotonicMs());
+      if (telling === undefined) continue;
+      this.#tales.set(key, telling.tale);
+      for (const seen of telling.observations) this.take(seen);
+    }
+  }
+
+  takeVerdict(subject: Subject, judgement: Judgement, isHostGone: boolean): void {
+    const seen = observeVerdict(subject, judgement, isHostGone);
+    if (seen !== undefined) this.take(seen);
+    else this.#remember({ rule: 'unhealthy', subject, value: judgement.verdict }, wallTime());
+  }
+
+  takeHost(host: string, silentMs: number, lastBeatId: string | undefined): void {
+    this.take(observeHost(host, silentMs, lastBeatId));
+  }
+
+  /** The instance is no longer configured. */
+  takeGone(key: string): void {
+    this.#tales.delete(key);
+    const [host = '', service = '', instance] = key.split('.');
+    for (const seen of observeGone({ host, service, instance: Number(instance) })) {
+      this.take(seen);
+      this.#histories.delete(fingerprintOf(seen));
+    }
+  }
+
+  /** Ends what ends without an event. */
+  tick(): void {
+    for (const alert of this.firing) {
+      if (alert.rule !== 'restart-loop') continue;
+      for (const instance of alert.instances) {
+        const tale = this.#tales.get(keys.instance(alert.host, alert.service, instance));
+        if (tale !== undefined) for (const seen of tellQuiet(tale, monotonicMs())) this.take(seen);
+      }
+    }
+  }
+
+  take(seen: Observation): void {
+    const time = wallTime();
+    const fingerprint = fingerprintOf(seen);
+    const history = this.#remember(seen, time);
+    const { alert, isNews } = observe(this.#book.get(fingerprint), seen, history, time);
+    if (alert !== undefined) this.#book.set(fingerprint, alert);
+    if (alert !== undefined && isNews) this.#tell(alert, seen.causes);
+  }
+
+  #takeHealing({ fall, seen }: Healing, time: string): void {
+    const alert = observeOnce(seen, this.#remember(seen, time), fall.time, time);
+    this.#tell(alert, seen.causes);
+  }
+
+  #tell(alert: AlertData, causes: readonly string[]): void {
+    // The last cause is the event at hand; one cause leads to one transition of an alert.
+    const cause = causes.at(-1);
+    if (cause !== undefined && this.#told?.has(toldKey(alert, cause))) return;
+    this.#announce(alert);
+  }
+
+  #remember(seen: Pick<Observation, 'rule' | 'subject' | 'value'>, time: string): readonly Sample[] {
+    const fingerprint = fingerprintOf(seen);
+    const history = remember(this.#histories.get(fingerprint) ?? [], seen.value, time);
+    this.#histories.set(fingerprint, history);
+    return history;
+  }
+}
+
+function toldKey({ fingerprint, state }: AlertData, cause: string): string {
+  return `${fingerprint} ${state} ${cause}`;
+}

@@ -1,0 +1,122 @@
+/** What the prober says: to the stream first, by way of a journal on disk, and then to the bucket of last values. */
+import { type AlertData, type AlertEvent, type ComponentEvent, keys, rows, type Verdict } from '@muster/contracts';
+import { type Bus, Outbox, uuidv7 } from '@muster/contracts/bus';
+import { cloudEvent } from '../core/alert.ts';
+import { wallTime } from './clock.ts';
+import { LastValues } from './last-values.ts';
+import type { Cursor } from './memory-file.ts';
+
+export interface AnnouncerOptions {
+  readonly bus: Bus;
+  readonly prober: string;
+  readonly epoch: number;
+  /** Of the journal. */
+  readonly directory: string;
+  /** How far the stream of alerts was known in the earlier life. */
+  readonly alerts: Cursor;
+  readonly onProblem: (what: string, error?: unknown) => void;
+}
+
+/** What the wire wants of every ordered message. */
+export interface Stamp {
+  readonly id: string;
+  readonly time: string;
+  readonly source: string;
+  readonly epoch: number;
+  readonly seq: number;
+}
+
+export class Announcer {
+  readonly #options: AnnouncerOptions;
+  readonly #lastValues: LastValues;
+  /** By message id: what follows once the stream has it. */
+  readonly #afterwards = new Map<string, (seq: number) => void>();
+  readonly #outbox: Outbox;
+  #seq = 0;
+  #alerts: Cursor;
+
+  private constructor(options: AnnouncerOptions, outbox: Outbox) {
+    this.#options = options;
+    this.#outbox = outbox;
+    this.#alerts = options.alerts;
+    this.#lastValues = new LastValues(options.bus, options.onProblem);
+  }
+
+  /** Opens the journal; what an earlier life left in it is on its way. */
+  static async open(options: AnnouncerOptions): Promise<Announcer> {
+    const { bus, directory, onProblem } = options;
+    const outbox = await Outbox.open({
+      directory,
+      bus,
+      onDelivered: ({ id, seq }) => announcer.#delivered(id, seq),
+      onGap: (lost) => onProblem(`the journal is full: ${lost} messages were given up`),
+    });
+    const announcer = new Announcer(options, outbox);
+    return announcer;
+  }
+
+  /** The last alert of ours that its stream has acknowledged. */
+  get alerts(): Cursor {
+    return this.#alerts;
+  }
+
+  get backlog(): number {
+    return this.#outbox.backlog;
+  }
+
+  /** Everything said so far is in its stream. */
+  flushed(signal: AbortSignal): Promise<void> {
+    return this.#outbox.flushed(signal);
+  }
+
+  stamp(): Stamp {
+    this.#seq += 1;
+    const { prober, epoch } = this.#options;
+    return { id: uuidv7(), time: wallTime(), source: `prober/${prober}`, epoch, seq: this.#seq };
+  }
+
+  alert(data: AlertData): void {
+    const event = cloudEvent(data, this.stamp());
+    const { severity, host, service, rule } = data;
+    this.#afterwards.set(event.id, (seq) => {
+      this.#alerts = { ...this.#alerts, seq };
+      this.putAlert(event);
+    });
+    this.#outbox.append(rows.alert, { severity, host, service, rule }, event);
+  }
+
+  /** The last value alone: of an alert that is in its stream already. */
+  putAlert(event: AlertEvent): void {
+    const { host, service, rule, fingerprint } = event.data;
+    const bucket = this.#options.bus.kv('alerts');
+    this.#lastValues.put(`alert ${fingerprint}`, () => bucket.put(keys.alert(host, service, rule), event));
+  }
+
+  verdict(verdict: Verdict): void {
+    const { id, host, service, instance } = verdict;
+    const key = keys.instance(host, service, instance);
+    const bucket = this.#options.bus.kv('health');
+    this.#afterwards.set(id, () => this.#lastValues.put(`health ${key}`, () => bucket.put(key, verdict)));
+    this.#outbox.append(rows.health, { host, service, instance }, verdict);
+  }
+
+  /** An instance that is no longer configured has no verdict. */
+  forgetVerdict(key: string): void {
+    this.#lastValues.put(`health ${key}`, () => this.#options.bus.kv('health').delete(key));
+  }
+
+  component(kind: ComponentEvent['kind'], reason: string): void {
+    const event: ComponentEvent = { ...this.stamp(), kind, reason, causes: [] };
+    this.#outbox.append(rows.proberEvent, { prober: this.#options.prober }, event);
+  }
+
+  async close(): Promise<void> {
+    this.#lastValues.stop();
+    await this.#outbox.close();
+  }
+
+  #delivered(id: string, seq: number): void {
+    this.#afterwards.get(id)?.(seq);
+    this.#afterwards.delete(id);
+  }
+}

@@ -1,0 +1,85 @@
+/** What the prober answers on the bus. */
+import { type InstanceStatus, keys, type ProberReply, type ProberRequest, proberCommands } from '@muster/contracts';
+import { type Bus, type Subscription, uuidv7 } from '@muster/contracts/bus';
+import { askForSlot, releaseSlot, type Slot } from '../core/recovery.ts';
+import { monotonicMs, wallTime } from './clock.ts';
+
+/** A restart that takes longer than this has gone wrong, and its slot is free for another. */
+const SLOT_MS = 60_000;
+
+export interface AnswersOptions {
+  readonly bus: Bus;
+  readonly prober: string;
+  /** All instances of the fleet, by key. */
+  readonly statuses: () => ReadonlyMap<string, InstanceStatus>;
+  /** False when this prober does not probe it. */
+  readonly probeNow: (key: string) => boolean;
+}
+
+type Answer = Pick<ProberReply<'probe'>, 'accepted' | 'code' | 'reason'>;
+
+const UNSUPPORTED: Answer = {
+  accepted: false,
+  code: 'unsupported',
+  reason: 'this version of the prober cannot do this',
+};
+
+export class Answers {
+  readonly #options: AnswersOptions;
+  readonly #subscriptions: readonly Subscription[];
+  #slots: readonly Slot[] = [];
+
+  constructor(options: AnswersOptions) {
+    this.#options = options;
+    const { bus } = options;
+    const refuse = async ({ id }: { id: string }) => this.#reply(id, UNSUPPORTED);
+    this.#subscriptions = [
+      bus.respond(proberCommands.recover, {}, async (request) => this.#recover(request)),
+      bus.respond(proberCommands.probe, {}, async (request) => this.#reply(request.id, this.#probe(request))),
+      bus.respond(proberCommands.test, {}, refuse),
+      bus.respond(proberCommands.acknowledge, {}, refuse),
+      bus.respond(proberCommands.silence, {}, refuse),
+    ];
+  }
+
+  /** A recovered instance gives its slot back. */
+  noteStatus({ host, service, instance, generation, state, ready, desired }: InstanceStatus): void {
+    const key = keys.instance(host, service, instance);
+    if (desired === 'down') this.#slots = releaseSlot(this.#slots, key, Number.POSITIVE_INFINITY);
+    else if (state === 'running' && ready !== 'no') this.#slots = releaseSlot(this.#slots, key, generation);
+  }
+
+  stop(): void {
+    for (const subscription of this.#subscriptions) subscription.stop();
+  }
+
+  #recover(request: ProberRequest<'recover'>): ProberReply<'recover'> {
+    const { host, service, instance = 0, generation, id } = request;
+    const key = keys.instance(host, service, instance);
+    const statuses = this.#options.statuses();
+    const status = statuses.get(key);
+    if (status === undefined) {
+      const answer: Answer = { accepted: false, code: 'unknown-instance', reason: `'${key}' is not known here` };
+      return { ...this.#reply(id, answer), granted: false, deadlineMs: 0 };
+    }
+    const context = { nowMs: monotonicMs(), instances: statuses.size, slotMs: SLOT_MS };
+    const { granted, reason, slots } = askForSlot(this.#slots, { instance: key, generation }, context);
+    this.#slots = slots;
+    const answer: Answer = { accepted: granted, code: granted ? 'ok' : 'wrong-state', reason };
+    return { ...this.#reply(id, answer), granted, deadlineMs: granted ? SLOT_MS : 0 };
+  }
+
+  #probe({ host, service, instance = 0 }: ProberRequest<'probe'>): Answer {
+    const key = keys.instance(host, service, instance);
+    if (!this.#options.statuses().has(key)) {
+      return { accepted: false, code: 'unknown-instance', reason: `'${key}' is not known here` };
+    }
+    return this.#options.probeNow(key)
+      ? { accepted: true, code: 'ok', reason: 'probed now' }
+      : { accepted: false, code: 'wrong-state', reason: `'${key}' is not probed from here` };
+  }
+
+  #reply<A extends Answer>(commandId: string, answer: A) {
+    return { id: uuidv7(), time: wallTime(), source: `prober/${this.#options.prober}`, commandId, ...answer };
+  }
+}

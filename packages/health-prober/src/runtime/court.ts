@@ -1,0 +1,119 @@
+/** Collects the votes on every instance and makes verdicts of them. A verdict that changes is announced. */
+import { type InstanceRef, type InstanceStatus, keys, type ProbeReport, type Verdict } from '@muster/contracts';
+import { type Judgement, type JudgePolicy, judge } from '../core/judge.ts';
+import { type Ballot, castVote, EMPTY_BALLOT, validVotes } from '../core/vote.ts';
+import type { Stamp } from './announcer.ts';
+import { monotonicMs } from './clock.ts';
+
+export interface CourtOptions {
+  readonly policy: JudgePolicy;
+  /** Older votes are void. */
+  readonly voteMaxAgeMs: number;
+  /** The verdicts that are known, of an earlier life or another judge. */
+  readonly known: Iterable<readonly [string, Verdict]>;
+  readonly statusOf: (key: string) => InstanceStatus | undefined;
+  /** Why this prober itself has no vote on it. */
+  readonly whyNoVote: (key: string) => string;
+  readonly stamp: () => Stamp;
+  readonly announce: (verdict: Verdict) => void;
+  /** Each judgement, also one that changes nothing. */
+  readonly onJudgement: (instance: InstanceRef, generation: number, judgement: Judgement) => void;
+}
+
+export class Court {
+  readonly #options: CourtOptions;
+  readonly #ballots = new Map<string, Ballot>();
+  readonly #last = new Map<
+    string,
+    Pick<Verdict, 'verdict' | 'hardness' | 'attempt' | 'generation' | 'reason' | 'changedAt'>
+  >();
+
+  constructor(options: CourtOptions) {
+    this.#options = options;
+    for (const [key, verdict] of options.known) this.#last.set(key, verdict);
+  }
+
+  /** A report of an agent or of this prober. */
+  take(report: ProbeReport): Judgement | undefined {
+    const key = keys.instance(report.host, report.service, report.instance);
+    const before = this.#ballots.get(key) ?? EMPTY_BALLOT;
+    const ballot = castVote(before, report, monotonicMs());
+    if (ballot === before) return undefined;
+    this.#ballots.set(key, ballot);
+    return this.judge(key);
+  }
+
+  /** Anew, from the votes that are valid now. */
+  judge(key: string): Judgement | undefined {
+    const { statusOf, policy, voteMaxAgeMs, whyNoVote, onJudgement } = this.#options;
+    const status = statusOf(key);
+    if (status === undefined) return undefined;
+    const { generation } = status;
+    const isRunning = status.state === 'running' && status.desired === 'up';
+    const ballot = isRunning ? (this.#ballots.get(key) ?? EMPTY_BALLOT) : EMPTY_BALLOT;
+    const votes = validVotes(ballot, { generation, nowMs: monotonicMs(), maxAgeMs: voteMaxAgeMs });
+    const judgement = judge(votes, policy, isRunning ? whyNoVote(key) : `it is ${status.state}`);
+    this.#announceIfNew(key, status, judgement);
+    if (isRunning) onJudgement(status, generation, judgement);
+    return judgement;
+  }
+
+  /** Votes grow old without a message. */
+  judgeAll(): void {
+    for (const key of this.#last.keys()) this.judge(key);
+  }
+
+  /** All on which there is a verdict. */
+  judged(): Iterable<string> {
+    return this.#last.keys();
+  }
+
+  /** There is a verdict on it. */
+  knows(key: string): boolean {
+    return this.#last.has(key);
+  }
+
+  /** Nothing more is to be judged there. True when there was a verdict. */
+  forget(key: string): boolean {
+    this.#ballots.delete(key);
+    return this.#last.delete(key);
+  }
+
+  #announceIfNew(key: string, { host, service, instance, generation }: InstanceStatus, judgement: Judgement): void {
+    const { verdict, hardness, attempt, reason, votes } = judgement;
+    const last = this.#last.get(key);
+    const isSame =
+      last !== undefined &&
+      last.verdict === verdict &&
+      last.hardness === hardness &&
+      last.attempt === attempt &&
+      last.generation === generation &&
+      // While there are votes the reason quotes measurements; without, it is all there is to know.
+      (verdict !== 'unknown' || last.reason === reason);
+    if (isSame) return;
+    const stamp = this.#options.stamp();
+    const changedAt = last?.verdict === verdict ? last.changedAt : stamp.time;
+    this.#last.set(key, { verdict, hardness, attempt, generation, reason, changedAt });
+    this.#options.announce({
+      ...stamp,
+      host,
+      service,
+      instance,
+      generation,
+      verdict,
+      hardness,
+      attempt,
+      maxAttempts: this.#options.policy.maxAttempts,
+      reason,
+      changedAt,
+      votes: votes.map(({ vantage, status, reason: why, detail, durationMs }) => ({
+        vantage,
+        status,
+        ...(why !== undefined && { reason: why }),
+        ...(detail !== undefined && { detail }),
+        durationMs,
+      })),
+      causes: votes.map(({ reportId }) => reportId).slice(0, 32),
+    });
+  }
+}

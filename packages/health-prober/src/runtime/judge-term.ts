@@ -1,0 +1,241 @@
+/**
+ * One term as the leading prober: from the moment the lease is ours until it is lost. It begins with what is known (the
+ * memory of an earlier life, the last values, what the streams hold since) and then goes on with what comes live.
+ */
+import { type AlertEvent, comparePositions, keys, rows, type Verdict } from '@muster/contracts';
+import type { Bus, Subscription } from '@muster/contracts/bus';
+import type { RuleName } from '../core/alert.ts';
+import { majority } from '../core/judge.ts';
+import type { Place } from '../core/reach.ts';
+import type { Cadence, Caps } from '../core/schedule.ts';
+import { AlertDesk } from './alert-desk.ts';
+import type { Announcer } from './announcer.ts';
+import { Answers } from './answers.ts';
+import { wallTime } from './clock.ts';
+import { Court } from './court.ts';
+import { EventFeed } from './event-feed.ts';
+import { Fleet } from './fleet.ts';
+import { HostWatch } from './host-watch.ts';
+import type { Cursor, MemoryFile } from './memory-file.ts';
+import { Mirror } from './mirror.ts';
+import { Probing } from './probing.ts';
+
+const TICK_MS = 5_000;
+/** Made from events, so that reading the events again makes them again. The others are made from what is seen now. */
+const EVENT_RULES: ReadonlySet<string> = new Set<RuleName>(['failed', 'restart-loop', 'restarted']);
+
+export interface ProbePolicy {
+  readonly cadence: Cadence;
+  readonly caps: Caps;
+  readonly attempts: number;
+  readonly timeoutMs: number;
+  readonly degradedAfterMs: number;
+  /** How many vantages must agree; absent means most of them. */
+  readonly quorum?: number | undefined;
+}
+
+export interface TermOptions {
+  readonly bus: Bus;
+  readonly prober: string;
+  readonly own: Place;
+  readonly policy: ProbePolicy;
+  readonly memory: MemoryFile;
+  readonly announcer: Announcer;
+  readonly onProblem: (what: string, error?: unknown) => void;
+}
+
+export class JudgeTerm {
+  readonly #options: TermOptions;
+  readonly #fleet: Fleet;
+  readonly #hosts: HostWatch;
+  readonly #probing: Probing;
+  readonly #desk: AlertDesk;
+  readonly #court: Court;
+  readonly #feed: EventFeed;
+  readonly #votes: Subscription;
+  #answers: Answers | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isOpen = false;
+  #alertsBefore: Cursor;
+
+  /** @throws the signal's reason; the term has then been closed. */
+  static async begin(options: TermOptions, signal: AbortSignal): Promise<JudgeTerm> {
+    const { bus, announcer, memory } = options;
+    await announcer.flushed(signal);
+    const remembered = memory.load();
+    const [alerts, verdicts, published] = await Promise.all([
+      snapshot(bus, 'alerts'),
+      snapshot(bus, 'health'),
+      remembered === undefined ? [] : alertsSince(bus, remembered.alerts, signal),
+    ]);
+    const term = new JudgeTerm(options, { remembered, alerts, verdicts, published });
+    try {
+      await term.#open(signal);
+    } catch (error) {
+      term.close();
+      throw error;
+    }
+    return term;
+  }
+
+  private constructor(options: TermOptions, known: Known) {
+    const { bus, prober, own, policy, announcer } = options;
+    this.#options = options;
+    this.#alertsBefore = known.remembered?.alerts ?? announcer.alerts;
+    const last = lastOf([...known.alerts.values(), ...known.published]);
+    for (const event of last.values()) {
+      if (known.alerts.get(alertKey(event))?.id !== event.id) announcer.putAlert(event);
+    }
+    const firing = [...last.values()].map(({ data }) => data).filter(({ state }) => state !== 'resolved');
+    this.#desk = new AlertDesk({
+      firing:
+        known.remembered === undefined
+          ? firing
+          : [...known.remembered.firing, ...firing.filter(({ rule }) => !EVENT_RULES.has(rule))],
+      falls: known.remembered?.falls ?? {},
+      published: known.published,
+      announce: (alert) => announcer.alert(alert),
+    });
+    this.#fleet = new Fleet({ bus, onChange: (key) => this.#update(key) });
+    this.#hosts = new HostWatch({
+      bus,
+      expected: () => this.#fleet.hosts(),
+      onSilence: (host, silentMs, beatId) => this.#desk.takeHost(host, silentMs, beatId),
+      onChange: (host) => {
+        for (const key of this.#fleet.keysOn(host)) this.#update(key);
+      },
+    });
+    this.#court = new Court({
+      policy: { maxAttempts: policy.attempts, quorum: (voters) => policy.quorum ?? majority(voters) },
+      voteMaxAgeMs: 3 * policy.cadence.intervalMs,
+      known: known.verdicts,
+      statusOf: (key) => this.#fleet.statuses.get(key),
+      whyNoVote: (key) => this.#probing.whyNoVote(key),
+      stamp: () => announcer.stamp(),
+      announce: (verdict) => announcer.verdict(verdict),
+      onJudgement: ({ host, service, instance }, generation, judgement) =>
+        this.#desk.takeVerdict({ host, service, instance, generation }, judgement, this.#hosts.isGone(host)),
+    });
+    this.#probing = new Probing({
+      bus,
+      prober,
+      own,
+      fleet: this.#fleet,
+      placeOf: (host) => this.#hosts.presenceOf(host),
+      cadence: policy.cadence,
+      caps: policy.caps,
+      timeoutMs: policy.timeoutMs,
+      degradedAfterMs: policy.degradedAfterMs,
+      stamp: () => announcer.stamp(),
+      onReport: (report) => ({ isSoft: this.#court.take(report)?.hardness === 'soft' }),
+    });
+    this.#votes = bus.subscribe(rows.instanceProbe, {}, (report) => void this.#court.take(report));
+    this.#feed = new EventFeed({
+      bus,
+      cursor: known.remembered?.events ?? { since: wallTime() },
+      onEvent: (event) => this.#desk.takeEvent(event),
+      onReading: () => {
+        this.#alertsBefore = announcer.alerts;
+      },
+      onSynced: (cursor) => this.#save(cursor),
+      onProblem: (reason) => options.onProblem(reason),
+    });
+  }
+
+  get targets(): number {
+    return this.#probing.targets;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#answers?.stop();
+    this.#votes.stop();
+    this.#feed.stop();
+    this.#probing.stop();
+    this.#hosts.stop();
+    this.#fleet.stop();
+  }
+
+  async #open(signal: AbortSignal): Promise<void> {
+    // Statuses first: an agent puts them once their events are in the stream, so the feed then finds all of those.
+    await this.#fleet.ready();
+    await this.#feed.start(signal);
+    this.#desk.endReplay(this.#fleet.statuses);
+    this.#isOpen = true;
+    // Verdicts on what is gone meanwhile go as well.
+    for (const key of new Set([...this.#fleet.statuses.keys(), ...this.#court.judged()])) this.#update(key);
+    const { bus, prober } = this.#options;
+    this.#answers = new Answers({
+      bus,
+      prober,
+      statuses: () => this.#fleet.statuses,
+      probeNow: (key) => this.#probing.probeNow(key),
+    });
+    this.#timer = setInterval(() => {
+      this.#court.judgeAll();
+      this.#desk.tick();
+    }, TICK_MS);
+  }
+
+  #update(key: string): void {
+    if (!this.#isOpen) return;
+    const status = this.#fleet.statuses.get(key);
+    this.#probing.update(key);
+    if (status === undefined) {
+      this.#desk.takeGone(key);
+      if (this.#court.forget(key)) this.#options.announcer.forgetVerdict(key);
+      return;
+    }
+    this.#answers?.noteStatus(status);
+    const hasUrl = this.#fleet.specOf(status)?.healthCheckUrl !== undefined;
+    if (hasUrl || this.#court.knows(key)) this.#court.judge(key);
+  }
+
+  #save(cursor: Cursor): void {
+    try {
+      this.#options.memory.save({
+        events: cursor,
+        alerts: this.#alertsBefore,
+        firing: this.#desk.firing.filter(({ rule }) => EVENT_RULES.has(rule)),
+        falls: this.#desk.falls,
+      });
+    } catch (error) {
+      this.#options.onProblem('cannot save the memory: after a restart older events are read again', error);
+    }
+  }
+}
+
+interface Known {
+  readonly remembered: ReturnType<MemoryFile['load']>;
+  readonly alerts: ReadonlyMap<string, AlertEvent>;
+  readonly verdicts: ReadonlyMap<string, Verdict>;
+  /** Since the memory was saved. */
+  readonly published: readonly AlertEvent[];
+}
+
+async function snapshot<B extends 'alerts' | 'health'>(bus: Bus, bucket: B) {
+  const mirror = new Mirror(bus.kv(bucket), () => undefined);
+  await mirror.ready();
+  mirror.stop();
+  return mirror.entries;
+}
+
+async function alertsSince(bus: Bus, { seq, since }: Cursor, signal: AbortSignal): Promise<readonly AlertEvent[]> {
+  const from = seq === undefined ? { startTime: new Date(since) } : { sinceSeq: seq + 1 };
+  const stored = await bus.history(rows.alert, {}, { ...from, signal });
+  return stored.map(({ message }) => message);
+}
+
+/** The last event of each alert. */
+function lastOf(events: readonly AlertEvent[]): ReadonlyMap<string, AlertEvent> {
+  const last = new Map<string, AlertEvent>();
+  for (const event of events) {
+    const before = last.get(event.data.fingerprint);
+    if (before === undefined || comparePositions(event, before) >= 0) last.set(event.data.fingerprint, event);
+  }
+  return last;
+}
+
+function alertKey({ data: { host, service, rule } }: AlertEvent): string {
+  return keys.alert(host, service, rule);
+}

@@ -1,0 +1,68 @@
+/**
+ * What a prober must know of its earlier life, so that it goes on where it was killed: how far it has read the events, and
+ * what it knew at that point. Everything after that point is read again from the stream, which leads to the same alerts
+ * again; those already published are found in their stream and not published twice.
+ */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AlertData } from '@muster/contracts';
+import { z } from 'zod';
+
+/** How far a stream has been read: to a sequence or, before the first message, from a time on. */
+const Cursor = z.object({ seq: z.int().min(0).optional(), since: z.iso.datetime() });
+export type Cursor = z.infer<typeof Cursor>;
+
+const Memory = z.object({
+  events: Cursor,
+  /** Alerts up to here are all caused by events up to there, or by probes. */
+  alerts: Cursor,
+  /** Of alerts made from events: those that were firing. */
+  firing: z.array(AlertData),
+  /** By instance: what went down and is not up again. */
+  falls: z.record(z.string(), z.object({ eventId: z.string(), time: z.iso.datetime(), reason: z.string() })),
+});
+export type Memory = z.infer<typeof Memory>;
+
+const Epoch = z.object({ epoch: z.int().min(0) });
+
+export class MemoryFile {
+  readonly #directory: string;
+
+  /** @throws when the directory can't be made. */
+  constructor(directory: string) {
+    this.#directory = directory;
+    mkdirSync(directory, { recursive: true });
+  }
+
+  /** `undefined` on the first start, and when the file is not readable: then the prober begins with the present. */
+  load(): Memory | undefined {
+    return this.#read('memory.json', Memory);
+  }
+
+  save(memory: Memory): void {
+    this.#write('memory.json', memory);
+  }
+
+  /** Greater than that of every earlier start, also when the file was lost. */
+  nextEpoch(unixSeconds: number): number {
+    const last = this.#read('epoch.json', Epoch)?.epoch ?? 0;
+    const epoch = Math.max(last + 1, unixSeconds);
+    this.#write('epoch.json', { epoch });
+    return epoch;
+  }
+
+  #read<S extends z.ZodType>(name: string, schema: S): z.output<S> | undefined {
+    try {
+      return schema.safeParse(JSON.parse(readFileSync(join(this.#directory, name), 'utf8'))).data;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Replaces the file as a whole: a reader, and the next life, see the old one or the new one. */
+  #write(name: string, value: unknown): void {
+    const file = join(this.#directory, name);
+    writeFileSync(`${file}.new`, JSON.stringify(value));
+    renameSync(`${file}.new`, file);
+  }
+}

@@ -3,6 +3,11 @@ import { streamDefinitions } from '../streams.ts';
 import { readIfPresent, writePrivateFile } from './atomic-file.ts';
 import type { BusTrust } from './keys.ts';
 
+/**
+ * A client's first line carries its JWT, which names each subject that it may use: a reader's is larger than the
+ * server's default of 4 KiB.
+ */
+export const CONTROL_LINE_BYTES = 64 * 1024;
 /** Room for the buckets, which have no bound of their own. */
 const BUCKETS_BYTES = 2 * 1024 ** 3;
 
@@ -29,6 +34,7 @@ export function natsServerConfig({ environment, host, port, storeDir, trust }: N
 server_name: ${quote(`muster-${environment}`)}
 listen: ${quote(`${host.includes(':') ? `[${host}]` : host}:${port}`)}
 max_payload: ${2 * MAX_MESSAGE_BYTES}
+max_control_line: ${CONTROL_LINE_BYTES}
 
 jetstream {
   store_dir: ${quote(storeDir)}

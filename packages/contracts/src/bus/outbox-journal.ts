@@ -1,0 +1,245 @@
+/*
+ * What the outbox knows, on disk: one append-only file of JSON lines.
+ *
+ * A line is in the file before what it announces is done: a message before `append` returns, an attempt before the
+ * message is sent. After `kill -9` the file therefore says of each message whether it may have been sent, and against
+ * which last sequence of its subject. When the file has grown, what is still needed is written to a new one, which takes
+ * its place by a rename; until the old one is deleted both are read, and reading a line twice changes nothing.
+ */
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+const FILE_NAME = /^journal-(\d{10})\.jsonl$/;
+/** A file this much larger than what waits in it is written anew. */
+const SLACK_BYTES = 4 * 1024 * 1024;
+
+/** A message that the stream has not acknowledged yet. */
+export interface Entry {
+  /** Counts the messages of this outbox: the order in which they were appended. */
+  readonly number: number;
+  readonly subject: string;
+  readonly id: string;
+  /** The message as JSON text. */
+  readonly payload: string;
+  /** The last sequence it was sent against, while it is not known whether it was stored. */
+  attempt: number | undefined;
+}
+
+export type JournalLine =
+  | { readonly message: number; readonly subject: string; readonly id: string; readonly payload: unknown }
+  /** About to be sent, to be stored behind `last`. */
+  | { readonly attempt: number; readonly last: number }
+  /** Certainly not stored by that attempt; the subject's last sequence is `last`. */
+  | { readonly refused: number; readonly last: number }
+  | { readonly stored: number; readonly last: number }
+  /** Given up for want of room. */
+  | { readonly dropped: number }
+  | { readonly subject: string; readonly last: number }
+  /** So many messages have had a number. */
+  | { readonly counted: number };
+
+/** What the files say. */
+export interface JournalContents {
+  /** In the order in which they were appended. */
+  readonly entries: readonly Entry[];
+  /** The last sequence of each subject, as far as it is known. */
+  readonly lastSequences: ReadonlyMap<string, number>;
+  /** The highest number ever given. */
+  readonly lastNumber: number;
+}
+
+export class OutboxJournal {
+  readonly #directory: string;
+  readonly #onProblem: (error: Error) => void;
+  #descriptor: number | undefined;
+  #generation: number;
+  #bytes = 0;
+  #isTorn = false;
+
+  private constructor(directory: string, generation: number, onProblem: (error: Error) => void) {
+    this.#directory = directory;
+    this.#generation = generation;
+    this.#onProblem = onProblem;
+  }
+
+  /** Reads what is there and begins a new file with it. @throws when the directory can't be used */
+  static open(
+    directory: string,
+    onProblem: (error: Error) => void,
+  ): { journal: OutboxJournal; contents: JournalContents } {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const generations = generationsIn(directory);
+    const reading = new Reading();
+    for (const generation of generations) reading.addFile(readFileSync(fileOf(directory, generation), 'utf8'));
+    const contents = reading.contents();
+    const journal = new OutboxJournal(directory, generations.at(-1) ?? 0, onProblem);
+    journal.#rewrite(contents);
+    return { journal, contents };
+  }
+
+  /** Never throws: a full disk must not end the sender. What could not be written is told, and lost with the process. */
+  append(lines: readonly JournalLine[]): void {
+    if (this.#descriptor === undefined || lines.length === 0) return;
+    // Behind a line that was cut off, so that the cut costs that line only.
+    const text = `${this.#isTorn ? '\n' : ''}${lines.map((line) => `${JSON.stringify(line)}\n`).join('')}`;
+    try {
+      this.#bytes += writeFully(this.#descriptor, text);
+      this.#isTorn = false;
+    } catch (error) {
+      this.#isTorn = true;
+      this.#onProblem(
+        new Error(`cannot write to the outbox '${this.#directory}': ${(error as Error).message}`, { cause: error }),
+      );
+    }
+  }
+
+  /** Has it grown so much that it is worth writing anew, with `waitingBytes` of messages in it? */
+  isWorthCompacting(waitingBytes: number): boolean {
+    return this.#bytes > SLACK_BYTES + 2 * waitingBytes;
+  }
+
+  /** Writes what is still needed to a new file, in the old one's place. */
+  compact(contents: JournalContents): void {
+    try {
+      this.#rewrite(contents);
+    } catch (error) {
+      this.#onProblem(
+        new Error(`cannot compact the outbox '${this.#directory}': ${(error as Error).message}`, { cause: error }),
+      );
+    }
+  }
+
+  close(): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+
+  #rewrite(contents: JournalContents): void {
+    const generation = this.#generation + 1;
+    const file = fileOf(this.#directory, generation);
+    const descriptor = openSync(`${file}.new`, 'w', 0o600);
+    let bytes: number;
+    try {
+      bytes = writeFully(descriptor, linesOf(contents));
+      fsyncSync(descriptor);
+      renameSync(`${file}.new`, file);
+    } catch (error) {
+      closeSync(descriptor);
+      throw error;
+    }
+    this.close();
+    this.#descriptor = descriptor;
+    this.#generation = generation;
+    this.#bytes = bytes;
+    this.#isTorn = false;
+    // Oldest first: a file may only be missing together with all before it.
+    for (const old of generationsIn(this.#directory)) if (old < generation) unlinkSync(fileOf(this.#directory, old));
+  }
+}
+
+/** The line of a message. */
+export function messageLine({ number, subject, id, payload }: Entry): JournalLine {
+  return { message: number, subject, id, payload: JSON.parse(payload) as unknown };
+}
+
+function linesOf({ entries, lastSequences, lastNumber }: JournalContents): string {
+  const lines: JournalLine[] = [{ counted: lastNumber }];
+  for (const [subject, last] of lastSequences) lines.push({ subject, last });
+  for (const entry of entries) {
+    lines.push(messageLine(entry));
+    if (entry.attempt !== undefined) lines.push({ attempt: entry.number, last: entry.attempt });
+  }
+  return lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+}
+
+/** Folds the lines of all files. */
+class Reading {
+  readonly #entries = new Map<number, Entry>();
+  readonly #settled = new Set<number>();
+  readonly #lastSequences = new Map<string, number>();
+  #lastNumber = 0;
+
+  addFile(text: string): void {
+    for (const line of text.split('\n')) {
+      const parsed = parseLine(line);
+      if (parsed !== undefined) this.#add(parsed);
+    }
+  }
+
+  contents(): JournalContents {
+    const entries = [...this.#entries.values()].sort((a, b) => a.number - b.number);
+    return { entries, lastSequences: this.#lastSequences, lastNumber: this.#lastNumber };
+  }
+
+  #add(line: JournalLine): void {
+    if ('message' in line) {
+      this.#lastNumber = Math.max(this.#lastNumber, line.message);
+      if (this.#settled.has(line.message)) return;
+      const { message: number, subject, id } = line;
+      const attempt = this.#entries.get(number)?.attempt;
+      this.#entries.set(number, { number, subject, id, payload: JSON.stringify(line.payload), attempt });
+    } else if ('attempt' in line) {
+      this.#note(line.attempt, line.last, line.last);
+    } else if ('refused' in line) {
+      this.#note(line.refused, undefined, line.last);
+    } else if ('stored' in line) {
+      this.#note(line.stored, undefined, line.last);
+      this.#settle(line.stored);
+    } else if ('dropped' in line) {
+      this.#settle(line.dropped);
+    } else if ('counted' in line) {
+      this.#lastNumber = Math.max(this.#lastNumber, line.counted);
+    } else {
+      this.#lastSequences.set(line.subject, line.last);
+    }
+  }
+
+  #note(number: number, attempt: number | undefined, last: number): void {
+    const entry = this.#entries.get(number);
+    if (entry === undefined) return;
+    entry.attempt = attempt;
+    this.#lastSequences.set(entry.subject, last);
+  }
+
+  #settle(number: number): void {
+    this.#entries.delete(number);
+    this.#settled.add(number);
+  }
+}
+
+/** `undefined` for a line that was cut off. */
+function parseLine(line: string): JournalLine | undefined {
+  try {
+    return line === '' ? undefined : (JSON.parse(line) as JournalLine);
+  } catch {
+    return undefined;
+  }
+}
+
+function generationsIn(directory: string): number[] {
+  return readdirSync(directory)
+    .map((name) => Number(FILE_NAME.exec(name)?.[1] ?? 0))
+    .filter((generation) => generation > 0)
+    .sort((a, b) => a - b);
+}
+
+function fileOf(directory: string, generation: number): string {
+  return join(directory, `journal-${String(generation).padStart(10, '0')}.jsonl`);
+}
+
+function writeFully(descriptor: number, text: string): number {
+  const bytes = Buffer.from(text);
+  let written = 0;
+  while (written < bytes.length) written += writeSync(descriptor, bytes, written);
+  return bytes.length;
+}

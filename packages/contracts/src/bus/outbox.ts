@@ -1,0 +1,358 @@
+/*
+ * Messages that must not be lost: first on disk, then in their stream, in order per subject, once.
+ *
+ * Each message is stored only behind the one before it: it is sent with the sequence that the stream must have last on
+ * its subject, and a second copy is refused. One message of a subject is on its way at a time; subjects don't wait for
+ * each other. When the answer to a message never came (the connection broke, this process was killed), it is sent again
+ * with the same expectation. A refusal then says how it went: the stream's last sequence is higher than expected, so the
+ * message is what follows; or it is lower, since the stream lost or aged out its messages, so it is not there.
+ *
+ * That holds because nobody else publishes on these subjects, and because the expected sequence was once the true one.
+ * Of a subject it knows nothing of, the outbox therefore first asks, with an expectation that can't be met.
+ */
+import type { z } from 'zod';
+import type { Row } from '../rows.ts';
+import { buildSubject, type SubjectParams } from '../subject.ts';
+import type { Bus } from './bus.ts';
+import { encodeMessage } from './codec.ts';
+import { BadReplyError, BusAwayError, RequestTimeoutError, WrongLastSequenceError } from './errors.ts';
+import { type Entry, type JournalContents, type JournalLine, messageLine, OutboxJournal } from './outbox-journal.ts';
+
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+/** When it is too full it is emptied so far, so that what is said about it has room. */
+const ROOM_RATIO = 0.9;
+const MAX_IN_FLIGHT = 64;
+const RETRY_MIN_MS = 100;
+const RETRY_MAX_MS = 5_000;
+/** No subject ever has it, so it is always refused, with the true one. */
+const IMPOSSIBLE_SEQUENCE = Number.MAX_SAFE_INTEGER;
+
+export interface OutboxOptions {
+  readonly directory: string;
+  readonly bus: Bus;
+  /** How much may wait; beyond it the oldest are given up. */
+  readonly maxBytes?: number;
+  /** Told how many messages were given up since the last time. */
+  readonly onGap?: (lost: number) => void;
+  /** Told of each message that is in its stream; after a `kill -9` possibly again. */
+  readonly onDelivered?: (delivery: OutboxDelivery) => void;
+  /** Told when the disk does not take what must be journaled, or the bus keeps refusing. */
+  readonly onProblem?: (error: Error) => void;
+}
+
+export interface OutboxDelivery {
+  /** The message's own id. */
+  readonly id: string;
+  readonly subject: string;
+  /** Its sequence in the stream. */
+  readonly seq: number;
+}
+
+/** What waits on one subject. */
+interface Lane {
+  readonly subject: string;
+  readonly waiting: Entry[];
+  /** Of the subject, in the stream; `undefined` while it is not known. */
+  lastSeq: number | undefined;
+  isBusy: boolean;
+  failures: number;
+  retry: NodeJS.Timeout | undefined;
+}
+
+interface Waiter {
+  readonly resolve: () => void;
+}
+
+export class Outbox {
+  readonly #options: OutboxOptions;
+  readonly #journal: OutboxJournal;
+  readonly #maxBytes: number;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #entries = new Map<number, Entry>();
+  /** Lanes that may send: something waits, nothing is on its way. */
+  readonly #ready = new Set<Lane>();
+  /** Written with the next batch: what they say can be found out again. */
+  readonly #outcomes: JournalLine[] = [];
+  readonly #waiters = new Set<Waiter>();
+  readonly #stopListening: () => void;
+  #lastNumber: number;
+  #waitingBytes = 0;
+  #inFlight = 0;
+  #lost = 0;
+  #isPumpDue = false;
+  #isClosed = false;
+
+  /** Goes on where the last process ended, however it ended. @throws when the directory can't be used */
+  static async open(options: OutboxOptions): Promise<Outbox> {
+    const { journal, contents } = OutboxJournal.open(options.directory, (error) => options.onProblem?.(error));
+    return new Outbox(options, journal, contents);
+  }
+
+  private constructor(options: OutboxOptions, journal: OutboxJournal, contents: JournalContents) {
+    this.#options = options;
+    this.#journal = journal;
+    this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
+    this.#lastNumber = contents.lastNumber;
+    for (const [subject, last] of contents.lastSequences) this.#lane(subject).lastSeq = last;
+    for (const entry of contents.entries) this.#enqueue(entry);
+    this.#stopListening = options.bus.onConnection(({ connected }) => {
+      if (connected) this.#onConnected();
+    });
+  }
+
+  /** How many messages wait. */
+  get backlog(): number {
+    return this.#entries.size;
+  }
+
+  /**
+   * When it returns the message survives the death of this process.
+   * @throws InvalidMessageError, MessageTooLargeError, InvalidTokenError
+   */
+  append<T extends string, S extends z.ZodType<{ id: string }>>(
+    row: Row<T, S>,
+    params: SubjectParams<T>,
+    message: z.input<S>,
+  ): void {
+    const { bus } = this.#options;
+    if (row.stream === undefined) throw new TypeError(`no stream keeps '${row.template}'`);
+    const subject = buildSubject(bus.environment, row.template, params);
+    const payload = Buffer.from(encodeMessage(row.schema, subject, message)).toString('utf8');
+    const { id } = JSON.parse(payload) as { id: string };
+    const entry: Entry = { number: ++this.#lastNumber, subject, id, payload, attempt: undefined };
+    this.#journal.append([messageLine(entry)]);
+    this.#enqueue(entry);
+    this.#makeRoom();
+    this.#compactIfWorth();
+  }
+
+  /** Settles when nothing waits any more; rejects with the signal's reason. */
+  flushed(signal: AbortSignal): Promise<void> {
+    if (this.backlog === 0) return Promise.resolve();
+    if (signal.aborted) return Promise.reject(signal.reason);
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        this.#waiters.delete(waiter);
+        reject(signal.reason);
+      };
+      const waiter: Waiter = {
+        resolve: () => {
+          signal.removeEventListener('abort', onAbort);
+          resolve();
+        },
+      };
+      this.#waiters.add(waiter);
+      signal.addEventListener('abort', onAbort);
+    });
+  }
+
+  /** Stops sending. What waits, or is on its way, stays on disk. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stopListening();
+    for (const lane of this.#lanes.values()) clearTimeout(lane.retry);
+    this.#writeOutcomes([]);
+    this.#journal.close();
+  }
+
+  #lane(subject: string): Lane {
+    let lane = this.#lanes.get(subject);
+    if (lane === undefined) {
+      lane = { subject, waiting: [], lastSeq: undefined, isBusy: false, failures: 0, retry: undefined };
+      this.#lanes.set(subject, lane);
+    }
+    return lane;
+  }
+
+  #enqueue(entry: Entry): void {
+    const lane = this.#lane(entry.subject);
+    lane.waiting.push(entry);
+    this.#entries.set(entry.number, entry);
+    this.#waitingBytes += sizeOf(entry);
+    this.#makeReady(lane);
+  }
+
+  #makeReady(lane: Lane): void {
+    if (lane.isBusy || lane.retry !== undefined || lane.waiting.length === 0) return;
+    this.#ready.add(lane);
+    this.#schedulePump();
+  }
+
+  #onConnected(): void {
+    for (const lane of this.#lanes.values()) {
+      clearTimeout(lane.retry);
+      lane.retry = undefined;
+      lane.failures = 0;
+      this.#makeReady(lane);
+    }
+  }
+
+  /** One write for all that is decided in one turn of the event loop. */
+  #schedulePump(): void {
+    if (this.#isPumpDue || this.#isClosed) return;
+    this.#isPumpDue = true;
+    setImmediate(() => {
+      this.#isPumpDue = false;
+      if (!this.#isClosed) this.#pump();
+    });
+  }
+
+  #pump(): void {
+    const attempts: JournalLine[] = [];
+    const sends: (() => void)[] = [];
+    for (const lane of this.#ready) {
+      if (!this.#options.bus.isConnected || this.#inFlight >= MAX_IN_FLIGHT) break;
+      this.#ready.delete(lane);
+      const entry = lane.waiting[0];
+      if (entry === undefined) continue;
+      lane.isBusy = true;
+      this.#inFlight++;
+      const { lastSeq } = lane;
+      if (lastSeq === undefined) {
+        sends.push(() => void this.#settle(lane, this.#ask(lane, entry)));
+        continue;
+      }
+      const isDoubtful = entry.attempt !== undefined;
+      entry.attempt = lastSeq;
+      attempts.push({ attempt: entry.number, last: lastSeq });
+      sends.push(() => void this.#settle(lane, this.#send(lane, entry, lastSeq, isDoubtful)));
+    }
+    this.#writeOutcomes(attempts);
+    for (const send of sends) send();
+  }
+
+  #writeOutcomes(lines: readonly JournalLine[]): void {
+    this.#journal.append([...this.#outcomes.splice(0), ...lines]);
+    this.#compactIfWorth();
+  }
+
+  /** Learns the last sequence of a subject: stores nothing. */
+  async #ask(lane: Lane, entry: Entry): Promise<void> {
+    try {
+      await this.#publish(entry, IMPOSSIBLE_SEQUENCE);
+    } catch (error) {
+      if (!(error instanceof WrongLastSequenceError)) throw error;
+      lane.lastSeq = error.actual;
+      this.#outcomes.push({ subject: lane.subject, last: error.actual });
+    }
+  }
+
+  async #send(lane: Lane, entry: Entry, expected: number, isDoubtful: boolean): Promise<void> {
+    try {
+      const { seq } = await this.#publish(entry, expected);
+      this.#delivered(lane, entry, seq);
+    } catch (error) {
+      if (error instanceof WrongLastSequenceError) {
+        // It is what an earlier attempt stored, of which no answer came.
+        if (isDoubtful && error.actual > expected) {
+          this.#delivered(lane, entry, error.actual);
+          return;
+        }
+        entry.attempt = undefined;
+        lane.lastSeq = error.actual;
+        this.#journal.append([{ refused: entry.number, last: error.actual }]);
+      } else if (!isDoubtful && !mayHaveArrived(error)) {
+        entry.attempt = undefined;
+      }
+      throw error;
+    }
+  }
+
+  #publish({ subject, payload }: Entry, expectedLastSeq: number): Promise<{ seq: number }> {
+    return this.#options.bus.publishEncoded(subject, Buffer.from(payload), { expectedLastSeq });
+  }
+
+  #delivered(lane: Lane, entry: Entry, seq: number): void {
+    // Too late to be noted: the next process finds it out.
+    if (this.#isClosed) return;
+    lane.lastSeq = seq;
+    this.#outcomes.push({ stored: entry.number, last: seq });
+    this.#remove(lane, entry);
+    this.#options.onDelivered?.({ id: entry.id, subject: entry.subject, seq });
+  }
+
+  /** After each step of a lane: the next one, now or later. Never rejects. */
+  async #settle(lane: Lane, step: Promise<void>): Promise<void> {
+    try {
+      await step;
+      lane.failures = 0;
+    } catch (error) {
+      this.#failed(lane, error as Error);
+    }
+    lane.isBusy = false;
+    this.#inFlight--;
+    this.#makeReady(lane);
+    this.#schedulePump();
+    if (this.backlog === 0) this.#tellFlushed();
+  }
+
+  #failed(lane: Lane, error: Error): void {
+    lane.failures++;
+    // The next connection takes it up.
+    if (this.#isClosed || (error instanceof BusAwayError && !this.#options.bus.isConnected)) return;
+    // Once refused for its order it knows the order.
+    if (error instanceof WrongLastSequenceError && lane.failures === 1) return;
+    if (lane.failures === 1) this.#options.onProblem?.(error);
+    const delayMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** (lane.failures - 1)) * (0.75 + Math.random() / 2);
+    lane.retry = setTimeout(() => {
+      lane.retry = undefined;
+      this.#makeReady(lane);
+    }, delayMs);
+  }
+
+  #remove(lane: Lane, entry: Entry): void {
+    const at = lane.waiting.indexOf(entry);
+    if (at >= 0) lane.waiting.splice(at, 1);
+    this.#entries.delete(entry.number);
+    this.#waitingBytes -= sizeOf(entry);
+  }
+
+  #makeRoom(): void {
+    if (this.#waitingBytes <= this.#maxBytes) return;
+    for (const entry of this.#entries.values()) {
+      if (this.#waitingBytes <= this.#maxBytes * ROOM_RATIO) break;
+      const lane = this.#lane(entry.subject);
+      const isOnItsWay = lane.isBusy && lane.waiting[0] === entry;
+      if (isOnItsWay) continue;
+      this.#remove(lane, entry);
+      this.#outcomes.push({ dropped: entry.number });
+      this.#lost++;
+    }
+    this.#schedulePump();
+    // Later, for who is told may append what it has to say about it.
+    setImmediate(() => this.#tellGap());
+  }
+
+  #tellGap(): void {
+    const lost = this.#lost;
+    this.#lost = 0;
+    if (lost > 0) this.#options.onGap?.(lost);
+  }
+
+  #compactIfWorth(): void {
+    if (!this.#journal.isWorthCompacting(this.#waitingBytes)) return;
+    const lastSequences = new Map<string, number>();
+    for (const { subject, lastSeq } of this.#lanes.values()) {
+      if (lastSeq !== undefined) lastSequences.set(subject, lastSeq);
+    }
+    this.#journal.compact({ entries: [...this.#entries.values()], lastSequences, lastNumber: this.#lastNumber });
+    this.#outcomes.length = 0;
+  }
+
+  #tellFlushed(): void {
+    for (const waiter of this.#waiters) waiter.resolve();
+    this.#waiters.clear();
+  }
+}
+
+/** Is it unknown, rather than certain that it was not stored? */
+function mayHaveArrived(error: unknown): boolean {
+  if (error instanceof BusAwayError) return error.isOutcomeUnknown;
+  return error instanceof RequestTimeoutError || error instanceof BadReplyError;
+}
+
+/** In characters, which is near enough. */
+function sizeOf({ payload, subject }: Entry): number {
+  return payload.length + subject.length;
+}

@@ -1,0 +1,251 @@
+import { appendFile, readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { rows, streamName } from '@muster/contracts';
+import { type NatsBus, Outbox, type OutboxOptions, openBus, setupBus } from '@muster/contracts/bus';
+import {
+  eventually,
+  type NatsServer,
+  startNatsServer,
+  type TemporaryDirectory,
+  temporaryDirectory,
+} from '@muster/testkit';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { sample } from './golden.ts';
+
+const environment = 'test';
+
+let server: NatsServer;
+let directory: TemporaryDirectory;
+let bus: NatsBus;
+beforeEach(async () => {
+  server = await startNatsServer();
+  directory = await temporaryDirectory();
+  bus = openBus({ servers: server.url, environment, role: 'admin', id: 'tester' });
+  await bus.connected();
+});
+afterEach(async () => {
+  await bus.drain();
+  await directory[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+function open(options: Partial<OutboxOptions> = {}): Promise<Outbox> {
+  return Outbox.open({ directory: directory.path, bus, ...options });
+}
+
+function append(outbox: Outbox, id: string, instance = 0): void {
+  const event = { ...sample('instanceEvent'), id, instance };
+  outbox.append(rows.instanceEvent, { host: 'web1', service: 'api', instance }, event);
+}
+
+async function stored(instance = 0): Promise<string[]> {
+  const history = await bus.history(rows.instanceEvent, { host: 'web1', service: 'api', instance });
+  return history.map(({ message }) => message.id);
+}
+
+const soon = () => AbortSignal.timeout(30_000);
+
+test('what is appended is stored in order, and told', async () => {
+  await setupBus(bus);
+  const delivered: string[] = [];
+  const outbox = await open({ onDelivered: ({ id, seq }) => delivered.push(`${id}@${seq}`) });
+  for (const id of ['a', 'b', 'c']) append(outbox, id);
+  expect(outbox.backlog).toBe(3);
+  await outbox.flushed(soon());
+  expect(outbox.backlog).toBe(0);
+  expect(await stored()).toEqual(['a', 'b', 'c']);
+  expect(delivered).toEqual(['a@1', 'b@2', 'c@3']);
+  await outbox.close();
+});
+
+test('what was not sent waits on disk for the next process', async () => {
+  await server.kill();
+  await eventually(() => !bus.isConnected);
+  const first = await open();
+  for (const id of ['a', 'b']) append(first, id);
+  await first.close();
+  await server.restart();
+  await bus.connected();
+  await setupBus(bus);
+  const second = await open();
+  expect(second.backlog).toBe(2);
+  append(second, 'c');
+  await second.flushed(soon());
+  expect(await stored()).toEqual(['a', 'b', 'c']);
+  await second.close();
+});
+
+test('it waits for streams that are not set up yet', async () => {
+  const problems: string[] = [];
+  const outbox = await open({ onProblem: ({ message }) => problems.push(message) });
+  append(outbox, 'a');
+  await eventually(() => problems.length > 0);
+  expect(problems[0]).toMatch(/no stream keeps it/);
+  await setupBus(bus);
+  await outbox.flushed(soon());
+  expect(await stored()).toEqual(['a']);
+  await outbox.close();
+});
+
+test('an outbox that lost its directory goes on behind what the stream has', async () => {
+  await setupBus(bus);
+  const first = await open();
+  append(first, 'a');
+  await first.flushed(soon());
+  await first.close();
+  await using other = await temporaryDirectory();
+  const second = await open({ directory: other.path });
+  append(second, 'b');
+  await second.flushed(soon());
+  expect(await stored()).toEqual(['a', 'b']);
+  await second.close();
+});
+
+test('a stream that lost everything gets what comes, not what it had', async () => {
+  await setupBus(bus);
+  const outbox = await open();
+  for (const id of ['a', 'b']) append(outbox, id);
+  await outbox.flushed(soon());
+  await server.restart({ wipe: true });
+  append(outbox, 'c');
+  await bus.connected();
+  await setupBus(bus);
+  append(outbox, 'd');
+  await outbox.flushed(soon());
+  expect(await stored()).toEqual(['c', 'd']);
+  await outbox.close();
+});
+
+test('a message whose acknowledgement was lost is not stored twice', async () => {
+  await setupBus(bus);
+  const first = await open();
+  append(first, 'a');
+  await first.flushed(soon());
+  await first.close();
+  // As a process leaves it that was killed while `b` was on its way, and the stream had it.
+  const [file] = await readdir(directory.path);
+  const event = { ...sample('instanceEvent'), id: 'b' };
+  const subject = 'muster.v1.test.service.web1.api.0.event';
+  await appendFile(
+    join(directory.path, file as string),
+    [
+      JSON.stringify({ message: 2, subject, id: 'b', payload: event }),
+      JSON.stringify({ attempt: 2, last: 1 }),
+      '{"message":3,"subje',
+    ].join('\n'),
+  );
+  await bus.publishOrdered(rows.instanceEvent, { host: 'web1', service: 'api', instance: 0 }, event, {
+    expectedLastSeq: 1,
+  });
+
+  const delivered: string[] = [];
+  const second = await open({ onDelivered: ({ id, seq }) => delivered.push(`${id}@${seq}`) });
+  expect(second.backlog).toBe(1);
+  append(second, 'c');
+  await second.flushed(soon());
+  expect(await stored()).toEqual(['a', 'b', 'c']);
+  expect(delivered).toEqual(['b@2', 'c@3']);
+  await second.close();
+});
+
+test('an attempt that never left is made again', async () => {
+  await setupBus(bus);
+  const first = await open();
+  append(first, 'a');
+  await first.flushed(soon());
+  await first.close();
+  const [file] = await readdir(directory.path);
+  const payload = { ...sample('instanceEvent'), id: 'b' };
+  const subject = 'muster.v1.test.service.web1.api.0.event';
+  const lines = [
+    { message: 2, subject, id: 'b', payload },
+    { attempt: 2, last: 1 },
+  ];
+  await appendFile(join(directory.path, file as string), lines.map((line) => JSON.stringify(line)).join('\n'));
+  const second = await open();
+  await second.flushed(soon());
+  expect(await stored()).toEqual(['a', 'b']);
+  await second.close();
+});
+
+test('beyond its bound the oldest are given up, and how many is told', async () => {
+  await server.kill();
+  await eventually(() => !bus.isConnected);
+  let lost = 0;
+  const outbox = await open({
+    maxBytes: 20_000,
+    onGap: (count) => {
+      lost += count;
+      // Saying so must not be what fills it again.
+      append(outbox, `gap-${lost}`);
+    },
+  });
+  for (let i = 0; i < 100; i++) append(outbox, String(i));
+  await eventually(() => lost > 0);
+  const kept = outbox.backlog;
+  expect(kept + lost).toBe(101);
+  await outbox.close();
+  await server.restart();
+  await bus.connected();
+  await setupBus(bus);
+  const next = await open();
+  await next.flushed(soon());
+  const ids = await stored();
+  expect(ids).toHaveLength(kept);
+  expect(ids.slice(-2)).toEqual(['99', `gap-${lost}`]);
+  await next.close();
+});
+
+test('the journal is written anew when it has grown, and loses nothing', async () => {
+  await setupBus(bus);
+  const outbox = await open();
+  const reason = 'x'.repeat(100_000);
+  const event = { ...sample('instanceEvent'), reason };
+  for (let i = 0; i < 60; i++) {
+    outbox.append(rows.instanceEvent, { host: 'web1', service: 'api', instance: 0 }, { ...event, id: String(i) });
+    if (i % 10 === 9) await outbox.flushed(soon());
+  }
+  await outbox.close();
+  const files = await readdir(directory.path);
+  expect(files).toHaveLength(1);
+  expect((await stat(join(directory.path, files[0] as string))).size).toBeLessThan(5_000_000);
+  expect(await stored()).toEqual(Array.from({ length: 60 }, (_, i) => String(i)));
+});
+
+test('after everything is delivered a restart leaves a small file that knows where each subject stands', async () => {
+  await setupBus(bus);
+  const first = await open();
+  for (let i = 0; i < 50; i++) append(first, String(i), i % 2);
+  await first.flushed(soon());
+  await first.close();
+  await (await open()).close();
+  const [file] = await readdir(directory.path);
+  const lines = (await readFile(join(directory.path, file as string), 'utf8')).trim().split('\n');
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+    { counted: 50 },
+    { subject: 'muster.v1.test.service.web1.api.0.event', last: expect.any(Number) },
+    { subject: 'muster.v1.test.service.web1.api.1.event', last: expect.any(Number) },
+  ]);
+  expect(streamName(environment, 'events')).toBe('MUSTER_TEST_EVENTS');
+});
+
+test('the throughput of a backlog, printed', async () => {
+  await setupBus(bus);
+  await server.kill();
+  await eventually(() => !bus.isConnected);
+  const outbox = await open();
+  const count = 20_000;
+  const appendingMs = performance.now();
+  for (let i = 0; i < count; i++) append(outbox, String(i), i % 100);
+  const appendedMs = performance.now() - appendingMs;
+  await server.restart();
+  await bus.connected();
+  const drainingMs = performance.now();
+  await outbox.flushed(AbortSignal.timeout(60_000));
+  const drainedMs = performance.now() - drainingMs;
+  console.log(
+    `outbox: ${Math.round((count / appendedMs) * 1_000)} appends/s, ${Math.round((count / drainedMs) * 1_000)} events/s drained over 100 subjects`,
+  );
+  expect(outbox.backlog).toBe(0);
+  await outbox.close();
+});

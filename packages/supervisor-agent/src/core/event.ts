@@ -45,8 +45,8 @@ export type RunEvent =
   | { readonly type: 'liveness-failed'; readonly generation: number; readonly reason: string }
   | { readonly type: 'recovery-granted'; readonly generation: number; readonly reason: string }
   | { readonly type: 'recovery-denied'; readonly generation: number; readonly reason: string }
-  /** The main process is gone; parts of its tree may live on. */
-  | { readonly type: 'exited'; readonly generation: number; readonly exit: Exit }
+  /** The main process is gone; parts of its tree may live on. `note`: what else is known, such as who holds its port. */
+  | { readonly type: 'exited'; readonly generation: number; readonly exit: Exit; readonly note?: string }
   /** No process of the tree is left, its port is free, and no spawn of this generation is under way. */
   | { readonly type: 'tree-gone'; readonly generation: number };
 

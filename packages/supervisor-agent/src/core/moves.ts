@@ -121,8 +121,8 @@ export function takeDownFailed(state: Starting | Running, cause: string, context
 }
 
 /** The run ended and nobody had asked for it. What is left of its tree is killed, unless the next spawn does that. */
-export function endUnasked(state: Starting | Running, exit: Exit, context: Context): Step {
-  const next = followExit(state.memory, exit, context);
+export function endUnasked(state: Starting | Running, exit: Exit, context: Context, note?: string): Step {
+  const next = followExit(state.memory, exit, context, note);
   const stopProbes: Effect = { do: 'stop-probes', generation: state.memory.generation };
   return { ...next, effects: [...next.effects, stopProbes, ...remains(state.memory, next)] };
 }
@@ -140,13 +140,14 @@ function remains(memory: Memory, next: Step): readonly Effect[] {
   return next.state.name === 'starting' ? [] : [{ do: 'kill-tree', generation: memory.generation }];
 }
 
-function followExit(memory: Memory, exit: Exit, context: Context): Step {
+function followExit(memory: Memory, exit: Exit, context: Context, note?: string): Step {
   const { kind, autoRestart } = context.policy;
+  const cause = note === undefined ? describeExit(exit) : `${describeExit(exit)}: ${note}`;
   if (isSuccess(exit) && (kind === 'job' || !autoRestart)) {
     const clean: Memory = { ...memory, tracker: EMPTY_TRACKER, failure: null };
-    return { state: { name: 'completed', memory: clean }, effects: [], reason: describeExit(exit) };
+    return { state: { name: 'completed', memory: clean }, effects: [], reason: cause };
   }
-  return follow(memory, judgeFailure(memory, describeExit(exit), true, context), context);
+  return follow(memory, judgeFailure(memory, cause, true, context), context);
 }
 
 /** Nothing could be started, so nothing is left to clean. */

@@ -18,7 +18,9 @@ import type { ProbeCheck, ProbeKind, ServiceSpec } from '@muster/contracts/confi
 import { type ProbeResult, probe } from '@muster/probes';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
+import type { Exit } from '../core/exit.ts';
 import { createDriverRegistry, type DriverRegistry } from '../drivers/registry.ts';
+import { findPortOwner } from '../host/port-owner.ts';
 import { type AgentIdentity, AgentSequence } from './agent-identity.ts';
 import { CommandJournal } from './command-journal.ts';
 import { Commands } from './commands.ts';
@@ -277,6 +279,7 @@ export class Agent {
           onResult: (purpose, check, result) => this.#publishVote(key, generation, purpose, check, result),
         }),
       askRecovery: (generation, reason) => this.#recovery.ask(key, generation, reason),
+      explainExit: (exit, livedMs) => explainExit(spec, exit, livedMs),
       onBug: (what, error) => logger.error({ err: error, service: spec.name }, what),
     });
     return runner;
@@ -419,4 +422,13 @@ export class Agent {
     await this.#bus[Symbol.asyncDispose]();
     await this.#registry[Symbol.asyncDispose]();
   }
+}
+
+/** A program that fails soon after its start often finds its port taken, and rarely says by whom. */
+const SOON_MS = 15_000;
+
+function explainExit({ port }: ServiceSpec, exit: Exit, livedMs: number): string | undefined {
+  if (port === undefined || exit.kind !== 'code' || exit.code === 0 || livedMs > SOON_MS) return undefined;
+  const owner = findPortOwner(port);
+  return owner === undefined ? undefined : `port ${port} is held by pid ${owner.pid} (${owner.name})`;
 }

@@ -38,6 +38,8 @@ export interface InstanceRunnerOptions {
   readonly openProbes: (generation: number, onFinding: (finding: ProbeFinding) => void) => InstanceProbes;
   /** May it be restarted for its health? Never rejects. */
   readonly askRecovery: (generation: number, reason: string) => Promise<{ granted: boolean; reason: string }>;
+  /** What else is known about an exit, for its reason. Called between a crash and its restart, so it must be quick. */
+  readonly explainExit: (exit: Exit, livedMs: number) => string | undefined;
   readonly onBug: (what: string, error: unknown) => void;
 }
 
@@ -273,7 +275,8 @@ export class InstanceRunner {
   #watchExit(run: Run): void {
     void run.exited.then((exit) => {
       if (this.#handle?.generation === run.generation) this.#handle.run = undefined;
-      this.post({ type: 'exited', generation: run.generation, exit });
+      const note = this.#options.explainExit(exit, monotonicNowMs() - run.startedAtMs);
+      this.post({ type: 'exited', generation: run.generation, exit, ...(note !== undefined && { note }) });
     });
   }
 

@@ -52,7 +52,7 @@ export const running = {
     effects: [],
     reason: `left running: ${reason}`,
   }),
-  exited: (state, { exit }, context) => endUnasked(state, exit, context),
+  exited: (state, { exit, note }, context) => endUnasked(state, exit, context, note),
   'tree-gone': (state, _, context) => endUnasked(state, { kind: 'unknown' }, context),
   deadline: (state) => ({ state: trusted(state), effects: [], reason: 'has run well for long enough' }),
 } satisfies Row<'running'>;

@@ -53,7 +53,7 @@ export const starting = {
   'liveness-failed': notStarted,
   'recovery-granted': notStarted,
   'recovery-denied': notStarted,
-  exited: (state, { exit }, context) => endUnasked(state, exit, context),
+  exited: (state, { exit, note }, context) => endUnasked(state, exit, context, note),
   'tree-gone': (state, _, context) => endUnasked(state, { kind: 'unknown' }, context),
   deadline: (state, _, context) => {
     const limit = describeDuration(context.policy.startupTimeoutMs);

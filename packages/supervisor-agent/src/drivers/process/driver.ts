@@ -54,7 +54,7 @@ export class ProcessDriver implements Driver {
   readonly #bootId = readBootId();
   readonly #table = new ProcessTable();
   readonly #slots = new Map<string, Slot>();
-  readonly #firstLook = new FirstLook();
+  readonly #firstLook = new FirstLook(this.#table);
   readonly #closing = new AbortController();
 
   /** `runtimeFolder`: `muster/<agent-id>` on a tmpfs; made when missing. */
@@ -87,7 +87,7 @@ export class ProcessDriver implements Driver {
         return slot.last;
       case 'ended': {
         const { generation, specHash } = survey.run;
-        await stopLeftovers(everythingOf(slot, [survey.run.folder.tree]), signal);
+        await stopLeftovers(this.#table, everythingOf(slot, [survey.run.folder.tree]), signal);
         return { kind: 'run-ended', generation, specHash, exit: survey.exit };
       }
       case 'orphan':
@@ -145,7 +145,7 @@ export class ProcessDriver implements Driver {
       const previous = slot.last;
       slot.last = this.#go(slot, shim, main);
       hasGo = true;
-      slot.sweep = this.#sweepLater(slot, slot.last, previous);
+      slot.sweep = this.#sweepLater(slot, slot.last, isHot ? previous : undefined);
       return slot.last;
     } finally {
       if (!hasGo) await shim.discard();
@@ -186,16 +186,17 @@ export class ProcessDriver implements Driver {
       if (survey.kind === 'nothing') return undefined;
       trees.push(survey.run.folder.tree);
     }
-    const remaining = await stopLeftovers(everythingOf(slot, trees, last?.session), signal);
+    const remaining = await stopLeftovers(this.#table, everythingOf(slot, trees, last?.session), signal);
     if (remaining.length === 0) return undefined;
     const pids = remaining.map(({ pid }) => pid).join(', ');
     return failed(`cannot start ${describeInstance(slot.key)}: processes ${pids} of its last run can't be ended`);
   }
 
-  #sweepLater(slot: Slot, current: ProcessRun, previous: ProcessRun | undefined): Sweep {
+  /** `unchecked`: the run before, if nobody looked for what it left. */
+  #sweepLater(slot: Slot, current: ProcessRun, unchecked: ProcessRun | undefined): Sweep {
     const abort = new AbortController();
     // An aborted sweep is no loss: the start that aborts it looks at everything itself, and so does the next agent.
-    const done = this.#sweep(slot, current, previous, abort.signal)
+    const done = this.#sweep(slot, current, unchecked, abort.signal)
       .catch(() => {})
       .finally(() => {
         slot.sweep = undefined;
@@ -204,14 +205,15 @@ export class ProcessDriver implements Driver {
   }
 
   /** Ends what a hot restart did not wait for, and forgets the runs before this one. */
-  async #sweep(slot: Slot, current: ProcessRun, previous: ProcessRun | undefined, signal: AbortSignal): Promise<void> {
+  async #sweep(slot: Slot, current: ProcessRun, unchecked: ProcessRun | undefined, signal: AbortSignal): Promise<void> {
     await delay(SWEEP_DELAY_MS, undefined, { signal, ref: false });
-    const trees = previous === undefined ? [] : [previous.tree];
-    const query: TreeQuery = {
-      ...everythingOf(slot, trees, previous?.session),
-      isGeneration: (generation) => generation !== current.generation,
-    };
-    await stopLeftovers(query, signal);
+    if (unchecked !== undefined) {
+      const query: TreeQuery = {
+        ...everythingOf(slot, [unchecked.tree], unchecked.session),
+        isGeneration: (generation) => generation !== current.generation,
+      };
+      await stopLeftovers(this.#table, query, signal);
+    }
     const keep = [current.folderPath, slot.warm?.folder.path].filter((path) => path !== undefined);
     removeRuns(slot.folder, new Set(keep));
   }

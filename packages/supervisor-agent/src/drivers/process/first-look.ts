@@ -1,6 +1,12 @@
 import type { InstanceKey } from '../driver.ts';
-import { listTagged } from './proc.ts';
-import { findTagged } from './tree.ts';
+import type { ProcessTable, TableRow } from './process-table.ts';
+import { isSameInstance, type RunTag } from './tag.ts';
+
+/** A process by what its tag says. */
+export interface RunProcess {
+  readonly pid: number;
+  readonly generation: number;
+}
 
 /**
  * Tagged processes that were alive before this agent started anything. Agents start with many instances to ask for, so
@@ -8,13 +14,26 @@ import { findTagged } from './tree.ts';
  * earlier agent left can multiply, but not appear from nothing.
  */
 export class FirstLook {
-  #seen: ReadonlySet<string> | undefined;
+  readonly #table: ProcessTable;
+  #seen: Promise<ReadonlySet<string>> | undefined;
+
+  constructor(table: ProcessTable) {
+    this.#table = table;
+  }
 
   /** Live processes with this instance's tag. Only for an instance that this agent never started. */
-  find(key: InstanceKey): { pid: number; generation: number }[] {
-    this.#seen ??= new Set(listTagged().map(({ tag }) => nameOf(tag)));
-    return this.#seen.has(nameOf(key)) ? findTagged(key) : [];
+  async find(key: InstanceKey): Promise<RunProcess[]> {
+    this.#seen ??= this.#table.fresh().then((rows) => new Set(tagged(rows).map(({ tag }) => nameOf(tag))));
+    const seen = await this.#seen;
+    if (!seen.has(nameOf(key))) return [];
+    return tagged(await this.#table.fresh())
+      .filter(({ tag }) => isSameInstance(tag, key))
+      .map(({ pid, tag }) => ({ pid, generation: tag.generation }));
   }
+}
+
+function tagged(rows: readonly TableRow[]): { pid: number; tag: RunTag }[] {
+  return rows.flatMap(({ pid, tag }) => (tag === undefined ? [] : [{ pid, tag }]));
 }
 
 function nameOf({ agentId, service, instance }: InstanceKey): string {

@@ -1,10 +1,13 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { exitOf, formatRunRecord, parseJournal } from './journal.ts';
 
 const whole = [
   formatRunRecord({ bootId: 'boot', generation: 3, port: 8001, specHash: 'sha 256/=' }),
-  ...['\nshim 10 100 .\n', '\nready 11 101 .\n', '\ngo 5000 .\n', '\nexit 137 .\n'],
+  '\nshim 10 100 .\n',
+  '\nready 11 101 .\n',
+  '\ngo 5000 .\n',
+  '\nexit 137 .\n',
 ];
 const parsed = {
   bootId: 'boot',

@@ -18,7 +18,8 @@ export interface ProcessStat extends ProcessIdentity {
 /** Linux reports start times to user space in hundredths of a second, whatever the kernel's own tick. */
 const TICKS_PER_SECOND = 100;
 const STAT_BYTES = 2 ** 12;
-const ENVIRON_BYTES = 2 ** 16;
+/** Holds most environments at once; longer ones are read in parts. */
+export const ENVIRON_BYTES = 2 ** 16;
 
 /** Reads one `/proc/<pid>/stat`; the name in parentheses may hold anything, also spaces and parentheses. */
 export function parseStat(text: string): ProcessStat | undefined {
@@ -58,18 +59,10 @@ export function isAlive({ pid, startTimeTicks }: ProcessIdentity): boolean {
 /** Every process that is not dead. About 10 µs each. */
 export function listProcesses(): ProcessStat[] {
   const buffer = Buffer.allocUnsafe(STAT_BYTES);
-  return listPids().flatMap((pid) => {
-    const stat = readStat(pid, buffer);
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.flatMap((pid) => {
+    const stat = readStat(Number(pid), buffer);
     return stat === undefined || isDead(stat) ? [] : [stat];
-  });
-}
-
-/** Every process that was started with a run tag. A zombie has no environment any more. About 10 µs each. */
-export function listTagged(): { pid: number; tag: RunTag }[] {
-  const buffer = Buffer.allocUnsafe(ENVIRON_BYTES);
-  return listPids().flatMap((pid) => {
-    const tag = readTag(pid, buffer);
-    return tag === undefined ? [] : [{ pid, tag }];
   });
 }
 
@@ -121,12 +114,6 @@ export function nowTicks(): number {
 /** True for a system error with this code. */
 export function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
-}
-
-function listPids(): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number);
 }
 
 // A process can go away between any two reads: that is an answer, not an error. Half the cost of readFileSync, which

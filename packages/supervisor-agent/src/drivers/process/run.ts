@@ -96,29 +96,28 @@ export class ProcessRun implements Run {
     // While the main process lives, its pid can't mean another group.
     const isGroupOurs = isAlive(this.#parts.main);
     if (isGroupOurs) sendSignal(-this.pid, signal);
-    for (const member of findMembers(this.#query())) {
+    for (const member of await findMembers(this.#parts.table, this.#query())) {
       if (!isGroupOurs || member.groupId !== this.pid) signalProcess(member, signal);
     }
   }
 
   async killTree(): Promise<void> {
     if (isAlive(this.#parts.main)) sendSignal(-this.pid, 'SIGKILL');
-    await killMembers(this.#query());
+    await killMembers(this.#parts.table, this.#query());
   }
 
   async treeGone(signal: AbortSignal): Promise<void> {
     for (;;) {
-      const remains = this.#describeRemains();
+      const remains = await this.#describeRemains();
       if (remains === undefined) return;
       if (signal.aborted) throw new TreeRemains(remains, { cause: signal.reason });
-      // An abort ends the waiting; the loop's next turn tells what is left.
-      await delay(GONE_POLL_MS, undefined, { signal }).catch(() => {});
+      await delay(GONE_POLL_MS);
     }
   }
 
   pids(): readonly number[] {
     const members = this.#parts.table
-      .rows()
+      .recent()
       .filter(
         ({ sessionId, tag }) =>
           (this.#ended === undefined && sessionId === this.pid) ||
@@ -155,13 +154,13 @@ export class ProcessRun implements Run {
     this.#settle(exit);
   }
 
-  #describeRemains(): string | undefined {
+  async #describeRemains(): Promise<string | undefined> {
     const { key, port, main } = this.#parts;
     const what = describeInstance(key);
     if (isAlive(main)) return `${what} is not stopped: its main process ${this.pid} is alive`;
     // So that a start may follow: it asks for the exit first.
     if (this.#ended === undefined) return `${what} is not stopped: the exit of process ${this.pid} is not written down`;
-    const members = findMembers(this.#query()).map(({ pid }) => pid);
+    const members = (await findMembers(this.#parts.table, this.#query())).map(({ pid }) => pid);
     if (members.length > 0) return `${what} is not stopped: processes ${members.join(', ')} of its tree are alive`;
     if (isTreeHeld(this.tree)) return `${what} is not stopped: a process holds its file ${this.tree} open`;
     if (port !== undefined && isPortTaken(port)) return `${what} is not stopped: port ${port} is still taken`;

@@ -50,7 +50,7 @@ export async function surveyInstance(
   if (first !== undefined) return { kind: 'alive', run: first.run };
   const [last] = started;
   const isUnexplained = (generation: number) => last === undefined || generation > last.run.generation;
-  const unexplained = world.firstLook.find(key).filter(({ generation }) => isUnexplained(generation));
+  const unexplained = (await world.firstLook.find(key)).filter(({ generation }) => isUnexplained(generation));
   if (unexplained.length > 0) {
     const pids = unexplained.map(({ pid }) => pid);
     const reason = `${describeInstance(key)} has live processes (${pids.join(', ')}) but no record of their start`;
@@ -72,7 +72,8 @@ async function settle({ folder, journal: first }: RecordedRun, signal: AbortSign
       if (journal.startedAtMs === undefined && journal.main) signalProcess(journal.main, 'SIGKILL');
       break;
     }
-    await delay(POLL_MS, undefined, { signal });
+    await delay(POLL_MS);
+    signal.throwIfAborted();
     journal = readJournal(folder);
   }
   return { folder, journal: readJournal(folder) };

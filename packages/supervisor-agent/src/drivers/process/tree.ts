@@ -1,16 +1,8 @@
 import { closeSync, constants, openSync, readSync, realpathSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { InstanceKey } from '../driver.ts';
-import {
-  hasOpen,
-  isCode,
-  listProcesses,
-  listTagged,
-  type ProcessIdentity,
-  type ProcessStat,
-  sendSignal,
-  signalProcess,
-} from './proc.ts';
+import { hasOpen, isCode, type ProcessIdentity, type ProcessStat, sendSignal, signalProcess } from './proc.ts';
+import type { ProcessTable } from './process-table.ts';
 import { isSameInstance, type RunTag } from './tag.ts';
 
 /*
@@ -72,30 +64,23 @@ export function hasGroup(groupId: number): boolean {
   return sendSignal(-groupId, 0);
 }
 
-/** All live members, by a fresh look at every process: some milliseconds on a busy host. */
-export function findMembers(query: TreeQuery): ProcessStat[] {
+/** All live members, by a fresh look at every process. */
+export async function findMembers(table: ProcessTable, query: TreeQuery): Promise<ProcessStat[]> {
+  const rows = await table.fresh();
   // /proc shows real paths, and a runtime folder may be reached through a link.
   const heldTrees = query.trees.filter(isTreeHeld).map((tree) => realpathSync(tree));
-  const tagged = new Set(listTagged().flatMap(({ pid, tag }) => (isMeant(tag, query) ? [pid] : [])));
-  return listProcesses().filter(
-    (candidate) =>
-      tagged.has(candidate.pid) ||
-      isInSession(candidate, query.session) ||
-      heldTrees.some((tree) => hasOpen(candidate.pid, tree)),
-  );
-}
-
-/** Live processes of this instance, of whatever generation, by tag alone. */
-export function findTagged(key: InstanceKey): { pid: number; generation: number }[] {
-  return listTagged().flatMap(({ pid, tag }) =>
-    isSameInstance(tag, key) ? [{ pid, generation: tag.generation }] : [],
+  return rows.filter(
+    (row) =>
+      isInSession(row, query.session) ||
+      (row.tag !== undefined && isMeant(row.tag, query)) ||
+      heldTrees.some((tree) => hasOpen(row.pid, tree)),
   );
 }
 
 /** SIGKILL until nothing is left that could fork. */
-export async function killMembers(query: TreeQuery): Promise<void> {
+export async function killMembers(table: ProcessTable, query: TreeQuery): Promise<void> {
   for (let round = 0; round < KILL_ROUNDS; round += 1) {
-    const members = findMembers(query);
+    const members = await findMembers(table, query);
     if (members.length === 0) return;
     for (const member of members) signalProcess(member, 'SIGKILL');
     await delay(POLL_MS);
@@ -106,14 +91,19 @@ export async function killMembers(query: TreeQuery): Promise<void> {
  * Ends what dead runs left behind: SIGTERM, a moment, SIGKILL. Returns the members that even that did not end, which is
  * an empty list unless they hang in the kernel or belong to somebody else.
  */
-export async function stopLeftovers(query: TreeQuery, signal: AbortSignal): Promise<readonly ProcessIdentity[]> {
-  let members = findMembers(query);
+export async function stopLeftovers(
+  table: ProcessTable,
+  query: TreeQuery,
+  signal: AbortSignal,
+): Promise<readonly ProcessIdentity[]> {
+  let members = await findMembers(table, query);
   if (members.length === 0) return members;
   for (const member of members) signalProcess(member, 'SIGTERM');
   const startedAt = performance.now();
   while (members.length > 0 && performance.now() - startedAt < LEFTOVER_GRACE_MS + KILL_PATIENCE_MS) {
-    await delay(POLL_MS, undefined, { signal });
-    members = findMembers(query);
+    await delay(POLL_MS);
+    signal.throwIfAborted();
+    members = await findMembers(table, query);
     if (performance.now() - startedAt < LEFTOVER_GRACE_MS) continue;
     for (const member of members) signalProcess(member, 'SIGKILL');
   }

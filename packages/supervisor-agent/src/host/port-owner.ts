@@ -1,0 +1,60 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+/** Who listens on a TCP port. */
+export interface PortOwner {
+  readonly pid: number;
+  /** The kernel's name of the process, at most 15 characters. */
+  readonly name: string;
+}
+
+/** `0A` in the fourth column of /proc/net/tcp. */
+const LISTEN = '0A';
+
+/**
+ * Finds the process that listens on `port`, on any address of this network namespace. `undefined` when nobody does, or
+ * when its descriptors are not ours to see. Looks at every process: only for explaining what went wrong.
+ */
+export function findPortOwner(port: number): PortOwner | undefined {
+  const inodes = new Set(['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => listeningInodes(readText(file), port)));
+  if (inodes.size === 0) return undefined;
+  for (const entry of listOf('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    const holds = listOf(`/proc/${entry}/fd`).some((fd) => inodes.has(linkOf(`/proc/${entry}/fd/${fd}`)));
+    if (holds) return { pid: Number(entry), name: readText(`/proc/${entry}/comm`).trim() };
+  }
+  return undefined;
+}
+
+/** The links that descriptors of these sockets show: `socket:[4711]`. */
+export function listeningInodes(table: string, port: number): string[] {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return table.split('\n').flatMap((line) => {
+    const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
+    return state === LISTEN && local?.endsWith(suffix) === true && inode !== undefined ? [`socket:[${inode}]`] : [];
+  });
+}
+
+// A process can go away between any two reads: that is an answer, not an error.
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+function listOf(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+function linkOf(file: string): string {
+  try {
+    return readlinkSync(file);
+  } catch {
+    return '';
+  }
+}

@@ -25,10 +25,10 @@
  * Exit codes of the agent: 0 done · 3 configuration or environment refused, not started again · anything else: started again.
  * The agent that is killed while it shuts down is started again as well, adopts, and is asked again.
  */
-import { spawn } from 'node:child_process';
-import { closeSync, copyFileSync, openSync, readFileSync, statSync, truncateSync } from 'node:fs';
+import { copyFileSync, createWriteStream, openSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import { AgentParent } from './lib/agent-parent.mjs';
 import { InstanceLock } from './lib/instance-lock.mjs';
 import { checkWritable } from './lib/machine.mjs';
@@ -127,18 +127,25 @@ async function runAgent({ paths, agentEnv, progress, onReady }) {
  * @param {string} logFile
  */
 function spawnAgent({ agentFile, rootDir }, env, logFile) {
-  const log = openSync(logFile, 'a');
+  // A stream that has its descriptor already is handed to the agent itself: the log needs no launcher.
+  const log = createWriteStream(logFile, { fd: openSync(logFile, 'a') });
   try {
-    const agent = spawn(process.execPath, [agentFile], {
+    const agent = execa(process.execPath, [agentFile], {
       cwd: rootDir,
       env,
+      extendEnv: false,
       detached: true,
-      stdio: ['ignore', log, 'pipe', 'ipc'],
+      cleanup: false,
+      ipc: true,
+      serialization: 'json',
+      stdio: ['ignore', log, 'pipe'],
+      buffer: false,
+      reject: false,
     });
-    agent.stderr?.on('data', (bytes) => process.stderr.write(bytes));
+    agent.stderr.on('data', (bytes) => process.stderr.write(bytes));
     return agent;
   } finally {
-    closeSync(log);
+    log.destroy();
   }
 }
 

@@ -1,6 +1,6 @@
-import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import type { RunSpec } from '../driver.ts';
 import { DEFAULT_PATH } from '../process/preflight.ts';
 
@@ -50,13 +50,14 @@ async function findInterpreter(path: string, environment: Environment): Promise<
 }
 
 /** `undefined`: it can. */
-function tryImport(python: string, environment: Environment): Promise<string | undefined> {
-  const options = { timeout: PROBE_TIMEOUT_MS, env: environment };
-  return new Promise((resolve) => {
-    execFile(python, ['-c', 'import fastapi, uvicorn'], options, (error, _, stderr) => {
-      resolve(error === null ? undefined : stderr.trim().split('\n').at(-1) || error.message);
-    });
+async function tryImport(python: string, environment: Environment): Promise<string | undefined> {
+  const { failed, stderr, shortMessage } = await execa(python, ['-c', 'import fastapi, uvicorn'], {
+    env: environment,
+    extendEnv: false,
+    timeout: PROBE_TIMEOUT_MS,
+    reject: false,
   });
+  return failed ? stderr.trim().split('\n').at(-1) || shortMessage : undefined;
 }
 
 function isExecutable(path: string): boolean {

@@ -2,8 +2,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunSpec } from '../../src/drivers/driver.ts';
-import { isAlive, readStat } from '../../src/drivers/process/proc.ts';
-import { Bench, buildDriverHost, Host, insist, never, until } from './harness.ts';
+import { readStat } from '../../src/drivers/process/proc.ts';
+import { Bench, buildDriverHost, Host, insist, isGone, never, until } from './harness.ts';
 
 /*
  * The agent is a process of its own here, killed with -9; the test's own driver is the next agent.
@@ -34,10 +34,7 @@ function shimOf(bench: Bench, pid: number): number {
 
 async function killAndWait(pid: number): Promise<void> {
   process.kill(pid, 'SIGKILL');
-  await until(`end of ${pid}`, () => {
-    const stat = readStat(pid);
-    return stat === undefined || !isAlive(stat);
-  });
+  await until(`end of ${pid}`, () => isGone(pid));
 }
 
 test('the agent dies: the service keeps its pid and its log, the next agent adopts it and sees it end', async () => {
@@ -171,7 +168,7 @@ test('a launcher that hangs before its go is ended before anything is started', 
   const launcher = Number(/^ready (\d+)/m.exec(bench.journals()[0]?.text ?? '')?.[1]);
   process.kill(launcher, 'SIGSTOP');
   const run = await bench.start(['true'], { generation: 2 });
-  expect(readStat(launcher)).toBeUndefined();
+  expect(isGone(launcher)).toBe(true);
   expect(await run.exited).toEqual({ kind: 'code', code: 0 });
 });
 

@@ -40,7 +40,7 @@ test.skipIf(skipReason !== '')(`a FastAPI service runs by each form of its comma
     const command = typeof form === 'string' ? form : form.map((word) => word.replace('PORT', String(port)));
     generation += 1;
     const run = insist(await driver.start(bench.spec(command, { port, generation }), never));
-    expect(await until(`health of ${form}`, () => health(port))).toMatchObject({ port: String(port) });
+    expect(await until(`health of ${String(form)}`, () => health(port))).toMatchObject({ port: String(port) });
     await run.signalTree('SIGTERM');
     await run.treeGone(never);
   }

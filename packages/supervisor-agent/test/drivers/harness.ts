@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { eventually } from '@muster/testkit';
 import type { Run, RunSpec } from '../../src/drivers/driver.ts';
 import { ProcessDriver } from '../../src/drivers/process/driver.ts';
-import { listProcesses, signalProcess } from '../../src/drivers/process/proc.ts';
+import { isDead, listProcesses, readStat, signalProcess } from '../../src/drivers/process/proc.ts';
 
 /** Never aborts: the deadline of a test is the runner's. */
 export const never = new AbortController().signal;
@@ -96,6 +96,12 @@ export function insist(outcome: { readonly kind: string }): Run {
   throw new Error(JSON.stringify(outcome));
 }
 
+/** Ended, or at most a zombie. */
+export function isGone(pid: number): boolean {
+  const stat = readStat(pid);
+  return stat === undefined || isDead(stat);
+}
+
 /** `eventually` with what was awaited in front. */
 export function until<T>(message: string, check: () => T, timeoutMs = 30_000): Promise<NonNullable<T>> {
   return eventually(check, { message, timeoutMs });
@@ -105,32 +111,14 @@ export function until<T>(message: string, check: () => T, timeoutMs = 30_000): P
 export async function buildDriverHost(folder: string): Promise<string> {
   const packageFolder = fileURLToPath(new URL('../..', import.meta.url));
   const compiler = fileURLToPath(new URL('../../../../node_modules/typescript/bin/tsc', import.meta.url));
-  const options = [
-    ...[
-      '--outDir',
-      folder,
-      '--rootDir',
-      packageFolder,
-      '--module',
-      'nodenext',
-      '--target',
-      'es2023',
-      '--types',
-      'node',
-    ],
-    ...[
-      '--lib',
-      'es2023,esnext.disposable',
-      '--rewriteRelativeImportExtensions',
-      '--skipLibCheck',
-      '--strict',
-      '--ignoreConfig',
-    ],
-    join(packageFolder, 'test/drivers/fixtures/driver-host.ts'),
-  ];
+  const options =
+    '--module nodenext --target es2023 --types node --lib es2023,esnext.disposable ' +
+    '--rewriteRelativeImportExtensions --skipLibCheck --strict --ignoreConfig';
+  const source = join(packageFolder, 'test/drivers/fixtures/driver-host.ts');
+  const argv = [compiler, ...options.split(' '), '--outDir', folder, '--rootDir', packageFolder, source];
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-  await promisify(execFile)(process.execPath, [compiler, ...options], { cwd: packageFolder });
+  await promisify(execFile)(process.execPath, argv, { cwd: packageFolder });
   return join(folder, 'test/drivers/fixtures/driver-host.js');
 }
 

@@ -4,8 +4,8 @@ import { createServer } from 'node:net';
 import { eventually, freePort } from '@muster/testkit';
 import { expect, test } from 'vitest';
 import type { Run } from '../../src/drivers/driver.ts';
-import { isAlive, readStat } from '../../src/drivers/process/proc.ts';
-import { Bench, never, until } from './harness.ts';
+import { readStat } from '../../src/drivers/process/proc.ts';
+import { Bench, isGone, never, until } from './harness.ts';
 
 /** Waits for lines `name pid` in the log. */
 function pidOf(bench: Bench, name: string): Promise<number> {
@@ -13,11 +13,6 @@ function pidOf(bench: Bench, name: string): Promise<number> {
     const line = bench.lines().find((text) => text.startsWith(`${name} `));
     return line === undefined ? undefined : Number(line.split(' ')[1]);
   });
-}
-
-function isGone(pid: number): boolean {
-  const stat = readStat(pid);
-  return stat === undefined || !isAlive(stat);
 }
 
 async function stop(run: Run): Promise<void> {

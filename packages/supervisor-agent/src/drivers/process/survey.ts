@@ -40,7 +40,7 @@ export async function surveyInstance(
 ): Promise<Survey> {
   const recorded = readRuns(instanceFolder, world.bootId).filter(({ folder }) => !world.ignore.has(folder.path));
   const settled = await Promise.all(recorded.map((run) => settle(run, signal)));
-  const started = settled.flatMap(toStartedRun).sort((a, b) => b.run.generation - a.run.generation);
+  const started = settled.flatMap(toStartedRun).sort((a, b) => b.run.startedAtMs - a.run.startedAtMs);
   const alive = started.filter(({ run }) => isAlive(run.main));
   const [first] = alive;
   if (alive.length > 1) {

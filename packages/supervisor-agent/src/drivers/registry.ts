@@ -3,7 +3,7 @@ import { FastapiDriver } from './fastapi/driver.ts';
 import { ProcessDriver } from './process/driver.ts';
 
 /** A driver, or why there is none: a state of the services that want it, not an error. */
-export type DriverLookup =
+type DriverLookup =
   | { readonly kind: 'driver'; readonly driver: Driver }
   | { readonly kind: 'unavailable'; readonly reason: string };
 

@@ -118,7 +118,7 @@ export class Agent {
     this.#registry = createDriverRegistry({ runtimeFolder: setup.runtimeFolder });
     const mirrorOptions = {
       isConnected: () => bus.isConnected,
-      onProblem: (error: unknown) => logger.warn({ err: error }, 'kv'),
+      onProblem: (error: unknown) => logger.warn({ reason: messageOf(error) }, 'a key could not be put; tried again'),
     };
     this.#statuses = new KvMirror({
       ...mirrorOptions,
@@ -140,7 +140,7 @@ export class Agent {
       sequence: this.#sequence,
       bus,
       instances: () => this.#sampledInstances(),
-      onProblem: (error) => logger.warn({ err: error }, 'metrics'),
+      onProblem: (error) => logger.warn({ reason: messageOf(error) }, 'no metrics this time'),
     });
     this.#commands = new Commands({
       host,
@@ -169,7 +169,7 @@ export class Agent {
     this.#statusFile = new StatusFileWriter(
       stateDir,
       () => this.#statusFileContent(),
-      (error) => logger.warn({ err: error }, 'status file'),
+      (error) => logger.warn({ reason: messageOf(error) }, 'the status file could not be written'),
     );
   }
 
@@ -188,7 +188,7 @@ export class Agent {
     await this.#supervisor.hold(new Set(first), (service, remaining) => onStopped(service, remaining + last.length));
     this.announce('stopped', 'everything is stopped');
     await this.#flush();
-    await this.#supervisor.hold(new Set(all), onStopped);
+    await this.#supervisor.hold(new Set(last), onStopped);
     await this.#close();
   }
 
@@ -431,4 +431,8 @@ function explainExit({ port }: ServiceSpec, exit: Exit, livedMs: number): string
   if (port === undefined || exit.kind !== 'code' || exit.code === 0 || livedMs > SOON_MS) return undefined;
   const owner = findPortOwner(port);
   return owner === undefined ? undefined : `port ${port} is held by pid ${owner.pid} (${owner.name})`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -121,7 +121,8 @@ export class Reporter {
       desired: to.memory.desired,
       reason,
       causes: [...causes],
-      ...(ended && status.exit !== undefined && { exit: status.exit }),
+      // Not from the status: of a run that is followed at once by the next one, that has no exit any more.
+      ...(ended && runner.lastExit !== undefined && { exit: exitStatusOf(runner.lastExit) }),
       restarts: status.restarts,
       restartBudget: status.restartBudget,
       restartLoop: isRestartLoop(to.memory.tracker, monotonicNowMs(), runner.policy.restart),

@@ -74,14 +74,15 @@ export class Supervisor {
    * `desired` stays as it is. Settles when they are at rest; there is no way back.
    */
   async hold(names: ReadonlySet<string>, onStopped: (service: string, remaining: number) => void): Promise<void> {
-    this.#held = names;
+    this.#held = new Set([...this.#held, ...names]);
     const waitsFor = new Set(names);
+    const living = new Set([...names].filter((name) => this.#isAlive(name)));
     await new Promise<void>((resolve) => {
       const look = (): void => {
         for (const name of waitsFor) {
           if (!this.#isAtRest(name)) continue;
           waitsFor.delete(name);
-          onStopped(name, waitsFor.size);
+          if (living.delete(name)) onStopped(name, living.size);
         }
         if (waitsFor.size > 0) return;
         this.#restWaiters.delete(look);
@@ -105,6 +106,10 @@ export class Supervisor {
         if (!runner.state.memory.isHeld) runner.post({ type: 'hold' });
       }
     }
+  }
+
+  #isAlive(name: string): boolean {
+    return (this.#services.get(name)?.runners ?? []).some(({ state }) => !AT_REST.has(state.name));
   }
 
   #isAtRest(name: string): boolean {

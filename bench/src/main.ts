@@ -1,0 +1,156 @@
+#!/usr/bin/env node
+/** The benchmark as a program: arguments, one measure after the other, the table. */
+import { cpus, loadavg, release, totalmem } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { findNatsServer } from '@muster/testkit';
+import { judge, type MeasureReport, ratioOf } from './finding.ts';
+import type { BenchContext, Measure } from './measure.ts';
+import { alert } from './measures/alert.ts';
+import { crash } from './measures/crash.ts';
+import { memory } from './measures/memory.ts';
+import { page } from './measures/page.ts';
+import { start } from './measures/start.ts';
+import { takeover } from './measures/takeover.ts';
+import { tick } from './measures/tick.ts';
+import { PM2_VERSION } from './pm2.ts';
+import { run } from './run.ts';
+import { renderReports, type Surroundings } from './table.ts';
+
+const MEASURES: readonly Measure[] = [crash, start, memory, tick, takeover, alert, page];
+
+const HELP = `Usage: npm run bench -- [options]
+
+Measures Muster and, in the same run, PM2 ${PM2_VERSION}, and prints one table with ratios. Takes about ten minutes.
+
+  --only NAME     take this measure only; may be repeated: ${MEASURES.map(({ name }) => name).join(', ')}
+  --services N    how many services are supervised where there are many (default 100)
+  --quick         few rounds and short waits
+  --json          print JSON instead of the table
+  -h, --help      print this
+
+PM2 is installed by npm into .muster/bench at the first run; without it the measures that need it are not taken.
+Exit codes: 0 all measures were taken (met or missed), 1 some could not be taken, 2 wrong use.
+`;
+
+const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+const DEFAULT_SERVICES = 100;
+
+interface Options {
+  readonly measures: readonly Measure[];
+  readonly services: number;
+  readonly isQuick: boolean;
+  readonly isJson: boolean;
+}
+
+class UsageError extends Error {}
+
+function readOptions(args: readonly string[]): Options | 'help' {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: 'string', multiple: true },
+      services: { type: 'string' },
+      quick: { type: 'boolean' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help === true) return 'help';
+  const services = Number(values.services ?? DEFAULT_SERVICES);
+  if (!Number.isInteger(services) || services < 1 || services > 1_000) {
+    throw new UsageError(`--services is '${values.services}'; write a whole number from 1 to 1000`);
+  }
+  const unknown = values.only?.find((name) => MEASURES.every((measure) => measure.name !== name));
+  if (unknown !== undefined) {
+    throw new UsageError(`--only is '${unknown}'; write one of ${MEASURES.map(({ name }) => name).join(', ')}`);
+  }
+  return {
+    measures: MEASURES.filter(({ name }) => values.only?.includes(name) ?? true),
+    services,
+    isQuick: values.quick === true,
+    isJson: values.json === true,
+  };
+}
+
+async function takeAll({ measures }: Options, context: BenchContext): Promise<MeasureReport[]> {
+  const reports: MeasureReport[] = [];
+  for (const { name, includes, run } of measures) {
+    try {
+      const { counts, findings, leftOut = [] } = await run(context);
+      reports.push({ kind: 'taken', name, includes, counts, findings, leftOut });
+    } catch (error) {
+      context.signal.throwIfAborted();
+      reports.push({ kind: 'failed', name, reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return reports;
+}
+
+async function lookAround(isQuick: boolean, signal: AbortSignal): Promise<Surroundings> {
+  const [cpu] = cpus();
+  const [load1 = 0] = loadavg();
+  const natsServer = await run(await findNatsServer(), ['--version'], { signal });
+  return {
+    nodeVersion: process.versions.node,
+    kernel: release(),
+    cores: cpus().length,
+    cpuModel: cpu?.model.trim() ?? 'unknown',
+    memoryBytes: totalmem(),
+    load1,
+    natsServer: natsServer.trim(),
+    peer: `PM2 ${PM2_VERSION}`,
+    isQuick,
+  };
+}
+
+function toJson(reports: readonly MeasureReport[], surroundings: Surroundings): string {
+  const judged = reports.map((report) =>
+    report.kind === 'failed'
+      ? report
+      : {
+          ...report,
+          findings: report.findings.map((one) => ({ ...one, ratio: ratioOf(one), verdict: judge(one) })),
+        },
+  );
+  return JSON.stringify({ surroundings, reports: judged }, undefined, 2);
+}
+
+async function main(options: Options, signal: AbortSignal): Promise<number> {
+  const context: BenchContext = {
+    ...options,
+    rootDir: path.resolve(import.meta.dirname, '../..'),
+    signal,
+    say: (text) => void process.stderr.write(`${text}\n`),
+  };
+  const surroundings = await lookAround(options.isQuick, signal);
+  const reports = await takeAll(options, context);
+  const render = options.isJson ? toJson : renderReports;
+  process.stdout.write(`${render(reports, surroundings)}\n`);
+  return reports.some(({ kind }) => kind === 'failed') ? EXIT.failed : EXIT.ok;
+}
+
+const interruption = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    process.stderr.write('stopping what was started\n');
+    interruption.abort(new Error(`interrupted by ${signal}`));
+  });
+}
+
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options === 'help') process.stdout.write(HELP);
+  else process.exitCode = await main(options, interruption.signal);
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  if (interruption.signal.aborted) {
+    process.exitCode = EXIT.interrupted;
+  } else if (error instanceof UsageError || (error instanceof TypeError && 'code' in error)) {
+    process.stderr.write(`${message}\n\n${HELP}`);
+    process.exitCode = EXIT.usage;
+  } else {
+    process.stderr.write(`the benchmark failed: ${error instanceof Error ? error.stack : message}\n`);
+    process.exitCode = EXIT.failed;
+  }
+}

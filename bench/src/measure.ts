@@ -1,0 +1,29 @@
+import type { Finding } from './finding.ts';
+
+/** What every measure gets. */
+export interface BenchContext {
+  /** How many services are supervised in the measures with many. */
+  readonly services: number;
+  /** Fewer rounds and shorter waits: to see that everything works. */
+  readonly isQuick: boolean;
+  /** The clone. */
+  readonly rootDir: string;
+  /** Aborts on Ctrl-C. */
+  readonly signal: AbortSignal;
+  /** Says to people what goes on. */
+  say(text: string): void;
+}
+
+export interface Measure {
+  /** As in `--only`. */
+  readonly name: string;
+  /** One line: what the figures include and what they leave out. */
+  readonly includes: string;
+  run(context: BenchContext): Promise<Measured>;
+}
+
+export interface Measured {
+  readonly counts: string;
+  readonly findings: readonly Finding[];
+  readonly leftOut?: readonly string[];
+}

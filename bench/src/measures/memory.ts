@@ -1,0 +1,96 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Finding } from '../finding.ts';
+import type { BenchContext, Measure } from '../measure.ts';
+import { Muster } from '../muster.ts';
+import { Pm2 } from '../pm2.ts';
+import { findProcesses, type Memory, readMemory } from '../processes.ts';
+import { median } from '../statistics.ts';
+
+const MEGABYTE = 1e6;
+const SAMPLES = 10;
+const SAMPLE_EVERY_MS = 1_000;
+
+export const memory: Measure = {
+  name: 'memory',
+  includes:
+    "resident memory of the agent's process with metrics, service logs and bus, beside PM2's daemon, which does less; no forced collection in either; the shims, one running and one waiting for each service, apart",
+  async run(context) {
+    const settleMs = context.isQuick ? 8_000 : 45_000;
+    const one = await take(context, 1, settleMs);
+    const many = await take(context, context.services, settleMs);
+    const compare = (what: string, of: (taken: Taken['agent']) => number): Finding => ({
+      what,
+      unit: 'MB',
+      ours: of(many.agent) / MEGABYTE,
+      peer: { name: 'PM2', value: of(many.peer) / MEGABYTE },
+    });
+    return {
+      counts: `1 and ${context.services} services, median of ${SAMPLES} samples after ${settleMs / 1_000} s`,
+      findings: [
+        {
+          ...compare(`memory with ${context.services} services, RSS`, ({ rssBytes }) => rssBytes),
+          goal: { kind: 'at-most', value: 80 },
+        },
+        compare(`memory with ${context.services} services, PSS`, ({ pssBytes }) => pssBytes),
+        {
+          what: `memory, ${context.services} services more than 1, RSS`,
+          unit: 'MB',
+          ours: (many.agent.rssBytes - one.agent.rssBytes) / MEGABYTE,
+          peer: { name: 'PM2', value: (many.peer.rssBytes - one.peer.rssBytes) / MEGABYTE },
+          goal: { kind: 'at-most', value: 15 },
+        },
+        {
+          what: `  ${many.shims.count} shims beside the agent, PSS together`,
+          unit: 'MB',
+          ours: many.shims.pssBytes / MEGABYTE,
+        },
+      ],
+    };
+  },
+};
+
+interface Taken {
+  readonly agent: Memory;
+  readonly peer: Memory;
+  readonly shims: { readonly count: number; readonly pssBytes: number };
+}
+
+async function take({ rootDir, signal, say }: BenchContext, services: number, settleMs: number): Promise<Taken> {
+  say(`memory: ${services} ${services === 1 ? 'service' : 'services'}, settling for ${settleMs / 1_000} s`);
+  await using ours = await Muster.start({ rootDir, services, parts: 'agent', signal });
+  await using peer = await Pm2.prepare({ rootDir, services, signal });
+  await peer.start();
+  await delay(settleMs, undefined, { signal });
+  const samples: { agent: Memory; peer: Memory }[] = [];
+  for (let count = 0; count < SAMPLES; count += 1) {
+    samples.push({ agent: readMemory(ours.agentPid), peer: readMemory(peer.daemonPid) });
+    await delay(SAMPLE_EVERY_MS, undefined, { signal });
+  }
+  return {
+    agent: medianOf(samples.map(({ agent }) => agent)),
+    peer: medianOf(samples.map(({ peer }) => peer)),
+    shims: readShims(ours),
+  };
+}
+
+function medianOf(samples: readonly Memory[]): Memory {
+  return {
+    rssBytes: median(samples.map(({ rssBytes }) => rssBytes)),
+    pssBytes: median(samples.map(({ pssBytes }) => pssBytes)),
+  };
+}
+
+/** All that Muster runs beside the agent and the services themselves. */
+function readShims(ours: Muster): Taken['shims'] {
+  const services = new Set(ours.names.map((name) => ours.lines.last(name)?.pid));
+  const pids = findProcesses(ours.mark).filter((pid) => pid !== ours.agentPid && !services.has(pid));
+  const sizes = pids.flatMap((pid) => {
+    try {
+      return [readMemory(pid).pssBytes];
+    } catch {
+      // It ended in between.
+      return [];
+    }
+  });
+  return { count: sizes.length, pssBytes: sizes.reduce((sum, bytes) => sum + bytes, 0) };
+}

@@ -1,0 +1,62 @@
+/** What /proc says of processes that are not ours to ask. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { isAlive } from '@muster/testkit';
+import { waitUntil } from './wait-until.ts';
+
+export interface Memory {
+  readonly rssBytes: number;
+  /** Shared pages counted once over all who share them. */
+  readonly pssBytes: number;
+}
+
+/** @throws Error when there is no such process. */
+export function readMemory(pid: number): Memory {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  const bytes = (key: string): number => Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? 0) * 1024;
+  return { rssBytes: bytes('Rss'), pssBytes: bytes('Pss') };
+}
+
+/** All processes whose command line or environment contains `text`. */
+export function findProcesses(text: string): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && pid !== process.pid && mentions(pid, text));
+}
+
+function mentions(pid: number, text: string): boolean {
+  return ['cmdline', 'environ'].some((file) => {
+    try {
+      return readFileSync(`/proc/${pid}/${file}`, 'latin1').includes(text);
+    } catch {
+      // Gone, or not ours to read.
+      return false;
+    }
+  });
+}
+
+/** SIGKILL to all that mention `text`, again until none is left. `text` must be a path or an id of this run only. */
+export async function killAllMentioning(text: string): Promise<void> {
+  await waitUntil(
+    () => {
+      const left = findProcesses(text).filter(isAlive);
+      for (const pid of left) kill(pid);
+      return left.length === 0;
+    },
+    { what: `the end of everything that mentions '${text}'`, signal: new AbortController().signal, pollMs: 50 },
+  );
+}
+
+/** SIGKILL; no error when it is gone already. */
+export function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // That is what was wanted.
+  }
+}
+
+/** The environment that every peer gets: no settings of the caller's own. */
+export function bareEnvironment(): Record<string, string> {
+  const { PATH = '/usr/bin:/bin', HOME = '/' } = process.env;
+  return { PATH, HOME, LANG: 'C.UTF-8' };
+}

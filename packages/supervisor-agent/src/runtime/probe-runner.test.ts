@@ -33,7 +33,7 @@ const startup: ProbeSpec = { ...steady, periodMs: 1_000, failureThreshold: 5 };
 
 /** A target that answers as told; what the runner finds and how often it asks. */
 function runnerOf(probes: ConstructorParameters<typeof ProbeRunner>[0]['probes']) {
-  const target = { answer: up as ProbeResult, asked: 0 };
+  const target: { answer: ProbeResult; asked: number } = { answer: up, asked: 0 };
   const findings: ProbeFinding[] = [];
   const runner = new ProbeRunner({
     probes,

@@ -31,4 +31,5 @@ test('a pid that belongs to somebody else by now holds nothing', () => {
 test('a torn lock file holds nothing', () => {
   writeFileSync(path.join(directory, 'agent.lock'), '{"pid":');
   lockStateDirectory(directory)();
+  expect(readdirSync(directory)).toEqual(['agent.lock.stale']);
 });

@@ -23,7 +23,13 @@ export {
   mintKeys,
 } from './keys.ts';
 export { NatsBus, openBus } from './nats-bus.ts';
-export { type NatsServerOptions, natsServerConfig, requiredStoreBytes, writeNatsServerConfig } from './nats-config.ts';
+export {
+  CONTROL_LINE_BYTES,
+  type NatsServerOptions,
+  natsServerConfig,
+  requiredStoreBytes,
+  writeNatsServerConfig,
+} from './nats-config.ts';
 export { Outbox, type OutboxDelivery, type OutboxOptions } from './outbox.ts';
 export { LAYOUT_VERSION, SetupError, type SetupOptions, type SetupReport, setupBus } from './setup.ts';
 export { uuidv7 } from './uuid.ts';

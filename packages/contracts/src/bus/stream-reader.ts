@@ -114,7 +114,8 @@ class StreamReader implements Subscription {
   }
 
   #accepts(message: Msg): boolean {
-    if (message.subject === this.#deliverSubject) return true;
+    // The server's own words have a status; anything else on this subject is somebody else's.
+    if (message.subject === this.#deliverSubject) return (message.headers?.code ?? 0) > 0;
     return (
       matchesFilter(this.#options.filter, message.subject) && deliveryOf(message, this.#options.stream) !== undefined
     );

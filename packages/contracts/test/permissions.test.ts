@@ -1,0 +1,245 @@
+/* Nobody gets in where they don't belong: each role on a real server, with the credentials that it would have. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  buildFilter,
+  buildSubject,
+  commands,
+  inboxPrefix,
+  proberCommands,
+  ROLES,
+  type Role,
+  rows,
+} from '@muster/contracts';
+import {
+  type BusProblem,
+  CONTROL_LINE_BYTES,
+  credentialsFile,
+  type Identity,
+  mintKeys,
+  type NatsBus,
+  natsServerConfig,
+  openBus,
+  PermissionDeniedError,
+  setupBus,
+} from '@muster/contracts/bus';
+import {
+  eventually,
+  type NatsServer,
+  startNatsServer,
+  type TemporaryDirectory,
+  temporaryDirectory,
+} from '@muster/testkit';
+import { connect, credsAuthenticator } from '@nats-io/transport-node';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { golden, sample, sampleRequest, sampleValue } from './golden.ts';
+
+const environment = 'test';
+const WEB1 = { role: 'agent', id: 'web1' } as const;
+const DB1 = { role: 'agent', id: 'db1' } as const;
+const PROBER = { role: 'prober', id: 'p1' } as const;
+const DASHBOARD = { role: 'dashboard', id: 'd1' } as const;
+const OPERATOR = { role: 'operator', id: 'ada' } as const;
+const OBSERVER = { role: 'observer', id: 'pager' } as const;
+const ADMIN = { role: 'admin', id: 'setup' } as const;
+const IDENTITIES: readonly Identity[] = [WEB1, DB1, PROBER, DASHBOARD, OPERATOR, OBSERVER, ADMIN];
+const INSTANCE = { host: 'web1', service: 'rag-api', instance: 0 };
+
+let server: NatsServer;
+let directory: TemporaryDirectory;
+beforeAll(async () => {
+  directory = await temporaryDirectory();
+  const { trust } = await mintKeys({ directory: directory.path, environment, identities: IDENTITIES });
+  const storeDir = join(directory.path, 'jetstream');
+  const config = natsServerConfig({ environment, host: '127.0.0.1', port: 4222, storeDir, trust });
+  server = await startNatsServer({ config, storeDir });
+  await using admin = await open(ADMIN);
+  await setupBus(admin);
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await directory[Symbol.asyncDispose]();
+});
+
+async function open(identity: Identity, problems: BusProblem[] = []): Promise<NatsBus> {
+  const file = credentialsFile(directory.path, identity);
+  const onProblem = (problem: BusProblem) => void problems.push(problem);
+  const bus = openBus({ servers: server.url, credentialsFile: file, environment, ...identity, onProblem });
+  await bus.connected(AbortSignal.timeout(20_000));
+  return bus;
+}
+
+const EVENT = { expectedLastSeq: 0 };
+const soon = { timeoutMs: 10_000 };
+
+test('every role is tried here', () => {
+  expect(new Set(IDENTITIES.map(({ role }) => role))).toEqual(new Set<Role>(ROLES));
+});
+
+test('the credentials of every role fit into the first line of a connection', async () => {
+  for (const identity of IDENTITIES) {
+    expect((await readFile(credentialsFile(directory.path, identity))).length).toBeLessThan(CONTROL_LINE_BYTES / 2);
+  }
+});
+
+describe('an agent', () => {
+  test('does its work: presence, events, last values, commands, the question whether to recover', async () => {
+    const problems: BusProblem[] = [];
+    await using agent = await open(WEB1, problems);
+    await using prober = await open(PROBER);
+    await using operator = await open(OPERATOR);
+    let beats = 0;
+    prober.subscribe(rows.hostPresence, {}, () => beats++);
+    prober.respond(proberCommands.recover, {}, async () => golden('prober-commands/recover.reply') as never);
+    agent.respond(commands.stop, { host: 'web1' }, async () => golden('commands/stop.reply') as never);
+    await Promise.all([agent.flush(), prober.flush()]);
+
+    agent.publish(rows.hostPresence, { host: 'web1' }, sample('hostPresence'));
+    await agent.publishOrdered(rows.instanceEvent, INSTANCE, sample('instanceEvent'), EVENT);
+    await agent.kv('status').put('web1.rag-api.0', sampleValue('status'));
+    await agent.kv('specs').put('web1.rag-api._', sampleValue('specs'));
+    await agent.kv('status').delete('web1.rag-api.0');
+    const recover = golden('prober-commands/recover.request') as never;
+    expect(await agent.request(proberCommands.recover, {}, recover, soon)).toMatchObject({ granted: true });
+    expect(await operator.request(commands.stop, { host: 'web1' }, sampleRequest('stop'), soon)).toMatchObject({
+      accepted: true,
+    });
+    await eventually(() => beats === 1);
+    expect(problems).toEqual([]);
+  });
+
+  test('cannot speak for another host', async () => {
+    const problems: BusProblem[] = [];
+    await using agent = await open(WEB1, problems);
+    const foreign = { ...INSTANCE, host: 'db1' };
+    await expect(agent.publishOrdered(rows.instanceEvent, foreign, sample('instanceEvent'), EVENT)).rejects.toThrow(
+      PermissionDeniedError,
+    );
+    await expect(agent.kv('status').put('db1.rag-api.0', sampleValue('status'))).rejects.toThrow(PermissionDeniedError);
+    await expect(agent.kv('health').put('web1.rag-api.0', sampleValue('health'))).rejects.toThrow(
+      PermissionDeniedError,
+    );
+    agent.publish(rows.hostPresence, { host: 'db1' }, sample('hostPresence'));
+    const subject = buildSubject(environment, rows.hostPresence.template, { host: 'db1' });
+    await eventually(() => problems.some((problem) => problem.kind === 'permission' && problem.subject === subject));
+  });
+
+  test('cannot command anybody, itself included', async () => {
+    await using agent = await open(WEB1);
+    for (const host of ['web1', 'db1']) {
+      const asked = agent.request(commands.stop, { host }, sampleRequest('stop'), soon);
+      await expect(asked).rejects.toThrow(PermissionDeniedError);
+    }
+  });
+
+  test.each([
+    'INFO',
+    'STREAM.INFO.MUSTER_TEST_EVENTS',
+    'STREAM.NAMES',
+    'CONSUMER.CREATE.MUSTER_TEST_EVENTS',
+    'DIRECT.GET.KV_muster_test_status',
+  ])('has no JetStream API: %s', async (call) => {
+    await using agent = await open(WEB1);
+    await expect(agent.callJetStream(call, {})).rejects.toThrow(PermissionDeniedError);
+  });
+
+  test.each([
+    ["another host's commands", buildFilter(environment, commands.stop.template, { host: 'db1' })],
+    ['all commands', 'muster.v1.test.command.>'],
+    ['everything', '>'],
+    ['all inboxes', '_INBOX.>'],
+    ["another's inbox", `${inboxPrefix('operator', 'ada')}.>`],
+    ['presence of others', buildFilter(environment, rows.hostPresence.template)],
+    ['last values', '$KV.>'],
+  ])('cannot listen to %s', async (_what, subject) => {
+    const authenticator = credsAuthenticator(await readFile(credentialsFile(directory.path, WEB1)));
+    const raw = await connect({ servers: server.url, authenticator });
+    const answer = await new Promise<string>((resolve) => {
+      raw.subscribe(subject, { callback: (error) => resolve(error?.message ?? 'heard something') });
+    });
+    expect(answer).toMatch(/Permissions Violation for Subscription/);
+    await raw.close();
+  });
+});
+
+test('a prober does its work: it follows, judges, alerts, leads', async () => {
+  const problems: BusProblem[] = [];
+  await using prober = await open(PROBER, problems);
+  await using agent = await open(WEB1);
+  await agent.kv('status').put('web1.rag-api.0', sampleValue('status'));
+  const seen: string[] = [];
+  for (const bucket of ['status', 'specs'] as const) {
+    prober.kv(bucket).watch({ onEntry: (key) => seen.push(key), onReady: () => seen.push(bucket), onReset: () => {} });
+  }
+  await eventually(() => seen.includes('status') && seen.includes('specs'));
+  expect(seen).toContain('web1.rag-api.0');
+  await prober.publishOrdered(rows.health, INSTANCE, sample('health'), EVENT);
+  const alert = { severity: 'critical', host: 'web1', service: 'rag-api', rule: 'unhealthy' };
+  await prober.publishOrdered(rows.alert, alert, sample('alert'), EVENT);
+  await prober.kv('health').put('web1.rag-api.0', sampleValue('health'));
+  await prober.kv('alerts').put('web1.rag-api.unhealthy', sampleValue('alerts'));
+  const lease = await prober.kv('leases').create('probers.leader', sampleValue('leases'));
+  expect(await prober.kv('leases').update('probers.leader', sampleValue('leases'), lease?.revision ?? 0)).toBeDefined();
+  expect(await prober.kv('leases').get('probers.leader')).toBeDefined();
+  prober.publish(rows.proberPresence, { prober: 'p1' }, sample('proberPresence'));
+  await prober.publishOrdered(rows.proberProbe, { ...INSTANCE, prober: 'p1' }, sample('proberProbe'), EVENT);
+  expect(await prober.history(rows.health, {})).toHaveLength(1);
+  await prober.flush();
+  expect(problems).toEqual([]);
+
+  const speaksForHost = prober.publishOrdered(rows.instanceEvent, INSTANCE, sample('instanceEvent'), EVENT);
+  await expect(speaksForHost).rejects.toThrow(PermissionDeniedError);
+  const speaksForOther = prober.publishOrdered(rows.proberEvent, { prober: 'p2' }, sample('proberEvent'), EVENT);
+  await expect(speaksForOther).rejects.toThrow(PermissionDeniedError);
+});
+
+test.each([DASHBOARD, OPERATOR])('a $role does its work: it follows, reads back, commands', async (identity) => {
+  const problems: BusProblem[] = [];
+  await using bus = await open(identity, problems);
+  await using agent = await open(DB1);
+  agent.respond(commands.status, { host: 'db1' }, async () => golden('commands/status.reply') as never);
+  await agent.flush();
+  let ready = 0;
+  for (const bucket of ['specs', 'status', 'health', 'alerts'] as const) {
+    bus.kv(bucket).watch({ onEntry: () => {}, onReady: () => ready++, onReset: () => {} });
+  }
+  await eventually(() => ready === 4);
+  expect(await bus.request(commands.status, { host: 'db1' }, sampleRequest('status'), soon)).toMatchObject({
+    accepted: true,
+  });
+  await bus.history(rows.alert, {});
+  await bus.history(rows.instanceEvent, {});
+  await bus.kv('silences').put('quiet', sampleValue('silences'));
+  await bus.flush();
+  expect(problems).toEqual([]);
+  await expect(bus.kv('status').put('web1.rag-api.0', sampleValue('status'))).rejects.toThrow(PermissionDeniedError);
+  const verdict = bus.publishOrdered(rows.health, INSTANCE, sample('health'), EVENT);
+  await expect(verdict).rejects.toThrow(PermissionDeniedError);
+});
+
+test('an operator cannot read the users, tokens and sessions of the dashboard', async () => {
+  await using operator = await open(OPERATOR);
+  for (const bucket of ['users', 'tokens', 'sessions'] as const) {
+    await expect(operator.kv(bucket).get('ada')).rejects.toThrow(PermissionDeniedError);
+  }
+});
+
+test('an observer hears alerts, and nothing else', async () => {
+  const problems: BusProblem[] = [];
+  await using observer = await open(OBSERVER, problems);
+  await using prober = await open(PROBER);
+  const heard: string[] = [];
+  observer.subscribe(rows.alert, {}, (_alert, { severity }) => heard.push(severity));
+  observer.subscribe(rows.hostPresence, {}, () => heard.push('presence'));
+  observer.subscribe(rows.instanceEvent, {}, () => heard.push('event'));
+  await eventually(() => problems.length === 2);
+  expect(problems.map(({ kind }) => kind)).toEqual(['permission', 'permission']);
+  const alert = { severity: 'warning', host: 'web1', service: '_', rule: 'host-gone' };
+  await prober.publishOrdered(rows.alert, alert, sample('alert'), EVENT);
+  await eventually(() => heard.length > 0);
+  expect(heard).toEqual(['warning']);
+  await expect(observer.callJetStream('INFO')).rejects.toThrow(PermissionDeniedError);
+  await expect(observer.request(commands.stop, { host: 'web1' }, sampleRequest('stop'), soon)).rejects.toThrow(
+    PermissionDeniedError,
+  );
+});

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
-import { hostIdFrom, isId, type Role } from '@muster/contracts';
+import { hostIdFrom, isId } from '@muster/contracts';
 import { parse } from 'yaml';
 import { CliError } from './exit-codes.ts';
 
@@ -45,15 +45,16 @@ const ROOT_DIR = resolve(import.meta.dirname, '../../..');
  * @throws CliError (usage) when the environment is no id.
  */
 export function readSettings(flags: Flags, env: Readonly<Record<string, string | undefined>>): Settings {
-  const stateDir = resolve(env.MUSTER_STATE_DIR ?? join(ROOT_DIR, '.muster'));
-  const configDir = resolve(env.MUSTER_CONFIG_DIR ?? join(ROOT_DIR, 'config'));
+  // An empty variable counts as one that is not set.
+  const configDir = resolve(env.MUSTER_CONFIG_DIR || join(ROOT_DIR, 'config'));
   const agent = readAgentFile(join(configDir, 'agent.yaml'));
-  const environment = flags.env ?? env.MUSTER_ENVIRONMENT ?? agent.environment ?? DEFAULT_ENVIRONMENT;
+  const stateDir = resolve(env.MUSTER_STATE_DIR || resolve(ROOT_DIR, agent.stateDir ?? '.muster'));
+  const environment = flags.env ?? (env.MUSTER_ENVIRONMENT || agent.environment || DEFAULT_ENVIRONMENT);
   if (!isId(environment)) {
     throw new CliError('usage', `'${environment}' is not an environment: write 1 to 63 of a-z, 0-9, _ and -`);
   }
   const listen = parseListen(agent.listen) ?? DEFAULT_LISTEN;
-  const url = flags.url ?? env.MUSTER_BUS_URL ?? agent.url;
+  const url = flags.url ?? (env.MUSTER_BUS_URL || agent.url);
   const creds = flags.creds ?? env.MUSTER_BUS_CREDENTIALS;
   return {
     servers: url === undefined ? [urlOf(listen)] : url.split(',').map((server) => server.trim()),
@@ -61,8 +62,8 @@ export function readSettings(flags: Flags, env: Readonly<Record<string, string |
     stateDir,
     configDir,
     keysDir: join(stateDir, 'keys'),
-    ...(creds !== undefined && { credentialsFile: resolve(creds) }),
-    hostId: agent.host ?? hostIdFrom(hostname()),
+    ...(creds !== undefined && creds !== '' && { credentialsFile: resolve(creds) }),
+    hostId: env.MUSTER_HOST || agent.host || hostIdFrom(hostname()),
     actor: actorName(),
     listen,
   };
@@ -73,6 +74,7 @@ interface AgentFile {
   readonly listen?: string;
   readonly environment?: string;
   readonly host?: string;
+  readonly stateDir?: string;
 }
 
 /** What of agent.yaml matters here. The agent owns that file and refuses what is wrong in it, with its line. */
@@ -90,6 +92,7 @@ function readAgentFile(path: string): AgentFile {
     listen: textOf(fieldOf(bus, 'listen')),
     environment: textOf(fieldOf(file, 'environment')),
     host: textOf(fieldOf(file, 'host')),
+    stateDir: textOf(fieldOf(file, 'state_dir')),
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
@@ -123,9 +126,4 @@ function actorName(): string {
     // A container may run as a user id that has no name.
     return `uid-${process.getuid?.() ?? 'unknown'}`;
   }
-}
-
-/** Where `muster bus keys` puts one identity's credentials. */
-export function credentialsPath(keysDir: string, role: Role, id: string): string {
-  return join(keysDir, `${role}-${id}.creds`);
 }

@@ -184,7 +184,7 @@ test('events on one line each', () => {
     '2026-11-23 10:00:00.000Z  web1/rag-api.0  starting -> failed  started (exit: code unknown, run 1, restart loop)',
   );
   const { id, time, source, epoch, seq } = instanceEvent();
-  const gap = { id, time, source, epoch, seq, kind: 'gap', reason: 'the spool is full', causes: [], lost: 3 } as const;
+  const gap = { id, time, source, epoch, seq, kind: 'gap' as const, reason: 'the spool is full', causes: [], lost: 3 };
   expect(renderHostEvent('web1', gap, paintPlain)).toBe(
     '2026-11-23 10:00:00.000Z  web1  gap  the spool is full (3 lost)',
   );

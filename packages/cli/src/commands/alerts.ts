@@ -1,0 +1,53 @@
+import { rows } from '@muster/contracts';
+import type { Command } from 'commander';
+import { connect, OPERATOR } from '../connect.ts';
+import type { Context, ExitCode, Run } from '../context.ts';
+import { EXIT } from '../exit-codes.ts';
+import { snapshot } from '../fleet.ts';
+import { follow } from '../follow.ts';
+import { byUrgency, isCurrent, renderAlertLine, renderAlerts } from '../render/alerts.ts';
+import { addReader, examples, type ReadOptions } from './options.ts';
+
+interface AlertsOptions extends ReadOptions {
+  readonly follow?: true;
+}
+
+export function addAlerts(program: Command, context: Context, run: Run): void {
+  addReader(
+    program,
+    'alerts',
+    'show the current alerts, or follow what comes',
+    'Shows the current alerts. With -f it prints each change of an alert from now on, until Ctrl-C; with --json one CloudEvents 1.0 document on a line.',
+  )
+    .option('-f, --follow', 'print alerts as they come')
+    .addHelpText(
+      'after',
+      examples(
+        'muster alerts',
+        'muster alerts -f',
+        'muster alerts -f --json | while read -r alert; do notify-send "$alert"; done',
+        'muster alerts -f --creds .muster/keys/observer-alerts.creds',
+      ),
+    )
+    .action((_options: unknown, command: Command) =>
+      run(() => alerts(command.optsWithGlobals<AlertsOptions>(), context)),
+    );
+}
+
+async function alerts({ json, follow: isFollowing, ...flags }: AlertsOptions, context: Context): Promise<ExitCode> {
+  const { terminal, signal } = context;
+  const settings = context.readSettings(flags);
+  await using bus = await connect(settings, OPERATOR, signal);
+  if (isFollowing) {
+    bus.subscribe(rows.alert, {}, (alert) => {
+      if (json) terminal.printJson(alert);
+      else terminal.print(renderAlertLine(alert, terminal.paint));
+    });
+    await follow(bus, terminal, signal);
+    return EXIT.ok;
+  }
+  const current = [...(await snapshot(bus.kv('alerts'), signal)).values()].filter(isCurrent).sort(byUrgency);
+  if (json) terminal.printJson(current);
+  else terminal.print(...renderAlerts(current, Date.now(), terminal.paint));
+  return EXIT.ok;
+}

@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import { connect, OPERATOR } from '../connect.ts';
+import type { Context, ExitCode, Run } from '../context.ts';
+import { CliError, EXIT } from '../exit-codes.ts';
+import { Fleet } from '../fleet.ts';
+import type { FleetReading } from '../fleet-reading.ts';
+import { fleetOf, fromOwnFile } from '../own-file.ts';
+import { renderStatus, statusJson } from '../render/status.ts';
+import { explainMissing, isMatch, parseTarget, type Target } from '../target.ts';
+import { addReader, examples, type ReadOptions } from './options.ts';
+
+export function addStatus(program: Command, context: Context, run: Run): void {
+  addReader(
+    program,
+    'status',
+    'show hosts and services: state, health, age, restarts',
+    'Shows hosts and services. Each agent is asked; what does not answer is unknown, with the age of its last word. While the bus is away, the status file of this host answers for its own services.',
+  )
+    .argument('[service]', 'only this one: rag-api, web1/rag-api or web1/rag-api.0')
+    .addHelpText('after', examples('muster status', 'muster status rag-api', 'muster status --json | jq .instances'))
+    .action((service: string | undefined, _options: unknown, command: Command) =>
+      run(() => status(service, command.optsWithGlobals<ReadOptions>(), context)),
+    );
+}
+
+async function status(text: string | undefined, { json, ...flags }: ReadOptions, context: Context): Promise<ExitCode> {
+  const { terminal, signal } = context;
+  const settings = context.readSettings(flags);
+  const target = text === undefined ? undefined : parseTarget(text);
+  const readFromBus = async (): Promise<FleetReading> => {
+    await using bus = await connect(settings, OPERATOR, signal);
+    const fleet = new Fleet(bus, settings.actor);
+    const reading = await fleet.read(target, Date.now(), signal);
+    if (target !== undefined && reading.instances.length === 0) {
+      throw new CliError('notFound', explainMissing(target, await fleet.stored(undefined, signal)));
+    }
+    return reading;
+  };
+  const reading = await readFromBus().catch((error: unknown) =>
+    fromOwnFile(error, settings, terminal, (file) => narrow(fleetOf(file), target)),
+  );
+  const nowMs = Date.now();
+  if (json) terminal.printJson(statusJson(reading, nowMs));
+  else terminal.print(...renderStatus(reading, nowMs, terminal.paint));
+  return EXIT.ok;
+}
+
+function narrow(own: FleetReading, target: Target | undefined): FleetReading {
+  if (target === undefined) return own;
+  const instances = own.instances.filter((reading) => isMatch(target, reading.status));
+  if (instances.length === 0) {
+    throw new CliError(
+      'notFound',
+      explainMissing(
+        target,
+        own.instances.map((reading) => reading.status),
+      ),
+    );
+  }
+  return { ...own, instances };
+}

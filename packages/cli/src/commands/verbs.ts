@@ -1,0 +1,107 @@
+import type { Command } from 'commander';
+import { connect, OPERATOR } from '../connect.ts';
+import type { Context, ExitCode, Run } from '../context.ts';
+import { Deadline } from '../deadline.ts';
+import { CliError, EXIT } from '../exit-codes.ts';
+import { Fleet } from '../fleet.ts';
+import { parseDurationMs } from '../option-values.ts';
+import type { Verb } from '../outcome.ts';
+import { renderFinished, renderProgress } from '../render/outcome.ts';
+import { printable } from '../render/paint.ts';
+import { explainMissing, formatTarget, isMatch, parseTarget, resolveTarget } from '../target.ts';
+import { type Finished, waitForOutcome } from '../wait-for-outcome.ts';
+import { examples, JSON_FLAG, type ReadOptions } from './options.ts';
+
+interface VerbOptions extends ReadOptions {
+  readonly wait: boolean;
+  /** In ms. */
+  readonly timeout: number;
+}
+
+const VERBS: Readonly<Record<Verb, { readonly summary: string; readonly until: string }>> = {
+  start: { summary: 'start a service and wait until it runs', until: 'it runs, and is not unready' },
+  stop: { summary: 'stop a service and wait until it has stopped', until: 'it has stopped' },
+  restart: { summary: 'restart a service and wait until its successor runs', until: 'its successor runs' },
+};
+
+export function addVerbs(program: Command, context: Context, run: Run): void {
+  for (const [verb, { summary, until }] of Object.entries(VERBS) as [Verb, (typeof VERBS)[Verb]][]) {
+    program
+      .command(verb)
+      .summary(summary)
+      .description(
+        `Asks the agent of its host to ${verb} a service, and waits until ${until}. Progress goes to stderr, the outcome to stdout.`,
+      )
+      .argument('<service>', 'rag-api (when one host only has it), web1/rag-api, or web1/rag-api.0 for one instance')
+      .option('--no-wait', 'return as soon as the agent has accepted')
+      .option('--timeout <time>', 'how long to wait, such as 90s or 5m', parseDurationMs, 30_000)
+      .option(JSON_FLAG, 'print JSON, one line for each instance')
+      .addHelpText('after', examples(`muster ${verb} rag-api`, `muster ${verb} web1/rag-api --timeout 2m`))
+      .action((service: string, _options: unknown, command: Command) =>
+        run(() => steer(verb, service, command.optsWithGlobals<VerbOptions>(), context)),
+      );
+  }
+}
+
+async function steer(verb: Verb, text: string, options: VerbOptions, context: Context): Promise<ExitCode> {
+  const { json, wait, timeout: timeoutMs, ...flags } = options;
+  const { terminal, signal } = context;
+  const settings = context.readSettings(flags);
+  const named = parseTarget(text);
+  await using bus = await connect(settings, OPERATOR, signal);
+  const fleet = new Fleet(bus, settings.actor);
+  const target = resolveTarget(named, await fleet.stored(undefined, signal));
+  const name = formatTarget(target);
+
+  // Where the agent stands now: quoted with the command, and what its outcome is measured against.
+  const position = await fleet.askStatus(target.host, signal);
+  if ('problem' in position) {
+    throw new CliError('failed', `cannot ${verb} '${name}': ${position.problem}: nothing was sent; see muster status`);
+  }
+  const before = position.reply.instances.filter((status) => isMatch(target, status));
+  if (before.length === 0) throw new CliError('notFound', explainMissing(target, position.reply.instances));
+
+  const startedAtMs = performance.now();
+  using changes = fleet.changesOf(target);
+  await bus.flush();
+  const answer = await fleet.send(verb, target, position.reply, signal);
+  if ('problem' in answer) {
+    throw answer.isSent
+      ? new CliError(
+          'outcomeUnknown',
+          `cannot tell whether '${name}' was asked to ${verb}: ${answer.problem}: see muster status ${name}`,
+        )
+      : new CliError('failed', `cannot ${verb} '${name}': ${answer.problem}`);
+  }
+  const { accepted, code, reason, commandId } = answer.reply;
+  if (!accepted) {
+    const isMissing = code === 'unknown-service' || code === 'unknown-instance';
+    throw new CliError(
+      isMissing ? 'notFound' : 'failed',
+      `cannot ${verb} '${name}': refused by its agent: ${printable(reason)} (${code})`,
+    );
+  }
+  if (!wait) {
+    if (json) terminal.printJson({ target: name, accepted, commandId, reason });
+    else terminal.print(`${name}: accepted${reason === '' ? '' : `, ${printable(reason)}`}`);
+    return EXIT.ok;
+  }
+
+  const print = (finished: Finished) => {
+    const tookMs = performance.now() - startedAtMs;
+    if (json) terminal.printJson({ ...finished, tookMs: Math.round(tookMs) });
+    else terminal.print(renderFinished(verb, finished, tookMs, terminal.paint));
+  };
+  using deadline = new Deadline(timeoutMs, signal);
+  const outcomes = await waitForOutcome({
+    verb,
+    before,
+    ask: () => fleet.askStatus(target.host, signal),
+    changes,
+    onProgress: (status) => terminal.note(renderProgress(status, terminal.paint)),
+    onFinished: print,
+    signal: deadline.signal,
+  });
+  if (outcomes.includes('unknown')) return EXIT.outcomeUnknown;
+  return outcomes.includes('failed') ? EXIT.failed : EXIT.ok;
+}

@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import { connect, OPERATOR } from '../connect.ts';
+import type { Context, ExitCode, Run } from '../context.ts';
+import { EXIT } from '../exit-codes.ts';
+import { Fleet } from '../fleet.ts';
+import type { WhyReading } from '../fleet-reading.ts';
+import { fleetOf, fromOwnFile } from '../own-file.ts';
+import { renderWhy } from '../render/why.ts';
+import type { StatusFile } from '../status-file.ts';
+import { isMatch, parseTarget, resolveTarget, type Target } from '../target.ts';
+import { addReader, examples, type ReadOptions } from './options.ts';
+
+export function addWhy(program: Command, context: Context, run: Run): void {
+  addReader(
+    program,
+    'why',
+    'explain how a service came to be in its state',
+    'Prints the chain behind a service: each transition with its time, reason, exit, restarts and causes. While the bus is away, the status file of this host answers for its own services.',
+  )
+    .argument('<service>', 'rag-api, web1/rag-api or web1/rag-api.0')
+    .addHelpText('after', examples('muster why rag-api', 'muster why web1/rag-api.0 --json'))
+    .action((service: string, _options: unknown, command: Command) =>
+      run(() => why(service, command.optsWithGlobals<ReadOptions>(), context)),
+    );
+}
+
+async function why(text: string, { json, ...flags }: ReadOptions, context: Context): Promise<ExitCode> {
+  const { terminal, signal } = context;
+  const settings = context.readSettings(flags);
+  const target = parseTarget(text);
+  const readFromBus = async (): Promise<readonly WhyReading[]> => {
+    await using bus = await connect(settings, OPERATOR, signal);
+    const fleet = new Fleet(bus, settings.actor);
+    const resolved = resolveTarget(target, await fleet.stored(undefined, signal));
+    const { asOf, instances } = await fleet.read(resolved, Date.now(), signal);
+    return await Promise.all(instances.map((instance) => fleet.why(instance, asOf, signal)));
+  };
+  const readings = await readFromBus().catch((error: unknown) =>
+    fromOwnFile(error, settings, terminal, (file) => chainsOf(file, target)),
+  );
+  const nowMs = Date.now();
+  if (json) for (const reading of readings) terminal.printJson(reading);
+  else {
+    const { paint } = terminal;
+    terminal.print(
+      ...readings.flatMap((reading, at) => [...(at === 0 ? [] : ['']), ...renderWhy(reading, nowMs, paint)]),
+    );
+  }
+  return EXIT.ok;
+}
+
+function chainsOf(file: StatusFile, target: Target): WhyReading[] {
+  const { source, asOf, instances } = fleetOf(file);
+  const resolved = resolveTarget(
+    target,
+    instances.map(({ status }) => status),
+  );
+  return instances
+    .filter(({ status }) => isMatch(resolved, status))
+    .map((instance) => ({
+      source,
+      asOf,
+      instance,
+      events: file.recentEvents.filter((event) => isMatch(instance.status, event)),
+    }));
+}

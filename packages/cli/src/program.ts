@@ -1,0 +1,85 @@
+import { Command, CommanderError, Option } from 'commander';
+import { addAlerts } from './commands/alerts.ts';
+import { addBus } from './commands/bus.ts';
+import { addEvents } from './commands/events.ts';
+import { addStatus } from './commands/status.ts';
+import { addValidate } from './commands/validate.ts';
+import { addVerbs } from './commands/verbs.ts';
+import { addWhy } from './commands/why.ts';
+import type { Context, ExitCode } from './context.ts';
+import { CliError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Reads the command line, runs the command it names, and answers with what to exit with. Never throws for a user's mistake. */
+export async function runProgram(argv: readonly string[], context: Context, version: string): Promise<ExitCode> {
+  const { terminal } = context;
+  let exitCode: ExitCode = EXIT.ok;
+  const run = async (command: () => Promise<ExitCode>): Promise<void> => {
+    exitCode = await command();
+  };
+  const program = buildProgram(context, run, version);
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return explain(error, terminal);
+  }
+}
+
+function buildProgram(
+  context: Context,
+  run: (command: () => Promise<ExitCode>) => Promise<void>,
+  version: string,
+): Command {
+  const { terminal } = context;
+  const program = new Command('muster')
+    .description('See and steer the services of a fleet.')
+    .version(version)
+    .addOption(new Option('--url <url>', 'address of the bus, or several with commas (MUSTER_BUS_URL)'))
+    .addOption(new Option('--creds <file>', 'credentials for the bus (MUSTER_BUS_CREDENTIALS)'))
+    .addOption(new Option('--env <name>', 'environment (MUSTER_ENVIRONMENT; default: development)'))
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.print(text.trimEnd()),
+      writeErr: (text) => terminal.note(text.trimEnd()),
+    })
+    .addHelpText(
+      'after',
+      [
+        '',
+        'Examples:',
+        '  $ muster status',
+        '  $ muster restart rag-api',
+        '  $ muster why web1/rag-api',
+        '  $ muster alerts -f --json',
+        '',
+        'A service is named as rag-api (when one host only has it), web1/rag-api, or web1/rag-api.0 for one instance.',
+        '',
+        EXIT_CODES_HELP,
+        '',
+        'MUSTER_STATE_DIR and MUSTER_CONFIG_DIR say where keys, status file and configuration are (default: .muster and',
+        'config in the clone).',
+      ].join('\n'),
+    );
+  addStatus(program, context, run);
+  addVerbs(program, context, run);
+  addWhy(program, context, run);
+  addAlerts(program, context, run);
+  addEvents(program, context, run);
+  addValidate(program, context, run);
+  addBus(program, context, run);
+  return program;
+}
+
+function explain(error: unknown, terminal: Terminal): ExitCode {
+  // Commander has already printed its help or complaint.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof CliError) {
+    terminal.note(`muster: ${error.message}`);
+    return EXIT[error.exit];
+  }
+  terminal.note(`muster: ${error instanceof Error ? error.message : String(error)}`);
+  return EXIT.failed;
+}

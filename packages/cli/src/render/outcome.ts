@@ -1,0 +1,32 @@
+import type { InstanceStatus } from '@muster/contracts';
+import type { Verb } from '../outcome.ts';
+import { formatTarget } from '../target.ts';
+import type { Finished } from '../wait-for-outcome.ts';
+import { type Paint, printable } from './paint.ts';
+import { stateCell } from './state.ts';
+import { formatSpan } from './time.ts';
+
+/** `web1/rag-api: running (pid 123) after 1.2 s`, or the reason why not. */
+export function renderFinished(verb: Verb, { outcome, status }: Finished, tookMs: number, paint: Paint): string {
+  const name = nameOf(status);
+  const state = paint(stateCell(status.state).tone, status.state);
+  const after = formatSpan(tookMs);
+  if (outcome === 'done') {
+    const pid = status.pid === undefined ? '' : ` (pid ${status.pid})`;
+    return `${name}: ${state}${pid} after ${after}`;
+  }
+  const reason = printable(status.reason);
+  if (outcome === 'failed') return `${name}: ${state} after ${after}: ${reason}`;
+  const ready = status.state === 'running' && status.ready === 'no' ? ', not ready' : '';
+  return `${name}: ${verb} not finished after ${after}: last seen ${state}${ready}: ${reason}`;
+}
+
+export function renderProgress(status: InstanceStatus, paint: Paint): string {
+  const { text, tone } = stateCell(status.state);
+  return `${nameOf(status)}: ${paint(tone, text)}, ${printable(status.reason)}`;
+}
+
+/** Most services have one instance, whose number says nothing. */
+function nameOf({ host, service, instance }: InstanceStatus): string {
+  return formatTarget({ host, service, ...(instance > 0 && { instance }) });
+}

@@ -1,0 +1,68 @@
+/* The subscribers of examples/alert-subscribers, run as their README says, with an observer's credentials. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { rows } from '@muster/contracts';
+import { openBus } from '@muster/contracts/bus';
+import { eventually } from '@muster/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { bareEnvironment, ROOT_DIR, Running } from './run-cli.ts';
+import { alertEvent } from './samples.ts';
+import { startTestBus, type TestBus } from './test-bus.ts';
+
+const FOLDER = 'examples/alert-subscribers';
+const SENTENCE = 'firing critical web1/rag-api failed: rag-api on web1 has failed';
+
+let bus: TestBus;
+
+beforeAll(async () => {
+  bus = await startTestBus();
+});
+
+afterAll(() => bus[Symbol.asyncDispose]());
+
+async function publishAlert(): Promise<void> {
+  const credentialsFile = join(bus.keysDir, 'prober-main.creds');
+  const identity = { role: 'prober', id: 'main' } as const;
+  await using prober = openBus({ servers: bus.url, credentialsFile, environment: 'development', ...identity });
+  await prober.connected();
+  const alert = alertEvent();
+  const { severity, host, service, rule } = alert.data;
+  prober.publish(rows.alert, { severity, host, service, rule }, alert);
+  await prober.flush();
+}
+
+/** Starts a subscriber, publishes one alert as soon as it listens, and returns what it printed. */
+async function hear(command: string, args: readonly string[]): Promise<string> {
+  const env = bareEnvironment({
+    ...bus.env,
+    MUSTER_BUS_URL: bus.url,
+    MUSTER_BUS_CREDENTIALS: join(bus.keysDir, 'observer-alerts.creds'),
+  });
+  await using subscriber = new Running(command, args, env);
+  await eventually(() => subscriber.stderr.includes('listening'), { message: `${command} listens` });
+  await publishAlert();
+  await eventually(() => subscriber.stdout.includes('\n'), { message: `${command} prints the alert` });
+  return subscriber.stdout;
+}
+
+test('Node', async () => {
+  expect(await hear(process.execPath, [`${FOLDER}/subscriber.mjs`])).toBe(`${SENTENCE}\n`);
+});
+
+test('Python', async (ctx) => {
+  const python = ['python3', '/usr/bin/python3'].find(
+    (candidate) => spawnSync(candidate, ['-c', 'import cryptography'], { cwd: ROOT_DIR }).status === 0,
+  );
+  if (python === undefined) {
+    ctx.skip('no python3 that imports cryptography: apt-get install python3-cryptography');
+    return;
+  }
+  expect(await hear(python, [`${FOLDER}/subscriber.py`])).toBe(`${SENTENCE}\n`);
+});
+
+test('shell', async () => {
+  const hasJq = spawnSync('jq', ['--version']).status === 0;
+  const heard = await hear('sh', [`${FOLDER}/subscriber.sh`]);
+  if (hasJq) expect(heard).toBe(`${SENTENCE}\n`);
+  else expect(JSON.parse(heard)).toMatchObject({ specversion: '1.0', data: { state: 'firing' } });
+});

@@ -1,0 +1,265 @@
+/* The built `muster` against a real nats-server with keys, and agents that exist on the bus only. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { rows } from '@muster/contracts';
+import { openBus } from '@muster/contracts/bus';
+import { eventually } from '@muster/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCli, startCli } from './run-cli.ts';
+import { alertEvent } from './samples.ts';
+import { SimulatedAgent } from './simulated-agent.ts';
+import { startTestBus, type TestBus } from './test-bus.ts';
+
+let bus: TestBus;
+let web1: SimulatedAgent;
+let web2: SimulatedAgent;
+
+const muster = (...args: string[]) => runCli(args, bus.env);
+
+beforeAll(async () => {
+  bus = await startTestBus();
+  await runCli(['bus', 'keys', '--agent', 'web2'], bus.env);
+  const start = (host: string, services: Parameters<typeof SimulatedAgent.start>[0]['services']) =>
+    SimulatedAgent.start({ url: bus.url, credentialsFile: join(bus.keysDir, `agent-${host}.creds`), host, services });
+  web1 = await start('web1', {
+    'rag-api': 'runs',
+    search: 'runs',
+    bad: 'crashes',
+    slow: 'hangs',
+    'nats-server': 'runs',
+  });
+  web2 = await start('web2', { search: 'runs' });
+});
+
+afterAll(async () => {
+  await web1[Symbol.asyncDispose]();
+  await web2[Symbol.asyncDispose]();
+  await bus[Symbol.asyncDispose]();
+});
+
+describe('bus', () => {
+  test('keys: a second run keeps all, and no secret is printed', async () => {
+    const { code, stdout, stderr } = await muster('bus', 'keys');
+    expect(code).toBe(0);
+    expect(stdout).toContain('kept');
+    expect(stdout).not.toContain('created');
+    expect(stdout + stderr).not.toMatch(/BEGIN|S[UAO][A-Z2-7]{50,}/u);
+  });
+
+  test('keys: only the owner may read them', async () => {
+    const files = await readdir(bus.keysDir);
+    expect(files).toEqual(expect.arrayContaining(['agent-web1.creds', 'operator-cli.creds', 'observer-alerts.creds']));
+    for (const file of files) {
+      const { mode } = await stat(join(bus.keysDir, file));
+      expect({ file, others: mode & 0o077 }).toEqual({ file, others: 0 });
+    }
+  });
+
+  test('keys --agent: says what to do with the file', async () => {
+    const { code, stdout } = await muster('bus', 'keys', '--agent', 'web3');
+    expect(code).toBe(0);
+    expect(stdout).toContain(join(bus.keysDir, 'agent-web3.creds'));
+    expect(stdout).toContain('creds: ');
+    expect(stdout).not.toContain('BEGIN');
+    expect(await readFile(join(bus.keysDir, 'agent-web3.creds'), 'utf8')).toContain('BEGIN NATS USER JWT');
+  });
+
+  test('setup: a second run changes nothing', async () => {
+    const { code, stdout } = await muster('bus', 'setup');
+    expect(stdout).toContain('nothing to change');
+    expect(code).toBe(0);
+  });
+});
+
+describe('status', () => {
+  test('hosts and services', async () => {
+    const { code, stdout } = await muster('status');
+    expect(stdout).toMatch(/^web1 +● up +5 +now$/mu);
+    expect(stdout).toMatch(/^web2 +search +● running +yes /mu);
+    expect(code).toBe(0);
+  });
+
+  test('one service as JSON', async () => {
+    const { code, stdout } = await muster('status', 'web1/rag-api', '--json');
+    const { source, instances } = JSON.parse(stdout) as { source: string; instances: Record<string, unknown>[] };
+    expect(source).toBe('bus');
+    expect(instances).toHaveLength(1);
+    expect(instances[0]).toMatchObject({ host: 'web1', service: 'rag-api', state: 'running' });
+    expect(code).toBe(0);
+  });
+
+  test('a host that is not heard is unknown', async () => {
+    await runCli(['bus', 'keys', '--agent', 'gone'], bus.env);
+    const gone = await SimulatedAgent.start({
+      url: bus.url,
+      credentialsFile: join(bus.keysDir, 'agent-gone.creds'),
+      host: 'gone',
+      services: { lost: 'runs' },
+    });
+    await gone[Symbol.asyncDispose]();
+    const { code, stdout } = await muster('status', 'lost');
+    expect(stdout).toMatch(/^gone +\? unknown +1 +\d+s +its agent is not on the bus$/mu);
+    expect(stdout).toMatch(/^gone +lost +\? unknown .* last known: running, /mu);
+    expect(code).toBe(0);
+    const start = await muster('start', 'lost');
+    expect(start.stderr).toContain("cannot start 'gone/lost': its agent is not on the bus: nothing was sent");
+    expect(start.code).toBe(1);
+    const why = await muster('why', 'lost');
+    expect(why.stdout).toMatch(/^gone\/lost\.0: \? unknown, last heard /u);
+    expect(why.stdout).toContain('ready after 12 ms');
+  });
+
+  test('what nobody has is not found', async () => {
+    const { code, stderr } = await muster('status', 'nope');
+    expect(stderr).toContain("muster: no service 'nope' is known: known are ");
+    expect(code).toBe(5);
+  });
+});
+
+describe('start, stop, restart', () => {
+  test('restart waits for the successor', async () => {
+    const { code, stdout, stderr } = await muster('restart', 'rag-api');
+    expect(stdout).toMatch(/^web1\/rag-api: running \(pid 100\d\) after [0-9.]+ s\n$/u);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+  });
+
+  test('stop, then start, as JSON', async () => {
+    const stop = await muster('stop', 'web2/search', '--json');
+    expect(JSON.parse(stop.stdout)).toMatchObject({ outcome: 'done', status: { host: 'web2', state: 'stopped' } });
+    expect(stop.code).toBe(0);
+    const start = await muster('start', 'web2/search.0', '--json');
+    expect(JSON.parse(start.stdout)).toMatchObject({ outcome: 'done', status: { state: 'running' } });
+    expect(start.code).toBe(0);
+  });
+
+  test('a start that fails says why', async () => {
+    const { code, stdout } = await muster('restart', 'bad');
+    expect(stdout).toMatch(/^web1\/bad: failed after .*: exited with code 7, budget spent\n$/u);
+    expect(code).toBe(1);
+  });
+
+  test('a start that does not finish in time is an unknown outcome', async () => {
+    const { code, stdout } = await muster('restart', 'slow', '--timeout', '500ms');
+    expect(stdout).toMatch(/^web1\/slow: restart not finished after .*: last seen starting: asked to restart\n$/u);
+    expect(code).toBe(4);
+  });
+
+  test('--no-wait returns when the agent has accepted', async () => {
+    const { code, stdout } = await muster('restart', 'slow', '--no-wait');
+    expect(stdout).toBe('web1/slow: accepted\n');
+    expect(code).toBe(0);
+  });
+
+  test('a refusal is passed on', async () => {
+    const { code, stderr } = await muster('stop', 'nats-server');
+    expect(stderr).toBe(
+      "muster: cannot stop 'web1/nats-server': refused by its agent: it is one of Muster's own services (system-service)\n",
+    );
+    expect(code).toBe(1);
+  });
+
+  test('a service of two hosts needs its host', async () => {
+    const { code, stderr } = await muster('restart', 'search');
+    expect(stderr).toBe("muster: 'search' runs on 2 hosts: say which one: web1/search, web2/search\n");
+    expect(code).toBe(2);
+  });
+
+  test('an observer may not command', async () => {
+    const creds = join(bus.keysDir, 'observer-alerts.creds');
+    const { code, stderr } = await muster('restart', 'rag-api', '--creds', creds);
+    expect(stderr).toMatch(/^muster: cannot read the fleet's state from the bus: /u);
+    expect(code).not.toBe(0);
+  });
+});
+
+test('why prints the chain', async () => {
+  await muster('restart', 'web1/search');
+  const { code, stdout } = await muster('why', 'web1/search');
+  expect(stdout).toMatch(/^web1\/search\.0: ● running/u);
+  expect(stdout).toMatch(/running -> stopping\n {4}asked to restart/u);
+  expect(stdout).toMatch(/starting -> running\n {4}ready\n.*\n {4}because of /u);
+  expect(code).toBe(0);
+});
+
+describe('events', () => {
+  test('the last ones', async () => {
+    const { code, stdout } = await muster('events', '--last', '2', '--host', 'web1', '--json');
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines).toHaveLength(2);
+    expect(JSON.parse(lines[1] ?? '')).toMatchObject({ host: 'web1', to: expect.any(String) });
+    expect(code).toBe(0);
+  });
+
+  test('-f goes on until Ctrl-C, which is no failure', async () => {
+    await using following = startCli(['events', '-f', '--service', 'followed'], bus.env);
+    await eventually(() => following.stderr.includes('listening'));
+    await web1.move('followed', { state: 'running', reason: 'seen live' }, []);
+    await eventually(() => following.stdout.includes('seen live'));
+    following.signal('SIGINT');
+    const { code, stdout } = await following.finished();
+    expect(stdout.trimEnd().split('\n')).toHaveLength(1);
+    expect(code).toBe(0);
+  });
+});
+
+describe('alerts', () => {
+  const publish = async (alert: ReturnType<typeof alertEvent>) => {
+    const credentialsFile = join(bus.keysDir, 'prober-main.creds');
+    await using prober = openBus({
+      servers: bus.url,
+      credentialsFile,
+      environment: 'development',
+      role: 'prober',
+      id: 'main',
+    });
+    await prober.connected(AbortSignal.timeout(20_000));
+    const { severity, host, service, rule } = alert.data;
+    prober.publish(rows.alert, { severity, host, service, rule }, alert);
+    await prober.kv('alerts').put(`${host}.${service}.${rule}`, alert);
+    await prober.flush();
+  };
+
+  test('the current ones', async () => {
+    await publish(alertEvent());
+    await publish(alertEvent({ rule: 'over', state: 'resolved' }));
+    const { code, stdout } = await muster('alerts');
+    expect(stdout).toContain('critical  firing  web1/rag-api  failed');
+    expect(stdout).not.toContain('over');
+    expect(code).toBe(0);
+    const json = await muster('alerts', '--json');
+    expect(JSON.parse(json.stdout)).toMatchObject([{ specversion: '1.0', data: { rule: 'failed' } }]);
+  });
+
+  test('-f as observer: one CloudEvents document on a line', async () => {
+    const creds = join(bus.keysDir, 'observer-alerts.creds');
+    await using following = startCli(['alerts', '-f', '--json', '--creds', creds], bus.env);
+    await eventually(() => following.stderr.includes('listening'));
+    await publish(alertEvent({ rule: 'live', summary: 'two\nlines' }));
+    await eventually(() => following.stdout.includes('\n'));
+    expect(JSON.parse(following.stdout)).toMatchObject({
+      specversion: '1.0',
+      data: { rule: 'live', summary: 'two\nlines' },
+    });
+    following.signal('SIGTERM');
+    expect((await following.finished()).code).toBe(0);
+  });
+
+  test('a reader that has enough ends it quietly', async () => {
+    await using following = startCli(['alerts', '-f'], bus.env);
+    await eventually(() => following.stderr.includes('listening'));
+    following.closeStdout();
+    // The first line after the reader is gone meets a closed pipe.
+    await publish(alertEvent({ rule: 'unread' }));
+    const { code, stderr } = await following.finished();
+    expect(stderr).toBe('muster: listening, Ctrl-C ends it\n');
+    expect(code).toBe(0);
+  });
+});
+
+test('credentials of another bus are refused, with the reason', async () => {
+  await using other = await startTestBus();
+  const { code, stderr } = await runCli(['status'], { ...bus.env, MUSTER_BUS_URL: other.url });
+  expect(stderr).toMatch(/^muster: cannot reach the bus at nats:.*uthori[sz]ation/u);
+  expect(code).toBe(3);
+});

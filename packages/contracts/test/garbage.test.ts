@@ -43,7 +43,7 @@ function garbage(random: SeededRandom, good: object): Uint8Array[] {
     '{"__proto__":{"id":"x"}}',
     '{"id":',
     text.slice(0, random.integer(1, text.length - 1)),
-    text.replace(/"id":"[^"]*"/, '"id":42'),
+    text.replace(/"(id|holder)":"[^"]*"/, '"$1":42'),
     `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
     `{"id":"${'x'.repeat(600 * 1024)}"}`,
   ].map((bad) => encoder.encode(bad));
@@ -94,7 +94,9 @@ test('garbage on every subject is counted, and what is good behind it is heard',
   let sent = 0;
   const send = (subject: string, good: object) => {
     for (const bad of garbage(random, good)) {
-      raw.publish(subject, bad, { reply: random.pick(['', '_INBOX.nobody', '$KV.muster_test_status.a', '$JS.ACK.x']) });
+      raw.publish(subject, bad, {
+        reply: random.pick(['', '_INBOX.nobody', '$KV.muster_test_status.a', 'muster.v1.test.command.web1.stop']),
+      });
       sent++;
     }
   };

@@ -63,7 +63,7 @@ export interface Run {
    * a `TreeRemains` that says what is left.
    */
   treeGone(signal: AbortSignal): Promise<void>;
-  /** The pids of the whole tree, at most about a second old: for metrics. */
+  /** The pids of the whole tree, at most about a second old. Looks at every process: not for each tick of the metrics. */
   pids(): readonly number[];
 }
 

@@ -63,6 +63,8 @@ export interface AgentSetup {
 const OUTBOX_BYTES = 64 * 1024 * 1024;
 /** How long a shutdown waits for the bus to take what is left. What it does not take stays on disk. */
 const FLUSH_TIMEOUT_MS = 3_000;
+/** One look at every process of the host; with 100 services it takes some 25 ms. */
+const TREE_LOOK_INTERVAL_MS = 60_000;
 /** A fleet that comes back to the bus does not put all its keys at once. */
 const RESYNC_JITTER_MS = PRESENCE_INTERVAL_MS / 4;
 
@@ -81,6 +83,7 @@ export class Agent {
   readonly #presence: Presence;
   readonly #metrics: MetricsPublisher;
   readonly #statusFile: StatusFileWriter;
+  readonly #treeLook: NodeJS.Timeout;
   #resyncTimer: NodeJS.Timeout | undefined;
   #isEnding = false;
 
@@ -166,6 +169,7 @@ export class Agent {
         backlog: outbox.backlog,
       }),
     });
+    this.#treeLook = setInterval(() => this.#lookAtTrees(), TREE_LOOK_INTERVAL_MS);
     this.#statusFile = new StatusFileWriter(
       stateDir,
       () => this.#statusFileContent(),
@@ -359,6 +363,11 @@ export class Agent {
     );
   }
 
+  /** The driver learns which trees have members that left their group: those are looked for before a next start. */
+  #lookAtTrees(): void {
+    for (const { run } of this.#supervisor.runners()) run?.pids();
+  }
+
   async #stopStrays(): Promise<void> {
     const { identity, runtimeFolder, logger } = this.#setup;
     const lookup = this.#registry.find('process');
@@ -411,6 +420,7 @@ export class Agent {
 
   async #close(): Promise<void> {
     clearTimeout(this.#resyncTimer);
+    clearInterval(this.#treeLook);
     this.#supervisor.detach();
     this.#presence[Symbol.dispose]();
     this.#metrics[Symbol.dispose]();

@@ -12,7 +12,7 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** A running `muster`, or another program. Disposing kills it. */
+/** A running `muster`, or another program. Disposing kills it and its children. */
 export class Running implements AsyncDisposable {
   stdout = '';
   stderr = '';
@@ -25,7 +25,8 @@ export class Running implements AsyncDisposable {
     env: Readonly<Record<string, string | undefined>>,
     cwd = ROOT_DIR,
   ) {
-    this.#child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    // A group of its own: a script's children hold its pipes, so they must end with it.
+    this.#child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
     });
@@ -50,8 +51,17 @@ export class Running implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill('SIGKILL');
+    killGroup(this.#child.pid);
     await this.#closed;
+  }
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

@@ -1,0 +1,31 @@
+/*
+ * Prints Muster's alerts as they come. Run it in the clone:
+ *
+ *   node examples/alert-subscribers/subscriber.mjs
+ *
+ * It needs only @nats-io/transport-node and the credentials of an observer, who may listen to alerts and do nothing else.
+ */
+import { readFile } from 'node:fs/promises';
+import { connect, credsAuthenticator } from '@nats-io/transport-node';
+
+const url = process.env.MUSTER_BUS_URL || 'nats://127.0.0.1:4222';
+const creds = process.env.MUSTER_BUS_CREDENTIALS || '.muster/keys/observer-alerts.creds';
+const environment = process.env.MUSTER_ENVIRONMENT || 'development';
+
+const connection = await connect({
+  servers: url.split(','),
+  authenticator: credsAuthenticator(await readFile(creds)),
+  maxReconnectAttempts: -1,
+});
+// muster.v1.<environment>.alert.<severity>.<host>.<service>.<rule>: `alert.critical.*.*.*` would be the worst only.
+const alerts = connection.subscribe(`muster.v1.${environment}.alert.*.*.*.*`);
+await connection.flush();
+console.error(`listening on ${connection.getServer()}`);
+process.once('SIGINT', () => connection.drain());
+
+for await (const message of alerts) {
+  // A CloudEvents 1.0 document. `data.fingerprint` is the same through all states of one alert.
+  const { data } = message.json();
+  const place = data.service === '_' ? data.host : `${data.host}/${data.service}`;
+  console.log(`${data.state} ${data.severity} ${place} ${data.rule}: ${data.summary}`);
+}

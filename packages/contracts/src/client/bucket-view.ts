@@ -1,0 +1,51 @@
+import type { KvBucket, Subscription } from '../bus/bus.ts';
+
+/** Told of each entry that changed; `undefined`: it is gone. */
+export type EntryListener<V> = (key: string, value: V | undefined) => void;
+
+/**
+ * All values of one bucket, as last told by the server. While a new snapshot is read after a reconnection the old picture
+ * stays; then what is no longer there goes.
+ */
+export class BucketView<V> {
+  readonly #values = new Map<string, V>();
+  readonly #onChange: EntryListener<V>;
+  readonly #subscription: Subscription;
+  /** Keys of the picture before the reset that the new snapshot has not confirmed yet. */
+  #unconfirmed = new Set<string>();
+  #resolveReady: () => void = () => {};
+  /** Settles with the first snapshot; pending for as long as there is none. */
+  readonly ready = new Promise<void>((resolve) => {
+    this.#resolveReady = resolve;
+  });
+
+  constructor(bucket: KvBucket<V>, onChange: EntryListener<V>) {
+    this.#onChange = onChange;
+    this.#subscription = bucket.watch({
+      onEntry: (key, value) => this.#set(key, value),
+      onReset: () => {
+        this.#unconfirmed = new Set(this.#values.keys());
+      },
+      onReady: () => {
+        for (const key of this.#unconfirmed) this.#set(key, undefined);
+        this.#unconfirmed.clear();
+        this.#resolveReady();
+      },
+    });
+  }
+
+  get values(): ReadonlyMap<string, V> {
+    return this.#values;
+  }
+
+  stop(): void {
+    this.#subscription.stop();
+  }
+
+  #set(key: string, value: V | undefined): void {
+    this.#unconfirmed.delete(key);
+    if (value !== undefined) this.#values.set(key, value);
+    else if (!this.#values.delete(key)) return;
+    this.#onChange(key, value);
+  }
+}

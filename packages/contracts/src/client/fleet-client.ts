@@ -1,0 +1,181 @@
+import type { ValueOf } from '../buckets.ts';
+import type { Bus, Subscription } from '../bus/bus.ts';
+import { comparePositions, type Position } from '../envelope.ts';
+import type { AlertEvent } from '../messages/alert.ts';
+import type { AgentVerb } from '../messages/command.ts';
+import type { InstanceEvent, InstanceRef, InstanceStatus } from '../messages/service.ts';
+import { rows } from '../rows.ts';
+import type { SubjectParams } from '../subject.ts';
+import { BucketView } from './bucket-view.ts';
+import { type CommandArguments, type CommandResult, sendCommand } from './commanding.ts';
+import { type HeardBeat, type HostPresence, presenceOf } from './presence.ts';
+
+/** The buckets that a client follows. */
+export type FollowedBucket = 'specs' | 'status' | 'health' | 'alerts';
+
+/** One thing that changed. `value` is `undefined` when the entry is gone. */
+export type FleetChange =
+  | {
+      [B in FollowedBucket]: { readonly kind: B; readonly key: string; readonly value: ValueOf<B> | undefined };
+    }[FollowedBucket]
+  | { readonly kind: 'presence'; readonly host: string };
+
+export interface FleetSnapshot {
+  readonly specs: ReadonlyMap<string, ValueOf<'specs'>>;
+  readonly status: ReadonlyMap<string, ValueOf<'status'>>;
+  readonly health: ReadonlyMap<string, ValueOf<'health'>>;
+  readonly alerts: ReadonlyMap<string, ValueOf<'alerts'>>;
+  /** Every host that was ever heard, or has a status. */
+  readonly hosts: readonly HostPresence[];
+}
+
+/** The chain behind one instance, oldest first. */
+export interface Why {
+  /** `agent`: it answered itself. `stream`: it did not, this is what it had published. */
+  readonly source: 'agent' | 'stream';
+  readonly status: InstanceStatus | undefined;
+  readonly events: readonly InstanceEvent[];
+}
+
+export interface FleetClientOptions {
+  readonly bus: Bus;
+  /** Who asks, for the audit: a person or a program. */
+  readonly actor: string;
+  /** Monotonic milliseconds, the clock of `bus.connectedSinceMs`. */
+  readonly nowMs?: () => number;
+}
+
+const WHY_EVENTS = 50;
+
+/**
+ * The fleet as one value that stays up to date, and the way to command it. For a program that looks once and for one that
+ * follows for years. The bus is its owner's to close.
+ */
+export class FleetClient implements Disposable {
+  readonly #bus: Bus;
+  readonly #actor: string;
+  readonly #nowMs: () => number;
+  readonly #specs: BucketView<ValueOf<'specs'>>;
+  readonly #status: BucketView<ValueOf<'status'>>;
+  readonly #health: BucketView<ValueOf<'health'>>;
+  readonly #alerts: BucketView<ValueOf<'alerts'>>;
+  readonly #beats = new Map<string, HeardBeat>();
+  readonly #presence: Subscription;
+  readonly #listeners = new Set<(change: FleetChange) => void>();
+
+  /** Begins to follow at once. */
+  constructor({ bus, actor, nowMs = () => performance.now() }: FleetClientOptions) {
+    this.#bus = bus;
+    this.#actor = actor;
+    this.#nowMs = nowMs;
+    this.#specs = new BucketView(bus.kv('specs'), (key, value) => this.#tell({ kind: 'specs', key, value }));
+    this.#status = new BucketView(bus.kv('status'), (key, value) => this.#tell({ kind: 'status', key, value }));
+    this.#health = new BucketView(bus.kv('health'), (key, value) => this.#tell({ kind: 'health', key, value }));
+    this.#alerts = new BucketView(bus.kv('alerts'), (key, value) => this.#tell({ kind: 'alerts', key, value }));
+    this.#presence = bus.subscribe(rows.hostPresence, {}, (beat, { host }) => {
+      // A host speaks for itself only.
+      if (beat.host !== host) return;
+      this.#beats.set(host, { beat, heardAtMs: this.#nowMs() });
+      this.#tell({ kind: 'presence', host });
+    });
+  }
+
+  /** Waits until all that is stored has been read; rejects with the signal's reason. */
+  async ready(signal: AbortSignal): Promise<void> {
+    const views = [this.#specs, this.#status, this.#health, this.#alerts];
+    signal.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = () => reject(signal.reason);
+      signal.addEventListener('abort', onAbort);
+      void Promise.all(views.map(({ ready }) => ready)).then(() => {
+        signal.removeEventListener('abort', onAbort);
+        resolve();
+      });
+    });
+  }
+
+  /** Everything known now. The maps go on changing: copy what must stay. */
+  snapshot(): FleetSnapshot {
+    const hosts = new Set([...this.#beats.keys(), ...[...this.#status.values.values()].map(({ host }) => host)]);
+    return {
+      specs: this.#specs.values,
+      status: this.#status.values,
+      health: this.#health.values,
+      alerts: this.#alerts.values,
+      hosts: [...hosts].sort().map((host) => this.host(host)),
+    };
+  }
+
+  host(host: string): HostPresence {
+    return presenceOf(host, this.#beats.get(host), this.#bus.connectedSinceMs, this.#nowMs());
+  }
+
+  /** Returns how to stop listening. */
+  onChange(listener: (change: FleetChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Asks an agent to act. It quotes where the agent stands: the last beat heard lately, or else its answer to `status`.
+   * Never rejects for what a bus or an agent can do: that is an outcome.
+   */
+  async command<V extends AgentVerb>(
+    host: string,
+    verb: V,
+    args: CommandArguments<V>,
+    signal?: AbortSignal,
+  ): Promise<CommandResult<V>> {
+    const sender = { bus: this.#bus, actor: this.#actor };
+    const { isHeard, beat } = this.host(host);
+    let fresh: Position | undefined = isHeard ? beat : undefined;
+    if (fresh === undefined) {
+      const status = await sendCommand(sender, host, 'status', {}, { signal });
+      // Nothing has acted yet, so even an answer that never came leaves the command certainly undone.
+      if (status.outcome === 'unknown') return { ...status, outcome: 'undelivered' };
+      if (status.outcome !== 'accepted') return status;
+      fresh = status.reply;
+    }
+    return sendCommand(sender, host, verb, args, { fresh, signal });
+  }
+
+  /** Why an instance is as it is: from its agent, or from the stream when the agent does not answer. */
+  async why({ host, service, instance }: InstanceRef, signal?: AbortSignal): Promise<Why> {
+    const sender = { bus: this.#bus, actor: this.#actor };
+    const told = await sendCommand(sender, host, 'why', { service, instance }, { signal });
+    if (told.outcome === 'accepted') {
+      const { status, events } = told.reply;
+      return { source: 'agent', status, events: [...events].sort(comparePositions) };
+    }
+    const stored = await this.#bus.history(
+      rows.instanceEvent,
+      { host, service, instance },
+      { last: WHY_EVENTS, ...(signal && { signal }) },
+    );
+    const status = this.#status.values.get(`${host}.${service}.${instance}`);
+    return { source: 'stream', status, events: stored.map(({ message }) => message) };
+  }
+
+  /** Each transition from now on. */
+  watchEvents(
+    filter: Partial<SubjectParams<typeof rows.instanceEvent.template>>,
+    handler: (event: InstanceEvent) => void,
+  ): Subscription {
+    return this.#bus.subscribe(rows.instanceEvent, filter, handler);
+  }
+
+  /** Each alert event from now on. */
+  watchAlerts(handler: (alert: AlertEvent) => void): Subscription {
+    return this.#bus.subscribe(rows.alert, {}, handler);
+  }
+
+  [Symbol.dispose](): void {
+    this.#presence.stop();
+    for (const view of [this.#specs, this.#status, this.#health, this.#alerts]) view.stop();
+    this.#listeners.clear();
+  }
+
+  #tell(change: FleetChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}

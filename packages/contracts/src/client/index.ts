@@ -1,0 +1,10 @@
+export type { CommandArguments, CommandResult } from './commanding.ts';
+export {
+  type FleetChange,
+  FleetClient,
+  type FleetClientOptions,
+  type FleetSnapshot,
+  type FollowedBucket,
+  type Why,
+} from './fleet-client.ts';
+export { type HostPresence, PRESENCE_LIMIT_MS, presenceOf } from './presence.ts';

@@ -1,0 +1,134 @@
+import { commands, rows } from '@muster/contracts';
+import { type NatsBus, openBus, setupBus } from '@muster/contracts/bus';
+import { type FleetChange, FleetClient } from '@muster/contracts/client';
+import { eventually, type NatsServer, startNatsServer } from '@muster/testkit';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { golden, sample, sampleValue } from './golden.ts';
+
+const environment = 'test';
+const INSTANCE = { host: 'web1', service: 'rag-api', instance: 0 };
+
+let server: NatsServer;
+let bus: NatsBus;
+let agent: NatsBus;
+beforeEach(async () => {
+  server = await startNatsServer();
+  bus = openBus({ servers: server.url, environment, role: 'operator', id: 'ada' });
+  agent = openBus({ servers: server.url, environment, role: 'agent', id: 'web1' });
+  await Promise.all([bus.connected(), agent.connected()]);
+  await setupBus(bus);
+});
+afterEach(async () => {
+  await Promise.all([bus.drain(), agent.drain()]);
+  await server[Symbol.asyncDispose]();
+});
+
+const soon = () => AbortSignal.timeout(20_000);
+
+test('it reads what is stored, follows what changes, and drops what is gone after a loss', async () => {
+  await agent.kv('status').put('web1.rag-api.0', sampleValue('status'));
+  await agent.kv('status').put('web1.old.0', { ...sampleValue('status'), service: 'old' });
+  using fleet = new FleetClient({ bus, actor: 'user/ada' });
+  await fleet.ready(soon());
+  expect([...fleet.snapshot().status.keys()].sort()).toEqual(['web1.old.0', 'web1.rag-api.0']);
+  expect(fleet.snapshot().hosts).toMatchObject([{ host: 'web1', isHeard: false }]);
+
+  const changes: FleetChange[] = [];
+  fleet.onChange((change) => changes.push(change));
+  agent.publish(rows.hostPresence, { host: 'web1' }, sample('hostPresence'));
+  // Speaks for somebody else: not heard.
+  agent.publish(rows.hostPresence, { host: 'web2' }, sample('hostPresence'));
+  await eventually(() => fleet.host('web1').isHeard);
+  await agent.kv('specs').put('web1.rag-api._', sampleValue('specs'));
+  await eventually(() => fleet.snapshot().specs.size === 1);
+  expect(changes).toMatchObject([
+    { kind: 'presence', host: 'web1' },
+    { kind: 'specs', key: 'web1.rag-api._' },
+  ]);
+
+  await server.kill();
+  await eventually(() => !bus.isConnected && !agent.isConnected);
+  expect(fleet.host('web1')).toMatchObject({ isHeard: false });
+  await server.restart({ wipe: true });
+  await Promise.all([bus.connected(), agent.connected()]);
+  await setupBus(bus);
+  await agent.kv('status').put('web1.rag-api.0', sampleValue('status'));
+  await eventually(() => fleet.snapshot().status.size === 1);
+  expect([...fleet.snapshot().status.keys()]).toEqual(['web1.rag-api.0']);
+});
+
+test('waiting for what is stored ends with its signal', async () => {
+  await server.kill();
+  using fleet = new FleetClient({ bus, actor: 'user/ada' });
+  await expect(fleet.ready(AbortSignal.timeout(30))).rejects.toThrow(/timeout/);
+});
+
+test('a command quotes where the agent stands, and its outcome is one of four', async () => {
+  using fleet = new FleetClient({ bus, actor: 'user/ada' });
+  expect(await fleet.command('web1', 'restart', { service: 'rag-api' })).toMatchObject({
+    outcome: 'undelivered',
+    reason: "no agent answers for host 'web1'",
+  });
+
+  const quotes: unknown[] = [];
+  let accepted = true;
+  agent.respond(commands.status, { host: 'web1' }, async () => golden('commands/status.reply') as never);
+  const answering = agent.respond(commands.restart, { host: 'web1' }, async ({ fresh, actor, source }) => {
+    quotes.push([fresh, actor, source]);
+    return {
+      ...(golden('commands/restart.reply') as object),
+      accepted,
+      code: accepted ? 'ok' : 'wrong-state',
+    } as never;
+  });
+  await agent.flush();
+  const position = { epoch: 1_772_366_400, seq: 42 };
+  expect(await fleet.command('web1', 'restart', { service: 'rag-api' })).toMatchObject({ outcome: 'accepted' });
+  expect(quotes).toEqual([[position, 'user/ada', 'operator/ada']]);
+
+  accepted = false;
+  agent.publish(rows.hostPresence, { host: 'web1' }, { ...sample('hostPresence'), seq: 77 });
+  await eventually(() => fleet.host('web1').isHeard);
+  expect(await fleet.command('web1', 'restart', { service: 'rag-api' })).toMatchObject({
+    outcome: 'refused',
+    code: 'wrong-state',
+  });
+  expect(quotes.at(-1)).toEqual([{ ...position, seq: 77 }, 'user/ada', 'operator/ada']);
+
+  answering.stop();
+  const silent = agent.respond(commands.restart, { host: 'web1' }, () => new Promise(() => {}));
+  await agent.flush();
+  const asked = fleet.command('web1', 'restart', { service: 'rag-api' });
+  expect(await asked).toMatchObject({ outcome: 'unknown', reason: /the outcome is unknown/ });
+  silent.stop();
+});
+
+test('why is told by the agent, and by the stream when the agent is away', async () => {
+  using fleet = new FleetClient({ bus, actor: 'user/ada' });
+  await fleet.ready(soon());
+  await agent.publishOrdered(rows.instanceEvent, INSTANCE, sample('instanceEvent'), { expectedLastSeq: 0 });
+  expect(await fleet.why(INSTANCE)).toMatchObject({ source: 'stream', events: [{ to: 'backoff' }] });
+  agent.respond(commands.why, { host: 'web1' }, async () => golden('commands/why.reply') as never);
+  await agent.flush();
+  expect(await fleet.why(INSTANCE)).toMatchObject({
+    source: 'agent',
+    status: { state: 'running' },
+    events: [{ to: 'backoff' }],
+  });
+});
+
+test('events and alerts are heard as they come', async () => {
+  using fleet = new FleetClient({ bus, actor: 'user/ada' });
+  const heard: string[] = [];
+  fleet.watchEvents({ host: 'web1' }, ({ to }) => heard.push(to));
+  fleet.watchAlerts(({ data }) => heard.push(data.rule));
+  await bus.flush();
+  agent.publish(rows.instanceEvent, INSTANCE, sample('instanceEvent'));
+  agent.publish(
+    rows.alert,
+    { severity: 'critical', host: 'web1', service: 'rag-api', rule: 'unhealthy' },
+    sample('alert'),
+  );
+  await eventually(() => heard.length === 2);
+  expect(heard).toEqual(['backoff', 'unhealthy']);
+});

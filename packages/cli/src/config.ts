@@ -29,7 +29,7 @@ export interface Settings {
   readonly listen: Listen;
 }
 
-export interface Listen {
+interface Listen {
   readonly host: string;
   readonly port: number;
 }

@@ -18,7 +18,7 @@ const StatusFile = z.object({
 });
 export type StatusFile = z.infer<typeof StatusFile>;
 
-export function statusFilePath(stateDir: string): string {
+function statusFilePath(stateDir: string): string {
   return join(stateDir, 'status.json');
 }
 

@@ -1,0 +1,78 @@
+import fastifyStatic from '@fastify/static';
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
+import { asRequestError, RequestError } from './errors.ts';
+import { checkCaller, checkJson } from './guard.ts';
+import { SECURITY_HEADERS } from './headers.ts';
+import { commandRoutes } from './routes/commands.ts';
+import { dataRoutes } from './routes/data.ts';
+import { healthRoutes } from './routes/health.ts';
+import { whyRoutes } from './routes/why.ts';
+import type { CommandOutcome, FleetSource, Target } from './source/fleet-source.ts';
+import type { LiveFleet } from './view/live-fleet.ts';
+import type { Hub } from './ws/hub.ts';
+import { serveWebSockets } from './ws/upgrade.ts';
+
+export interface AppDependencies {
+  readonly fleet: LiveFleet;
+  readonly source: FleetSource;
+  readonly hub: Hub;
+  /** Monotonic milliseconds, the same clock as the fleet's. */
+  readonly now: () => number;
+  readonly version: string;
+  /** The built page; without it only the API is served. */
+  readonly webRoot?: string;
+  readonly log?: FastifyBaseLogger;
+  /** Called once for every command, whatever became of it. */
+  readonly audit: (verb: string, target: Target, outcome: CommandOutcome) => void;
+}
+
+/** A command's body is a few bytes. */
+const BODY_LIMIT_BYTES = 16 * 1024;
+
+/** Everything the dashboard answers: REST, the page and `/ws`. Listens to nothing yet. */
+export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> {
+  const app = fastify({
+    ...(deps.log !== undefined && { loggerInstance: deps.log }),
+    bodyLimit: BODY_LIMIT_BYTES,
+    // Viewers poll: their requests are no news. Failures are logged by the error handler.
+    logController: new LogController({ disableRequestLogging: true }),
+    forceCloseConnections: true,
+  });
+  app.removeContentTypeParser('text/plain');
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(SECURITY_HEADERS);
+    checkCaller(request.headers);
+    if (request.method !== 'GET' && request.method !== 'HEAD') checkJson(request.headers);
+  });
+  app.setErrorHandler(async (error, request, reply) => {
+    const failure = asRequestError(error);
+    if (failure.code === 'internal') request.log.error({ err: error, url: request.url }, 'cannot answer a request');
+    return reply.status(failure.status).send(failure.body);
+  });
+  app.setNotFoundHandler(async (request) => {
+    throw new RequestError('not-found', `there is nothing at ${request.method} ${request.url.slice(0, 200)}`);
+  });
+
+  healthRoutes(app, deps);
+  dataRoutes(app, deps);
+  commandRoutes(app, deps);
+  whyRoutes(app, deps);
+  if (deps.webRoot !== undefined) await servePage(app, deps.webRoot);
+
+  const closeSockets = serveWebSockets(app.server, deps.hub, deps.now);
+  app.addHook('preClose', async () => closeSockets());
+  return app;
+}
+
+/** Assets carry a hash in their names and never change; the page itself is asked for each time. */
+async function servePage(app: FastifyInstance, webRoot: string): Promise<void> {
+  await app.register(fastifyStatic, {
+    root: webRoot,
+    preCompressed: true,
+    cacheControl: false,
+    setHeaders: (reply, path) => {
+      const isHashed = path.includes('/assets/');
+      reply.header('cache-control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache');
+    },
+  });
+}

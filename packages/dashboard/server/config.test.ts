@@ -1,0 +1,84 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ConfigError, readConfig } from './config.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'muster-dashboard-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+function read(yaml?: string, env: Record<string, string> = {}) {
+  if (yaml !== undefined) writeFileSync(join(dir, 'dashboard.yaml'), yaml);
+  return readConfig({ MUSTER_CONFIG_DIR: dir, MUSTER_STATE_DIR: dir, ...env });
+}
+
+function problemsOf(yaml: string, env: Record<string, string> = {}): readonly string[] {
+  try {
+    read(yaml, env);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
+
+test.each([
+  ['no file', undefined],
+  ['an empty file', ''],
+  ['only comments', '# listen: 1.2.3.4:80\n'],
+])('%s means the defaults', (_name, yaml) => {
+  expect(read(yaml)).toEqual({
+    listen: { host: '127.0.0.1', port: 8003 },
+    id: 'main',
+    environment: 'development',
+    bus: { servers: ['nats://127.0.0.1:4222'], credentialsFile: join(dir, 'keys', 'dashboard-main.creds') },
+    stateDir: dir,
+  });
+});
+
+test('variables win over the file', () => {
+  const yaml = 'id: file\nenvironment: staging\nbus: { url: "nats://a:1" }\n';
+  expect(read(yaml)).toMatchObject({ id: 'file', environment: 'staging', bus: { servers: ['nats://a:1'] } });
+  const env = {
+    MUSTER_DASHBOARD_ID: 'other',
+    MUSTER_ENVIRONMENT: 'production',
+    MUSTER_BUS_URL: 'nats://b:1, nats://c:2',
+  };
+  expect(read(yaml, env)).toMatchObject({
+    id: 'other',
+    environment: 'production',
+    bus: { servers: ['nats://b:1', 'nats://c:2'] },
+  });
+});
+
+test.each([
+  ['127.0.0.1:9000', { host: '127.0.0.1', port: 9000 }],
+  ['localhost:9000', { host: 'localhost', port: 9000 }],
+  ['"[::1]:9000"', { host: '::1', port: 9000 }],
+  ['9000', { host: '127.0.0.1', port: 9000 }],
+])('listen: %s', (text, listen) => {
+  expect(read(`listen: ${text}\n`).listen).toEqual(listen);
+});
+
+test.each([
+  ['listen: 0.0.0.0:8003', /:1:9: .*write a loopback address.*sign-in/],
+  ['listen: ":8003"', /loopback/],
+  ['listen: 10.0.0.7:8003', /loopback/],
+  ['listen: 127.evil.example:8003', /loopback/],
+  ['listen: 127.0.0.1:99999', /write address:port/],
+  ['listen: [1]', /write address:port/],
+  ['listne: 127.0.0.1:1', /:1:1: .*unknown key "listne".*did you mean 'listen'/],
+  ['id: Not An Id', /:1:5: /],
+  ['listen: "127.0.0.1:1', /dashboard\.yaml:1/],
+])('%s is refused in one line that says what would do', (yaml, expected) => {
+  const problems = problemsOf(yaml);
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toMatch(expected);
+});
+
+test('a variable that is no id is refused by name', () => {
+  expect(problemsOf('', { MUSTER_DASHBOARD_ID: 'A b' })[0]).toMatch(/^MUSTER_DASHBOARD_ID is 'A b'/);
+});

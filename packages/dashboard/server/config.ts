@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { ID_PATTERN } from '@muster/contracts';
+import { checkShape, formatDiagnostic, IdText, parseYaml, strictMap } from '@muster/contracts/config';
+import { z } from 'zod';
+import { isLoopbackName } from './guard.ts';
+
+export interface DashboardConfig {
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Names this dashboard on the bus. */
+  readonly id: string;
+  readonly environment: string;
+  readonly bus: { readonly servers: readonly string[]; readonly credentialsFile: string };
+  readonly stateDir: string;
+}
+
+/** What is wrong, one line each: with file, line and column, or with the variable's name. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+const FILE = 'dashboard.yaml';
+const DEFAULT_LISTEN = '127.0.0.1:8003';
+const DEFAULT_BUS_URL = 'nats://127.0.0.1:4222';
+
+/** The clone that this program is part of: dist/server/config.js and server/config.ts both lie in packages/dashboard. */
+const ROOT_DIR = resolve(
+  import.meta.dirname,
+  import.meta.dirname.endsWith(join('dist', 'server')) ? '../../../..' : '../../..',
+);
+
+const LISTEN_RULE = `write address:port, such as ${DEFAULT_LISTEN}`;
+const LOOPBACK_RULE = `write a loopback address, such as ${DEFAULT_LISTEN}: other addresses need sign-in, which this version does not have`;
+const text = (rule: string) => z.string({ error: rule }).min(1, { error: rule });
+
+const Listen = z.union([z.string(), z.int()], { error: LISTEN_RULE }).transform((value, context) => {
+  const listen = parseListen(String(value));
+  if (listen === undefined) context.addIssue({ code: 'custom', message: LISTEN_RULE });
+  else if (!isLoopbackName(listen.host)) context.addIssue({ code: 'custom', message: LOOPBACK_RULE });
+  return listen ?? { host: '', port: 0 };
+});
+
+/** dashboard.yaml as written. */
+const FileShape = strictMap(
+  {
+    listen: Listen.optional(),
+    id: IdText.optional(),
+    environment: IdText.optional(),
+    bus: strictMap(
+      {
+        url: text('write the address of the bus, such as nats://127.0.0.1:4222').optional(),
+        credentials: text('write the path of a creds file').optional(),
+      },
+      'write a map with url and credentials',
+    ).optional(),
+  },
+  'write a map of settings, such as listen: 127.0.0.1:8003',
+);
+
+/** Variables win over the file, the file over the defaults of a clone. @throws ConfigError */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): DashboardConfig {
+  const configDir = resolve(env['MUSTER_CONFIG_DIR'] || join(ROOT_DIR, 'config'));
+  const stateDir = resolve(env['MUSTER_STATE_DIR'] || join(ROOT_DIR, '.muster'));
+  const file = readFile(join(configDir, FILE));
+  const id = env['MUSTER_DASHBOARD_ID'] || file.id || 'main';
+  const environment = env['MUSTER_ENVIRONMENT'] || file.environment || 'development';
+  const problems = Object.entries({ MUSTER_DASHBOARD_ID: id, MUSTER_ENVIRONMENT: environment })
+    .filter(([, value]) => !ID_PATTERN.test(value))
+    .map(
+      ([name, value]) => `${name} is '${value}'; write 1 to 63 of a-z, 0-9, _ and -, starting with a letter or a digit`,
+    );
+  if (problems.length > 0) throw new ConfigError(problems);
+  const servers = (env['MUSTER_BUS_URL'] || file.bus?.url || DEFAULT_BUS_URL).split(',').map((url) => url.trim());
+  const credentials =
+    env['MUSTER_BUS_CREDENTIALS'] || file.bus?.credentials || join(stateDir, 'keys', `dashboard-${id}.creds`);
+  return {
+    listen: file.listen ?? { host: '127.0.0.1', port: 8003 },
+    id,
+    environment,
+    bus: { servers, credentialsFile: resolve(credentials) },
+    stateDir,
+  };
+}
+
+function readFile(path: string): z.output<typeof FileShape> {
+  let contents: string;
+  try {
+    contents = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw new ConfigError([`cannot read '${path}': ${(error as Error).message}`]);
+  }
+  const { source, errors } = parseYaml(contents, path);
+  if (source === undefined || errors.length > 0) throw new ConfigError(errors.map(formatDiagnostic));
+  // A file of nothing but comments is empty, not wrong.
+  if (source.value === null) return {};
+  const shape = checkShape(source, source.value, {
+    schema: FileShape,
+    nameOf: (place) => ({ section: '', rest: place }),
+    synonyms: { port: 'listen', address: 'listen', url: 'url', creds: 'credentials', env: 'environment' },
+    isSecret: () => false,
+  });
+  if (shape.value === undefined) throw new ConfigError(shape.errors.map(formatDiagnostic));
+  return shape.value;
+}
+
+/** `host:port`, `[::1]:port`, `:port` (every address) or a port alone (loopback). */
+function parseListen(value: string): { host: string; port: number } | undefined {
+  const match = /^(?:(?<host>\[[0-9a-fA-F:.]+\]|[^:\s]*):)?(?<port>\d{1,5})$/.exec(value);
+  const port = Number(match?.groups?.['port']);
+  if (match === null || port < 1 || port > 65_535) return undefined;
+  const host = match.groups?.['host'];
+  if (host === undefined) return { host: '127.0.0.1', port };
+  return { host: host === '' ? '0.0.0.0' : host.replace(/^\[|\]$/g, ''), port };
+}

@@ -1,0 +1,71 @@
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import { buildApp } from './app.ts';
+import type { CommandOutcome, FleetSource, Target } from './source/fleet-source.ts';
+import { LiveFleet } from './view/live-fleet.ts';
+import { FRAME_INTERVAL_MS, Hub } from './ws/hub.ts';
+
+export interface DashboardOptions {
+  readonly source: FleetSource;
+  readonly environment: string;
+  readonly id: string;
+  readonly version: string;
+  /** Names this run to the pages. */
+  readonly epoch: number;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  readonly webRoot?: string;
+  readonly log?: FastifyBaseLogger;
+  readonly audit: (verb: string, target: Target, outcome: CommandOutcome) => void;
+}
+
+/** A running dashboard: follows its source, feeds its viewers, answers requests. Disposing ends all of it. */
+export class Dashboard implements AsyncDisposable {
+  readonly fleet: LiveFleet;
+  readonly hub: Hub;
+  readonly app: FastifyInstance;
+  readonly #now: () => number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  static async start(options: DashboardOptions): Promise<Dashboard> {
+    const { source, environment, id, epoch, now } = options;
+    const fleet = new LiveFleet({ environment, dashboard: id }, now);
+    source.follow((fact) => fleet.learn(fact));
+    const hub = new Hub(epoch, fleet.look().page);
+    const app = await buildApp({ ...options, fleet, hub });
+    return new Dashboard(fleet, hub, app, now);
+  }
+
+  private constructor(fleet: LiveFleet, hub: Hub, app: FastifyInstance, now: () => number) {
+    this.fleet = fleet;
+    this.hub = hub;
+    this.app = app;
+    this.#now = now;
+    this.#schedule(now());
+  }
+
+  /** Returns the port. @throws Error with `code` EADDRINUSE, EACCES or EADDRNOTAVAIL */
+  async listen(host: string, port: number): Promise<number> {
+    await this.app.listen({ host, port });
+    const address = this.app.server.address();
+    return typeof address === 'object' && address !== null ? address.port : port;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.app.close();
+  }
+
+  /** Timers may fire a fraction early, and a frame must not: the next one counts from the last, and never comes sooner. */
+  #schedule(lastMs: number): void {
+    const waitMs = Math.max(1, Math.ceil(lastMs + FRAME_INTERVAL_MS - this.#now()));
+    this.#timer = setTimeout(() => {
+      const { page, nowMs } = this.fleet.look();
+      if (nowMs - lastMs < FRAME_INTERVAL_MS) {
+        this.#schedule(lastMs);
+        return;
+      }
+      this.hub.tick(page, nowMs);
+      this.#schedule(nowMs);
+    }, waitMs);
+  }
+}

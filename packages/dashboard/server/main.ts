@@ -1,0 +1,158 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type BusProblem, Outbox, openBus } from '@muster/contracts/bus';
+import { type Logger, pino } from 'pino';
+import { ConfigError, type DashboardConfig, readConfig } from './config.ts';
+import { Dashboard } from './dashboard.ts';
+import { auditTrail } from './source/audit-trail.ts';
+import { BusSource } from './source/bus-source.ts';
+import { beatPresence } from './source/presence.ts';
+
+const HELP = `The fleet on one page: http://127.0.0.1:8003/
+
+usage: node packages/dashboard/dist/server/main.js [--help]
+
+It reads config/dashboard.yaml; these variables win over it:
+  MUSTER_CONFIG_DIR       folder of dashboard.yaml             (config)
+  MUSTER_STATE_DIR        keys and audit records not yet sent  (.muster)
+  MUSTER_ENVIRONMENT      environment on the bus               (development)
+  MUSTER_DASHBOARD_ID     this dashboard's id                  (main)
+  MUSTER_BUS_URL          address of the bus, several with commas
+  MUSTER_BUS_CREDENTIALS  creds file                           (<state>/keys/dashboard-<id>.creds)
+
+TERM and INT end it in order. Exit codes: 0 ended in order, 1 failed, 2 wrong use or configuration.
+`;
+
+const EXIT_OK = 0;
+const EXIT_FAILED = 1;
+const EXIT_WRONG_USE = 2;
+
+/** Nobody signs in yet: whoever reaches loopback is the machine's own user. */
+const ACTOR = 'local user of this machine (not signed in)';
+
+/** A command in flight is answered, a stuck viewer is not waited for. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+async function main(): Promise<number> {
+  const wanted = readArguments();
+  if (wanted !== 'run') {
+    (wanted === 'help' ? process.stdout : process.stderr).write(wanted === 'help' ? HELP : `${wanted}; see --help\n`);
+    return wanted === 'help' ? EXIT_OK : EXIT_WRONG_USE;
+  }
+  let config: DashboardConfig;
+  try {
+    config = readConfig(process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.problems.map((problem) => `dashboard: ${problem}`).join('\n')}\n`);
+    return EXIT_WRONG_USE;
+  }
+  return run(config, pino({ base: { program: 'dashboard', id: config.id } }));
+}
+
+/** `run`, `help`, or what is wrong with the arguments. */
+function readArguments(): string {
+  try {
+    const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } }, strict: true });
+    return values.help === true ? 'help' : 'run';
+  } catch (error) {
+    return `dashboard: ${(error as Error).message}`;
+  }
+}
+
+async function run(config: DashboardConfig, log: Logger): Promise<number> {
+  const ending = untilSignal();
+  const { id, environment, stateDir, listen } = config;
+  const epoch = Date.now();
+  const version = ownVersion();
+  const now = () => performance.now();
+
+  // Disposed in reverse order, however this ends.
+  await using bus = openBus({ ...config.bus, environment, role: 'dashboard', id, onProblem: problemLog(log, now) });
+  bus.onConnection(({ connected, reason }) =>
+    log.info({ connected, reason }, connected ? 'bus connected' : 'bus away'),
+  );
+  const outbox = await Outbox.open({
+    directory: join(stateDir, 'outbox', `dashboard-${id}`),
+    bus,
+    onGap: (lost) => log.error({ lost }, 'audit records were given up: the disk has no room for more'),
+    onProblem: (error) => log.warn({ err: error }, 'audit records wait'),
+  });
+  await using _outbox = { [Symbol.asyncDispose]: () => outbox.close() };
+  const onForged = (what: string) => log.warn({ what }, 'message dropped');
+  using source = new BusSource({ bus, actor: ACTOR, now, onForged });
+  const webRoot = join(import.meta.dirname, '..', 'web');
+  await using dashboard = await Dashboard.start({
+    source,
+    environment,
+    id,
+    version,
+    epoch,
+    now,
+    log,
+    audit: auditTrail({ outbox, id, epoch, actor: ACTOR }),
+    ...(existsSync(webRoot) && { webRoot }),
+  });
+  using _presence = beatPresence({ bus, version, epoch, viewers: () => dashboard.hub.viewers });
+
+  try {
+    await dashboard.listen(listen.host, listen.port);
+  } catch (error) {
+    log.fatal(listenProblem(error as NodeJS.ErrnoException, listen));
+    exitSoon(EXIT_FAILED);
+    return EXIT_FAILED;
+  }
+  log.info(
+    { environment, version },
+    `the page is at http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}/`,
+  );
+
+  const signal = await ending;
+  log.info({ signal }, 'ending');
+  exitSoon(EXIT_OK);
+  return EXIT_OK;
+}
+
+/** What is left open after a while is not worth waiting for: everything that matters is on disk. */
+function exitSoon(code: number): void {
+  setTimeout(() => process.exit(code), CLOSE_TIMEOUT_MS).unref();
+}
+
+function untilSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+  });
+}
+
+const PROBLEM_LOG_INTERVAL_MS = 10_000;
+
+/** One line for each kind of problem in ten seconds, with how many there were: a flood must not become a flood of lines. */
+function problemLog(log: Logger, now: () => number): (problem: BusProblem) => void {
+  const seen = new Map<BusProblem['kind'], { count: number; loggedAtMs: number }>();
+  return ({ kind, subject, reason }) => {
+    const entry = seen.get(kind) ?? { count: 0, loggedAtMs: Number.NEGATIVE_INFINITY };
+    entry.count += 1;
+    seen.set(kind, entry);
+    if (now() - entry.loggedAtMs < PROBLEM_LOG_INTERVAL_MS) return;
+    log.warn({ kind, subject, reason, count: entry.count }, 'trouble on the bus');
+    seen.set(kind, { count: 0, loggedAtMs: now() });
+  };
+}
+
+function listenProblem({ code, message }: NodeJS.ErrnoException, { host, port }: DashboardConfig['listen']): string {
+  const what = `cannot listen on ${host}:${port}`;
+  if (code === 'EADDRINUSE') {
+    return `${what}: something else does; stop it, or set another 'listen' in config/dashboard.yaml`;
+  }
+  if (code === 'EACCES')
+    return `${what}: ports below 1024 need privileges; set another 'listen' in config/dashboard.yaml`;
+  return `${what}: ${message}`;
+}
+
+function ownVersion(): string {
+  const path = join(import.meta.dirname, '..', '..', 'package.json');
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,256 @@
+import {
+  CommandCode,
+  commands,
+  type InstanceEvent,
+  type InstanceStatus,
+  keys,
+  type Position,
+  rows,
+  type ValueOf,
+} from '@muster/contracts';
+import {
+  BadReplyError,
+  type Bus,
+  BusAwayError,
+  NoResponderError,
+  PermissionDeniedError,
+  RequestRefusedError,
+  RequestTimeoutError,
+  type Subscription,
+  uuidv7,
+} from '@muster/contracts/bus';
+import type { Action, WhyStep } from '../protocol/index.ts';
+import type { BucketValues, Fact, FollowedBucket } from '../view/fleet.ts';
+import type { CommandOutcome, FleetSource, Target, WhyOutcome } from './fleet-source.ts';
+
+export interface BusSourceOptions {
+  readonly bus: Bus;
+  /** Who asks, for the agents' audit. */
+  readonly actor: string;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  /** Told of messages that speak for somebody else than their sender. */
+  readonly onForged: (what: string) => void;
+}
+
+/** An agent answers at once that it will act; acting comes later. */
+const COMMAND_TIMEOUT_MS = 10_000;
+const WHY_TIMEOUT_MS = 3_000;
+const WHY_EVENTS = 20;
+
+/** What is needed of a host's last beat: a quote for its commands, and what its clock says. */
+interface LastBeat extends Position {
+  readonly wallMs: number;
+  readonly heardAtMs: number;
+}
+
+/** The fleet over the bus. Stops with `[Symbol.dispose]`; the bus is its owner's to close. */
+export class BusSource implements FleetSource, Disposable {
+  readonly #options: BusSourceOptions;
+  readonly #beats = new Map<string, LastBeat>();
+  readonly #stops: (() => void)[] = [];
+
+  constructor(options: BusSourceOptions) {
+    this.#options = options;
+  }
+
+  follow(learn: (fact: Fact) => void): void {
+    const { bus } = this.#options;
+    const keep = (...subscriptions: readonly Subscription[]) => {
+      for (const subscription of subscriptions) this.#stops.push(() => subscription.stop());
+    };
+    this.#stops.push(
+      bus.onConnection(({ connected, reason }) => learn({ kind: 'bus', isConnected: connected, reason })),
+    );
+    if (bus.isConnected) learn({ kind: 'bus', isConnected: true, reason: 'connected' });
+
+    // The bus lets a sender publish below its own id only; what a message says of itself must agree with that.
+    keep(
+      bus.subscribe(rows.hostPresence, {}, (beat, { host }) => {
+        if (!this.#isOwn(beat.host === host, `presence of host '${host}'`)) return;
+        this.#beats.set(host, {
+          epoch: beat.epoch,
+          seq: beat.seq,
+          wallMs: Date.parse(beat.time),
+          heardAtMs: this.#options.now(),
+        });
+        learn({ kind: 'host-presence', beat });
+      }),
+      bus.subscribe(rows.proberPresence, {}, (beat, { prober }) => {
+        if (this.#isOwn(beat.prober === prober, `presence of prober '${prober}'`))
+          learn({ kind: 'prober-presence', beat });
+      }),
+      bus.subscribe(rows.dashboardPresence, {}, (beat, { dashboard }) => {
+        if (this.#isOwn(beat.dashboard === dashboard, `presence of dashboard '${dashboard}'`)) {
+          learn({ kind: 'dashboard-presence', beat });
+        }
+      }),
+      bus.subscribe(rows.hostMetrics, {}, (metrics, { host }) => {
+        if (this.#isOwn(metrics.host === host, `metrics of host '${host}'`)) learn({ kind: 'metrics', metrics });
+      }),
+      bus.subscribe(rows.instanceProbe, {}, (report, { host, service, instance }) => {
+        const isOwn = report.host === host && report.service === service && report.instance === instance;
+        if (this.#isOwn(isOwn && report.vantage.kind === 'agent', `probe of host '${host}'`))
+          learn({ kind: 'probe', report });
+      }),
+      bus.subscribe(rows.proberProbe, {}, (report, { prober, host, service, instance }) => {
+        const isOwn = report.host === host && report.service === service && report.instance === instance;
+        if (this.#isOwn(isOwn && report.vantage.kind === 'prober', `probe of prober '${prober}'`))
+          learn({ kind: 'probe', report });
+      }),
+      this.#watch('specs', learn, ({ host, service }) => keys.spec(host, service)),
+      this.#watch('status', learn, ({ host, service, instance }) => keys.instance(host, service, instance)),
+      this.#watch('health', learn, ({ host, service, instance }) => keys.instance(host, service, instance)),
+      this.#watch('alerts', learn, ({ data }) => keys.alert(data.host, data.service, data.rule)),
+    );
+  }
+
+  async command(action: Action, { host, service, instance }: Target): Promise<CommandOutcome> {
+    const { bus, actor } = this.#options;
+    const beat = this.#beats.get(host);
+    const request = {
+      ...this.#envelope(),
+      actor,
+      service,
+      ...(instance !== undefined && { instance }),
+      ...(beat !== undefined && { fresh: { epoch: beat.epoch, seq: beat.seq } }),
+    };
+    try {
+      const reply = await bus.request(commands[action], { host }, request, { timeoutMs: COMMAND_TIMEOUT_MS });
+      const { accepted, code, reason } = reply;
+      return { outcome: accepted ? 'accepted' : 'refused', commandId: request.id, code, reason };
+    } catch (error) {
+      return outcomeOf(error, request.id, host);
+    }
+  }
+
+  async why({ host, service, instance = 0 }: Target): Promise<WhyOutcome> {
+    const { bus, actor } = this.#options;
+    const request = { ...this.#envelope(), actor, service, instance };
+    try {
+      const reply = await bus.request(commands.why, { host }, request, { timeoutMs: WHY_TIMEOUT_MS });
+      if (!reply.accepted) return { from: 'nobody', code: 'not-found', reason: reply.reason };
+      return { from: 'agent', steps: stepsOf(reply.events, Date.parse(reply.time)) };
+    } catch (error) {
+      if (!isBusFailure(error)) throw error;
+    }
+    return this.#storedWhy(host, service, instance);
+  }
+
+  [Symbol.dispose](): void {
+    for (const stop of this.#stops.splice(0)) stop();
+  }
+
+  /** The agent is away, the events it published are not. */
+  async #storedWhy(host: string, service: string, instance: number): Promise<WhyOutcome> {
+    try {
+      const filter = { host, service, instance };
+      const stored = await this.#options.bus.history(rows.instanceEvent, filter, {
+        last: WHY_EVENTS,
+        signal: AbortSignal.timeout(WHY_TIMEOUT_MS),
+      });
+      const beat = this.#beats.get(host);
+      const wallMs = beat === undefined ? undefined : beat.wallMs + this.#options.now() - beat.heardAtMs;
+      return {
+        from: 'stream',
+        steps: stepsOf(
+          stored.map(({ message }) => message),
+          wallMs,
+        ),
+      };
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      return {
+        from: 'nobody',
+        code: 'undelivered',
+        reason: `neither the agent of '${host}' nor the bus tells: ${reason}`,
+      };
+    }
+  }
+
+  #envelope(): { id: string; time: string; source: string } {
+    return { id: uuidv7(), time: new Date().toISOString(), source: `dashboard/${this.#options.bus.id}` };
+  }
+
+  /** A listing is told as a whole, so that a reconnection doesn't empty the page for a moment. */
+  #watch<B extends FollowedBucket>(
+    bucket: B,
+    learn: (fact: Fact) => void,
+    keyOf: (value: BucketValues[B]) => string,
+  ): Subscription {
+    type Value = BucketValues[B];
+    let listing: Map<string, Value> | undefined = new Map();
+    return this.#options.bus.kv(bucket).watch({
+      onReset: () => {
+        listing = new Map();
+      },
+      onReady: () => {
+        learn({ kind: 'listed', bucket, entries: listing ?? new Map<string, Value>() } as Fact);
+        listing = undefined;
+      },
+      onEntry: (key, entry: ValueOf<B> | undefined) => {
+        const value = entry as Value | undefined;
+        if (value !== undefined && !this.#isOwn(keyOf(value) === key, `entry '${key}' of bucket '${bucket}'`)) return;
+        if (listing === undefined) learn({ kind: 'entry', bucket, key, value } as Fact);
+        else if (value === undefined) listing.delete(key);
+        else listing.set(key, value);
+      },
+    });
+  }
+
+  #isOwn(isOwn: boolean, what: string): boolean {
+    if (!isOwn) this.#options.onForged(`${what} speaks for somebody else: dropped`);
+    return isOwn;
+  }
+}
+
+function isBusFailure(error: unknown): boolean {
+  return [
+    NoResponderError,
+    RequestTimeoutError,
+    BadReplyError,
+    BusAwayError,
+    PermissionDeniedError,
+    RequestRefusedError,
+  ].some((kind) => error instanceof kind);
+}
+
+/** @throws what is not a failure of the bus or of the agent */
+function outcomeOf(error: unknown, commandId: string, host: string): CommandOutcome {
+  if (error instanceof RequestRefusedError) {
+    return { outcome: 'refused', commandId, code: CommandCode.parse(error.code), reason: error.reason };
+  }
+  if (error instanceof NoResponderError) {
+    return { outcome: 'undelivered', commandId, reason: `no agent answers for host '${host}': nothing was done` };
+  }
+  if (error instanceof PermissionDeniedError) return { outcome: 'undelivered', commandId, reason: error.message };
+  if (error instanceof BusAwayError && !error.isOutcomeUnknown) {
+    return { outcome: 'undelivered', commandId, reason: 'the bus is away: nothing was sent' };
+  }
+  if (!isBusFailure(error)) throw error;
+  const { message } = error as Error;
+  return { outcome: 'unknown', commandId, reason: `${message}; look at the state before asking again` };
+}
+
+/** Newest first. `nowMs` is the agent's own wall clock. */
+function stepsOf(events: readonly InstanceEvent[], nowMs: number | undefined): WhyStep[] {
+  return [...events]
+    .sort((a, b) => b.epoch - a.epoch || b.seq - a.seq)
+    .slice(0, WHY_EVENTS)
+    .map(({ id, time, from, to, reason, causes, generation, exit }) => ({
+      id,
+      time,
+      from,
+      to,
+      reason,
+      causes,
+      generation,
+      ...(nowMs !== undefined && { ageMs: Math.max(0, nowMs - Date.parse(time)) }),
+      ...(exit !== undefined && { exit: exitWords(exit) }),
+    }));
+}
+
+function exitWords({ known, signal, code }: NonNullable<InstanceStatus['exit']>): string {
+  if (!known) return 'exit code unknown';
+  return signal ?? `exit code ${code}`;
+}

@@ -1,0 +1,109 @@
+import type {
+  AgentPresence,
+  AlertEvent,
+  DashboardPresence,
+  HostMetrics,
+  HostSample,
+  InstanceStatus,
+  ProbeReport,
+  ProberPresence,
+  ServiceSample,
+  ServiceSpecEntry,
+  Verdict,
+} from '@muster/contracts';
+
+/** The buckets a dashboard follows. */
+export const FOLLOWED_BUCKETS = ['specs', 'status', 'health', 'alerts'] as const;
+export type FollowedBucket = (typeof FOLLOWED_BUCKETS)[number];
+
+/** What each bucket holds under its keys. */
+export interface BucketValues {
+  readonly specs: ServiceSpecEntry;
+  readonly status: InstanceStatus;
+  readonly health: Verdict;
+  readonly alerts: AlertEvent;
+}
+
+type BucketFact = {
+  [B in FollowedBucket]:
+    | { readonly kind: 'listed'; readonly bucket: B; readonly entries: ReadonlyMap<string, BucketValues[B]> }
+    | { readonly kind: 'entry'; readonly bucket: B; readonly key: string; readonly value: BucketValues[B] | undefined };
+}[FollowedBucket];
+
+/**
+ * One thing that this dashboard learned. `listed` is all that a bucket holds, whatever was known of it before; `entry` is
+ * one change, a deletion when `value` is undefined.
+ */
+export type Fact =
+  | { readonly kind: 'bus'; readonly isConnected: boolean; readonly reason: string }
+  | BucketFact
+  | { readonly kind: 'host-presence'; readonly beat: AgentPresence }
+  | { readonly kind: 'prober-presence'; readonly beat: ProberPresence }
+  | { readonly kind: 'dashboard-presence'; readonly beat: DashboardPresence }
+  | { readonly kind: 'metrics'; readonly metrics: HostMetrics }
+  | { readonly kind: 'probe'; readonly report: ProbeReport };
+
+/** A sender's last beat. All `…AtMs` are this process's monotonic clock. */
+export interface Heard<Beat> {
+  readonly beat: Beat;
+  readonly heardAtMs: number;
+  /** The sender's wall clock minus our monotonic one: turns the sender's own timestamps into ours. */
+  readonly wallMinusMonotonicMs: number;
+}
+
+export interface Sampled<Sample> {
+  readonly sample: Sample;
+  readonly sampledAtMs: number;
+  readonly intervalMs: number;
+}
+
+export interface Latency {
+  /** From whom the series comes: a prober's view is preferred to the agent's own. */
+  readonly vantage: 'prober' | 'agent';
+  readonly probedAtMs: number;
+  /** Oldest first; null is a probe that failed. */
+  readonly historyMs: readonly (number | null)[];
+}
+
+export interface HostFacts {
+  readonly presence?: Heard<AgentPresence>;
+  readonly sample?: Sampled<HostSample>;
+  /** By service. */
+  readonly specs: ReadonlyMap<string, ServiceSpecEntry>;
+  /** By `<service>.<instance>`, as the next four. */
+  readonly statuses: ReadonlyMap<string, InstanceStatus>;
+  readonly verdicts: ReadonlyMap<string, Verdict>;
+  readonly samples: ReadonlyMap<string, Sampled<ServiceSample>>;
+  readonly latencies: ReadonlyMap<string, Latency>;
+}
+
+/** All that this dashboard knows. Facts only: what may be shown of them, and how old it is, `render` decides. */
+export interface Fleet {
+  readonly bus: { readonly isConnected: boolean; readonly sinceAtMs: number; readonly reason: string };
+  readonly hosts: ReadonlyMap<string, HostFacts>;
+  readonly alerts: ReadonlyMap<string, AlertEvent>;
+  readonly probers: ReadonlyMap<string, Heard<ProberPresence>>;
+  readonly dashboards: ReadonlyMap<string, Heard<DashboardPresence>>;
+  /** Buckets that have been listed at least once. */
+  readonly listed: ReadonlySet<FollowedBucket>;
+}
+
+export const NO_HOST_FACTS: HostFacts = {
+  specs: new Map(),
+  statuses: new Map(),
+  verdicts: new Map(),
+  samples: new Map(),
+  latencies: new Map(),
+};
+
+/** Before the first connection. */
+export function emptyFleet(nowMs: number): Fleet {
+  return {
+    bus: { isConnected: false, sinceAtMs: nowMs, reason: 'connecting for the first time' },
+    hosts: new Map(),
+    alerts: new Map(),
+    probers: new Map(),
+    dashboards: new Map(),
+    listed: new Set(),
+  };
+}

@@ -1,0 +1,184 @@
+import {
+  comparePositions,
+  type HostMetrics,
+  type InstanceStatus,
+  type Position,
+  type ProbeReport,
+} from '@muster/contracts';
+import { type Fact, type Fleet, type Heard, type HostFacts, type Latency, NO_HOST_FACTS } from './fleet.ts';
+
+/** As many as the sparkline shows. */
+export const LATENCY_POINTS = 40;
+
+/** A sender's clock is taken anew when it moved by more than this: less is the network's jitter, and would move every age. */
+const CLOCK_TOLERANCE_MS = 1_000;
+
+/** One fact more. Pure: `nowMs` is this process's monotonic clock, and `fleet` stays as it was. */
+export function fold(fleet: Fleet, fact: Fact, nowMs: number): Fleet {
+  switch (fact.kind) {
+    case 'bus':
+      return { ...fleet, bus: { isConnected: fact.isConnected, sinceAtMs: nowMs, reason: fact.reason } };
+    case 'listed':
+      return { ...foldListing(fleet, fact), listed: new Set([...fleet.listed, fact.bucket]) };
+    case 'entry':
+      return foldEntry(fleet, fact);
+    case 'host-presence': {
+      const { host } = fact.beat;
+      return withHost(fleet, host, (facts) => ({ ...facts, presence: heard(facts.presence, fact.beat, nowMs) }));
+    }
+    case 'prober-presence': {
+      const id = fact.beat.prober;
+      return { ...fleet, probers: withEntry(fleet.probers, id, heard(fleet.probers.get(id), fact.beat, nowMs)) };
+    }
+    case 'dashboard-presence': {
+      const id = fact.beat.dashboard;
+      const next = heard(fleet.dashboards.get(id), fact.beat, nowMs);
+      return { ...fleet, dashboards: withEntry(fleet.dashboards, id, next) };
+    }
+    case 'metrics':
+      return withHost(fleet, fact.metrics.host, (facts) => foldMetrics(facts, fact.metrics, nowMs));
+    case 'probe':
+      return withHost(fleet, fact.report.host, (facts) => foldProbe(facts, fact.report, nowMs));
+  }
+}
+
+type Listing = Extract<Fact, { kind: 'listed' }>;
+
+/** A listing replaces the bucket as a whole, so what vanished while nobody looked vanishes here too. */
+function foldListing(fleet: Fleet, fact: Listing): Fleet {
+  switch (fact.bucket) {
+    case 'alerts':
+      return { ...fleet, alerts: new Map(fact.entries) };
+    case 'specs':
+      return eachHost(fleet, byHost(fact.entries, specKey), (facts, specs) => ({ ...facts, specs }));
+    case 'health':
+      return eachHost(fleet, byHost(fact.entries, instanceKey), (facts, verdicts) => ({ ...facts, verdicts }));
+    case 'status':
+      return eachHost(fleet, byHost(fact.entries, instanceKey), (facts, statuses) => ({
+        ...facts,
+        statuses,
+        samples: only(facts.samples, statuses),
+        latencies: only(facts.latencies, statuses),
+      }));
+  }
+}
+
+const specKey = (service: string) => service;
+const instanceKey = (service: string, instance: string) => `${service}.${instance}`;
+
+/** `<host>.<service>.<instance>` as a map of maps. Other keys are a newer writer's, and none of ours. */
+function byHost<V>(
+  entries: ReadonlyMap<string, V>,
+  keyOf: (service: string, instance: string) => string,
+): Map<string, Map<string, V>> {
+  const hosts = new Map<string, Map<string, V>>();
+  for (const [key, value] of entries) {
+    const [host, service, instance] = key.split('.');
+    if (host === undefined || service === undefined || instance === undefined) continue;
+    let own = hosts.get(host);
+    if (own === undefined) hosts.set(host, (own = new Map()));
+    own.set(keyOf(service, instance), value);
+  }
+  return hosts;
+}
+
+function eachHost<V>(
+  fleet: Fleet,
+  listed: ReadonlyMap<string, ReadonlyMap<string, V>>,
+  change: (facts: HostFacts, own: ReadonlyMap<string, V>) => HostFacts,
+): Fleet {
+  const names = new Set([...fleet.hosts.keys(), ...listed.keys()]);
+  const hosts = [...names].map((host): [string, HostFacts] => {
+    return [host, change(fleet.hosts.get(host) ?? NO_HOST_FACTS, listed.get(host) ?? new Map())];
+  });
+  return { ...fleet, hosts: new Map(hosts) };
+}
+
+function only<V>(map: ReadonlyMap<string, V>, keys: ReadonlyMap<string, unknown>): ReadonlyMap<string, V> {
+  return new Map([...map].filter(([key]) => keys.has(key)));
+}
+
+function foldEntry(fleet: Fleet, fact: Extract<Fact, { kind: 'entry' }>): Fleet {
+  if (fact.bucket === 'alerts') return { ...fleet, alerts: replaced(fleet.alerts, fact.key, fact.value) };
+  const [host, service, instance] = fact.key.split('.');
+  if (host === undefined || service === undefined || instance === undefined) return fleet;
+  return withHost(fleet, host, (facts) => {
+    switch (fact.bucket) {
+      case 'specs':
+        return { ...facts, specs: replaced(facts.specs, service, fact.value) };
+      case 'status':
+        return foldStatus(facts, instanceKey(service, instance), fact.value);
+      case 'health':
+        return { ...facts, verdicts: replaced(facts.verdicts, instanceKey(service, instance), fact.value) };
+    }
+  });
+}
+
+/** What goes with an instance goes when it goes: another one of the same name starts with a blank sheet. */
+function foldStatus(facts: HostFacts, key: string, status: InstanceStatus | undefined): HostFacts {
+  const statuses = replaced(facts.statuses, key, status);
+  if (status !== undefined) return { ...facts, statuses };
+  return { ...facts, statuses, samples: without(facts.samples, key), latencies: without(facts.latencies, key) };
+}
+
+function foldMetrics(facts: HostFacts, metrics: HostMetrics, nowMs: number): HostFacts {
+  const { intervalMs } = metrics;
+  const samples = new Map(facts.samples);
+  for (const sample of metrics.services) {
+    samples.set(`${sample.service}.${sample.instance}`, { sample, sampledAtMs: nowMs, intervalMs });
+  }
+  if (metrics.sample === undefined) return { ...facts, samples };
+  return { ...facts, samples, sample: { sample: metrics.sample, sampledAtMs: nowMs, intervalMs } };
+}
+
+/** The agent's own probes fill the series only where no prober measures: two vantages in one line would be a lie. */
+function foldProbe(facts: HostFacts, report: ProbeReport, nowMs: number): HostFacts {
+  if (report.status === 'skipped' || report.status === 'unknown') return facts;
+  const key = `${report.service}.${report.instance}`;
+  const vantage = report.vantage.kind === 'prober' ? 'prober' : 'agent';
+  const last = facts.latencies.get(key);
+  if (last?.vantage === 'prober' && vantage === 'agent' && nowMs - last.probedAtMs < PROBER_SERIES_MS) return facts;
+  const value = report.status === 'down' ? null : Math.round(report.durationMs * 10) / 10;
+  const history = last?.vantage === vantage ? last.historyMs : [];
+  const latency: Latency = {
+    vantage,
+    probedAtMs: nowMs,
+    historyMs: [...history, value].slice(-LATENCY_POINTS),
+  };
+  return { ...facts, latencies: withEntry(facts.latencies, key, latency) };
+}
+
+/** After so long without a prober's result the agent's own results take over. */
+const PROBER_SERIES_MS = 180_000;
+
+/** Beats may overtake each other; an older one confirms nothing new. */
+function heard<Beat extends Position & { readonly time: string }>(
+  last: Heard<Beat> | undefined,
+  beat: Beat,
+  nowMs: number,
+): Heard<Beat> {
+  if (last !== undefined && comparePositions(beat, last.beat) <= 0) return last;
+  const offset = Date.parse(beat.time) - nowMs;
+  const isSteady = last !== undefined && Math.abs(offset - last.wallMinusMonotonicMs) <= CLOCK_TOLERANCE_MS;
+  return { beat, heardAtMs: nowMs, wallMinusMonotonicMs: isSteady ? last.wallMinusMonotonicMs : offset };
+}
+
+function withHost(fleet: Fleet, host: string, change: (facts: HostFacts) => HostFacts): Fleet {
+  const before = fleet.hosts.get(host) ?? NO_HOST_FACTS;
+  const after = change(before);
+  return after === before ? fleet : { ...fleet, hosts: withEntry(fleet.hosts, host, after) };
+}
+
+function withEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> {
+  return new Map(map).set(key, value);
+}
+
+function without<K, V>(map: ReadonlyMap<K, V>, key: K): ReadonlyMap<K, V> {
+  const rest = new Map(map);
+  rest.delete(key);
+  return rest;
+}
+
+function replaced<V>(map: ReadonlyMap<string, V>, key: string, value: V | undefined): ReadonlyMap<string, V> {
+  return value === undefined ? without(map, key) : withEntry(map, key, value);
+}

@@ -1,0 +1,328 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import * as make from '../../test/support/demo-facts.ts';
+import { emptyFleet, type Fact, type Fleet } from './fleet.ts';
+import { fold, LATENCY_POINTS } from './fold.ts';
+import { SILENCE_MS } from './presence.ts';
+import { render } from './render.ts';
+
+const CONTEXT = { environment: 'test', dashboard: 'main' };
+const KEY = 'web1.rag-api.0';
+
+/** Facts as they come in, each with its monotonic instant. */
+function learn(...facts: readonly (readonly [atMs: number, fact: Fact])[]): Fleet {
+  return facts.reduce((fleet, [atMs, fact]) => fold(fleet, fact, atMs), emptyFleet(0));
+}
+
+const connected: Fact = { kind: 'bus', isConnected: true, reason: 'connected' };
+const lost: Fact = { kind: 'bus', isConnected: false, reason: 'closed' };
+const beat = (seq: number): Fact => ({ kind: 'host-presence', beat: make.hostBeat('web1', { seq }) });
+const running: Fact = { kind: 'entry', bucket: 'status', key: KEY, value: make.status('web1', 'rag-api') };
+const row = (fleet: Fleet, nowMs: number) => render(fleet, nowMs, CONTEXT).services[KEY];
+
+describe('what is not confirmed lately is unknown', () => {
+  test.each([
+    [
+      'stored state alone',
+      [
+        [0, connected],
+        [1, running],
+      ],
+      10_000,
+      'unknown',
+    ],
+    [
+      'a beat',
+      [
+        [0, connected],
+        [1, running],
+        [2, beat(1)],
+      ],
+      3,
+      'running',
+    ],
+    [
+      'a beat just within three intervals',
+      [
+        [0, connected],
+        [1, running],
+        [2, beat(1)],
+      ],
+      2 + SILENCE_MS,
+      'running',
+    ],
+    [
+      'a beat that is too old',
+      [
+        [0, connected],
+        [1, running],
+        [2, beat(1)],
+      ],
+      3 + SILENCE_MS,
+      'unknown',
+    ],
+    [
+      'an old beat told again',
+      [
+        [0, connected],
+        [1, running],
+        [2, beat(5)],
+        [9_000, beat(4)],
+      ],
+      9_001,
+      'unknown',
+    ],
+    [
+      'the next beat',
+      [
+        [0, connected],
+        [1, running],
+        [2, beat(1)],
+        [9_000, beat(2)],
+      ],
+      9_001,
+      'running',
+    ],
+    [
+      'our own connection lost',
+      [
+        [0, connected],
+        [1, running],
+        [2, beat(1)],
+        [3, lost],
+      ],
+      4,
+      'unknown',
+    ],
+    [
+      'back, and heard',
+      [
+        [0, connected],
+        [1, running],
+        [2, lost],
+        [3, connected],
+        [4, beat(1)],
+      ],
+      5,
+      'running',
+    ],
+  ] satisfies [string, [number, Fact][], number, string][])('%s', (_name, facts, nowMs, state) => {
+    expect(row(learn(...facts), nowMs)?.state).toBe(state);
+  });
+
+  test('property: nothing but a recent beat over a live connection lets a state through', () => {
+    const step = fc.record({
+      gapMs: fc.integer({ min: 0, max: 9_000 }),
+      what: fc.constantFrom('connected', 'lost', 'beat', 'status'),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), fc.integer({ min: 0, max: 20_000 }), (steps, laterMs) => {
+        let nowMs = 0;
+        let fleet = emptyFleet(0);
+        let isConnected = false;
+        let heardAtMs = Number.NEGATIVE_INFINITY;
+        for (const [index, { gapMs, what }] of steps.entries()) {
+          nowMs += gapMs;
+          const fact = { connected, lost, beat: beat(index + 1), status: running }[what];
+          if (what === 'connected' || what === 'lost') isConnected = what === 'connected';
+          if (what === 'beat') heardAtMs = nowMs;
+          fleet = fold(fleet, fact, nowMs);
+        }
+        nowMs += laterMs;
+        const shown = row(fleet, nowMs);
+        const mayBeShown = isConnected && nowMs - heardAtMs <= SILENCE_MS;
+        if (shown !== undefined) expect(shown.state).toBe(mayBeShown ? 'running' : 'unknown');
+        if (shown !== undefined && !mayBeShown) expect(shown).not.toHaveProperty('cpuRatio');
+      }),
+    );
+  });
+
+  test('an unknown row says what was known, since when, and offers nothing', () => {
+    const shown = row(learn([0, connected], [1, running], [2_000, beat(1)]), 20_000);
+    expect(shown).toMatchObject({
+      state: 'unknown',
+      lastState: 'running',
+      ready: 'unknown',
+      lastHeardAtMs: 2_000,
+      actions: [],
+    });
+    expect(shown?.actionsRefusal).toContain('not heard');
+  });
+
+  test.each([
+    ['connected for a moment: the beat is awaited', 1_000, 'awaited'],
+    ['connected for long: the host is silent', 10_000, 'silent'],
+  ])('silence counts from our own connection: %s', (_name, sinceMs, presence) => {
+    const fleet = learn([0, connected], [1, beat(1)], [2, lost], [50_000, connected]);
+    expect(render(fleet, 50_000 + sinceMs, CONTEXT).hosts['web1']?.presence).toBe(presence);
+  });
+
+  test('a verdict without its prober is unknown, and one on another run is none', () => {
+    const health = (generation: number): Fact => ({
+      kind: 'entry',
+      bucket: 'health',
+      key: KEY,
+      value: make.verdict('web1', 'rag-api', { generation }),
+    });
+    const prober: Fact = { kind: 'prober-presence', beat: make.proberBeat('main') };
+    const base = [
+      [0, connected],
+      [1, running],
+      [2, beat(1)],
+    ] as const;
+    expect(row(learn(...base, [3, health(1)], [4, prober]), 5)?.health?.verdict).toBe('healthy');
+    expect(row(learn(...base, [3, health(1)]), 5)?.health?.verdict).toBe('unknown');
+    expect(row(learn(...base, [3, health(7)], [4, prober]), 5)?.health).toBeUndefined();
+  });
+
+  test('samples grow old', () => {
+    const sample = {
+      service: 'rag-api',
+      instance: 0,
+      cpuRatio: 0.5,
+      rssBytes: 1,
+      threads: 1,
+      processes: 1,
+      uptimeSeconds: 1,
+    };
+    const metrics: Fact = { kind: 'metrics', metrics: make.metrics('web1', { services: [sample] }) };
+    const fleet = learn([0, connected], [1, running], [2, metrics], [29_000, beat(1)], [34_000, beat(2)]);
+    expect(row(fleet, 30_002)?.cpuRatio).toBe(0.5);
+    expect(row(fleet, 30_003)).not.toHaveProperty('cpuRatio');
+  });
+});
+
+describe('ages', () => {
+  test("are by the host's own clock, however wrong it is", () => {
+    const wrong = { time: '2031-01-01T00:01:00.000Z' };
+    const status = make.status('web1', 'rag-api', { changedAt: '2031-01-01T00:00:00.000Z' });
+    const fleet = learn(
+      [0, connected],
+      [1, { kind: 'entry', bucket: 'status', key: KEY, value: status }],
+      [5_000, { kind: 'host-presence', beat: make.hostBeat('web1', wrong) }],
+    );
+    expect(row(fleet, 5_000)?.enteredAtMs).toBe(5_000 - 60_000);
+  });
+
+  test('stand still while the network jitters, and follow a clock that was set', () => {
+    const at = (seq: number, time: string): Fact => ({
+      kind: 'host-presence',
+      beat: make.hostBeat('web1', { seq, time }),
+    });
+    const first = learn([0, connected], [1, running], [1_000, at(1, make.ago(0))]);
+    const jittered = fold(first, at(2, make.ago(-2)), 3_400);
+    const stepped = fold(first, at(2, make.ago(-3_600)), 3_000);
+    expect(row(jittered, 3_500)?.enteredAtMs).toBe(row(first, 3_500)?.enteredAtMs);
+    expect(row(stepped, 3_500)?.enteredAtMs).not.toBe(row(first, 3_500)?.enteredAtMs);
+  });
+});
+
+describe('facts', () => {
+  test('a listing replaces what was known of its bucket', () => {
+    const fleet = learn(
+      [0, connected],
+      [1, running],
+      [2, beat(1)],
+      [3, { kind: 'listed', bucket: 'status', entries: new Map() }],
+    );
+    expect(row(fleet, 4)).toBeUndefined();
+  });
+
+  test('a deleted key takes its samples and latencies along', () => {
+    const probed: Fact = { kind: 'probe', report: make.probe('web1', 'rag-api') };
+    const gone: Fact = { kind: 'entry', bucket: 'status', key: KEY, value: undefined };
+    const fleet = learn([0, connected], [1, running], [2, beat(1)], [3, probed], [4, gone], [5, running]);
+    expect(row(fleet, 6)).not.toHaveProperty('latencyHistory');
+  });
+
+  test('latencies are bounded, failures are gaps, and vantages are not mixed', () => {
+    const probe = (durationMs: number, kind: 'prober' | 'agent', status: 'up' | 'down' = 'up'): Fact => ({
+      kind: 'probe',
+      report: make.probe('web1', 'rag-api', { durationMs, status, vantage: { kind, id: 'x' } }),
+    });
+    const many = Array.from({ length: 60 }, (_, i) => [i, probe(i, 'prober')] as const);
+    const fleet = learn(
+      [0, connected],
+      [1, running],
+      [2, beat(1)],
+      ...many,
+      [70, probe(1, 'agent')],
+      [71, probe(5, 'prober', 'down')],
+    );
+    const history = row(fleet, 72)?.latencyHistory;
+    expect(history).toHaveLength(LATENCY_POINTS);
+    expect(history?.slice(-3)).toEqual([58, 59, null]);
+  });
+
+  test('the fleet given is left as it was', () => {
+    const before = learn([0, connected], [1, running]);
+    const copy = structuredClone(before);
+    fold(before, beat(1), 2);
+    expect(before).toEqual(copy);
+  });
+});
+
+describe('the verdict in words', () => {
+  const listings = (['specs', 'status', 'health', 'alerts'] as const).map((bucket): [number, Fact] => [
+    0,
+    { kind: 'listed', bucket, entries: new Map() },
+  ]);
+  const told = (...services: readonly ReturnType<typeof make.status>[]) => {
+    const entries = services.map((value): [number, Fact] => [
+      1,
+      { kind: 'entry', bucket: 'status', key: `web1.${value.service}.0`, value },
+    ]);
+    return render(learn([0, connected], ...listings, ...entries, [2, beat(1)]), 3, CONTEXT).fleet;
+  };
+  const one = (service: string, changes: Parameters<typeof make.status>[2] = {}) =>
+    make.status('web1', service, changes);
+
+  test.each([
+    ['nothing', [], 'No services yet', 'idle'],
+    ['one', [one('a')], 'The one service is running', 'good'],
+    ['all', [one('a'), one('b')], 'All 2 services running', 'good'],
+    [
+      'some at rest',
+      [one('a'), one('b', { state: 'stopped', desired: 'down' })],
+      '1 service running, 1 at rest',
+      'good',
+    ],
+    [
+      'a failure',
+      [one('a'), one('b', { state: 'failed' }), one('c', { state: 'backoff' })],
+      '1 down, 1 recovering, 1 running',
+      'bad',
+    ],
+    ['a first start', [one('a', { state: 'starting' })], '1 starting', 'busy'],
+    ['a restart', [one('a', { state: 'starting', restarts: 1 })], '1 recovering', 'busy'],
+    ['not ready', [one('a', { ready: 'no' })], '1 not ready', 'warn'],
+    [
+      'our own trouble',
+      [one('a'), one('nats-server', { system: true, state: 'failed' })],
+      "Muster's own nats-server is failed",
+      'bad',
+    ],
+  ])('%s', (_name, services, headline, mood) => {
+    expect(told(...services)).toMatchObject({ headline, mood });
+  });
+
+  test('blind is said before anything else', () => {
+    const { fleet } = render(learn([0, connected], ...listings, [1, running], [2, beat(1)], [3, lost]), 4, CONTEXT);
+    expect(fleet).toMatchObject({ headline: 'Blind: the bus is away', mood: 'unknown' });
+    expect(fleet.detail).toContain('closed');
+  });
+});
+
+test('alerts: firing ones are unconfirmed without their prober; at most 30 of the past', () => {
+  const past = Array.from({ length: 40 }, (_, i) =>
+    make.alert('web1', `s${i}`, 'restarted', { state: 'resolved', severity: 'info', endsAt: make.ago(i) }),
+  );
+  const entries = new Map(
+    [make.alert('web1', 'rag-api', 'failed'), ...past].map((event) => [event.data.fingerprint, event]),
+  );
+  const { alerts } = render(learn([0, connected], [1, { kind: 'listed', bucket: 'alerts', entries }]), 2, CONTEXT);
+  expect(Object.keys(alerts)).toHaveLength(31);
+  expect(alerts['web1/rag-api/failed']).toMatchObject({ state: 'firing', isConfirmed: false });
+  expect(alerts['web1/s29/restarted']).toBeDefined();
+  expect(alerts['web1/s30/restarted']).toBeUndefined();
+});

@@ -1,0 +1,141 @@
+/* The fleet over a real nats-server with keys and permissions: what agents say is what the dashboard shows. */
+import { join } from 'node:path';
+import { keys, rows } from '@muster/contracts';
+import { Outbox } from '@muster/contracts/bus';
+import { eventually } from '@muster/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Dashboard } from '../server/dashboard.ts';
+import { auditTrail } from '../server/source/audit-trail.ts';
+import { BusSource } from '../server/source/bus-source.ts';
+import { beatPresence } from '../server/source/presence.ts';
+import * as make from './support/demo-facts.ts';
+import { SimulatedAgent } from './support/simulated-agent.ts';
+import { ENVIRONMENT, startTestBus } from './support/test-bus.ts';
+
+let bus: Awaited<ReturnType<typeof startTestBus>>;
+beforeAll(async () => {
+  bus = await startTestBus();
+});
+afterAll(() => bus[Symbol.asyncDispose]());
+
+/** The dashboard as `main` wires it, in this process. */
+async function startDashboard() {
+  const own = bus.open({ role: 'dashboard', id: 'main' });
+  const forged: string[] = [];
+  const now = () => performance.now();
+  const source = new BusSource({ bus: own, actor: 'tester', now, onForged: (what) => forged.push(what) });
+  const outbox = await Outbox.open({ directory: join(bus.stateDir, 'outbox'), bus: own });
+  const dashboard = await Dashboard.start({
+    source,
+    environment: ENVIRONMENT,
+    id: 'main',
+    version: '0.0.0',
+    epoch: 1,
+    now,
+    audit: auditTrail({ outbox, id: 'main', epoch: 1, actor: 'tester' }),
+  });
+  const presence = beatPresence({ bus: own, version: '0.0.0', epoch: 1, viewers: () => dashboard.hub.viewers });
+  await eventually(() => dashboard.fleet.look().page.fleet.isComplete);
+  return {
+    dashboard,
+    outbox,
+    forged,
+    row: (service: string) => dashboard.fleet.look().page.services[`web1.${service}.0`],
+    async [Symbol.asyncDispose]() {
+      presence[Symbol.dispose]();
+      await dashboard[Symbol.asyncDispose]();
+      source[Symbol.dispose]();
+      await outbox.close();
+      await own[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function startAgent() {
+  const credentialsFile = bus.credentials({ role: 'agent', id: 'web1' });
+  return SimulatedAgent.start({ url: bus.url, credentialsFile, environment: ENVIRONMENT, host: 'web1' });
+}
+
+test('from an agent to the page data, and a command back, with its audit record', async () => {
+  await using agent = await startAgent();
+  await using running = await startDashboard();
+  await agent.become('rag-api', 'running', 'ready');
+  await eventually(() => running.row('rag-api')?.state === 'running');
+
+  const inject = (verb: string) =>
+    running.dashboard.app.inject({
+      method: 'POST',
+      url: `/api/services/web1/rag-api/${verb}`,
+      headers: { host: 'localhost' },
+      payload: {},
+    });
+  const accepted = await inject('stop');
+  expect(accepted.statusCode).toBe(202);
+  const { commandId } = accepted.json<{ commandId: string }>();
+  await eventually(() => running.row('rag-api')?.state === 'stopped');
+  expect(agent.asked).toEqual([{ verb: 'stop', service: 'rag-api', actor: 'tester' }]);
+
+  agent.refusal = 'it is being moved';
+  const refused = await inject('start');
+  expect([refused.statusCode, refused.json()]).toMatchObject([
+    409,
+    { error: { message: 'it is being moved', outcome: 'refused' } },
+  ]);
+
+  await running.outbox.flushed(AbortSignal.timeout(30_000));
+  await using reader = bus.open({ role: 'admin', id: 'setup' });
+  await reader.connected(AbortSignal.timeout(30_000));
+  const records = (await reader.history(rows.dashboardAudit, {})).map(({ message }) => message);
+  expect(records).toMatchObject([
+    { actor: 'tester', verb: 'stop', target: 'web1/rag-api', accepted: true, commandId },
+    { actor: 'tester', verb: 'start', target: 'web1/rag-api', accepted: false, reason: 'it is being moved' },
+  ]);
+});
+
+test('why is told by the stream when the agent is not there, and a command to it is undelivered', async () => {
+  {
+    await using agent = await startAgent();
+    await agent.become('analytics-api', 'running', 'ready');
+    await agent.become('analytics-api', 'failed', 'budget spent');
+  }
+  await using running = await startDashboard();
+  const { app } = running.dashboard;
+  const why = await app.inject({ url: '/api/services/web1/analytics-api/why', headers: { host: 'localhost' } });
+  expect(why.json()).toMatchObject({
+    from: 'stream',
+    steps: [{ to: 'failed', reason: 'budget spent' }, { to: 'running' }],
+  });
+  const headers = { host: 'localhost' };
+  const command = await app.inject({
+    method: 'POST',
+    url: '/api/services/web1/analytics-api/start',
+    headers,
+    payload: {},
+  });
+  expect([command.statusCode, command.json()]).toMatchObject([503, { error: { code: 'undelivered' } }]);
+  expect(running.row('analytics-api')).toMatchObject({ state: 'unknown', lastState: 'failed' });
+});
+
+test('who speaks for another host under its own name is not believed', async () => {
+  await using agent = await startAgent();
+  await using running = await startDashboard();
+  agent.bus.publish(rows.hostPresence, { host: 'web1' }, make.hostBeat('db1'));
+  await agent.bus.kv('status').put(keys.instance('web1', 'forged', 0), make.status('db1', 'forged'));
+  await eventually(() => running.forged.length >= 2);
+  const { page } = running.dashboard.fleet.look();
+  expect(Object.keys(page.hosts)).not.toContain('db1');
+  expect(Object.keys(page.services).filter((key) => key.includes('forged'))).toEqual([]);
+});
+
+test('the bus away makes all unknown, and its return makes it known again', async () => {
+  await using agent = await startAgent();
+  await using running = await startDashboard();
+  await agent.become('search-api', 'running', 'ready');
+  await eventually(() => running.row('search-api')?.state === 'running');
+  await bus.server.kill();
+  await eventually(() => running.row('search-api')?.state === 'unknown');
+  const health = await running.dashboard.app.inject({ url: '/api/health', headers: { host: 'localhost' } });
+  expect(health.statusCode).toBe(503);
+  await bus.server.restart();
+  await eventually(() => running.row('search-api')?.state === 'running', { timeoutMs: 40_000 });
+});

@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type InstanceEvent, rows, StatusFile } from '@muster/contracts';
+import { type Bus, openBus } from '@muster/contracts/bus';
+import { eventually, isAlive, type MusterSystem } from '@muster/testkit';
+import { stringify } from 'yaml';
+
+/** Text of services.yaml; entries are as written there. */
+export function servicesYaml(...services: readonly Readonly<Record<string, unknown>>[]): string {
+  return stringify({ services });
+}
+
+/** A command that is a shell script; `$1`… are the arguments. */
+export function shell(script: string, ...args: readonly string[]): string[] {
+  return ['sh', '-c', script, 'fixture', ...args];
+}
+
+/** The bus runs and has its streams; prober and dashboard may still be on their way. */
+export async function waitForBus(system: MusterSystem): Promise<void> {
+  await system.waitFor('bus-setup', ({ state }) => state === 'completed');
+}
+
+/** The bus of the system as one of its own identities sees it, connected. */
+export async function connect(system: MusterSystem, role: Bus['role'] = 'operator', id = 'cli'): Promise<Bus> {
+  const bus = openBus({
+    servers: system.busUrl,
+    credentialsFile: system.credentials(`${role}-${id}`),
+    environment: system.environment,
+    role,
+    id,
+  });
+  await bus.connected(AbortSignal.timeout(60_000));
+  return bus;
+}
+
+/** What the agent itself remembers of one service's transitions, oldest first. */
+export async function recentEvents(system: MusterSystem, service: string): Promise<readonly InstanceEvent[]> {
+  const text = await readFile(path.join(system.stateDir, 'status.json'), 'utf8');
+  return StatusFile.parse(JSON.parse(text)).recentEvents.filter((event) => event.service === service);
+}
+
+/** The stream's events of one service, oldest first, once `isComplete` says so. */
+export function storedEvents(
+  bus: Bus,
+  host: string,
+  service: string,
+  isComplete: (events: readonly InstanceEvent[]) => boolean,
+): Promise<readonly InstanceEvent[]> {
+  let last: readonly InstanceEvent[] = [];
+  return eventually(
+    async () => {
+      last = (await bus.history(rows.instanceEvent, { host, service })).map(({ message }) => message);
+      return isComplete(last) ? last : undefined;
+    },
+    { timeoutMs: 60_000, message: `the events of ${service} in the stream` },
+  ).catch((error: unknown) => {
+    const seen = last.map(({ from, to, reason }) => `${from} -> ${to}: ${reason}`).join('\n');
+    throw new Error(`${String(error)}\n${seen}`, { cause: error });
+  });
+}
+
+/** The lines of a file; none while there is no such file. */
+export async function linesOf(file: string): Promise<readonly string[]> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  return text.split('\n').filter((line) => line !== '');
+}
+
+/** Kills with -9 and waits until it is dead. */
+export async function killHard(pid: number): Promise<void> {
+  process.kill(pid, 'SIGKILL');
+  await eventually(() => !isAlive(pid), { message: `the end of pid ${pid}` });
+}
+
+/** The parent of a process, by the kernel's word. */
+export async function parentOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+}

@@ -1,5 +1,8 @@
+import { readFile } from 'node:fs/promises';
+import { arch, release } from 'node:os';
 import type { HostInventory } from '@muster/contracts';
 import si from 'systeminformation';
+import { parseOsRelease } from './parse-proc.ts';
 
 export type InventoryResult =
   | { readonly kind: 'inventory'; readonly inventory: HostInventory }
@@ -8,7 +11,8 @@ export type InventoryResult =
 /** Never rejects: an agent runs as well without an inventory. Abort `signal` to give up. */
 export async function readInventory(signal: AbortSignal): Promise<InventoryResult> {
   try {
-    const facts = Promise.all([si.cpu(), si.osInfo(), si.mem(), si.system()]);
+    // Not si.osInfo(): it waits for `hostname -f` synchronously, and with it everything that the agent does.
+    const facts = Promise.all([si.cpu(), readOsName(), si.mem(), si.system()]);
     const [cpu, os, memory, system] = await Promise.race([facts, rejectOnAbort(signal)]);
     return {
       kind: 'inventory',
@@ -16,9 +20,9 @@ export async function readInventory(signal: AbortSignal): Promise<InventoryResul
         cpuModel: [cpu.manufacturer, cpu.brand].filter(Boolean).join(' '),
         cores: cpu.cores,
         physicalCores: cpu.physicalCores,
-        os: [os.distro, os.release].filter(Boolean).join(' '),
-        kernel: os.kernel,
-        architecture: os.arch,
+        os,
+        kernel: release(),
+        architecture: arch(),
         memoryTotalBytes: memory.total,
         ...(system.virtual && { virtualization: system.virtualHost || 'unknown' }),
       },
@@ -27,6 +31,11 @@ export async function readInventory(signal: AbortSignal): Promise<InventoryResul
     const reason = error instanceof Error ? error.message : String(error);
     return { kind: 'failed', reason: `cannot read the inventory of this host: ${reason}` };
   }
+}
+
+/** Empty where the distribution does not say. */
+async function readOsName(): Promise<string> {
+  return parseOsRelease(await readFile('/etc/os-release', 'utf8').catch(() => ''));
 }
 
 function rejectOnAbort(signal: AbortSignal): Promise<never> {

@@ -8,6 +8,7 @@ import {
   parseMemory,
   parseMounts,
   parseNics,
+  parseOsRelease,
   parsePageSize,
   parsePressure,
   parseProcess,
@@ -190,4 +191,13 @@ test('no parser throws, whatever the text', () => {
     }),
     { numRuns: 1_000 },
   );
+});
+
+test.each([
+  ['PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\n', 'Debian GNU/Linux 12'],
+  ['NAME=Fedora\nVERSION_ID=43\n', 'Fedora 43'],
+  ["ID=arch\nNAME='Arch Linux'\n", 'Arch Linux'],
+  ['', ''],
+])('os-release %j', (text, name) => {
+  expect(parseOsRelease(text)).toBe(name);
 });

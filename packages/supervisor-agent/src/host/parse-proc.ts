@@ -227,3 +227,9 @@ export function parsePageSize(auxv: Buffer): number | undefined {
 function readWord(bytes: Buffer, at: number): bigint {
   return endianness() === 'LE' ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at);
 }
+
+/** Name and version of /etc/os-release, such as `Debian GNU/Linux 12`; empty when there are none. */
+export function parseOsRelease(text: string): string {
+  const valueOf = (key: string): string => new RegExp(`^${key}=["']?(.*?)["']?$`, 'm').exec(text)?.[1] ?? '';
+  return [valueOf('NAME'), valueOf('VERSION_ID')].filter((value) => value !== '').join(' ');
+}

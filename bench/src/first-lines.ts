@@ -17,7 +17,7 @@ export interface FirstLine {
 }
 
 /** `exec`: the process that spoke is the one that goes on, under the same pid. */
-const SERVICE_SCRIPT = 'echo "$1 $$" > "$2"\nexec sleep 1000000\n';
+const SLEEP = 'exec sleep 1000000';
 
 export class FirstLines implements Disposable {
   readonly #fifo: string;
@@ -27,11 +27,11 @@ export class FirstLines implements Disposable {
   readonly #waiting = new Map<string, (line: FirstLine) => void>();
   #count = 0;
 
-  /** Makes the FIFO, and the script of the services, in `directory`. */
-  constructor(directory: string) {
+  /** Makes the FIFO, and the script of the services, in `directory`. `body`: what they do once they have spoken, in sh. */
+  constructor(directory: string, body: string = SLEEP) {
     this.#fifo = path.join(directory, 'first-lines');
     this.#script = path.join(directory, 'service.sh');
-    writeFileSync(this.#script, SERVICE_SCRIPT);
+    writeFileSync(this.#script, `echo "$1 $$" > "$2"\n${body}\n`);
     execFileSync('mkfifo', [this.#fifo]);
     // Also open for writing: then a service never waits for a reader, and the reader never sees an end.
     const descriptor = openSync(this.#fifo, constants.O_RDWR | constants.O_NONBLOCK);
@@ -50,9 +50,11 @@ export class FirstLines implements Disposable {
     return this.#count;
   }
 
-  /** The last line of `name`. */
-  last(name: string): FirstLine | undefined {
-    return this.#last.get(name);
+  /** The last line of `name`. @throws Error when it has not spoken yet. */
+  last(name: string): FirstLine {
+    const line = this.#last.get(name);
+    if (line === undefined) throw new Error(`'${name}' has not started yet`);
+    return line;
   }
 
   /** The next line of `name` that comes from now on. */
@@ -86,7 +88,6 @@ export class FirstLines implements Disposable {
 /** SIGKILL to the service's main process → the first line of its successor, in ms. */
 export async function killAndWait(lines: FirstLines, name: string, signal: AbortSignal): Promise<number> {
   const victim = lines.last(name);
-  if (victim === undefined) throw new Error(`cannot kill '${name}': it has not started yet`);
   const successor = lines.next(name, signal);
   const killedAtMs = performance.now();
   process.kill(victim.pid, 'SIGKILL');

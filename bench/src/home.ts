@@ -17,11 +17,12 @@ export class Home implements AsyncDisposable {
   readonly runtimePath: string;
   readonly lines: FirstLines;
 
-  constructor(name: string) {
+  /** `body`: what the services do once they have spoken, in sh; default: sleep. */
+  constructor(name: string, body?: string) {
     this.path = mkdtempSync(path.join(tmpdir(), `muster-bench-${name}-`));
     this.runtimePath = path.join(TMPFS, path.basename(this.path));
     mkdirSync(this.runtimePath, { mode: 0o700 });
-    this.lines = new FirstLines(this.path);
+    this.lines = new FirstLines(this.path, body);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

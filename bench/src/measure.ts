@@ -11,7 +11,7 @@ export interface BenchContext {
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal;
   /** Says to people what goes on. */
-  say(text: string): void;
+  readonly say: (text: string) => void;
 }
 
 export interface Measure {
@@ -19,7 +19,7 @@ export interface Measure {
   readonly name: string;
   /** One line: what the figures include and what they leave out. */
   readonly includes: string;
-  run(context: BenchContext): Promise<Measured>;
+  readonly run: (context: BenchContext) => Promise<Measured>;
 }
 
 export interface Measured {

@@ -25,6 +25,8 @@ export interface MusterOptions {
    * nats-server, prober and dashboard, as `npm start` does.
    */
   readonly parts: 'agent' | 'whole';
+  /** What the services do once they have spoken, in sh; default: sleep. */
+  readonly serviceBody?: string;
   readonly signal: AbortSignal;
 }
 
@@ -37,7 +39,7 @@ export class Muster implements AsyncDisposable {
   readonly host = HOST;
   readonly names: readonly string[];
   readonly dashboardUrl: string;
-  readonly #home = new Home('ours');
+  readonly #home: Home;
   readonly #options: MusterOptions;
   readonly #busPort: number;
   readonly #natsProgram: string;
@@ -47,6 +49,7 @@ export class Muster implements AsyncDisposable {
 
   private constructor(options: MusterOptions, ports: { bus: number; dashboard: number }, natsProgram: string) {
     this.#options = options;
+    this.#home = new Home('ours', options.serviceBody);
     this.#busPort = ports.bus;
     this.#natsProgram = natsProgram;
     this.names = Array.from({ length: options.services }, (_, index) => `ours-${index}`);
@@ -87,6 +90,17 @@ export class Muster implements AsyncDisposable {
     const pid = this.#agent?.pid;
     if (pid === undefined) throw new Error('the agent does not run');
     return pid;
+  }
+
+  /** The bus, unless the agent runs it. */
+  get server(): NatsServer {
+    if (this.#server === undefined) throw new Error('the agent runs the bus itself');
+    return this.#server;
+  }
+
+  /** Where the agent puts what the services print. */
+  get logDir(): string {
+    return path.join(this.#stateDir, 'logs');
   }
 
   /** Part of the command line or environment of everything that this Muster has started. */

@@ -7,13 +7,19 @@ export interface Memory {
   readonly rssBytes: number;
   /** Shared pages counted once over all who share them. */
   readonly pssBytes: number;
+  /** What belongs to no file: heap and stacks. */
+  readonly anonymousBytes: number;
 }
 
 /** @throws Error when there is no such process. */
 export function readMemory(pid: number): Memory {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
   const bytes = (key: string): number => Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? 0) * 1024;
-  return { rssBytes: bytes('Rss'), pssBytes: bytes('Pss') };
+  return { rssBytes: bytes('Rss'), pssBytes: bytes('Pss'), anonymousBytes: bytes('Anonymous') };
+}
+
+export function countDescriptors(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
 }
 
 /** All processes whose command line or environment contains `text`. */

@@ -60,7 +60,7 @@ interface ObserveOptions {
   readonly rootDir: string;
   readonly services: number;
   readonly signal: AbortSignal;
-  say(text: string): void;
+  readonly say: (text: string) => void;
 }
 
 async function observe(rule: 'restarted' | 'failed', options: ObserveOptions): Promise<Latency[]> {
@@ -78,7 +78,7 @@ async function observe(rule: 'restarted' | 'failed', options: ObserveOptions): P
   using ear = new Ear(ours.bus, ours.host);
   const [canary = '', ...victims] = ours.names;
   await delay(PAUSE_MS, undefined, { signal });
-  killLast(ours, canary);
+  kill(ours.lines.last(canary).pid);
   await waitUntil(() => ear.alert(canary, rule), {
     what: `the first alert '${rule}'`,
     signal,
@@ -89,7 +89,7 @@ async function observe(rule: 'restarted' | 'failed', options: ObserveOptions): P
   const latencies: Latency[] = [];
   for (const victim of victims) {
     const killedAtMs = performance.now();
-    killLast(ours, victim);
+    kill(ours.lines.last(victim).pid);
     const alert = await waitUntil(() => ear.alert(victim, rule), { what: `an alert of '${victim}'`, signal });
     // The alert names the events that it came of; the last of them to arrive is what it answers.
     const causes = alert.message.data.causes.flatMap((id) => ear.event(id) ?? []);
@@ -99,12 +99,6 @@ async function observe(rule: 'restarted' | 'failed', options: ObserveOptions): P
     await delay(PAUSE_MS, undefined, { signal });
   }
   return latencies;
-}
-
-function killLast(ours: Muster, name: string): void {
-  const line = ours.lines.last(name);
-  if (line === undefined) throw new Error(`'${name}' has not started`);
-  kill(line.pid);
 }
 
 /** Hears every event of instances and every alert, and remembers when. */

@@ -1,17 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Finding } from '../finding.ts';
-import { FirstLines, killAndWait } from '../first-lines.ts';
+import { type FirstLines, killAndWait } from '../first-lines.ts';
 import { Floor } from '../floor.ts';
 import type { BenchContext, Measure } from '../measure.ts';
 import { Muster } from '../muster.ts';
 import { Pm2 } from '../pm2.ts';
-import { percentile } from '../statistics.ts';
+import { kill } from '../processes.ts';
+import { median, percentile } from '../statistics.ts';
 
 /** Ahead of the peer is the promise; well ahead is what we aim at. */
 const AIMED_RATIO = 0.6;
-/** The same service again: whatever a supervisor tidies up after a restart is done by then. */
-const PAUSE_FOR_ONE_MS = 500;
-const PAUSE_FOR_MANY_MS = 30;
+/** Single crashes: what a supervisor tidies up after one is mostly done before the next, in uneven time so that no phase is spared. */
+const PAUSE_MS = { least: 300, most: 700 };
 const SETTLE_MS = 3_000;
 
 /** One supervisor with its services, in the order in which they are killed. */
@@ -23,23 +23,30 @@ interface Side {
 export const crash: Measure = {
   name: 'crash',
   includes:
-    'SIGKILL of the main process of an sh service → the first line of its successor; Muster with its bus, journal, events and metrics, PM2 with nothing more, and the floor (bare spawn in a Node process of its own) killed in turns in the same run',
+    'SIGKILL of the main process of an sh service → the first line of its successor; Muster with its bus, journal, events and metrics, PM2 with nothing more, and a bare spawn in a Node process of its own, killed in turns; then all services of one killed at once → all have spoken again',
   async run(context) {
-    const rounds = context.isQuick ? { one: 8, many: 30 } : { one: 40, many: 200 };
+    const rounds = context.isQuick ? { one: 8, many: 20, all: 1 } : { one: 40, many: 150, all: 5 };
     const findings = [
-      ...(await measure(context, 1, rounds.one)),
-      ...(await measure(context, context.services, rounds.many)),
+      ...(await measure(context, 1, { single: rounds.one, all: 0 })),
+      ...(await measure(context, context.services, { single: rounds.many, all: rounds.all })),
     ];
     return {
-      counts: `1 service: ${rounds.one} kills each; ${context.services} services: ${rounds.many} kills each`,
+      counts: `kills of each: ${rounds.one} with 1 service, ${rounds.many} with ${context.services}; all at once ${rounds.all} times`,
       findings,
     };
   },
 };
 
-async function measure(context: BenchContext, services: number, rounds: number): Promise<Finding[]> {
+interface Rounds {
+  readonly single: number;
+  readonly all: number;
+}
+
+async function measure(context: BenchContext, services: number, rounds: Rounds): Promise<Finding[]> {
   const { rootDir, signal } = context;
-  context.say(`crash: starting ${services} services under Muster, PM2 and a bare spawn`);
+  context.say(
+    `crash: starting ${services} ${services === 1 ? 'service' : 'services'} under Muster, PM2 and a bare spawn`,
+  );
   await using ours = await Muster.start({ rootDir, services, parts: 'agent', signal });
   await using peer = await Pm2.prepare({ rootDir, services, signal });
   await peer.start();
@@ -47,35 +54,42 @@ async function measure(context: BenchContext, services: number, rounds: number):
   await floor.start(signal);
   await delay(SETTLE_MS, undefined, { signal });
 
-  context.say(`crash: killing ${rounds} times each`);
-  const pauseMs = services === 1 ? PAUSE_FOR_ONE_MS : PAUSE_FOR_MANY_MS;
-  const times = await killInTurns([ours, peer, floor], rounds, pauseMs, signal);
-  const [oursMs = [], peerMs = [], floorMs = []] = times;
-  const what = `crash → first line, ${services} ${services === 1 ? 'service' : 'services'}`;
-  const compare = (share: number): Finding => ({
-    what: `${what}, p${share * 100}`,
+  context.say(`crash: killing ${rounds.single} times each`);
+  const sides = [ours, peer, floor];
+  const singles = await killInTurns(sides, rounds.single, signal);
+  const alls = rounds.all === 0 ? [] : await killAllInTurns(sides, rounds.all, signal);
+  const label = `crash → first line, ${services} ${services === 1 ? 'service' : 'services'}`;
+  const isMany = services > 1;
+  return [
+    compare(`${label}, p50`, singles, 0.5, isMany ? AIMED_RATIO : undefined),
+    compare(`${label}, p95`, singles, 0.95, isMany ? 1 : undefined),
+    beside('  beside a bare spawn, p50', singles),
+    ...(alls.length > 0
+      ? [
+          compare(`all ${services} killed at once → all back, p50`, alls, 0.5),
+          beside('  beside a bare spawn, p50', alls),
+        ]
+      : []),
+  ];
+}
+
+/** `times`: of ours, PM2 and the bare spawn, in ms. */
+function compare(what: string, [ours = [], peer = []]: readonly number[][], share: number, ratio?: number): Finding {
+  return {
+    what,
     unit: 'ms',
-    ours: percentile(oursMs, share),
-    peer: { name: 'PM2', value: percentile(peerMs, share) },
-    ...(services > 1 && share === 0.5 ? { goal: { kind: 'ratio-at-most', ratio: AIMED_RATIO } } : {}),
-    ...(services > 1 && share === 0.95 ? { goal: { kind: 'ratio-at-most', ratio: 1 } } : {}),
-  });
-  const beside: Finding = {
-    what: `  beside a bare spawn, p50`,
-    unit: 'ms',
-    ours: percentile(oursMs, 0.5),
-    peer: { name: 'spawn', value: percentile(floorMs, 0.5) },
+    ours: percentile(ours, share),
+    peer: { name: 'PM2', value: percentile(peer, share) },
+    ...(ratio !== undefined && { goal: { kind: 'ratio-at-most', ratio } }),
   };
-  return [compare(0.5), compare(0.95), beside];
+}
+
+function beside(what: string, [ours = [], , floor = []]: readonly number[][]): Finding {
+  return { what, unit: 'ms', ours: median(ours), peer: { name: 'spawn', value: median(floor) } };
 }
 
 /** One kill on each side in each round, each round with another first, so that what disturbs the machine disturbs all. */
-async function killInTurns(
-  sides: readonly Side[],
-  rounds: number,
-  pauseMs: number,
-  signal: AbortSignal,
-): Promise<number[][]> {
+async function killInTurns(sides: readonly Side[], rounds: number, signal: AbortSignal): Promise<number[][]> {
   const times = sides.map((): number[] => []);
   for (let round = 0; round < rounds; round += 1) {
     for (let turn = 0; turn < sides.length; turn += 1) {
@@ -85,7 +99,26 @@ async function killInTurns(
       if (side === undefined || name === undefined) continue;
       times[index]?.push(await killAndWait(side.lines, name, signal));
     }
-    await delay(pauseMs, undefined, { signal });
+    await pause(signal);
   }
   return times;
+}
+
+async function killAllInTurns(sides: readonly Side[], rounds: number, signal: AbortSignal): Promise<number[][]> {
+  const times = sides.map((): number[] => []);
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [index, { lines, names }] of sides.entries()) {
+      const back = lines.nextOfAll(names, signal);
+      const killedAtMs = performance.now();
+      for (const name of names) kill(lines.last(name).pid);
+      times[index]?.push((await back).atMs - killedAtMs);
+      await delay(SETTLE_MS, undefined, { signal });
+    }
+  }
+  return times;
+}
+
+function pause(signal: AbortSignal): Promise<void> {
+  const { least, most } = PAUSE_MS;
+  return delay(least + Math.random() * (most - least), undefined, { signal });
 }

@@ -74,15 +74,17 @@ async function take({ rootDir, signal, say }: BenchContext, services: number, se
 }
 
 function medianOf(samples: readonly Memory[]): Memory {
+  const medianOfAll = (of: (sample: Memory) => number): number => median(samples.map(of));
   return {
-    rssBytes: median(samples.map(({ rssBytes }) => rssBytes)),
-    pssBytes: median(samples.map(({ pssBytes }) => pssBytes)),
+    rssBytes: medianOfAll(({ rssBytes }) => rssBytes),
+    pssBytes: medianOfAll(({ pssBytes }) => pssBytes),
+    anonymousBytes: medianOfAll(({ anonymousBytes }) => anonymousBytes),
   };
 }
 
 /** All that Muster runs beside the agent and the services themselves. */
 function readShims(ours: Muster): Taken['shims'] {
-  const services = new Set(ours.names.map((name) => ours.lines.last(name)?.pid));
+  const services = new Set(ours.names.map((name) => ours.lines.last(name).pid));
   const pids = findProcesses(ours.mark).filter((pid) => pid !== ours.agentPid && !services.has(pid));
   const sizes = pids.flatMap((pid) => {
     try {

@@ -74,12 +74,11 @@ async function openFleet(tab: Page, ours: Muster, signal: AbortSignal): Promise<
 }
 
 async function killAndWatch(tab: Page, ours: Muster, service: string): Promise<number> {
-  const line = ours.lines.last(service);
-  if (line === undefined) throw new Error(`'${service}' has not started`);
+  const { pid } = ours.lines.last(service);
   // Armed before the kill; settles with the page's Date.now().
   await tab.evaluate(armObserver, rowOf(service));
   const killedAt = Date.now();
-  kill(line.pid);
+  kill(pid);
   const changedAt = await tab.evaluate(readObserver);
   return Math.max(0, changedAt - killedAt);
 }

@@ -31,7 +31,7 @@ export const tick: Measure = {
     const instances = ours.names.map((service) => ({
       service,
       instance: 0,
-      pids: [ours.lines.last(service)?.pid ?? 0],
+      pids: [ours.lines.last(service).pid],
     }));
     say(`tick: ${ticks} ticks of ${services} services`);
     const taken: Tick[] = [];

@@ -1,0 +1,162 @@
+#!/usr/bin/env node
+/**
+ * A first honest soak: one agent for some minutes with services that print 1 MB/s together, one of them killed now and
+ * then, the bus killed in the middle. Prints how memory and descriptors go, and whether an event was lost.
+ */
+import { statSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { rows } from '@muster/contracts';
+import { checkChain } from './event-chain.ts';
+import { killAndWait } from './first-lines.ts';
+import { Muster } from './muster.ts';
+import { countDescriptors, readMemory } from './processes.ts';
+import { waitUntil } from './wait-until.ts';
+
+const HELP = `Usage: npm run soak -- [options]
+
+One agent with 20 services that print 1 MB/s together; one of them is killed every 7 s, and the bus for 5 s in the middle.
+Prints a line a minute, and at the end whether memory grew and whether an event was lost.
+
+  --minutes N   how long (default 10)
+  -h, --help    print this
+
+Exit codes: 0 nothing lost, 1 something lost or failed, 2 wrong use.
+`;
+
+const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+const SERVICES = 20;
+const BYTES_PER_SECOND = 1_000_000;
+const KILL_EVERY_MS = 7_000;
+const BUS_AWAY_MS = 5_000;
+const MEGABYTE = 1e6;
+const LINE_BYTES = 100;
+
+/** Prints its share once a second, in lines of 100 bytes. */
+const SHARE_LINES = BYTES_PER_SECOND / SERVICES / LINE_BYTES;
+const TALK = `line=$(printf '%${LINE_BYTES - 1}s' x)
+while :; do
+  n=0
+  while [ $n -lt ${SHARE_LINES} ]; do echo "$line"; n=$((n + 1)); done
+  sleep 1
+done`;
+
+interface Reading {
+  readonly minute: number;
+  readonly rssBytes: number;
+  readonly anonymousBytes: number;
+  readonly descriptors: number;
+}
+
+async function soak(minutes: number, signal: AbortSignal): Promise<number> {
+  const rootDir = path.resolve(import.meta.dirname, '../..');
+  await using ours = await Muster.start({ rootDir, services: SERVICES, parts: 'agent', serviceBody: TALK, signal });
+  const pidBefore = ours.agentPid;
+  const endsAtMs = performance.now() + minutes * 60_000;
+  const busAway = loseBus(ours, (minutes * 60_000) / 2, signal);
+  const readings: Reading[] = [];
+  let kills = 0;
+  say('minute     rss    anonymous  descriptors  kills   log on disk');
+  while (performance.now() < endsAtMs) {
+    await delay(Math.min(KILL_EVERY_MS, Math.max(0, endsAtMs - performance.now())), undefined, { signal });
+    await killAndWait(ours.lines, ours.names[kills % SERVICES] ?? '', signal);
+    kills += 1;
+    const minute = Math.floor(minutes - (endsAtMs - performance.now()) / 60_000);
+    if (readings.some((reading) => reading.minute === minute)) continue;
+    const reading = { minute, ...readMemory(pidBefore), descriptors: countDescriptors(pidBefore) };
+    readings.push(reading);
+    say(renderReading(reading, kills, await diskBytes(ours.logDir)));
+  }
+  await busAway;
+  await ours.allRunning();
+  return await judge(ours, kills, readings, signal);
+}
+
+/** The bus dies in the middle of it all and comes back with its data. */
+async function loseBus(ours: Muster, afterMs: number, signal: AbortSignal): Promise<void> {
+  await delay(afterMs, undefined, { signal });
+  await ours.server.kill();
+  await delay(BUS_AWAY_MS, undefined, { signal });
+  await ours.server.restart();
+}
+
+async function judge(ours: Muster, kills: number, readings: readonly Reading[], signal: AbortSignal): Promise<number> {
+  const read = async () => {
+    const stored = await ours.bus.history(rows.instanceEvent, { host: ours.host }, { signal });
+    return ours.names.map((name) =>
+      checkChain(stored.map(({ message }) => message).filter((one) => one.service === name)),
+    );
+  };
+  const sum = (checks: Awaited<ReturnType<typeof read>>, of: keyof (typeof checks)[number]): number =>
+    checks.reduce((total, check) => total + check[of], 0);
+  // The last events may still be on their way.
+  await waitUntil(async () => sum(await read(), 'crashes') >= kills, {
+    what: `${kills} crashes in the stream`,
+    signal,
+    timeoutMs: 30_000,
+    pollMs: 500,
+  }).catch(() => undefined);
+  const checks = await read();
+  const lost = Math.max(0, kills - sum(checks, 'crashes')) + sum(checks, 'gaps');
+  const repeated = sum(checks, 'repeated');
+  const [first, last] = [readings[Math.min(1, readings.length - 1)], readings.at(-1)];
+  const grownBytes = (last?.rssBytes ?? 0) - (first?.rssBytes ?? 0);
+  say(
+    `${kills} kills, ${sum(checks, 'events')} events: ${lost} lost or out of order, ${repeated} twice; RSS ${signed(grownBytes / MEGABYTE)} MB and descriptors ${signed((last?.descriptors ?? 0) - (first?.descriptors ?? 0))} from minute ${first?.minute} to ${last?.minute}`,
+  );
+  return lost + repeated === 0 ? EXIT.ok : EXIT.failed;
+}
+
+function renderReading(
+  { minute, rssBytes, anonymousBytes, descriptors }: Reading,
+  kills: number,
+  logBytes: number,
+): string {
+  const megabytes = (bytes: number): string => `${(bytes / MEGABYTE).toFixed(1)} MB`.padStart(9);
+  return [
+    String(minute).padStart(6),
+    megabytes(rssBytes),
+    megabytes(anonymousBytes),
+    String(descriptors).padStart(11),
+    String(kills).padStart(6),
+    megabytes(logBytes),
+  ].join('  ');
+}
+
+/** What the logs take up, holes not counted. */
+async function diskBytes(directory: string): Promise<number> {
+  const names = await readdir(directory);
+  return names.reduce((sum, name) => sum + statSync(path.join(directory, name)).blocks * 512, 0);
+}
+
+function signed(value: number): string {
+  const text = Number.isInteger(value) ? String(value) : value.toFixed(1);
+  return value < 0 ? text : `+${text}`;
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+const interruption = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => interruption.abort(new Error(`interrupted by ${signal}`)));
+}
+
+try {
+  const { values } = parseArgs({ options: { minutes: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
+  const minutes = Number(values.minutes ?? 10);
+  if (values.help === true) say(HELP);
+  else if (!(minutes > 0)) {
+    process.stderr.write(`--minutes is '${values.minutes}'; write a number above zero\n\n${HELP}`);
+    process.exitCode = EXIT.usage;
+  } else process.exitCode = await soak(minutes, interruption.signal);
+} catch (error) {
+  if (interruption.signal.aborted) process.exitCode = EXIT.interrupted;
+  else {
+    process.stderr.write(`the soak failed: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = EXIT.failed;
+  }
+}

@@ -44,7 +44,7 @@ const ProberFile = strictMap(
   {
     id: IdText.optional().meta({ description: "This prober's id; default main." }),
     environment: IdText.optional().meta({ description: 'The name of the fleet; default development.' }),
-    state_dir: Path.optional().meta({ description: 'Default .muster/prober.' }),
+    state_dir: Path.optional().meta({ description: 'Default .muster; the prober keeps its own folder there.' }),
     bus: strictMap(
       {
         servers: z.array(Server, { error: 'write a list of servers' }).min(1, { error: SERVER_RULE }).optional(),
@@ -78,7 +78,15 @@ export function readProberConfig(text: string, fileName: string, around: ProberS
   const shape = checkShape(source, source.value ?? {}, {
     schema: ProberFile,
     nameOf: (path) => ({ section: '', rest: path }),
-    synonyms: { env: 'environment', name: 'id', nats: 'bus', credentials: 'creds', url: 'servers' },
+    synonyms: {
+      retries: 'attempts',
+      period: 'interval',
+      env: 'environment',
+      name: 'id',
+      nats: 'bus',
+      credentials: 'creds',
+      url: 'servers',
+    },
     isSecret: () => false,
   });
   const variables = readVariables(around.env);
@@ -86,14 +94,16 @@ export function readProberConfig(text: string, fileName: string, around: ProberS
   if (errors.length > 0 || shape.value === undefined) return { errors };
 
   const file = shape.value;
+  const id = variables.id ?? file.id ?? 'main';
   const credentialsFile = variables.credentials ?? file.bus.creds;
   return {
     config: {
-      id: variables.id ?? file.id ?? 'main',
+      id,
       environment: variables.environment ?? file.environment ?? 'development',
       servers: variables.servers ?? file.bus.servers ?? ['nats://127.0.0.1:4222'],
       ...(credentialsFile !== undefined && { credentialsFile: resolve(around.currentDir, credentialsFile) }),
-      stateDir: resolve(around.currentDir, variables.stateDir ?? file.state_dir ?? '.muster/prober'),
+      // The state directory may be shared with the agent and with other probers.
+      stateDir: resolve(around.currentDir, variables.stateDir ?? file.state_dir ?? '.muster', `prober-${id}`),
       policy: {
         cadence: { intervalMs: file.interval, retryMs: Math.min(file.retry, file.interval) },
         caps: { total: file.max_concurrent, perHost: file.max_concurrent_per_host },

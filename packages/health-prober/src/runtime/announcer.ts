@@ -49,7 +49,8 @@ export class Announcer {
       directory,
       bus,
       onDelivered: ({ id, seq }) => announcer.#delivered(id, seq),
-      onGap: (lost) => onProblem(`the journal is full: ${lost} messages were given up`),
+      onGap: (lost) => announcer.component('gap', 'the journal was full: the oldest messages were given up', lost),
+      onProblem: (error) => onProblem('the outbox is stuck for now', error),
     });
     const announcer = new Announcer(options, outbox);
     return announcer;
@@ -105,8 +106,8 @@ export class Announcer {
     this.#lastValues.put(`health ${key}`, () => this.#options.bus.kv('health').delete(key));
   }
 
-  component(kind: ComponentEvent['kind'], reason: string): void {
-    const event: ComponentEvent = { ...this.stamp(), kind, reason, causes: [] };
+  component(kind: ComponentEvent['kind'], reason: string, lost?: number): void {
+    const event: ComponentEvent = { ...this.stamp(), kind, reason, causes: [], ...(lost !== undefined && { lost }) };
     this.#outbox.append(rows.proberEvent, { prober: this.#options.prober }, event);
   }
 

@@ -7,3 +7,8 @@ export function monotonicMs(): number {
 export function wallTime(): string {
   return new Date().toISOString();
 }
+
+/** Says how far to look back in a stream, and no more: the stream's clock may differ. */
+export function timeAgo(agoMs: number): string {
+  return new Date(Date.now() - agoMs).toISOString();
+}

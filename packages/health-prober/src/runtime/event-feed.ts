@@ -6,6 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type InstanceEvent, rows } from '@muster/contracts';
 import type { Bus, Subscription } from '@muster/contracts/bus';
+import { timeAgo } from './clock.ts';
 import type { Cursor } from './memory-file.ts';
 
 /** How often the cursor moves on while nothing is missed. */
@@ -92,8 +93,7 @@ export class EventFeed {
       for (const { message } of stored) onEvent(message);
       const last = stored.at(-1)?.seq;
       // Live events that no reading finds are in a new stream, with smaller sequences: the old one was lost.
-      if (last === undefined && liveBefore > 0)
-        this.#cursor = { since: new Date(Date.now() - SYNC_INTERVAL_MS).toISOString() };
+      if (last === undefined && liveBefore > 0) this.#cursor = { since: timeAgo(SYNC_INTERVAL_MS) };
       else if (last !== undefined) this.#cursor = { seq: last, since };
       this.#liveSinceSync -= liveBefore;
     } catch (error) {

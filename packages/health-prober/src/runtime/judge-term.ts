@@ -11,7 +11,7 @@ import type { Cadence, Caps } from '../core/schedule.ts';
 import { AlertDesk } from './alert-desk.ts';
 import type { Announcer } from './announcer.ts';
 import { Answers } from './answers.ts';
-import { wallTime } from './clock.ts';
+import { timeAgo } from './clock.ts';
 import { Court } from './court.ts';
 import { EventFeed } from './event-feed.ts';
 import { Fleet } from './fleet.ts';
@@ -21,6 +21,10 @@ import { Mirror } from './mirror.ts';
 import { Probing } from './probing.ts';
 
 const TICK_MS = 5_000;
+/** Without a memory, events of the last two minutes are read: a prober that died may have left them untold. */
+const LOOK_BACK_MS = 120_000;
+/** Alerts are read from a little earlier on, so that those of all these events are among them. */
+const LOOK_BACK_MARGIN_MS = 60_000;
 /** Made from events, so that reading the events again makes them again. The others are made from what is seen now. */
 const EVENT_RULES: ReadonlySet<string> = new Set<RuleName>(['failed', 'restart-loop', 'restarted']);
 
@@ -66,7 +70,7 @@ export class JudgeTerm {
     const [alerts, verdicts, published] = await Promise.all([
       snapshot(bus, 'alerts'),
       snapshot(bus, 'health'),
-      remembered === undefined ? [] : alertsSince(bus, remembered.alerts, signal),
+      alertsSince(bus, remembered?.alerts ?? { since: timeAgo(LOOK_BACK_MS + LOOK_BACK_MARGIN_MS) }, signal),
     ]);
     const term = new JudgeTerm(options, { remembered, alerts, verdicts, published });
     try {
@@ -132,7 +136,7 @@ export class JudgeTerm {
     this.#votes = bus.subscribe(rows.instanceProbe, {}, (report) => void this.#court.take(report));
     this.#feed = new EventFeed({
       bus,
-      cursor: known.remembered?.events ?? { since: wallTime() },
+      cursor: known.remembered?.events ?? { since: timeAgo(LOOK_BACK_MS) },
       onEvent: (event) => this.#desk.takeEvent(event),
       onReading: () => {
         this.#alertsBefore = announcer.alerts;
@@ -209,7 +213,7 @@ interface Known {
   readonly remembered: ReturnType<MemoryFile['load']>;
   readonly alerts: ReadonlyMap<string, AlertEvent>;
   readonly verdicts: ReadonlyMap<string, Verdict>;
-  /** Since the memory was saved. */
+  /** Since the memory was saved or, without one, lately. */
   readonly published: readonly AlertEvent[];
 }
 

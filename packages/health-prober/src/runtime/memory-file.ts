@@ -34,7 +34,7 @@ export class MemoryFile {
     mkdirSync(directory, { recursive: true });
   }
 
-  /** `undefined` on the first start, and when the file is not readable: then the prober begins with the present. */
+  /** `undefined` on the first start, and when the file is not readable: then the prober begins with the recent past. */
   load(): Memory | undefined {
     return this.#read('memory.json', Memory);
   }

@@ -1,0 +1,207 @@
+import { once } from 'node:events';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { keys, proberCommands, rows, type Verdict } from '@muster/contracts';
+import { uuidv7 } from '@muster/contracts/bus';
+import { eventually } from '@muster/testkit';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FAST, startLeadingProber, writeConfig } from './prober-process.ts';
+import { SimulatedAgent } from './simulated-agent.ts';
+import { brief, Listener, TestBus } from './test-bus.ts';
+
+/** A host whose agent started the prober: its loopback addresses are the prober's own. */
+const HERE = { agentId: 'this-agent', networkNamespace: /\d+/.exec(readlinkSync('/proc/self/ns/net'))?.[0] ?? '' };
+const STARTED_BY_AGENT = { env: { MUSTER_RUN: 'this-agent/health-prober/0/1' } };
+
+let bus: TestBus;
+let listener: Listener;
+let agent: SimulatedAgent;
+let server: Server;
+let url: string;
+let status = 200;
+beforeEach(async () => {
+  bus = await TestBus.start();
+  await writeConfig(bus, FAST);
+  listener = await Listener.start(bus);
+  agent = await SimulatedAgent.start(bus);
+  status = 200;
+  server = createServer((_, response) => response.writeHead(status).end('answer'));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/health`;
+});
+afterEach(async () => {
+  await agent[Symbol.asyncDispose]();
+  await bus[Symbol.asyncDispose]();
+  server.closeAllConnections();
+  server.close();
+});
+
+function verdict(is: (verdict: Verdict) => boolean, message: string): Promise<Verdict> {
+  return eventually(() => listener.verdicts.find(is), { message, timeoutMs: 60_000 });
+}
+
+function heard(...expected: string[]): Promise<unknown> {
+  return eventually(() => expected.every((each) => listener.alerts.map(brief).includes(each)), {
+    message: `the alerts ${expected.join(', ')}`,
+    timeoutMs: 60_000,
+  });
+}
+
+describe('its own probes', () => {
+  test('a failing service is soft at first, then hard; the alert fires once, and is resolved by the first answer', async () => {
+    agent.beat(HERE);
+    await agent.configure('api', url);
+    agent.start('api');
+    await using _prober = await startLeadingProber(bus, STARTED_BY_AGENT);
+    const healthy = await verdict((each) => each.verdict === 'healthy', 'a healthy verdict');
+    expect(healthy).toMatchObject({
+      hardness: 'hard',
+      generation: 1,
+      votes: [{ vantage: { kind: 'prober', id: 'main' } }],
+    });
+
+    status = 503;
+    await heard('unhealthy firing');
+    const unhealthy = listener.verdicts.filter((each) => each.verdict === 'unhealthy');
+    expect(unhealthy.map(({ hardness, attempt }) => `${hardness} ${attempt}`)).toEqual(['soft 1', 'soft 2', 'hard 3']);
+    expect(unhealthy[2]?.reason).toBe('1 of 1 vantage failed: status: HTTP status 503, expected 200 to 399');
+    const [alert] = listener.alerts;
+    expect(alert?.data).toMatchObject({ severity: 'critical', rule: 'unhealthy', instances: [0] });
+    expect(alert?.data.causes).toEqual(unhealthy[2]?.causes);
+    expect(alert?.data.history.map(({ value }) => value).slice(-3)).toEqual(['unhealthy', 'unhealthy', 'unhealthy']);
+
+    status = 200;
+    await heard('unhealthy resolved');
+    expect(await listener.stored()).toEqual(['unhealthy firing', 'unhealthy resolved']);
+    await eventually(async () => {
+      const kept = await listener.bus.kv('health').get(keys.instance('web1', 'api', 0));
+      return kept?.value.verdict === 'healthy';
+    });
+    const reports = await listener.bus.history(rows.proberProbe, {});
+    expect(reports[0]?.message).toMatchObject({ status: 'up', httpStatus: 200, protocol: 'http', purpose: 'external' });
+    expect(reports[0]?.message.phases?.processingMs).toBeGreaterThan(0);
+  });
+
+  test('a loopback address of another host is not probed: its agent alone has a vote', async () => {
+    await agent.configure('api', url);
+    agent.start('api');
+    await using _prober = await startLeadingProber(bus, STARTED_BY_AGENT);
+    const unknown = await verdict((each) => each.reason.endsWith('of another host'), 'a verdict for want of a vantage');
+    expect(unknown).toMatchObject({
+      verdict: 'unknown',
+      reason: 'no vantage reaches it: a loopback address of another host',
+      votes: [],
+    });
+    agent.vote('api', 'up');
+    const healthy = await verdict((each) => each.verdict === 'healthy', 'a healthy verdict');
+    expect(healthy.votes).toMatchObject([{ vantage: { kind: 'agent', id: 'web1' }, status: 'up' }]);
+  });
+
+  test('a prober that no agent started reaches the loopback addresses of its own boot and namespace', async () => {
+    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    agent.beat({ ...HERE, bootId });
+    await agent.configure('api', url);
+    agent.start('api');
+    await using _prober = await startLeadingProber(bus);
+    const healthy = await verdict((each) => each.verdict === 'healthy', 'a healthy verdict');
+    expect(healthy.votes).toHaveLength(1);
+  });
+
+  test('on one instance two vantages that disagree are partial, and page nobody', async () => {
+    agent.beat(HERE);
+    await agent.configure('api', url);
+    agent.start('api');
+    await using _prober = await startLeadingProber(bus, STARTED_BY_AGENT);
+    await verdict((each) => each.verdict === 'healthy', 'a healthy verdict');
+    for (let i = 0; i < 3; i += 1) agent.vote('api', 'down');
+    const partial = await verdict(
+      (each) => each.verdict === 'partial' && each.hardness === 'hard',
+      'a partial verdict',
+    );
+    expect(partial.votes).toHaveLength(2);
+    expect(listener.alerts).toEqual([]);
+  });
+
+  test('a service that somebody stops is no longer judged, and its alert ends', async () => {
+    agent.beat(HERE);
+    await agent.configure('api', url);
+    agent.start('api');
+    status = 503;
+    await using _prober = await startLeadingProber(bus, STARTED_BY_AGENT);
+    await heard('unhealthy firing');
+    agent.move('api', 'stopped', { desired: 'down', reason: 'asked to stop by anna' });
+    await heard('unhealthy resolved');
+    const last = await verdict((each) => each.reason === 'it is stopped', 'a verdict that it is stopped');
+    expect(last).toMatchObject({ verdict: 'unknown', votes: [] });
+  });
+});
+
+describe('a host', () => {
+  test('that falls silent is gone within 12 s, once, without alerts for its services, and comes back', async () => {
+    agent.start('api');
+    await agent.settled();
+    await using _prober = await startLeadingProber(bus);
+    const silentSinceMs = performance.now();
+    agent.fallSilent();
+    await heard('host-gone firing');
+    const [gone] = listener.alerts;
+    const heardMs = listener.heardAtMs.get(gone?.id ?? '') ?? Number.NaN;
+    console.log(`host gone after ${Math.round(heardMs - silentSinceMs)} ms`);
+    expect(gone?.data).toMatchObject({ severity: 'critical', host: 'web1', service: '_', instances: [] });
+    for (let i = 0; i < 3; i += 1) agent.vote('api', 'down');
+    await verdict((each) => each.verdict === 'unhealthy' && each.hardness === 'hard', 'an unhealthy verdict');
+    agent.vote('api', 'up');
+    await verdict((each) => each.verdict === 'healthy', 'a healthy verdict');
+    agent.beat();
+    await heard('host-gone resolved');
+    expect(await listener.stored()).toEqual(['host-gone firing', 'host-gone resolved']);
+  });
+});
+
+describe('what it is asked', () => {
+  function ask(host: string, service: string, generation: number) {
+    const request = {
+      id: uuidv7(),
+      time: new Date().toISOString(),
+      source: 'agent/web1',
+      actor: 'agent/web1',
+      host,
+      service,
+      instance: 0,
+      generation,
+      reason: 'liveness failed',
+    };
+    return agent.bus.request(proberCommands.recover, {}, request, { timeoutMs: 20_000 });
+  }
+
+  test('one recovery at a time in a small fleet, until the instance is well again', async () => {
+    agent.start('api');
+    agent.start('web');
+    await agent.settled();
+    await using _prober = await startLeadingProber(bus);
+    expect(await ask('web1', 'api', 1)).toMatchObject({ granted: true, code: 'ok' });
+    expect(await ask('web1', 'api', 1)).toMatchObject({ granted: true });
+    expect(await ask('web1', 'web', 1)).toMatchObject({
+      granted: false,
+      accepted: false,
+      reason: 'all recovery slots are taken (1 of 1 for a fleet of 2)',
+    });
+    expect(await ask('web1', 'nobody', 1)).toMatchObject({ granted: false, code: 'unknown-instance' });
+    agent.crash('api');
+    expect(await eventually(async () => (await ask('web1', 'web', 1)).granted)).toBe(true);
+  });
+
+  test('what this version cannot do is refused', async () => {
+    await using _prober = await startLeadingProber(bus);
+    const request = { id: uuidv7(), time: new Date().toISOString(), source: 'dashboard/main', actor: 'anna' };
+    const reply = await listener.bus.request(
+      proberCommands.acknowledge,
+      {},
+      { ...request, fingerprint: 'web1/api/failed' },
+      { timeoutMs: 20_000 },
+    );
+    expect(reply).toMatchObject({ accepted: false, code: 'unsupported', commandId: request.id });
+  });
+});

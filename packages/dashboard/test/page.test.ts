@@ -78,17 +78,21 @@ beforeEach((context) => {
   if (CHROMIUM === undefined) context.skip('no Chromium on this machine: apt-get install chromium');
 });
 
+function started() {
+  if (stack === undefined) throw new Error('the stack has not been started');
+  return stack;
+}
+
 /** Opens the page anew, and fails the test on anything that the browser complains about. */
 async function open(): Promise<{ page: Page; complaints: string[]; [Symbol.asyncDispose](): Promise<void> }> {
-  if (stack === undefined) throw new Error('the stack has not been started');
-  const context = await stack.browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const context = await started().browser.newContext({ viewport: { width: 1440, height: 900 } });
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
   });
-  await page.goto(stack.url);
+  await page.goto(started().url);
   return { page, complaints, [Symbol.asyncDispose]: () => context.close() };
 }
 
@@ -99,7 +103,7 @@ const inState = (page: Page, service: string, state: string) =>
 test('a change of state shows by itself, with its reason, and its story on request', async () => {
   await using opened = await open();
   const { page, complaints } = opened;
-  const { agent } = stack ?? expect.unreachable();
+  const { agent } = started();
   await agent.become('rag-api', 'running', 'ready after 0.8 s');
   await inState(page, 'rag-api', 'running').waitFor(PATIENCE);
   await page.getByRole('heading', { name: 'The one service is running' }).waitFor(PATIENCE);
@@ -118,7 +122,7 @@ test('a change of state shows by itself, with its reason, and its story on reque
 test('a button sends the command; stopping is asked for twice; a refusal says why', async () => {
   await using opened = await open();
   const { page } = opened;
-  const { agent } = stack ?? expect.unreachable();
+  const { agent } = started();
   await agent.become('search-api', 'running', 'ready');
   const stop = row(page, 'search-api').getByRole('button', { name: 'Stop search-api' });
   await inState(page, 'search-api', 'running').waitFor(PATIENCE);
@@ -142,7 +146,7 @@ test('a button sends the command; stopping is asked for twice; a refusal says wh
 test('the bus killed: everything is unknown, with its age; back again: known again', async () => {
   await using opened = await open();
   const { page, complaints } = opened;
-  const { agent, bus } = stack ?? expect.unreachable();
+  const { agent, bus } = started();
   await agent.become('analytics-api', 'running', 'ready');
   await inState(page, 'analytics-api', 'running').waitFor(PATIENCE);
   await bus.server.kill();

@@ -111,4 +111,5 @@ test('closing the dashboard closes its sockets', async () => {
   const closed = once(viewer.socket, 'close');
   await running[Symbol.asyncDispose]();
   await closed;
+  expect(running.dashboard.hub.viewers).toBe(0);
 });

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { applyPatch, type Frame, type PageData } from '../protocol/index.ts';
 import { emptyFleet } from '../view/fleet.ts';

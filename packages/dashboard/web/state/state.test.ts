@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { diff, type Frame, type PageData } from '../../server/protocol/index.ts';
 import { emptyFleet, type Fact } from '../../server/view/fleet.ts';

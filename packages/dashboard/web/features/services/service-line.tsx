@@ -64,8 +64,8 @@ export function ServiceLine({ keyed, running, act }: Props) {
           <HealthCell row={row} />
         </Cell>
         <Cell label="Reason" className="cell-reason">
-          <span className="reason" title={row.reason}>
-            {row.isConfirmed ? capitalize(row.reason) : <Doubt row={row} />}
+          <span className="reason" title={reasonOf(row)}>
+            {row.isConfirmed ? capitalize(reasonOf(row)) : <Doubt row={row} />}
           </span>
         </Cell>
         <Cell label="Restarts" className="cell-number">
@@ -113,6 +113,17 @@ function Cell({
       {children}
     </td>
   );
+}
+
+/** Of a service that runs and is ill, what the probers say matters more than how it came to run. */
+function reasonOf({ reason, mood, state, health }: ServiceRow): string {
+  const isIll =
+    state === 'running' &&
+    health !== undefined &&
+    mood !== 'good' &&
+    health.verdict !== 'healthy' &&
+    health.verdict !== 'unknown';
+  return isIll ? health.reason : reason;
 }
 
 /** What is known instead of a state that nobody confirms. */

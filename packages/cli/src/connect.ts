@@ -1,9 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
-import { isId, ROLES } from '@muster/contracts';
+import { Deadline, isId, ROLES } from '@muster/contracts';
 import { credentialsFile, type Identity, type NatsBus, openBus } from '@muster/contracts/bus';
 import type { Settings } from './config.ts';
-import { Deadline } from './deadline.ts';
 import { CliError } from './exit-codes.ts';
 
 /** Whom a command speaks as, unless it is given the credentials of somebody else. */

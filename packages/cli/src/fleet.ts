@@ -1,6 +1,7 @@
 import {
   type AgentReply,
   commands,
+  Deadline,
   type InstanceEvent,
   type InstanceRef,
   type InstanceStatus,
@@ -17,7 +18,6 @@ import {
   uuidv7,
 } from '@muster/contracts/bus';
 import { Changes } from './changes.ts';
-import { Deadline } from './deadline.ts';
 import { CliError } from './exit-codes.ts';
 import type { FleetReading, HostReading, InstanceReading, WhyReading } from './fleet-reading.ts';
 import type { Verb } from './outcome.ts';

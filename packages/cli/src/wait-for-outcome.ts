@@ -1,6 +1,5 @@
-import type { AgentReply, InstanceRef, InstanceStatus } from '@muster/contracts';
+import { type AgentReply, Deadline, type InstanceRef, type InstanceStatus } from '@muster/contracts';
 import type { Changes } from './changes.ts';
-import { Deadline } from './deadline.ts';
 import type { Answer } from './fleet.ts';
 import { judgeOutcome, type Verb } from './outcome.ts';
 import { isMatch } from './target.ts';

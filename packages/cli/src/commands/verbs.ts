@@ -1,7 +1,7 @@
+import { Deadline } from '@muster/contracts';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
-import { Deadline } from '../deadline.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { Fleet } from '../fleet.ts';
 import { parseDurationMs } from '../option-values.ts';

@@ -1,5 +1,5 @@
 /** Which instances this prober probes itself, and the probe of one of them as a report. */
-import { type InstanceStatus, type ProbeReport, rows } from '@muster/contracts';
+import { Deadline, type InstanceStatus, type ProbeReport, rows } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
 import { type HttpTarget, type ProbeResult, probe } from '@muster/probes';
 import { type Place, reachOf } from '../core/reach.ts';
@@ -88,7 +88,8 @@ export class Probing {
 
   async #probe(status: InstanceStatus, http: HttpTarget, stopping: AbortSignal): Promise<{ isSoft: boolean }> {
     const { timeoutMs, degradedAfterMs, onReport } = this.#options;
-    const result = await probe(http, AbortSignal.any([stopping, AbortSignal.timeout(timeoutMs)]));
+    using deadline = new Deadline(timeoutMs, stopping);
+    const result = await probe(http, deadline.signal);
     if (stopping.aborted) return { isSoft: false };
     const report = reportOf(this.#frame(status), result, degradedAfterMs);
     this.#publish(report);

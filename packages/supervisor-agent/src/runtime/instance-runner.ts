@@ -179,6 +179,7 @@ export class InstanceRunner {
   detach(): void {
     this.#closing.abort();
     clearTimeout(this.#timer);
+    this.#handle?.start.abort();
     this.#handle?.probes?.[Symbol.dispose]();
   }
 
@@ -229,9 +230,8 @@ export class InstanceRunner {
     const { driver, resolveRun } = this.#options;
     if (driver === undefined) return;
     const start = new AbortController();
-    const signal = AbortSignal.any([start.signal, this.#closing.signal]);
     this.#handle?.probes?.[Symbol.dispose]();
-    const answer = this.#startRun(driver, () => resolveRun(generation), signal).then((started) => {
+    const answer = this.#startRun(driver, () => resolveRun(generation), start.signal).then((started) => {
       if (this.#closing.signal.aborted) return undefined;
       if (started.kind === 'start-failed') {
         this.post({ type: 'start-failed', generation, reason: started.reason, isRetryable: started.isRetryable });

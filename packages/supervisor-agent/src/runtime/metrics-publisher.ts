@@ -1,5 +1,12 @@
 /** Samples the host and its services at their rate, each second while somebody watches, and publishes what it saw. */
-import { type HostInventory, type HostMetrics, type HostSample, rows, type ServiceSample } from '@muster/contracts';
+import {
+  Deadline,
+  type HostInventory,
+  type HostMetrics,
+  type HostSample,
+  rows,
+  type ServiceSample,
+} from '@muster/contracts';
 import { type Bus, uuidv7 } from '@muster/contracts/bus';
 import { HostSampler } from '../host/host-sampler.ts';
 import { readInventory } from '../host/inventory.ts';
@@ -37,13 +44,7 @@ export class MetricsPublisher implements Disposable {
 
   start(): void {
     this.#tick();
-    void readInventory(AbortSignal.any([this.#closing.signal, AbortSignal.timeout(INVENTORY_TIMEOUT_MS)])).then(
-      (result) => {
-        if (this.#closing.signal.aborted) return;
-        if (result.kind === 'inventory') this.#inventory = result.inventory;
-        else this.#options.onProblem(new Error(result.reason));
-      },
-    );
+    void this.#takeInventory();
   }
 
   /** Samples each second for 15 s from now. */
@@ -62,6 +63,14 @@ export class MetricsPublisher implements Disposable {
     clearTimeout(this.#timer);
     this.#host[Symbol.dispose]();
     this.#services[Symbol.dispose]();
+  }
+
+  async #takeInventory(): Promise<void> {
+    using deadline = new Deadline(INVENTORY_TIMEOUT_MS, this.#closing.signal);
+    const result = await readInventory(deadline.signal);
+    if (this.#closing.signal.aborted) return;
+    if (result.kind === 'inventory') this.#inventory = result.inventory;
+    else this.#options.onProblem(new Error(result.reason));
   }
 
   #isWatched(): boolean {

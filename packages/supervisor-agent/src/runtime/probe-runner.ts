@@ -3,6 +3,7 @@
  * for startup, thresholds count answers in a row, and a timeout is a failure. What it finds goes to the core as events;
  * what it saw goes out as votes.
  */
+import { Deadline } from '@muster/contracts';
 import type { ProbeCheck, ProbeKind, ProbeSpec } from '@muster/contracts/config';
 import type { ProbeResult } from '@muster/probes';
 import { monotonicNowMs } from './clock.ts';
@@ -108,8 +109,8 @@ export class ProbeRunner implements Disposable {
 
   /** `undefined` when the probes were stopped meanwhile. */
   async #askOnce(purpose: ProbeKind, spec: ProbeSpec): Promise<ProbeResult | undefined> {
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(spec.timeoutMs)]);
-    const result = await this.#options.ask(spec.check, signal);
+    using deadline = new Deadline(spec.timeoutMs, this.#stop.signal);
+    const result = await this.#options.ask(spec.check, deadline.signal);
     if (this.#stop.signal.aborted) return undefined;
     this.#options.onResult(purpose, spec.check, result);
     return result;

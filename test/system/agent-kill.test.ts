@@ -1,0 +1,168 @@
+/**
+ * An agent's death is a non-event. The agent is killed with -9 again and again, at moments spread over every step of a
+ * start, a run, a stop, a restart and a crash; each time a next agent takes over. Whatever the moment: never two live copies
+ * of a service, nothing left behind, exit codes known, no event lost, twice or out of order.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type InstanceEvent, rows } from '@muster/contracts';
+import { type Bus, openBus } from '@muster/contracts/bus';
+import { FleetClient } from '@muster/contracts/client';
+import { eventually, isAlive, type MusterSystem, seededRandom, startMusterSystem } from '@muster/testkit';
+import { expect, test } from 'vitest';
+import { newSeed } from './seed.ts';
+
+const ROUNDS = 50;
+const MODES = { steady: 'steady', stubborn: 'stubborn', forking: 'forking', crashing: 'steady' } as const;
+const SERVICES = Object.keys(MODES) as (keyof typeof MODES)[];
+const FIXTURE = path.resolve(import.meta.dirname, '../fixtures/guarded.sh');
+const CRASH_CODE = 7;
+/** More than the rounds can use up: what is counted must be counted across all agents. */
+const BUDGET = 200;
+
+function servicesYaml(ledger: string): string {
+  const entries = SERVICES.map(
+    (name) =>
+      `  - name: ${name}\n    command: [${FIXTURE}, ${ledger}, ${name}, ${MODES[name]}]\n    stop_timeout: 300ms\n    max_restarts: ${BUDGET}\n    restart_delay: 0`,
+  );
+  return `services:\n${entries.join('\n')}\n`;
+}
+
+test(`${ROUNDS} kills of the agent`, async () => {
+  const seed = newSeed('agent-kill');
+  const random = seededRandom(seed);
+  await using system = await startMusterSystem();
+  const ledger = path.join(system.stateDir, 'ledger');
+  await mkdir(ledger);
+  // The agent is not ready for its services yet: the first kill belongs to the start.
+  await system.killAgent();
+  await system.writeServices(servicesYaml(ledger));
+  await system.startAgent();
+  await system.waitUntilUp();
+  await using bus = openBus({
+    servers: system.busUrl,
+    credentialsFile: system.credentials('operator-cli'),
+    environment: system.environment,
+    role: 'operator',
+    id: 'cli',
+  });
+  await bus.connected(AbortSignal.timeout(30_000));
+  using client = new FleetClient({ bus, actor: 'agent-kill test' });
+
+  const desired = new Map<string, 'up' | 'down'>(SERVICES.map((name) => [name, 'up']));
+  let crashes = 0;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const service = random.pick(SERVICES);
+    const act = random.pick([
+      'stop',
+      'start',
+      'restart',
+      'restart',
+      'kill',
+      'kill',
+      'crash',
+      'crash',
+      'nothing',
+    ] as const);
+    if (act === 'stop' || act === 'start' || act === 'restart') {
+      // Sent, not waited for: the kill falls somewhere into what it sets off, or before it.
+      const outcome = client.command(system.host, act, { service }).then(
+        ({ outcome: word }) => word === 'accepted',
+        () => false,
+      );
+      if (random.integer(0, 1) === 0) {
+        if (await outcome) desired.set(service, act === 'stop' ? 'down' : 'up');
+      } else {
+        desired.delete(service);
+        void outcome;
+      }
+    } else if (act === 'kill') {
+      const pid = Number(
+        readFileSync(path.join(ledger, `${service}.starts`), 'utf8')
+          .trim()
+          .split('\n')
+          .at(-1),
+      );
+      if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+    } else if (act === 'crash' && service === 'crashing' && desired.get(service) === 'up') {
+      await writeFile(path.join(ledger, `${service}.crash`), String(CRASH_CODE));
+      crashes += 1;
+    }
+    await delay(random.integer(0, 250));
+    await system.killAgent();
+    if (random.integer(0, 3) === 0) await delay(random.integer(0, 200));
+    await system.startAgent();
+    // Half of the agents die again while they are still adopting.
+    if (random.integer(0, 1) === 0) await settled(system);
+  }
+  await settled(system);
+
+  for (const service of SERVICES) {
+    await eventually(async () => (await client.command(system.host, 'start', { service })).outcome === 'accepted', {
+      message: `start of ${service} accepted`,
+    });
+  }
+  for (const service of SERVICES) await system.waitUntilReady(service);
+
+  expect(existsSync(path.join(ledger, 'violations')), 'no copy ever met a live one').toBe(false);
+  await expectNoOrphans(system);
+  await expectTruthfulHistory(bus, system, crashes);
+  expect(await system.shutDown()).toBe(0);
+  expect(await system.tagged(), 'nothing is left after an orderly stop').toEqual([]);
+});
+
+/** This agent has had its say about every instance. */
+async function settled(system: MusterSystem): Promise<void> {
+  const restless = new Set(['unknown', 'starting', 'stopping', 'backoff']);
+  for (const service of SERVICES) {
+    await system.waitFor(service, ({ state }) => !restless.has(state), 'rest');
+  }
+}
+
+/** Only the newest generation of each service lives. */
+async function expectNoOrphans(system: MusterSystem): Promise<void> {
+  const instances = await system.instances();
+  await eventually(
+    async () => {
+      const strays = (await system.tagged()).filter(({ tag }) => {
+        const [service, , generation] = tag.split('/');
+        return instances.every((facts) => facts.service !== service || facts.generation !== Number(generation));
+      });
+      if (strays.length > 0) throw new Error(`left of earlier runs: ${JSON.stringify(strays)}`);
+      return true;
+    },
+    { message: 'an end of earlier runs' },
+  );
+}
+
+async function expectTruthfulHistory(bus: Bus, system: MusterSystem, crashes: number): Promise<void> {
+  const isDone = (events: readonly InstanceEvent[]) => events.at(-1)?.to === 'running';
+  for (const service of SERVICES) {
+    const events = await eventually(
+      async () => {
+        const stored = await bus.history(rows.instanceEvent, { host: system.host, service });
+        const all = stored.map(({ message }) => message);
+        return isDone(all) ? all : undefined;
+      },
+      { message: `the end of ${service}'s events in the stream` },
+    );
+    expect(new Set(events.map(({ id }) => id)).size, `${service}: no event twice`).toBe(events.length);
+    for (const [i, event] of events.entries()) {
+      const before = events[i - 1];
+      if (before === undefined) continue;
+      const isLater = event.epoch > before.epoch || (event.epoch === before.epoch && event.seq > before.seq);
+      expect(isLater, `${service}: events in order`).toBe(true);
+      expect(event.generation, `${service}: generations only grow`).toBeGreaterThanOrEqual(before.generation);
+    }
+    const unknownExits = events.filter(({ exit }) => exit?.known === false);
+    expect(unknownExits, `${service}: every exit code is known`).toEqual([]);
+  }
+  const crashed = (await bus.history(rows.instanceEvent, { host: system.host, service: 'crashing' })).filter(
+    ({ message }) => message.exit?.code === CRASH_CODE,
+  );
+  expect(crashed.length, 'crashes with their exit code').toBeLessThanOrEqual(crashes);
+  const facts = (await system.instances()).find(({ service }) => service === 'crashing');
+  expect(facts?.restarts, 'automatic restarts counted across all agents').toBeLessThanOrEqual(BUDGET);
+}

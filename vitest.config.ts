@@ -15,6 +15,7 @@ export default defineConfig({
             'packages/*/{src,test}/**/*.test.ts',
             'packages/dashboard/{server,web}/**/*.test.ts',
             'scripts/**/*.test.ts',
+            'bench/src/**/*.test.ts',
           ],
           testTimeout: 60_000,
           hookTimeout: 60_000,

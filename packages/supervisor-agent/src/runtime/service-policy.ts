@@ -5,15 +5,17 @@ import { restartPolicy } from '../core/restart-tracker.ts';
 /** What the core needs to know of a configured service. */
 export function policyOf(spec: ServiceSpec, isSystem: boolean): Policy {
   const { startup, readiness } = spec.probes;
+  const restart = restartPolicy({
+    maxRestarts: spec.maxRestarts,
+    ...(spec.restartDelayMs !== undefined && { restartDelayMs: spec.restartDelayMs }),
+  });
   return {
     ...DEFAULT_POLICY,
     kind: spec.job ? 'job' : 'service',
     isSystem,
     autoRestart: spec.autoRestart,
-    restart: restartPolicy({
-      maxRestarts: spec.maxRestarts,
-      ...(spec.restartDelayMs !== undefined && { restartDelayMs: spec.restartDelayMs }),
-    }),
+    // All the others need Muster's own: they are never left away for longer than once their budget is spent.
+    restart: isSystem ? { ...restart, backoff: { ...restart.backoff, capMs: DEFAULT_POLICY.systemRetryMs } } : restart,
     hasStartupProbe: startup !== undefined,
     hasReadinessProbe: readiness !== undefined,
     startupTimeoutMs: startup === undefined ? DEFAULT_POLICY.startupTimeoutMs : startupTimeoutMs(startup),

@@ -2,7 +2,7 @@
 export type Unit = 'ms' | 's' | 'MB' | '%' | '';
 
 /** What would be good enough: an amount of ours, or our share of the peer's in the same run. */
-export type Goal =
+type Goal =
   | { readonly kind: 'at-most'; readonly value: number }
   | { readonly kind: 'ratio-at-most'; readonly ratio: number };
 

@@ -32,7 +32,7 @@ export class FirstLines implements Disposable {
     this.#fifo = path.join(directory, 'first-lines');
     this.#script = path.join(directory, 'service.sh');
     writeFileSync(this.#script, `echo "$1 $$" > "$2"\n${body}\n`);
-    execFileSync('mkfifo', [this.#fifo]);
+    execFileSync('/bin/sh', ['-c', 'mkfifo "$0"', this.#fifo]);
     // Also open for writing: then a service never waits for a reader, and the reader never sees an end.
     const descriptor = openSync(this.#fifo, constants.O_RDWR | constants.O_NONBLOCK);
     this.#socket = new Socket({ fd: descriptor, readable: true, writable: false });

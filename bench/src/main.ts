@@ -13,7 +13,7 @@ import { page } from './measures/page.ts';
 import { start } from './measures/start.ts';
 import { takeover } from './measures/takeover.ts';
 import { tick } from './measures/tick.ts';
-import { PM2_VERSION } from './pm2.ts';
+import { findPm2, PM2_VERSION, type Pm2Program } from './pm2.ts';
 import { run } from './run.ts';
 import { renderReports, type Surroundings } from './table.ts';
 
@@ -29,7 +29,7 @@ Measures Muster and, in the same run, PM2 ${PM2_VERSION}, and prints one table w
   --json          print JSON instead of the table
   -h, --help      print this
 
-PM2 is installed by npm into .muster/bench at the first run; without it the measures that need it are not taken.
+PM2 is installed by npm into .muster/bench at the first run; without it the peer's columns stay empty.
 Exit codes: 0 all measures were taken (met or missed), 1 some could not be taken, 2 wrong use.
 `;
 
@@ -87,7 +87,7 @@ async function takeAll({ measures }: Options, context: BenchContext): Promise<Me
   return reports;
 }
 
-async function lookAround(isQuick: boolean, signal: AbortSignal): Promise<Surroundings> {
+async function lookAround({ isQuick, pm2, signal }: BenchContext): Promise<Surroundings> {
   const [cpu] = cpus();
   const [load1 = 0] = loadavg();
   const natsServer = await run(await findNatsServer(), ['--version'], { signal });
@@ -99,9 +99,13 @@ async function lookAround(isQuick: boolean, signal: AbortSignal): Promise<Surrou
     memoryBytes: totalmem(),
     load1,
     natsServer: natsServer.trim(),
-    peer: `PM2 ${PM2_VERSION}`,
+    peer: describePeer(pm2),
     isQuick,
   };
+}
+
+function describePeer(pm2: Pm2Program): string {
+  return pm2.kind === 'found' ? `PM2 ${PM2_VERSION}` : pm2.reason;
 }
 
 function toJson(reports: readonly MeasureReport[], surroundings: Surroundings): string {
@@ -117,13 +121,15 @@ function toJson(reports: readonly MeasureReport[], surroundings: Surroundings): 
 }
 
 async function main(options: Options, signal: AbortSignal): Promise<number> {
+  const rootDir = path.resolve(import.meta.dirname, '../..');
   const context: BenchContext = {
     ...options,
-    rootDir: path.resolve(import.meta.dirname, '../..'),
+    rootDir,
+    pm2: await findPm2(rootDir, signal),
     signal,
     say: (text) => void process.stderr.write(`${text}\n`),
   };
-  const surroundings = await lookAround(options.isQuick, signal);
+  const surroundings = await lookAround(context);
   const reports = await takeAll(options, context);
   const render = options.isJson ? toJson : renderReports;
   process.stdout.write(`${render(reports, surroundings)}\n`);

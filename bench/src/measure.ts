@@ -1,4 +1,5 @@
 import type { Finding } from './finding.ts';
+import type { Pm2Program } from './pm2.ts';
 
 /** What every measure gets. */
 export interface BenchContext {
@@ -8,6 +9,7 @@ export interface BenchContext {
   readonly isQuick: boolean;
   /** The clone. */
   readonly rootDir: string;
+  readonly pm2: Pm2Program;
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal;
   /** Says to people what goes on. */
@@ -22,7 +24,7 @@ export interface Measure {
   readonly run: (context: BenchContext) => Promise<Measured>;
 }
 
-export interface Measured {
+interface Measured {
   readonly counts: string;
   readonly findings: readonly Finding[];
   readonly leftOut?: readonly string[];

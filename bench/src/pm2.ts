@@ -12,26 +12,26 @@ import { run } from './run.ts';
 
 export const PM2_VERSION = '7.0.4';
 
-/** Why there is no peer, for the report. */
-export class NoPm2Error extends Error {}
+/** The path of the `pm2` program, or why there is none. */
+export type Pm2Program =
+  | { readonly kind: 'found'; readonly file: string }
+  | { readonly kind: 'missing'; readonly reason: string };
 
-/** The path of the `pm2` program; installs it when missing. @throws NoPm2Error */
-export async function installPm2(rootDir: string, signal: AbortSignal): Promise<string> {
+/** Installs it when it is not there yet. */
+export async function findPm2(rootDir: string, signal: AbortSignal): Promise<Pm2Program> {
   const directory = path.join(rootDir, '.muster', 'bench', 'pm2');
-  const program = path.join(directory, 'node_modules', 'pm2', 'bin', 'pm2');
-  if (installedVersion(directory) === PM2_VERSION) return program;
+  const file = path.join(directory, 'node_modules', 'pm2', 'bin', 'pm2');
+  if (installedVersion(directory) === PM2_VERSION) return { kind: 'found', file };
   mkdirSync(directory, { recursive: true });
   writeFileSync(path.join(directory, 'package.json'), '{ "private": true }\n');
+  const install = ['install', '--no-audit', '--no-fund', '--save-exact', `pm2@${PM2_VERSION}`];
   try {
-    await run('npm', ['install', '--no-audit', '--no-fund', '--save-exact', `pm2@${PM2_VERSION}`], {
-      cwd: directory,
-      signal,
-    });
+    await run('npm', install, { cwd: directory, signal });
+    return { kind: 'found', file };
   } catch (error) {
     signal.throwIfAborted();
-    throw new NoPm2Error(`PM2 ${PM2_VERSION} can't be installed: ${(error as Error).message}`, { cause: error });
+    return { kind: 'missing', reason: `PM2 can't be installed: ${(error as Error).message}` };
   }
-  return program;
 }
 
 function installedVersion(directory: string): string | undefined {
@@ -59,10 +59,9 @@ export class Pm2 implements AsyncDisposable {
     writeFileSync(this.#ecosystem, JSON.stringify({ apps: this.names.map((name) => appOf(name, this.lines)) }));
   }
 
-  /** Nothing runs yet. @throws NoPm2Error */
-  static async prepare(options: { rootDir: string; services: number; signal: AbortSignal }): Promise<Pm2> {
-    const program = await installPm2(options.rootDir, options.signal);
-    return new Pm2(program, options.services, options.signal);
+  /** Nothing runs yet. `undefined` where there is no PM2. */
+  static prepare(program: Pm2Program, services: number, signal: AbortSignal): Pm2 | undefined {
+    return program.kind === 'found' ? new Pm2(program.file, services, signal) : undefined;
   }
 
   get lines(): FirstLines {

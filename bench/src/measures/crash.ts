@@ -43,19 +43,19 @@ interface Rounds {
 }
 
 async function measure(context: BenchContext, services: number, rounds: Rounds): Promise<Finding[]> {
-  const { rootDir, signal } = context;
+  const { rootDir, pm2, signal } = context;
   context.say(
     `crash: starting ${services} ${services === 1 ? 'service' : 'services'} under Muster, PM2 and a bare spawn`,
   );
   await using ours = await Muster.start({ rootDir, services, parts: 'agent', signal });
-  await using peer = await Pm2.prepare({ rootDir, services, signal });
-  await peer.start();
+  await using peer = Pm2.prepare(pm2, services, signal);
+  await peer?.start();
   await using floor = new Floor(services);
   await floor.start(signal);
   await delay(SETTLE_MS, undefined, { signal });
 
   context.say(`crash: killing ${rounds.single} times each`);
-  const sides = [ours, peer, floor];
+  const sides: readonly Side[] = [ours, floor, ...(peer === undefined ? [] : [peer])];
   const singles = await killInTurns(sides, rounds.single, signal);
   const alls = rounds.all === 0 ? [] : await killAllInTurns(sides, rounds.all, signal);
   const label = `crash → first line, ${services} ${services === 1 ? 'service' : 'services'}`;
@@ -73,18 +73,18 @@ async function measure(context: BenchContext, services: number, rounds: Rounds):
   ];
 }
 
-/** `times`: of ours, PM2 and the bare spawn, in ms. */
-function compare(what: string, [ours = [], peer = []]: readonly number[][], share: number, ratio?: number): Finding {
+/** Of ours, the bare spawn and, where there is one, PM2, in ms. */
+function compare(what: string, [ours = [], , peer]: readonly number[][], share: number, ratio?: number): Finding {
   return {
     what,
     unit: 'ms',
     ours: percentile(ours, share),
-    peer: { name: 'PM2', value: percentile(peer, share) },
+    ...(peer !== undefined && { peer: { name: 'PM2', value: percentile(peer, share) } }),
     ...(ratio !== undefined && { goal: { kind: 'ratio-at-most', ratio } }),
   };
 }
 
-function beside(what: string, [ours = [], , floor = []]: readonly number[][]): Finding {
+function beside(what: string, [ours = [], floor = []]: readonly number[][]): Finding {
   return { what, unit: 'ms', ours: median(ours), peer: { name: 'spawn', value: median(floor) } };
 }
 

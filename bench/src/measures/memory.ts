@@ -18,12 +18,14 @@ export const memory: Measure = {
     const settleMs = context.isQuick ? 8_000 : 45_000;
     const one = await take(context, 1, settleMs);
     const many = await take(context, context.services, settleMs);
-    const compare = (what: string, of: (taken: Taken['agent']) => number): Finding => ({
+    const compare = (what: string, of: (taken: Memory) => number): Finding => ({
       what,
       unit: 'MB',
       ours: of(many.agent) / MEGABYTE,
-      peer: { name: 'PM2', value: of(many.peer) / MEGABYTE },
+      ...(many.peer !== undefined && { peer: { name: 'PM2', value: of(many.peer) / MEGABYTE } }),
     });
+    const peerMore =
+      many.peer !== undefined && one.peer !== undefined ? many.peer.rssBytes - one.peer.rssBytes : undefined;
     return {
       counts: `1 and ${context.services} services, median of ${SAMPLES} samples after ${settleMs / 1_000} s`,
       findings: [
@@ -36,7 +38,7 @@ export const memory: Measure = {
           what: `memory, ${context.services} services more than 1, RSS`,
           unit: 'MB',
           ours: (many.agent.rssBytes - one.agent.rssBytes) / MEGABYTE,
-          peer: { name: 'PM2', value: (many.peer.rssBytes - one.peer.rssBytes) / MEGABYTE },
+          ...(peerMore !== undefined && { peer: { name: 'PM2', value: peerMore / MEGABYTE } }),
           goal: { kind: 'at-most', value: 15 },
         },
         {
@@ -51,24 +53,26 @@ export const memory: Measure = {
 
 interface Taken {
   readonly agent: Memory;
-  readonly peer: Memory;
+  readonly peer: Memory | undefined;
   readonly shims: { readonly count: number; readonly pssBytes: number };
 }
 
-async function take({ rootDir, signal, say }: BenchContext, services: number, settleMs: number): Promise<Taken> {
+async function take({ rootDir, pm2, signal, say }: BenchContext, services: number, settleMs: number): Promise<Taken> {
   say(`memory: ${services} ${services === 1 ? 'service' : 'services'}, settling for ${settleMs / 1_000} s`);
   await using ours = await Muster.start({ rootDir, services, parts: 'agent', signal });
-  await using peer = await Pm2.prepare({ rootDir, services, signal });
-  await peer.start();
+  await using peer = Pm2.prepare(pm2, services, signal);
+  await peer?.start();
   await delay(settleMs, undefined, { signal });
-  const samples: { agent: Memory; peer: Memory }[] = [];
+  const agent: Memory[] = [];
+  const daemon: Memory[] = [];
   for (let count = 0; count < SAMPLES; count += 1) {
-    samples.push({ agent: readMemory(ours.agentPid), peer: readMemory(peer.daemonPid) });
+    agent.push(readMemory(ours.agentPid));
+    if (peer !== undefined) daemon.push(readMemory(peer.daemonPid));
     await delay(SAMPLE_EVERY_MS, undefined, { signal });
   }
   return {
-    agent: medianOf(samples.map(({ agent }) => agent)),
-    peer: medianOf(samples.map(({ peer }) => peer)),
+    agent: medianOf(agent),
+    peer: peer === undefined ? undefined : medianOf(daemon),
     shims: readShims(ours),
   };
 }

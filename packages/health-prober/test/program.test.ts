@@ -72,7 +72,8 @@ test('a second prober stands by, and takes over from one that was killed: all is
   await using second = await startProber(bus, { id: 'spare' });
   await second.line('bus connected');
   agent.move('api', 'failed');
-  await eventually(() => listener.alerts.length === 1);
+  // A subscriber may hear an alert a moment before it is stored.
+  await eventually(async () => (await listener.stored()).length === 1);
   const killedAtMs = performance.now();
   await first.kill('SIGKILL');
   // Untold by anybody when the second takes over.
@@ -80,14 +81,7 @@ test('a second prober stands by, and takes over from one that was killed: all is
   agent.move('api', 'running', { generation: 2 });
   await second.line('leading: judges from now on', 60_000);
   console.log(`taken over after ${Math.round(performance.now() - killedAtMs)} ms`);
-  await eventually(() => listener.alerts.length === 3, { timeoutMs: 15_000 }).catch(async (e) => {
-    console.log(
-      listener.alerts.map((a) => a.source + brief(a)),
-      await listener.stored(),
-      second.lines.join('\n'),
-    );
-    throw e;
-  });
+  await eventually(() => listener.alerts.length >= 3, { timeoutMs: 40_000 });
   const told = listener.alerts.map((alert) => `${alert.source} ${brief(alert)}`);
   expect(told.sort()).toEqual([
     'prober/main failed firing',

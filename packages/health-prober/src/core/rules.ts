@@ -70,7 +70,8 @@ export function factOfEvent(event: InstanceEvent): Fact {
 
 export function factOfStatus(status: InstanceStatus): Fact {
   const { id, epoch, seq, host, service, instance, generation, state, ready, desired, reason, restarts } = status;
-  const isLooping = restarts > 0 && restarts * 2 >= status.restartBudget;
+  // Its count of restarts is as old as the status: whether they are still within their window it can't say.
+  const isLooping = false;
   const onProbation = status.onProbation ?? false;
   return {
     id,
@@ -113,7 +114,8 @@ export function tellEvent(tale: Tale | undefined, event: InstanceEvent, nowMs: n
 export function tellStatus(tale: Tale | undefined, status: InstanceStatus, nowMs: number): Telling | undefined {
   const fact = factOfStatus(status);
   if (tale !== undefined && comparePositions(fact, tale.fact) <= 0) return undefined;
-  return { tale: { fact, fall: tale?.fall, lastFallMs: tale?.lastFallMs ?? nowMs }, observations: observeFact(fact) };
+  const observations = observeFact(fact).filter(({ rule }) => rule !== 'restart-loop');
+  return { tale: { fact, fall: tale?.fall, lastFallMs: tale?.lastFallMs ?? nowMs }, observations };
 }
 
 /** An agent's word that a run ended unasked: it goes into backoff, or begins again with an exit or one more restart. */
@@ -130,7 +132,7 @@ function heal(fact: Fact, fall: Fall): Healing {
 }
 
 /** What the fact alone says. */
-function observeFact(fact: Fact): readonly Observation[] {
+export function observeFact(fact: Fact): readonly Observation[] {
   const { state, desired, reason, restarts } = fact;
   const name = nameOf(fact);
   const isFailed = desired === 'up' && (state === 'failed' || fact.onProbation);

@@ -24,6 +24,7 @@ import type { Judgement } from '../core/judge.ts';
 import {
   type Fall,
   type Healing,
+  observeFact,
   observeGone,
   observeHost,
   observeVerdict,
@@ -35,6 +36,8 @@ import {
 import { monotonicMs, wallTime } from './clock.ts';
 
 export interface AlertDeskOptions {
+  /** `firing` is from the point at which the reading of events begins. Else it is from now, and older than no event. */
+  readonly isFromMemory: boolean;
   /** Alerts that were firing, by the last known event of each. */
   readonly firing: readonly AlertData[];
   /** What went down in the earlier life and was not seen up again, by instance key. */
@@ -52,8 +55,10 @@ export class AlertDesk {
   readonly #falls: Map<string, Fall>;
   /** While events are read again: what was told of which cause. */
   #told: Set<string> | undefined;
+  readonly #isFromMemory: boolean;
 
-  constructor({ firing, falls, published, announce }: AlertDeskOptions) {
+  constructor({ isFromMemory, firing, falls, published, announce }: AlertDeskOptions) {
+    this.#isFromMemory = isFromMemory;
     this.#announce = announce;
     this.#falls = new Map(Object.entries(falls));
     this.#told = new Set(published.flatMap(({ data }) => data.causes.map((cause) => toldKey(data, cause))));
@@ -78,8 +83,7 @@ export class AlertDesk {
     this.#falls.delete(key);
     this.#tales.set(key, tale);
     if (healing !== undefined) this.#takeHealing(healing, event.time);
-    // A verdict belongs to the present: it is not taken back by what happened before it.
-    for (const seen of observations) if (this.#told === undefined || seen.rule !== 'unhealthy') this.take(seen);
+    for (const seen of observations) if (this.#isDue(seen)) this.take(seen);
   }
 
   /** The events have been read; from here on everything is news, beginning with how everything stands. */
@@ -91,6 +95,7 @@ export class AlertDesk {
         if (!statuses.has(key)) this.takeGone(key);
       }
     }
+    for (const { fact } of this.#tales.values()) for (const seen of observeFact(fact)) this.take(seen);
     for (const [key, status] of statuses) {
       const telling = tellStatus(this.#tales.get(key), status, monotonicMs());
       if (telling === undefined) continue;
@@ -137,6 +142,11 @@ export class AlertDesk {
     const { alert, isNews } = observe(this.#book.get(fingerprint), seen, history, time);
     if (alert !== undefined) this.#book.set(fingerprint, alert);
     if (alert !== undefined && isNews) this.#tell(alert, seen.causes);
+  }
+
+  /** While events are read again: what belongs to the present is left until their end. */
+  #isDue(seen: Observation): boolean {
+    return this.#told === undefined || (this.#isFromMemory && seen.rule !== 'unhealthy');
   }
 
   #takeHealing({ fall, seen }: Healing, time: string): void {

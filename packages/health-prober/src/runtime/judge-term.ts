@@ -2,7 +2,7 @@
  * One term as the leading prober: from the moment the lease is ours until it is lost. It begins with what is known (the
  * memory of an earlier life, the last values, what the streams hold since) and then goes on with what comes live.
  */
-import { type AlertEvent, comparePositions, keys, rows, type Verdict } from '@muster/contracts';
+import { type AlertEvent, keys, rows, type Verdict } from '@muster/contracts';
 import type { Bus, Subscription } from '@muster/contracts/bus';
 import type { RuleName } from '../core/alert.ts';
 import { majority } from '../core/judge.ts';
@@ -86,12 +86,13 @@ export class JudgeTerm {
     const { bus, prober, own, policy, announcer } = options;
     this.#options = options;
     this.#alertsBefore = known.remembered?.alerts ?? announcer.alerts;
-    const last = lastOf([...known.alerts.values(), ...known.published]);
+    const last = lastOf(known.alerts.values(), known.published);
     for (const event of last.values()) {
       if (known.alerts.get(alertKey(event))?.id !== event.id) announcer.putAlert(event);
     }
     const firing = [...last.values()].map(({ data }) => data).filter(({ state }) => state !== 'resolved');
     this.#desk = new AlertDesk({
+      isFromMemory: known.remembered !== undefined,
       firing:
         known.remembered === undefined
           ? firing
@@ -230,14 +231,9 @@ async function alertsSince(bus: Bus, { seq, since }: Cursor, signal: AbortSignal
   return stored.map(({ message }) => message);
 }
 
-/** The last event of each alert. */
-function lastOf(events: readonly AlertEvent[]): ReadonlyMap<string, AlertEvent> {
-  const last = new Map<string, AlertEvent>();
-  for (const event of events) {
-    const before = last.get(event.data.fingerprint);
-    if (before === undefined || comparePositions(event, before) >= 0) last.set(event.data.fingerprint, event);
-  }
-  return last;
+/** The last event of each alert: the stream comes before the bucket, so what it has said lately is the newest. */
+function lastOf(kept: Iterable<AlertEvent>, published: Iterable<AlertEvent>): ReadonlyMap<string, AlertEvent> {
+  return new Map([...kept, ...published].map((event) => [event.data.fingerprint, event]));
 }
 
 function alertKey({ data: { host, service, rule } }: AlertEvent): string {

@@ -2,7 +2,17 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type InstanceEvent, rows, StatusFile } from '@muster/contracts';
 import { type Bus, openBus } from '@muster/contracts/bus';
-import { eventually, isAlive, type MusterSystem } from '@muster/testkit';
+import {
+  eventually,
+  type FixtureProcess,
+  findNatsServer,
+  freePort,
+  isAlive,
+  MusterSystem,
+  type MusterSystemOptions,
+  startNodeFixture,
+  temporaryDirectory,
+} from '@muster/testkit';
 import { stringify } from 'yaml';
 
 /** Text of services.yaml; entries are as written there. */
@@ -75,4 +85,30 @@ export async function killHard(pid: number): Promise<void> {
 export async function parentOf(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+}
+
+/** The clone that these tests belong to. */
+export const ROOT_DIR = path.resolve(import.meta.dirname, '../..');
+
+/** A system with directories, configuration and keys, whose agent is not started yet, or is the launcher's to start. */
+export async function prepareSystem(options: MusterSystemOptions = {}): Promise<MusterSystem> {
+  const system = new MusterSystem(await temporaryDirectory(), options, await freePort(), await freePort());
+  await system.prepare();
+  return system;
+}
+
+/** `scripts/launcher.mjs` on the directories of a prepared system. Disposing kills it, and its agent then lets go. */
+export async function startLauncher(system: MusterSystem): Promise<FixtureProcess> {
+  const env = { ...system.env, MUSTER_NATS_SERVER: await findNatsServer() };
+  return startNodeFixture(path.join(ROOT_DIR, 'scripts/launcher.mjs'), [], {
+    cwd: ROOT_DIR,
+    env: Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined)),
+    detached: true,
+  });
+}
+
+/** The agent that holds the state directory. */
+export async function agentPidOf(system: MusterSystem): Promise<number> {
+  const holder = JSON.parse(await readFile(path.join(system.stateDir, 'agent.lock'), 'utf8')) as { pid: number };
+  return holder.pid;
 }

@@ -18,6 +18,9 @@ export interface DashboardOptions {
   readonly audit: (verb: string, target: Target, outcome: CommandOutcome) => void;
 }
 
+/** A fleet so large that a frame takes long gets fewer of them: requests and beats must not wait for the page. */
+const IDLE_PER_BUSY = 5;
+
 /** A running dashboard: follows its source, feeds its viewers, answers requests. Disposing ends all of it. */
 export class Dashboard implements AsyncDisposable {
   readonly fleet: LiveFleet;
@@ -40,7 +43,7 @@ export class Dashboard implements AsyncDisposable {
     this.hub = hub;
     this.app = app;
     this.#now = now;
-    this.#schedule(now());
+    this.#schedule(now() + FRAME_INTERVAL_MS);
   }
 
   /** Returns the port. @throws Error with `code` EADDRINUSE, EACCES or EADDRNOTAVAIL */
@@ -56,16 +59,19 @@ export class Dashboard implements AsyncDisposable {
   }
 
   /** Timers may fire a fraction early, and a frame must not: the next one counts from the last, and never comes sooner. */
-  #schedule(lastMs: number): void {
-    const waitMs = Math.max(1, Math.ceil(lastMs + FRAME_INTERVAL_MS - this.#now()));
-    this.#timer = setTimeout(() => {
-      const { page, nowMs } = this.fleet.look();
-      if (nowMs - lastMs < FRAME_INTERVAL_MS) {
-        this.#schedule(lastMs);
-        return;
-      }
-      this.hub.tick(page, nowMs);
-      this.#schedule(nowMs);
-    }, waitMs);
+  #schedule(dueMs: number): void {
+    const waitMs = Math.max(1, Math.ceil(dueMs - this.#now()));
+    this.#timer = setTimeout(() => this.#tick(dueMs), waitMs);
+  }
+
+  #tick(dueMs: number): void {
+    if (this.#now() < dueMs) {
+      this.#schedule(dueMs);
+      return;
+    }
+    const { page, nowMs } = this.fleet.look();
+    this.hub.tick(page, nowMs);
+    const tookMs = this.#now() - nowMs;
+    this.#schedule(nowMs + Math.max(FRAME_INTERVAL_MS, tookMs * IDLE_PER_BUSY));
   }
 }

@@ -2,7 +2,7 @@ import type { CommandCode } from '@muster/contracts';
 import type { ErrorBody } from './protocol/page.ts';
 
 /** Every way a request can fail: its stable code and its HTTP status. */
-export const ERRORS = {
+const ERRORS = {
   'bad-request': 400,
   'host-refused': 403,
   'origin-refused': 403,

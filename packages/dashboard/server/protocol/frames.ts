@@ -8,14 +8,14 @@ import type { PageData } from './page.ts';
  */
 export type Frame = HelloFrame | SnapshotFrame | DeltasFrame;
 
-export interface HelloFrame {
+interface HelloFrame {
   readonly type: 'hello';
   readonly version: number;
   /** This run of this replica: sequence numbers mean nothing in another one. */
   readonly epoch: number;
 }
 
-export interface SnapshotFrame {
+interface SnapshotFrame {
   readonly type: 'snapshot';
   readonly nowMs: number;
   /** The page as it is after this delta. */

@@ -2,7 +2,7 @@
  * Differences between two pages, as JSON Merge Patches (RFC 7396): an object is merged, null removes, anything else replaces.
  * Page data has no null outside arrays, so every difference can be said this way.
  */
-export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
+type Json = string | number | boolean | null | readonly Json[] | JsonObject;
 export interface JsonObject {
   readonly [key: string]: Json;
 }

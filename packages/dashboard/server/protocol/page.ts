@@ -118,7 +118,7 @@ export interface ComponentRow {
   readonly viewers?: number;
 }
 
-export interface BusView {
+interface BusView {
   readonly isConnected: boolean;
   readonly sinceAtMs: number;
   readonly reason: string;

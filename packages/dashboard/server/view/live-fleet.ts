@@ -1,12 +1,13 @@
 import type { PageData } from '../protocol/page.ts';
 import { emptyFleet, type Fact, type Fleet } from './fleet.ts';
 import { fold } from './fold.ts';
-import { type RenderContext, render } from './render.ts';
+import { type RenderContext, type RenderMemo, render } from './render.ts';
 
 /** The fleet as this process knows it now. Owns the facts; `now` is a monotonic clock in milliseconds. */
 export class LiveFleet {
   readonly #context: RenderContext;
   readonly #now: () => number;
+  readonly #memo: RenderMemo = new Map();
   #fleet: Fleet;
 
   constructor(context: RenderContext, now: () => number) {
@@ -22,6 +23,6 @@ export class LiveFleet {
   /** What may be shown at this moment, and the moment. */
   look(): { page: PageData; nowMs: number } {
     const nowMs = this.#now();
-    return { page: render(this.#fleet, nowMs, this.#context), nowMs };
+    return { page: render(this.#fleet, nowMs, this.#context, this.#memo), nowMs };
   }
 }

@@ -2,7 +2,7 @@ import type { InstanceStateName, Readiness, VerdictName } from '@muster/contract
 import type { Mood } from '../protocol/page.ts';
 
 /** Worst first. */
-export const MOODS: readonly Mood[] = ['bad', 'unknown', 'warn', 'busy', 'good', 'idle'];
+const MOODS: readonly Mood[] = ['bad', 'unknown', 'warn', 'busy', 'good', 'idle'];
 
 export function worstMood(moods: Iterable<Mood>): Mood | undefined {
   const seen = new Set(moods);

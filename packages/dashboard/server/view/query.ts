@@ -13,13 +13,13 @@ export interface DataQuery {
 }
 
 /** Every `…AtMs` of a row as `…AgeMs`: milliseconds before the answer was made. */
-export type Aged<T> = {
+type Aged<T> = {
   [K in keyof T as K extends `${infer Name}AtMs` ? `${Name}AgeMs` : K]: T[K] extends object | undefined
     ? Aged<T[K]>
     : T[K];
 };
 
-export interface Listed<Row> {
+interface Listed<Row> {
   /** How many there are; `rows` holds at most MAX_ROWS of them. */
   readonly total: number;
   readonly rows: readonly Aged<Row>[];

@@ -17,14 +17,13 @@ import type {
   Presence,
   ServiceRow,
 } from '../protocol/page.ts';
-import type { Fleet, Heard, HostFacts, Sampled } from './fleet.ts';
-import { FOLLOWED_BUCKETS } from './fleet.ts';
+import { type Fleet, FOLLOWED_BUCKETS, type Heard, type HostFacts, NO_HOST_FACTS, type Sampled } from './fleet.ts';
 import { moodOf } from './mood.ts';
 import { presenceOf } from './presence.ts';
 import { fleetVerdict } from './verdict.ts';
 
 /** Resolved alerts are a memory, not a list to scroll through. */
-export const MAX_RESOLVED_ALERTS = 30;
+const MAX_RESOLVED_ALERTS = 30;
 
 /** A sample older than this many of its intervals says nothing about now. */
 const SAMPLE_LIVES_INTERVALS = 3;
@@ -41,17 +40,23 @@ export interface RenderContext {
 /**
  * What may be shown of the facts at `nowMs`. The one place that turns "was reported" into "is": a state without a recent
  * beat of its host is `unknown`, a verdict without a recent beat of its prober is `unknown`, an old sample is absent.
+ *
+ * `memo`, kept from look to look, spares the rows of hosts where nothing happened; the result is the same without it.
  */
-export function render(fleet: Fleet, nowMs: number, context: RenderContext): PageData {
+export function render(fleet: Fleet, nowMs: number, context: RenderContext, memo: RenderMemo = new Map()): PageData {
   const hosts: Record<string, HostRow> = {};
   const services: Record<string, ServiceRow> = {};
+  const judges = [...fleet.probers].map(([id, prober]) => {
+    return `${id} ${presenceOf(fleet.bus, prober.heardAtMs, nowMs)} ${prober.wallMinusMonotonicMs}`;
+  });
   for (const host of [...fleet.hosts.keys()].sort()) {
     const facts = fleet.hosts.get(host) as HostFacts;
-    if (isGone(facts, nowMs)) continue;
-    const presence = presenceOf(fleet.bus, facts.presence?.heardAtMs, nowMs);
-    for (const [key, status] of [...facts.statuses].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      services[`${host}.${key}`] = serviceRow(fleet, facts, presence, status, key, nowMs);
+    if (isGone(facts, nowMs)) {
+      memo.delete(host);
+      continue;
     }
+    const presence = presenceOf(fleet.bus, facts.presence?.heardAtMs, nowMs);
+    for (const [key, row] of serviceRows(fleet, host, presence, judges.join(), nowMs, memo)) services[key] = row;
     hosts[host] = hostRow(host, facts, presence, nowMs);
   }
   const alerts = alertRows(fleet, nowMs);
@@ -65,6 +70,43 @@ export function render(fleet: Fleet, nowMs: number, context: RenderContext): Pag
     alerts,
     components,
   };
+}
+
+/** What the rows of one host were made of, and how long that holds. */
+interface Remembered {
+  readonly basis: readonly unknown[];
+  /** The first of the samples in them is too old after this. */
+  readonly freshUntilMs: number;
+  readonly rows: ReadonlyMap<string, ServiceRow>;
+}
+
+/** By host. */
+export type RenderMemo = Map<string, Remembered>;
+
+function serviceRows(
+  fleet: Fleet,
+  host: string,
+  presence: Presence,
+  judges: string,
+  nowMs: number,
+  memo: RenderMemo,
+): ReadonlyMap<string, ServiceRow> {
+  const facts = fleet.hosts.get(host) ?? NO_HOST_FACTS;
+  const { statuses, specs, verdicts, samples, latencies } = facts;
+  // A beat alone changes no row while the host is heard; when it is not, the row says when it was.
+  const heardAtMs = presence === 'heard' ? undefined : facts.presence?.heardAtMs;
+  const clock = facts.presence?.wallMinusMonotonicMs;
+  const basis = [statuses, specs, verdicts, samples, latencies, presence, heardAtMs, clock, judges];
+  const last = memo.get(host);
+  if (last !== undefined && nowMs <= last.freshUntilMs && basis.every((part, i) => part === last.basis[i]))
+    return last.rows;
+  const sorted = [...statuses].sort(([a], [b]) => (a < b ? -1 : 1));
+  const rows = new Map(
+    sorted.map(([key, status]) => [`${host}.${key}`, serviceRow(fleet, facts, presence, status, key, nowMs)]),
+  );
+  const ends = [...samples.values()].map(freshUntilMs).filter((atMs) => atMs >= nowMs);
+  memo.set(host, { basis, freshUntilMs: Math.min(Number.POSITIVE_INFINITY, ...ends), rows });
+  return rows;
 }
 
 function serviceRow(
@@ -282,9 +324,11 @@ function seen(presence: Presence, heardAtMs: number): { heardAtMs?: number } {
 }
 
 function fresh<Sample>(sampled: Sampled<Sample> | undefined, nowMs: number): Sample | undefined {
-  if (sampled === undefined) return undefined;
-  const livesMs = Math.max(sampled.intervalMs, PRESENCE_INTERVAL_MS) * SAMPLE_LIVES_INTERVALS;
-  return nowMs - sampled.sampledAtMs <= livesMs ? sampled.sample : undefined;
+  return sampled !== undefined && nowMs <= freshUntilMs(sampled) ? sampled.sample : undefined;
+}
+
+function freshUntilMs({ sampledAtMs, intervalMs }: Sampled<unknown>): number {
+  return sampledAtMs + Math.max(intervalMs, PRESENCE_INTERVAL_MS) * SAMPLE_LIVES_INTERVALS;
 }
 
 /**

@@ -58,6 +58,8 @@ function isRecovering({ state, restarts }: ServiceRow): boolean {
 function troubles(services: readonly ServiceRow[]): string[] {
   const counts = new Map<(count: number) => string, number>();
   for (const row of services) {
+    // Most rows of a large fleet are fine: they are not asked about ten kinds of trouble.
+    if (row.mood === 'good' || row.mood === 'idle') continue;
     const trouble = TROUBLES.find(({ isMeant }) => isMeant(row));
     if (trouble !== undefined) counts.set(trouble.words, (counts.get(trouble.words) ?? 0) + 1);
   }

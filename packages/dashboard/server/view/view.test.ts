@@ -4,7 +4,7 @@ import * as make from '../../test/support/demo-facts.ts';
 import { emptyFleet, type Fact, type Fleet } from './fleet.ts';
 import { fold, LATENCY_POINTS } from './fold.ts';
 import { SILENCE_MS } from './presence.ts';
-import { render } from './render.ts';
+import { type RenderMemo, render } from './render.ts';
 
 const CONTEXT = { environment: 'test', dashboard: 'main' };
 const KEY = 'web1.rag-api.0';
@@ -189,6 +189,43 @@ describe('what is not confirmed lately is unknown', () => {
     expect(row(fleet, 30_002)?.cpuRatio).toBe(0.5);
     expect(row(fleet, 30_003)).not.toHaveProperty('cpuRatio');
   });
+});
+
+test('property: what is remembered from look to look changes nothing', () => {
+  const sample = {
+    service: 'rag-api',
+    instance: 0,
+    cpuRatio: 0.5,
+    rssBytes: 1,
+    threads: 1,
+    processes: 1,
+    uptimeSeconds: 1,
+  };
+  const facts: readonly ((seq: number) => Fact)[] = [
+    () => connected,
+    () => lost,
+    beat,
+    () => running,
+    () => ({ kind: 'entry', bucket: 'status', key: KEY, value: undefined }),
+    () => ({ kind: 'entry', bucket: 'health', key: KEY, value: make.verdict('web1', 'rag-api') }),
+    (seq) => ({ kind: 'prober-presence', beat: make.proberBeat('main', { seq }) }),
+    () => ({ kind: 'metrics', metrics: make.metrics('web1', { intervalMs: 1_000, services: [sample] }) }),
+    () => ({ kind: 'probe', report: make.probe('web1', 'rag-api') }),
+  ];
+  const step = fc.record({ gapMs: fc.integer({ min: 0, max: 4_000 }), make: fc.constantFrom(...facts) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const memo: RenderMemo = new Map();
+      let nowMs = 0;
+      let fleet = emptyFleet(0);
+      for (const [index, { gapMs, make: makeFact }] of steps.entries()) {
+        expect(render(fleet, nowMs + gapMs, CONTEXT, memo)).toEqual(render(fleet, nowMs + gapMs, CONTEXT));
+        nowMs += gapMs;
+        fleet = fold(fleet, makeFact(index + 1), nowMs);
+        expect(render(fleet, nowMs, CONTEXT, memo)).toEqual(render(fleet, nowMs, CONTEXT));
+      }
+    }),
+  );
 });
 
 describe('ages', () => {

@@ -1,7 +1,7 @@
 import type { Action, PageData } from '../../server/protocol/index.ts';
 
 /** All local instants are the browser's monotonic clock (`performance.now()`). */
-export interface Link {
+interface Link {
   /** `connecting` only before the first frame; afterwards it is live or lost. */
   readonly status: 'connecting' | 'live' | 'lost';
   readonly sinceMs: number;

@@ -103,6 +103,42 @@ test('a command quotes where the agent stands, and its outcome is one of four', 
   silent.stop();
 });
 
+test('what quotes a beat of before a restart is refused as stale, and sent once more under a new id', async () => {
+  using fleet = new FleetClient({ bus, actor: 'user/ada' });
+  const epoch = sample('hostPresence').epoch + 1;
+  const asked: { id: string; epoch: number | undefined }[] = [];
+  let current = epoch;
+  agent.respond(
+    commands.status,
+    { host: 'web1' },
+    async () => ({ ...golden('commands/status.reply'), epoch: current, seq: 1 }) as never,
+  );
+  agent.respond(commands.restart, { host: 'web1' }, async ({ id, fresh }) => {
+    asked.push({ id, epoch: fresh?.epoch });
+    const accepted = fresh?.epoch === epoch;
+    return { ...golden('commands/restart.reply'), accepted, code: accepted ? 'ok' : 'stale', commandId: id } as never;
+  });
+  await agent.flush();
+  agent.publish(rows.hostPresence, { host: 'web1' }, sample('hostPresence'));
+  await eventually(() => fleet.host('web1').isHeard);
+
+  const result = await fleet.command('web1', 'restart', { service: 'rag-api' });
+  expect(asked.map((request) => request.epoch)).toEqual([epoch - 1, epoch]);
+  expect(result).toMatchObject({ outcome: 'accepted', commandId: asked[1]?.id });
+  expect(asked[0]?.id).not.toBe(asked[1]?.id);
+
+  // An agent that goes on calling it stale is believed.
+  current = epoch + 1;
+  asked.length = 0;
+  agent.publish(rows.hostPresence, { host: 'web1' }, sample('hostPresence'));
+  await eventually(() => fleet.host('web1').isHeard);
+  expect(await fleet.command('web1', 'restart', { service: 'rag-api' })).toMatchObject({
+    outcome: 'refused',
+    code: 'stale',
+  });
+  expect(asked).toHaveLength(2);
+});
+
 test('why is told by the agent, and by the stream when the agent is away', async () => {
   using fleet = new FleetClient({ bus, actor: 'user/ada' });
   await fleet.ready(soon());

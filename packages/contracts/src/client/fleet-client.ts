@@ -1,6 +1,6 @@
 import type { ValueOf } from '../buckets.ts';
 import type { Bus, Subscription } from '../bus/bus.ts';
-import { comparePositions, type Position } from '../envelope.ts';
+import { comparePositions } from '../envelope.ts';
 import type { AlertEvent } from '../messages/alert.ts';
 import type { AgentVerb } from '../messages/command.ts';
 import type { InstanceEvent, InstanceRef, InstanceStatus } from '../messages/service.ts';
@@ -128,15 +128,16 @@ export class FleetClient implements Disposable {
   ): Promise<CommandResult<V>> {
     const sender = { bus: this.#bus, actor: this.#actor };
     const { isHeard, beat } = this.host(host);
-    let fresh: Position | undefined = isHeard ? beat : undefined;
-    if (fresh === undefined) {
-      const status = await sendCommand(sender, host, 'status', {}, { signal });
-      // Nothing has acted yet, so even an answer that never came leaves the command certainly undone.
-      if (status.outcome === 'unknown') return { ...status, outcome: 'undelivered' };
-      if (status.outcome !== 'accepted') return status;
-      fresh = status.reply;
+    if (isHeard) {
+      const result = await sendCommand(sender, host, verb, args, { fresh: beat, signal });
+      // An agent that has just restarted refuses a beat of before. It did not act, so asking again is safe.
+      if (result.outcome !== 'refused' || result.code !== 'stale') return result;
     }
-    return sendCommand(sender, host, verb, args, { fresh, signal });
+    const status = await sendCommand(sender, host, 'status', {}, { signal });
+    // Nothing has acted yet, so even an answer that never came leaves the command certainly undone.
+    if (status.outcome === 'unknown') return { ...status, outcome: 'undelivered' };
+    if (status.outcome !== 'accepted') return status;
+    return sendCommand(sender, host, verb, args, { fresh: status.reply, signal });
   }
 
   /** Why an instance is as it is: from its agent, or from the stream when the agent does not answer. */

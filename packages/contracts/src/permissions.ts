@@ -29,11 +29,28 @@ export function permissionsFor(env: string, role: Role, id: string): Permissions
   ];
   const answers = requests.filter((row) => row.responder === role);
   const subscribe = [
-    ...all.filter((row) => row.subscribers.includes(role)).map((row) => buildFilter(env, row.template)),
+    ...hearFilters(env, role),
     ...answers.map((row) => answerFilter(env, row, role, id)),
     `${inboxPrefix(role, id)}.>`,
   ];
   return { publish: unique(publish), subscribe: unique(subscribe), allowResponses: answers.length > 0 };
+}
+
+/** Who may hear all of a family may ask for all of it: people and tools write `alert.>`, not one star for each token. */
+function hearFilters(env: string, role: Role): string[] {
+  const all: readonly Row[] = Object.values(rows);
+  const withheld = new Set(all.filter((row) => !row.subscribers.includes(role)).map((row) => familyOf(row.template)));
+  return all
+    .filter((row) => row.subscribers.includes(role))
+    .map(({ template }) => {
+      const family = familyOf(template);
+      return withheld.has(family) ? buildFilter(env, template) : buildSubtree(env, [family]);
+    });
+}
+
+/** The first token of a template. */
+function familyOf(template: string): string {
+  return template.slice(0, template.indexOf('.'));
 }
 
 /** Below its own id a scoped role may publish anything, so that a newer version needs no new credentials. */

@@ -6,6 +6,7 @@ import {
   buildSubject,
   commands,
   inboxPrefix,
+  permissionsFor,
   proberCommands,
   ROLES,
   type Role,
@@ -242,4 +243,49 @@ test('an observer hears alerts, and nothing else', async () => {
   await expect(observer.request(commands.stop, { host: 'web1' }, sampleRequest('stop'), soon)).rejects.toThrow(
     PermissionDeniedError,
   );
+});
+
+/** Listens with a plain client, as other tools do: what it hears until `publish` has been heard, or the server's refusal. */
+async function listen(identity: Identity, subject: string, publish: () => Promise<unknown>): Promise<string> {
+  const authenticator = credsAuthenticator(await readFile(credentialsFile(directory.path, identity)));
+  const raw = await connect({ servers: server.url, authenticator });
+  const heard = new Promise<string>((resolve) => {
+    raw.subscribe(subject, { callback: (error, message) => resolve(error?.message ?? message.subject) });
+  });
+  await raw.flush();
+  await publish();
+  const first = await heard;
+  await raw.close();
+  return first;
+}
+
+describe('who may hear all of a family may ask for all of it', () => {
+  test('an observer hears alert.>', async () => {
+    await using prober = await open(PROBER);
+    const alert = { severity: 'info', host: 'web1', service: 'search', rule: 'restarted' };
+    const subject = buildSubject(environment, rows.alert.template, alert);
+    const publish = () => prober.publishOrdered(rows.alert, alert, sample('alert'), EVENT);
+    expect(await listen(OBSERVER, 'muster.v1.test.alert.>', publish)).toBe(subject);
+  });
+
+  test.each(['muster.v1.test.>', 'muster.v1.test.*.>', 'muster.v1.test.health.>', 'muster.v1.other.alert.>', '>'])(
+    'an observer cannot listen to %s',
+    async (subject) => {
+      expect(await listen(OBSERVER, subject, async () => {})).toMatch(/Permissions Violation for Subscription/);
+    },
+  );
+
+  test("a family of which something is withheld is heard row by row: a prober's host.> is refused", async () => {
+    const { subscribe } = permissionsFor(environment, 'prober', 'p1');
+    expect(subscribe).toContain('muster.v1.test.service.>');
+    expect(subscribe).toContain('muster.v1.test.host.*.presence');
+    expect(await listen(PROBER, 'muster.v1.test.host.>', async () => {})).toMatch(/Permissions Violation/);
+  });
+
+  test('an agent hears no family at all', () => {
+    expect(permissionsFor(environment, 'agent', 'web1').subscribe).toEqual([
+      '_INBOX.agent.web1.>',
+      'muster.v1.test.command.web1.>',
+    ]);
+  });
 });

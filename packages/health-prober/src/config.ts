@@ -13,7 +13,7 @@ import { z } from 'zod';
 import type { ProbePolicy } from './runtime/judge-term.ts';
 
 /** How this prober runs, with every default filled in. Paths are absolute. */
-export interface ProberConfig {
+interface ProberConfig {
   readonly id: string;
   readonly environment: string;
   readonly servers: readonly string[];

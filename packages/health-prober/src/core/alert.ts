@@ -5,7 +5,7 @@
 import { type AlertData, type AlertEvent, alertFingerprint, NONE, type Severity } from '@muster/contracts';
 
 /** Every rule of this version, and how loudly it speaks. */
-export const RULES = {
+const RULES = {
   /** It crashed and runs again: worth knowing, never a page. */
   restarted: 'info',
   /** Its restart budget is spent: only a person or a slow retry helps. */

@@ -6,7 +6,7 @@
 /** Without a change for this long, a lease is free. */
 export const LEASE_LAPSE_MS = 10_000;
 /** The holder lays it down this long before others may take it. */
-export const LEASE_MARGIN_MS = 2_000;
+const LEASE_MARGIN_MS = 2_000;
 export const LEASE_RENEW_MS = 2_500;
 
 /** What an observer knows of the entry. */

@@ -61,14 +61,14 @@ export interface Telling {
   readonly healing?: Healing;
 }
 
-export function factOfEvent(event: InstanceEvent): Fact {
+function factOfEvent(event: InstanceEvent): Fact {
   const { id, epoch, seq, host, service, instance, generation, to, ready, desired, reason } = event;
   const rest = { onProbation: event.onProbation ?? false, isLooping: event.restartLoop ?? false };
   const restarts = event.restarts ?? 0;
   return { id, epoch, seq, host, service, instance, generation, state: to, ready, desired, reason, restarts, ...rest };
 }
 
-export function factOfStatus(status: InstanceStatus): Fact {
+function factOfStatus(status: InstanceStatus): Fact {
   const { id, epoch, seq, host, service, instance, generation, state, ready, desired, reason, restarts } = status;
   // Its count of restarts is as old as the status: whether they are still within their window it can't say.
   const isLooping = false;

@@ -43,7 +43,7 @@ export function App({ store }: { readonly store: Store }) {
             <AlertList page={page} />
             <HostList page={page} />
             <ServicesSection page={page} pending={state.pending} store={store} />
-            <OwnSection page={page} />
+            <OwnSection page={page} isTrusted={link.status !== 'lost'} />
           </>
         )}
       </main>

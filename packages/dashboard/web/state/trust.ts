@@ -1,4 +1,4 @@
-import type { PageData, ServiceRow } from '../../server/protocol/index.ts';
+import type { HostRow, PageData, ServiceRow } from '../../server/protocol/index.ts';
 import type { State } from './state.ts';
 
 /**
@@ -14,7 +14,7 @@ export function trustedPage({
   if (page === undefined || link.status !== 'lost') return page;
   const lastAtMs = (lastFrameMs ?? link.sinceMs) + serverMinusLocalMs;
   const services = mapValues(page.services, (row) => doubted(row, lastAtMs));
-  const hosts = mapValues(page.hosts, (row) => ({ ...row, mood: 'unknown' as const, presence: 'blind' as const }));
+  const hosts = mapValues(page.hosts, unmeasured);
   const components = mapValues(page.components, (row) => ({ ...row, presence: 'blind' as const }));
   const alerts = mapValues(page.alerts, (row) => ({ ...row, isConfirmed: row.state === 'resolved' }));
   const fleet = {
@@ -24,6 +24,18 @@ export function trustedPage({
     detail: 'What is below was last known before that; nothing of it is confirmed.',
   };
   return { fleet, services, hosts, components, alerts };
+}
+
+/** What was measured is not shown either: a bar would look like now. */
+function unmeasured({ host, services, heardAtMs, agentVersion }: HostRow): HostRow {
+  return {
+    host,
+    services,
+    mood: 'unknown',
+    presence: 'blind',
+    ...(heardAtMs !== undefined && { heardAtMs }),
+    ...(agentVersion !== undefined && { agentVersion }),
+  };
 }
 
 function doubted(row: ServiceRow, lastAtMs: number): ServiceRow {

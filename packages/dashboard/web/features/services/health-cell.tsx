@@ -22,7 +22,11 @@ const MOOD_OF_READINESS: Readonly<Record<Readiness, Mood>> = { yes: 'good', no: 
 /** What the probers say, and what its own agent says. Nothing is asked of a service that doesn't run. */
 export function HealthCell({ row }: { readonly row: ServiceRow }) {
   const { health, ready, state } = row;
-  const isJudged = state === 'running' || state === 'starting' || state === 'unknown';
+  // A prober may still see a service whose host is not heard; readiness is for its own agent to say.
+  const isJudged =
+    state === 'running' ||
+    state === 'starting' ||
+    (health !== undefined && health.verdict !== 'unknown' && state === 'unknown');
   if (!isJudged) return <None />;
   const verdict = health === undefined ? undefined : VERDICT_WORDS[health.verdict];
   return (

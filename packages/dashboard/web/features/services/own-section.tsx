@@ -4,8 +4,8 @@ import { Age } from '../../ui/age.tsx';
 import { Mark } from '../../ui/mark.tsx';
 import { ServiceTable } from './service-table.tsx';
 
-/** The system runs on itself: its own programs are services too, but nobody's to stop from here. */
-export function OwnSection({ page }: { readonly page: PageData }) {
+/** The system runs on itself: its own programs are services too, but nobody's to stop from here. Without a connection nothing is trusted. */
+export function OwnSection({ page, isTrusted }: { readonly page: PageData; readonly isTrusted: boolean }) {
   const rows = serviceRows(page, true);
   const components = Object.entries(page.components);
   if (rows.length + components.length === 0) return null;
@@ -17,9 +17,15 @@ export function OwnSection({ page }: { readonly page: PageData }) {
       </div>
       <ul className="components">
         <li className="component">
-          <Mark mood={page.fleet.bus.isConnected ? 'good' : 'unknown'} />
-          <strong>Bus</strong> {page.fleet.bus.isConnected ? 'connected for' : 'away for'}{' '}
-          <Age atMs={page.fleet.bus.sinceAtMs} />
+          <Mark mood={isTrusted && page.fleet.bus.isConnected ? 'good' : 'unknown'} />
+          <strong>Bus</strong>{' '}
+          {isTrusted ? (
+            <>
+              {page.fleet.bus.isConnected ? 'connected for' : 'away for'} <Age atMs={page.fleet.bus.sinceAtMs} />
+            </>
+          ) : (
+            'not known'
+          )}
         </li>
         {components.map(([key, component]) => (
           <Component key={key} component={component} />

@@ -7,7 +7,7 @@
 export class Deadline implements Disposable {
   readonly #controller = new AbortController();
   readonly #parent: AbortSignal;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: ReturnType<typeof setTimeout>;
   readonly #onParent = () => this.#controller.abort(this.#parent.reason);
 
   constructor(timeoutMs: number, parent: AbortSignal) {

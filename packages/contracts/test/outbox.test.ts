@@ -58,6 +58,20 @@ test('what is appended is stored in order, and told', async () => {
   await outbox.close();
 });
 
+test('whoever listens on the subject itself hears each message once', async () => {
+  await setupBus(bus);
+  const heard: string[] = [];
+  bus.subscribe(rows.instanceEvent, {}, ({ id }) => heard.push(id));
+  await bus.flush();
+  const outbox = await open();
+  for (const id of ['a', 'b', 'c']) append(outbox, id);
+  await outbox.flushed(soon());
+  await eventually(() => heard.length >= 3, { message: 'all three heard' });
+  await bus.flush();
+  expect(heard).toEqual(['a', 'b', 'c']);
+  await outbox.close();
+});
+
 test('what was not sent waits on disk for the next process', async () => {
   await server.kill();
   await eventually(() => !bus.isConnected);

@@ -5,6 +5,7 @@ import type { Inbox } from './inbox.ts';
 
 const ACK_TIMEOUT_MS = 5_000;
 const EXPECTED_LAST_SEQUENCE = 'Nats-Expected-Last-Subject-Sequence';
+const MESSAGE_ID = 'Nats-Msg-Id';
 const WRONG_LAST_SEQUENCE = 10_071;
 
 /** What JetStream answers to a publish. */
@@ -16,6 +17,7 @@ const PubAck = z.union([
 export interface StoreOptions {
   /** Store only when this is the last sequence of the subject. */
   readonly expectedLastSeq?: number;
+  readonly messageId?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 }
@@ -25,11 +27,14 @@ export async function store(
   inbox: Inbox,
   subject: string,
   payload: Uint8Array,
-  { expectedLastSeq, headers = {}, signal }: StoreOptions = {},
+  { expectedLastSeq, messageId, headers = {}, signal }: StoreOptions = {},
 ): Promise<{ seq: number }> {
-  const expectation = expectedLastSeq === undefined ? {} : { [EXPECTED_LAST_SEQUENCE]: String(expectedLastSeq) };
+  const conditions = {
+    ...(expectedLastSeq !== undefined && { [EXPECTED_LAST_SEQUENCE]: String(expectedLastSeq) }),
+    ...(messageId !== undefined && { [MESSAGE_ID]: messageId }),
+  };
   const reply = await inbox
-    .ask(subject, payload, { timeoutMs: ACK_TIMEOUT_MS, headers: { ...headers, ...expectation }, signal })
+    .ask(subject, payload, { timeoutMs: ACK_TIMEOUT_MS, headers: { ...headers, ...conditions }, signal })
     .catch((error: unknown) => {
       throw error instanceof NoResponderError ? new NoStreamError(subject) : error;
     });

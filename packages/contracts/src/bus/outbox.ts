@@ -8,7 +8,10 @@
  * message is what follows; or it is lower, since the stream lost or aged out its messages, so it is not there.
  *
  * That holds because nobody else publishes on these subjects, and because the expected sequence was once the true one.
- * Of a subject it knows nothing of, the outbox therefore first asks, with an expectation that can't be met.
+ * A subject that the journal does not know is taken to be empty. When the journal was lost it is not, and a plain refusal
+ * says so; only the message whose first answer never came is then in doubt, so it also carries its id, by which the server
+ * knows for two minutes what it has stored. (Asking for the sequence beforehand would need a publish that is refused, and
+ * whoever listens on the subject would hear that message twice.)
  */
 import type { z } from 'zod';
 import type { Row } from '../rows.ts';
@@ -24,8 +27,6 @@ const ROOM_RATIO = 0.9;
 const MAX_IN_FLIGHT = 64;
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5_000;
-/** No subject ever has it, so it is always refused, with the true one. */
-const IMPOSSIBLE_SEQUENCE = Number.MAX_SAFE_INTEGER;
 
 export interface OutboxOptions {
   readonly directory: string;
@@ -52,7 +53,7 @@ export interface OutboxDelivery {
 interface Lane {
   readonly subject: string;
   readonly waiting: Entry[];
-  /** Of the subject, in the stream; `undefined` while it is not known. */
+  /** Of the subject, in the stream; `undefined` while nothing of it is known. */
   lastSeq: number | undefined;
   isBusy: boolean;
   failures: number;
@@ -208,15 +209,11 @@ export class Outbox {
       if (entry === undefined) continue;
       lane.isBusy = true;
       this.#inFlight++;
-      const { lastSeq } = lane;
-      if (lastSeq === undefined) {
-        sends.push(() => void this.#settle(lane, this.#ask(lane, entry)));
-        continue;
-      }
       const isDoubtful = entry.attempt !== undefined;
-      entry.attempt = lastSeq;
-      attempts.push({ attempt: entry.number, last: lastSeq });
-      sends.push(() => void this.#settle(lane, this.#send(lane, entry, lastSeq, isDoubtful)));
+      const expected = lane.lastSeq ?? 0;
+      entry.attempt = expected;
+      attempts.push({ attempt: entry.number, last: expected });
+      sends.push(() => void this.#settle(lane, this.#send(lane, entry, expected, isDoubtful)));
     }
     this.#writeOutcomes(attempts);
     for (const send of sends) send();
@@ -227,20 +224,9 @@ export class Outbox {
     this.#compactIfWorth();
   }
 
-  /** Learns the last sequence of a subject: stores nothing. */
-  async #ask(lane: Lane, entry: Entry): Promise<void> {
-    try {
-      await this.#publish(entry, IMPOSSIBLE_SEQUENCE);
-    } catch (error) {
-      if (!(error instanceof WrongLastSequenceError)) throw error;
-      lane.lastSeq = error.actual;
-      this.#outcomes.push({ subject: lane.subject, last: error.actual });
-    }
-  }
-
   async #send(lane: Lane, entry: Entry, expected: number, isDoubtful: boolean): Promise<void> {
     try {
-      const { seq } = await this.#publish(entry, expected);
+      const { seq } = await this.#publish(lane, entry, expected);
       this.#delivered(lane, entry, seq);
     } catch (error) {
       if (error instanceof WrongLastSequenceError) {
@@ -259,8 +245,10 @@ export class Outbox {
     }
   }
 
-  #publish({ subject, payload }: Entry, expectedLastSeq: number): Promise<{ seq: number }> {
-    return this.#options.bus.publishEncoded(subject, Buffer.from(payload), { expectedLastSeq });
+  #publish(lane: Lane, { id, subject, payload }: Entry, expectedLastSeq: number): Promise<{ seq: number }> {
+    const isFirst = lane.lastSeq === undefined;
+    const options = { expectedLastSeq, ...(isFirst && { messageId: id }) };
+    return this.#options.bus.publishEncoded(subject, Buffer.from(payload), options);
   }
 
   #delivered(lane: Lane, entry: Entry, seq: number): void {

@@ -3,14 +3,7 @@
  * a restart of the judge); rules turn them into observations and keep nothing but the tale of each instance.
  * Times in `…Ms` are monotonic milliseconds of the judge.
  */
-import {
-  comparePositions,
-  type ExitStatus,
-  type InstanceEvent,
-  type InstanceStatus,
-  NONE,
-  type Position,
-} from '@muster/contracts';
+import { comparePositions, type InstanceEvent, type InstanceStatus, NONE, type Position } from '@muster/contracts';
 import { nameOf, type Observation, type RuleName, type Subject } from './alert.ts';
 import type { Judgement } from './judge.ts';
 
@@ -47,6 +40,8 @@ export interface Tale {
   /** The fall that it has not yet got up from. */
   readonly fall?: Fall | undefined;
   readonly lastFallMs: number;
+  /** Why it last fell: what a loop is about. */
+  readonly lastFallReason: string | undefined;
 }
 
 /** A fall and the event that ended it. */
@@ -95,17 +90,16 @@ function factOfStatus(status: InstanceStatus): Fact {
 export function tellEvent(tale: Tale | undefined, event: InstanceEvent, nowMs: number, fallBefore?: Fall): Telling {
   const fact = factOfEvent(event);
   const isFall = isFallen(tale?.fact, event);
-  const wentDown: Fall | undefined = isFall
-    ? { eventId: event.id, time: event.time, reason: `${describeExit(event.exit)}${event.reason}` }
-    : undefined;
+  const wentDown: Fall | undefined = isFall ? { eventId: event.id, time: event.time, reason: event.reason } : undefined;
   // A start that fails again belongs to the first fall.
   const fall = (tale === undefined ? fallBefore : tale.fall) ?? wentDown;
   const isOver = event.desired === 'down' || ['running', 'stopped', 'completed', 'failed'].includes(event.to);
   const lastFallMs = isFall ? nowMs : (tale?.lastFallMs ?? nowMs);
+  const lastFallReason = isFall ? event.reason : tale?.lastFallReason;
   const healing = fall !== undefined && event.to === 'running' && event.desired === 'up' ? heal(fact, fall) : undefined;
   return {
-    tale: { fact, fall: isOver ? undefined : fall, lastFallMs },
-    observations: observeFact(fact),
+    tale: { fact, fall: isOver ? undefined : fall, lastFallMs, lastFallReason },
+    observations: observeFact(fact, lastFallReason),
     ...(healing !== undefined && { healing }),
   };
 }
@@ -115,7 +109,8 @@ export function tellStatus(tale: Tale | undefined, status: InstanceStatus, nowMs
   const fact = factOfStatus(status);
   if (tale !== undefined && comparePositions(fact, tale.fact) <= 0) return undefined;
   const observations = observeFact(fact).filter(({ rule }) => rule !== 'restart-loop');
-  return { tale: { fact, fall: tale?.fall, lastFallMs: tale?.lastFallMs ?? nowMs }, observations };
+  const { fall, lastFallMs = nowMs, lastFallReason } = tale ?? {};
+  return { tale: { fact, fall, lastFallMs, lastFallReason }, observations };
 }
 
 /** An agent's word that a run ended unasked: it goes into backoff, or begins again with an exit or one more restart. */
@@ -131,8 +126,8 @@ function heal(fact: Fact, fall: Fall): Healing {
   return { fall, seen: { ...seen, causes: [fall.eventId, fact.id] } };
 }
 
-/** What the fact alone says. */
-export function observeFact(fact: Fact): readonly Observation[] {
+/** What the fact says; of a loop the last fall says more than the step that it is at. */
+export function observeFact(fact: Fact, lastFallReason?: string): readonly Observation[] {
   const { state, desired, reason, restarts } = fact;
   const name = nameOf(fact);
   const isFailed = desired === 'up' && (state === 'failed' || fact.onProbation);
@@ -143,7 +138,7 @@ export function observeFact(fact: Fact): readonly Observation[] {
       ? observation('failed', fact, true, `${name} has failed`, reason, state)
       : observation('failed', fact, false, `${name} is no longer failed`, reason, state),
     isLooping
-      ? observation('restart-loop', fact, true, `${name} keeps restarting`, reason, restarts)
+      ? observation('restart-loop', fact, true, `${name} keeps restarting`, lastFallReason ?? reason, restarts)
       : observation('restart-loop', fact, false, `${name} no longer keeps restarting`, reason, restarts),
   ];
   // A verdict is about something that is meant to run and does; who is not has its own alert, or nobody wants it.
@@ -208,10 +203,4 @@ function observation(
 ): Observation {
   const { id, host, service, instance, generation } = fact;
   return { rule, subject: { host, service, instance, generation }, isOn, summary, reason, causes: [id], value };
-}
-
-function describeExit(exit: ExitStatus | undefined): string {
-  if (exit === undefined) return '';
-  if (!exit.known) return 'exit code unknown; ';
-  return exit.signal === null ? `exit code ${exit.code}; ` : `killed by ${exit.signal}; `;
 }

@@ -2,7 +2,7 @@ import { type ReactNode, useId, useState } from 'react';
 import type { Action, ServiceRow } from '../../../server/protocol/index.ts';
 import type { KeyedRow } from '../../state/select.ts';
 import { Age } from '../../ui/age.tsx';
-import { capitalize, formatBytes, formatLatency, formatRatio } from '../../ui/format.ts';
+import { formatBytes, formatLatency, formatRatio } from '../../ui/format.ts';
 import { Icon } from '../../ui/icon.tsx';
 import { None } from '../../ui/none.tsx';
 import { Sparkline } from '../../ui/sparkline.tsx';
@@ -65,7 +65,7 @@ export function ServiceLine({ keyed, running, act }: Props) {
         </Cell>
         <Cell label="Reason" className="cell-reason">
           <span className="reason" title={reasonOf(row)}>
-            {row.isConfirmed ? capitalize(reasonOf(row)) : <Doubt row={row} />}
+            {row.isConfirmed ? reasonOf(row) : <Doubt row={row} />}
           </span>
         </Cell>
         <Cell label="Restarts" className="cell-number">

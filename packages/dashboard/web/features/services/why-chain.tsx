@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import type { ServiceRow, WhyAnswer, WhyStep } from '../../../server/protocol/index.ts';
 import { fetchWhy } from '../../api/rest.ts';
-import { capitalize, formatDuration } from '../../ui/format.ts';
+import { formatDuration } from '../../ui/format.ts';
 import { Icon } from '../../ui/icon.tsx';
 
 type Loading =
@@ -27,7 +27,7 @@ export function WhyChain({ row }: { readonly row: ServiceRow }) {
   }, [host, service, instance, lastState, reason, isConfirmed]);
 
   if (loading.status === 'loading') return <p className="why-note">Asking for its story…</p>;
-  if (loading.status === 'failed') return <p className="why-note">{capitalize(loading.reason)}</p>;
+  if (loading.status === 'failed') return <p className="why-note">{loading.reason}</p>;
   const { steps, from } = loading.answer;
   return (
     <div className="why">
@@ -57,7 +57,7 @@ function Step({ step }: { readonly step: WhyStep }) {
         {step.from} <Icon name="arrow" /> <strong>{step.to}</strong>
       </span>
       <span className="step-reason">
-        {capitalize(step.reason)}
+        {step.reason}
         {step.exit !== undefined && <span className="tag">{step.exit}</span>}
         {step.causes.length > 0 && (
           <span className="step-causes" title={step.causes.join('\n')}>

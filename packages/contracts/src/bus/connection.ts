@@ -128,8 +128,8 @@ export class Connection {
     this.#closing.abort();
     for (const waiter of this.#waiters) waiter.reject(new Error('cannot connect to the bus: it was closed'));
     if (this.#client !== undefined && !this.#client.isClosed() && !this.#client.isDraining()) {
-      // The connection may break meanwhile: then there is nothing left to send.
-      await this.#client.drain().catch(() => {});
+      // The connection may break meanwhile: then there is nothing left to send, and the client's drain never settles.
+      await Promise.race([this.#client.drain().catch(() => {}), this.#client.closed()]);
     }
     await this.#loop;
   }

@@ -144,7 +144,11 @@ export class NatsBus implements Bus {
   async flush(): Promise<void> {
     const client = this.#connection.client;
     if (client === undefined) throw new BusAwayError('flush', false);
-    await client.flush().catch((error: unknown) => {
+    // A flush whose connection breaks would never settle.
+    const broken = client.closed().then((error) => {
+      throw error ?? new Error('the connection was closed');
+    });
+    await Promise.race([client.flush(), broken]).catch((error: unknown) => {
       throw new BusAwayError('flush', true, { cause: error });
     });
   }

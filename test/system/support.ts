@@ -99,12 +99,17 @@ export async function prepareSystem(options: MusterSystemOptions = {}): Promise<
 
 /** `scripts/launcher.mjs` on the directories of a prepared system. Disposing kills it, and its agent then lets go. */
 export async function startLauncher(system: MusterSystem): Promise<FixtureProcess> {
-  const env = { ...system.env, MUSTER_NATS_SERVER: await findNatsServer() };
   return startNodeFixture(path.join(ROOT_DIR, 'scripts/launcher.mjs'), [], {
     cwd: ROOT_DIR,
-    env: Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined)),
+    env: { ...environmentOf(system), MUSTER_NATS_SERVER: await findNatsServer() },
     detached: true,
   });
+}
+
+/** The environment of the system's programs, without what is not set. */
+export function environmentOf(system: MusterSystem): Record<string, string> {
+  const isSet = (entry: readonly [string, string | undefined]): entry is [string, string] => entry[1] !== undefined;
+  return Object.fromEntries(Object.entries(system.env).filter(isSet));
 }
 
 /** The agent that holds the state directory. */

@@ -110,7 +110,7 @@ test('a change of state shows by itself, with its reason, and its story on reque
 
   await agent.become('rag-api', 'failed', 'its restart budget is spent');
   await inState(page, 'rag-api', 'failed').waitFor(PATIENCE);
-  expect(await row(page, 'rag-api').textContent()).toContain('Its restart budget is spent');
+  expect(await row(page, 'rag-api').textContent()).toContain('its restart budget is spent');
   await page.getByRole('heading', { name: '1 down' }).waitFor(PATIENCE);
 
   await row(page, 'rag-api').getByRole('button', { name: 'rag-api: why?' }).click();

@@ -1,18 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { HostInventory } from '@muster/contracts';
-import si from 'systeminformation';
 import { parseOsRelease } from './parse-proc.ts';
 
 export type InventoryResult =
   | { readonly kind: 'inventory'; readonly inventory: HostInventory }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** Never rejects: an agent runs as well without an inventory. Abort `signal` to give up. */
-export async function readInventory(signal: AbortSignal): Promise<InventoryResult> {
+/**
+ * Never rejects: an agent runs as well without an inventory. Abort `signal` to give up. `afterMs`: how long to leave the
+ * start of the agent to its services; the look loads a large library and runs programs, partly synchronously.
+ */
+export async function readInventory(signal: AbortSignal, afterMs = 0): Promise<InventoryResult> {
   try {
-    // Not si.osInfo(): it waits for `hostname -f` synchronously, and with it everything that the agent does.
-    const facts = Promise.all([si.cpu(), readOsName(), si.mem(), si.system()]);
+    const facts = delay(afterMs, undefined, { signal, ref: false }).then(readFacts);
     const [cpu, os, memory, system] = await Promise.race([facts, rejectOnAbort(signal)]);
     return {
       kind: 'inventory',
@@ -31,6 +33,12 @@ export async function readInventory(signal: AbortSignal): Promise<InventoryResul
     const reason = error instanceof Error ? error.message : String(error);
     return { kind: 'failed', reason: `cannot read the inventory of this host: ${reason}` };
   }
+}
+
+async function readFacts() {
+  const { default: si } = await import('systeminformation');
+  // Not si.osInfo(): it waits for `hostname -f` synchronously, and with it everything that the agent does.
+  return Promise.all([si.cpu(), readOsName(), si.mem(), si.system()]);
 }
 
 /** Empty where the distribution does not say. */

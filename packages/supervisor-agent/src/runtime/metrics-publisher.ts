@@ -25,6 +25,7 @@ export interface MetricsPublisherOptions {
 
 const WATCHED_INTERVAL_MS = 1_000;
 const WATCH_LEASE_MS = 15_000;
+const INVENTORY_AFTER_MS = 3_000;
 const INVENTORY_TIMEOUT_MS = 20_000;
 /** A service's sample is some 230 bytes of JSON: this many, with the host's own sample, stay below a part's 256 KiB. */
 const SERVICES_PER_PART = 800;
@@ -67,7 +68,7 @@ export class MetricsPublisher implements Disposable {
 
   async #takeInventory(): Promise<void> {
     using deadline = new Deadline(INVENTORY_TIMEOUT_MS, this.#closing.signal);
-    const result = await readInventory(deadline.signal);
+    const result = await readInventory(deadline.signal, INVENTORY_AFTER_MS);
     if (this.#closing.signal.aborted) return;
     if (result.kind === 'inventory') this.#inventory = result.inventory;
     else this.#options.onProblem(new Error(result.reason));

@@ -13,7 +13,7 @@ const SAMPLE_EVERY_MS = 1_000;
 export const memory: Measure = {
   name: 'memory',
   includes:
-    "resident memory of the agent's process with metrics, service logs and bus, beside PM2's daemon, which does less; no forced collection in either; the shims, one running and one waiting for each service, apart",
+    "resident memory of the agent's process with metrics, service logs and bus, beside PM2's daemon, which does less; no forced collection in either; the shims apart: one that runs and two processes that wait for each service",
   async run(context) {
     const settleMs = context.isQuick ? 8_000 : 45_000;
     const one = await take(context, 1, settleMs);

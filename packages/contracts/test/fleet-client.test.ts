@@ -67,6 +67,7 @@ test('a command quotes where the agent stands, and its outcome is one of four', 
   using fleet = new FleetClient({ bus, actor: 'user/ada' });
   expect(await fleet.command('web1', 'restart', { service: 'rag-api' })).toMatchObject({
     outcome: 'undelivered',
+    code: 'no-agent',
     reason: "no agent answers for host 'web1'",
   });
 
@@ -99,7 +100,7 @@ test('a command quotes where the agent stands, and its outcome is one of four', 
   const silent = agent.respond(commands.restart, { host: 'web1' }, () => new Promise(() => {}));
   await agent.flush();
   const asked = fleet.command('web1', 'restart', { service: 'rag-api' });
-  expect(await asked).toMatchObject({ outcome: 'unknown', reason: /the outcome is unknown/ });
+  expect(await asked).toMatchObject({ outcome: 'unknown', code: 'timeout', reason: /the outcome is unknown/ });
   silent.stop();
 });
 
@@ -151,6 +152,20 @@ test('why is told by the agent, and by the stream when the agent is away', async
     status: { state: 'running' },
     events: [{ to: 'backoff' }],
   });
+});
+
+test('a host without services is known by what its agent told of itself', async () => {
+  using fleet = new FleetClient({ bus, actor: 'user/ada' });
+  for (const [seq, kind] of (['started', 'bus-connected'] as const).entries()) {
+    await agent.publishOrdered(
+      rows.hostEvent,
+      { host: 'web1' },
+      { ...sample('hostEvent'), kind },
+      { expectedLastSeq: seq },
+    );
+  }
+  const events = await fleet.lastHostEvents(soon());
+  expect([...events].map(([host, { kind }]) => [host, kind])).toEqual([['web1', 'bus-connected']]);
 });
 
 test('events and alerts are heard as they come', async () => {

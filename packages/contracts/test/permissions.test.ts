@@ -24,6 +24,7 @@ import {
   PermissionDeniedError,
   setupBus,
 } from '@muster/contracts/bus';
+import { FleetClient } from '@muster/contracts/client';
 import {
   eventually,
   type NatsServer,
@@ -243,6 +244,16 @@ test('an observer hears alerts, and nothing else', async () => {
   await expect(observer.request(commands.stop, { host: 'web1' }, sampleRequest('stop'), soon)).rejects.toThrow(
     PermissionDeniedError,
   );
+});
+
+test('a fleet client that may not read says so at once, and its commands are undelivered', async () => {
+  await using observer = await open(OBSERVER);
+  using fleet = new FleetClient({ bus: observer, actor: 'user/pager' });
+  await expect(fleet.ready(AbortSignal.timeout(20_000))).rejects.toThrow(PermissionDeniedError);
+  expect(await fleet.command('web1', 'stop', { service: 'rag-api' })).toMatchObject({
+    outcome: 'undelivered',
+    code: 'not-allowed',
+  });
 });
 
 /** Listens with a plain client, as other tools do: what it hears until `publish` has been heard, or the server's refusal. */

@@ -3,6 +3,7 @@ import type { BucketName, ValueOf } from '../buckets.ts';
 import type { Role } from '../roles.ts';
 import type { RequestRow, Row } from '../rows.ts';
 import type { SubjectParams } from '../subject.ts';
+import type { PermissionDeniedError } from './errors.ts';
 
 /** Something on the bus that is not as it must be. It was counted and dropped; whoever logs it limits the rate. */
 export interface BusProblem {
@@ -64,6 +65,8 @@ export interface StoredMessage<T extends string, S extends z.ZodType> {
 export interface HistoryOptions {
   /** Only the last so many that match. */
   readonly last?: number;
+  /** Only the last of each subject; not together with a start. */
+  readonly lastOfEach?: true;
   readonly sinceSeq?: number;
   readonly startTime?: Date;
   readonly signal?: AbortSignal;
@@ -77,6 +80,8 @@ export interface KvHandlers<V> {
   onReady(): void;
   /** All that was told so far is void, and a new snapshot begins: the connection was lost, or the bucket. */
   onReset(): void;
+  /** These credentials may not read the bucket. It is tried on nevertheless, and told again. */
+  onDenied?(error: PermissionDeniedError): void;
 }
 
 /** One bucket of last values. Writing needs no JetStream API, only the right to publish below its key. */
@@ -101,6 +106,8 @@ export interface RequestOptions {
 export interface OrderedOptions {
   /** The stream sequence of the last message of the same subject; 0 for the first. */
   readonly expectedLastSeq: number;
+  /** The server knows a message that it stored within the last 2 min by this id, and does not store it again. */
+  readonly messageId?: string;
   readonly signal?: AbortSignal;
 }
 

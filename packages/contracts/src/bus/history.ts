@@ -57,7 +57,8 @@ export async function readHistory<T extends string, S extends z.ZodType>(
   return limit === Number.POSITIVE_INFINITY ? found : found.slice(-limit);
 }
 
-function startOf({ sinceSeq, startTime }: HistoryOptions): ReaderOptions['from'] {
+function startOf({ lastOfEach, sinceSeq, startTime }: HistoryOptions): ReaderOptions['from'] {
+  if (lastOfEach) return { deliver_policy: DeliverPolicy.LastPerSubject };
   if (sinceSeq !== undefined) return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: sinceSeq };
   if (startTime !== undefined) {
     return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: startTime.toISOString() };

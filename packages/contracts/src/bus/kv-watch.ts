@@ -2,6 +2,7 @@ import { DeliverPolicy } from '@nats-io/jetstream';
 import type { z } from 'zod';
 import type { KvHandlers, Subscription } from './bus.ts';
 import { decodeMessage } from './codec.ts';
+import { PermissionDeniedError } from './errors.ts';
 import { isDeletion, kvStream, kvSubject } from './kv-entry.ts';
 import { type Delivery, type ReaderDependencies, readStream } from './stream-reader.ts';
 import type { Tally } from './tally.ts';
@@ -63,7 +64,7 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
         this.#isDirty = true;
         this.#guard((handlers) => handlers.onReady());
       },
-      onLost: () => this.#lost(),
+      onLost: (error) => this.#lost(error),
     });
     this.#needsReset = this.#isDirty;
   }
@@ -88,8 +89,9 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
     else this.#tally.problem(decoded.kind, subject, decoded.reason);
   }
 
-  #lost(): void {
+  #lost(error: Error): void {
     if (this.#isStopped) return;
+    if (error instanceof PermissionDeniedError) this.#guard((handlers) => handlers.onDenied?.(error));
     this.#retry = setTimeout(() => this.#begin(), RETRY_MS);
   }
 

@@ -13,11 +13,9 @@ export class BucketView<V> {
   readonly #subscription: Subscription;
   /** Keys of the picture before the reset that the new snapshot has not confirmed yet. */
   #unconfirmed = new Set<string>();
-  #resolveReady: () => void = () => {};
-  /** Settles with the first snapshot; pending for as long as there is none. */
-  readonly ready = new Promise<void>((resolve) => {
-    this.#resolveReady = resolve;
-  });
+  /** Who waits for the first snapshot; told an error when it can't be had. */
+  readonly #waiting = new Set<(error?: Error) => void>();
+  #isReady = false;
 
   constructor(bucket: KvBucket<V>, onChange: EntryListener<V>) {
     this.#onChange = onChange;
@@ -29,13 +27,34 @@ export class BucketView<V> {
       onReady: () => {
         for (const key of this.#unconfirmed) this.#set(key, undefined);
         this.#unconfirmed.clear();
-        this.#resolveReady();
+        this.#isReady = true;
+        for (const settle of this.#waiting) settle();
+      },
+      onDenied: (error) => {
+        for (const settle of this.#waiting) settle(error);
       },
     });
   }
 
   get values(): ReadonlyMap<string, V> {
     return this.#values;
+  }
+
+  /** Waits for the first snapshot. @throws PermissionDeniedError, or the signal's reason */
+  async ready(signal: AbortSignal): Promise<void> {
+    if (this.#isReady) return;
+    signal.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = () => settle(signal.reason as Error);
+      const settle = (error?: Error) => {
+        this.#waiting.delete(settle);
+        signal.removeEventListener('abort', onAbort);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      this.#waiting.add(settle);
+      signal.addEventListener('abort', onAbort);
+    });
   }
 
   stop(): void {

@@ -13,13 +13,14 @@ import type { Position } from '../envelope.ts';
 import { type AGENT_VERBS, type AgentReply, type AgentVerb, CommandCode } from '../messages/command.ts';
 import { commands, type RequestRow } from '../rows.ts';
 
-const TIMEOUT_MS = 5_000;
-
 /** What is asked beside what every command carries. */
 export type CommandArguments<V extends AgentVerb> = Omit<
   z.input<(typeof AGENT_VERBS)[V]['request']>,
   'id' | 'time' | 'source' | 'actor' | 'fresh'
 >;
+
+/** Why a command has no answer. */
+export type NoAnswer = 'no-agent' | 'not-allowed' | 'bus-away' | 'timeout' | 'unreadable';
 
 /** What became of a command. Nobody has to guess whether it acted. */
 export type CommandResult<V extends AgentVerb = AgentVerb> =
@@ -27,13 +28,15 @@ export type CommandResult<V extends AgentVerb = AgentVerb> =
   /** The agent said no; it did not act. */
   | { readonly outcome: 'refused'; readonly commandId: string; readonly code: CommandCode; readonly reason: string }
   /** It reached nobody; nothing was done. */
-  | { readonly outcome: 'undelivered'; readonly commandId: string; readonly reason: string }
+  | { readonly outcome: 'undelivered'; readonly commandId: string; readonly code: NoAnswer; readonly reason: string }
   /** It was sent and no answer came: it may have acted. Ask with `outcome`, or look at the state. */
-  | { readonly outcome: 'unknown'; readonly commandId: string; readonly reason: string };
+  | { readonly outcome: 'unknown'; readonly commandId: string; readonly code: NoAnswer; readonly reason: string };
 
 export interface CommandSender {
   readonly bus: Bus;
   readonly actor: string;
+  /** How long an agent may take to answer. */
+  readonly timeoutMs: number;
 }
 
 /**
@@ -41,7 +44,7 @@ export interface CommandSender {
  * Never rejects for what a bus or an agent can do: that is an outcome.
  */
 export async function sendCommand<V extends AgentVerb>(
-  { bus, actor }: CommandSender,
+  { bus, actor, timeoutMs }: CommandSender,
   host: string,
   verb: V,
   args: CommandArguments<V>,
@@ -59,7 +62,7 @@ export async function sendCommand<V extends AgentVerb>(
   };
   const row: RequestRow<`command.{host}.${string}`> = commands[verb];
   try {
-    const asked = bus.request(row, { host }, request, { timeoutMs: TIMEOUT_MS, ...(signal && { signal }) });
+    const asked = bus.request(row, { host }, request, { timeoutMs, ...(signal && { signal }) });
     const reply = (await asked) as AgentReply<V>;
     const { accepted, code, reason } = reply;
     return accepted ? { outcome: 'accepted', commandId, reply } : { outcome: 'refused', commandId, code, reason };
@@ -74,13 +77,20 @@ function failureOf(error: unknown, commandId: string, host: string): Exclude<Com
     return { outcome: 'refused', commandId, code: CommandCode.parse(error.code), reason: error.reason };
   }
   if (error instanceof NoResponderError) {
-    return { outcome: 'undelivered', commandId, reason: `no agent answers for host '${host}'` };
+    return { outcome: 'undelivered', commandId, code: 'no-agent', reason: `no agent answers for host '${host}'` };
   }
-  if (error instanceof PermissionDeniedError || (error instanceof BusAwayError && !error.isOutcomeUnknown)) {
-    return { outcome: 'undelivered', commandId, reason: error.message };
+  if (error instanceof PermissionDeniedError) {
+    return { outcome: 'undelivered', commandId, code: 'not-allowed', reason: error.message };
   }
-  if (error instanceof BusAwayError || error instanceof RequestTimeoutError || error instanceof BadReplyError) {
-    return { outcome: 'unknown', commandId, reason: error.message };
+  if (error instanceof BusAwayError) {
+    const outcome = error.isOutcomeUnknown ? 'unknown' : 'undelivered';
+    return { outcome, commandId, code: 'bus-away', reason: error.message };
+  }
+  if (error instanceof RequestTimeoutError) {
+    return { outcome: 'unknown', commandId, code: 'timeout', reason: error.message };
+  }
+  if (error instanceof BadReplyError) {
+    return { outcome: 'unknown', commandId, code: 'unreadable', reason: error.message };
   }
   throw error;
 }

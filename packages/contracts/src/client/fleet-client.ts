@@ -1,13 +1,14 @@
-import type { ValueOf } from '../buckets.ts';
+import { keys, type ValueOf } from '../buckets.ts';
 import type { Bus, Subscription } from '../bus/bus.ts';
 import { comparePositions } from '../envelope.ts';
 import type { AlertEvent } from '../messages/alert.ts';
 import type { AgentVerb } from '../messages/command.ts';
+import type { ComponentEvent } from '../messages/component.ts';
 import type { InstanceEvent, InstanceRef, InstanceStatus } from '../messages/service.ts';
 import { rows } from '../rows.ts';
 import type { SubjectParams } from '../subject.ts';
 import { BucketView } from './bucket-view.ts';
-import { type CommandArguments, type CommandResult, sendCommand } from './commanding.ts';
+import { type CommandArguments, type CommandResult, type CommandSender, sendCommand } from './commanding.ts';
 import { type HeardBeat, type HostPresence, presenceOf } from './presence.ts';
 
 /** The buckets that a client follows. */
@@ -41,10 +42,13 @@ export interface FleetClientOptions {
   readonly bus: Bus;
   /** Who asks, for the audit: a person or a program. */
   readonly actor: string;
+  /** How long an agent may take to answer; default 5 s. */
+  readonly timeoutMs?: number;
   /** Monotonic milliseconds, the clock of `bus.connectedSinceMs`. */
   readonly nowMs?: () => number;
 }
 
+const TIMEOUT_MS = 5_000;
 const WHY_EVENTS = 50;
 
 /**
@@ -53,7 +57,7 @@ const WHY_EVENTS = 50;
  */
 export class FleetClient implements Disposable {
   readonly #bus: Bus;
-  readonly #actor: string;
+  readonly #sender: CommandSender;
   readonly #nowMs: () => number;
   readonly #specs: BucketView<ValueOf<'specs'>>;
   readonly #status: BucketView<ValueOf<'status'>>;
@@ -64,9 +68,9 @@ export class FleetClient implements Disposable {
   readonly #listeners = new Set<(change: FleetChange) => void>();
 
   /** Begins to follow at once. */
-  constructor({ bus, actor, nowMs = () => performance.now() }: FleetClientOptions) {
+  constructor({ bus, actor, timeoutMs = TIMEOUT_MS, nowMs = () => performance.now() }: FleetClientOptions) {
     this.#bus = bus;
-    this.#actor = actor;
+    this.#sender = { bus, actor, timeoutMs };
     this.#nowMs = nowMs;
     this.#specs = new BucketView(bus.kv('specs'), (key, value) => this.#tell({ kind: 'specs', key, value }));
     this.#status = new BucketView(bus.kv('status'), (key, value) => this.#tell({ kind: 'status', key, value }));
@@ -80,18 +84,9 @@ export class FleetClient implements Disposable {
     });
   }
 
-  /** Waits until all that is stored has been read; rejects with the signal's reason. */
+  /** Waits until all that is stored has been read. @throws PermissionDeniedError, or the signal's reason */
   async ready(signal: AbortSignal): Promise<void> {
-    const views = [this.#specs, this.#status, this.#health, this.#alerts];
-    signal.throwIfAborted();
-    await new Promise<void>((resolve, reject) => {
-      const onAbort = () => reject(signal.reason);
-      signal.addEventListener('abort', onAbort);
-      void Promise.all(views.map(({ ready }) => ready)).then(() => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      });
-    });
+    await Promise.all([this.#specs, this.#status, this.#health, this.#alerts].map((view) => view.ready(signal)));
   }
 
   /** Everything known now. The maps go on changing: copy what must stay. */
@@ -126,24 +121,27 @@ export class FleetClient implements Disposable {
     args: CommandArguments<V>,
     signal?: AbortSignal,
   ): Promise<CommandResult<V>> {
-    const sender = { bus: this.#bus, actor: this.#actor };
     const { isHeard, beat } = this.host(host);
     if (isHeard) {
-      const result = await sendCommand(sender, host, verb, args, { fresh: beat, signal });
+      const result = await sendCommand(this.#sender, host, verb, args, { fresh: beat, signal });
       // An agent that has just restarted refuses a beat of before. It did not act, so asking again is safe.
       if (result.outcome !== 'refused' || result.code !== 'stale') return result;
     }
-    const status = await sendCommand(sender, host, 'status', {}, { signal });
+    const status = await this.status(host, signal);
     // Nothing has acted yet, so even an answer that never came leaves the command certainly undone.
     if (status.outcome === 'unknown') return { ...status, outcome: 'undelivered' };
     if (status.outcome !== 'accepted') return status;
-    return sendCommand(sender, host, verb, args, { fresh: status.reply, signal });
+    return sendCommand(this.#sender, host, verb, args, { fresh: status.reply, signal });
+  }
+
+  /** What an agent says of its services now, and where it stands. */
+  status(host: string, signal?: AbortSignal): Promise<CommandResult<'status'>> {
+    return sendCommand(this.#sender, host, 'status', {}, { signal });
   }
 
   /** Why an instance is as it is: from its agent, or from the stream when the agent does not answer. */
   async why({ host, service, instance }: InstanceRef, signal?: AbortSignal): Promise<Why> {
-    const sender = { bus: this.#bus, actor: this.#actor };
-    const told = await sendCommand(sender, host, 'why', { service, instance }, { signal });
+    const told = await sendCommand(this.#sender, host, 'why', { service, instance }, { signal });
     if (told.outcome === 'accepted') {
       const { status, events } = told.reply;
       return { source: 'agent', status, events: [...events].sort(comparePositions) };
@@ -153,8 +151,14 @@ export class FleetClient implements Disposable {
       { host, service, instance },
       { last: WHY_EVENTS, ...(signal && { signal }) },
     );
-    const status = this.#status.values.get(`${host}.${service}.${instance}`);
+    const status = this.#status.values.get(keys.instance(host, service, instance));
     return { source: 'stream', status, events: stored.map(({ message }) => message) };
+  }
+
+  /** What each host's agent last told of itself: also of a host that has no services, and is silent between two beats. */
+  async lastHostEvents(signal: AbortSignal): Promise<ReadonlyMap<string, ComponentEvent>> {
+    const stored = await this.#bus.history(rows.hostEvent, {}, { lastOfEach: true, signal });
+    return new Map(stored.map(({ params, message }) => [params.host, message]));
   }
 
   /** Each transition from now on. */

@@ -1,4 +1,4 @@
-export type { CommandArguments, CommandResult } from './commanding.ts';
+export type { CommandArguments, CommandResult, NoAnswer } from './commanding.ts';
 export {
   type FleetChange,
   FleetClient,

@@ -1,69 +1,60 @@
-import {
-  type AgentReply,
-  commands,
-  Deadline,
-  type InstanceEvent,
-  type InstanceRef,
-  type InstanceStatus,
-  type Position,
-  rows,
-} from '@muster/contracts';
-import {
-  type Bus,
-  BusAwayError,
-  type KvBucket,
-  NoResponderError,
-  RequestRefusedError,
-  RequestTimeoutError,
-  uuidv7,
-} from '@muster/contracts/bus';
+import { type ComponentEvent, Deadline, keys } from '@muster/contracts';
+import { type Bus, PermissionDeniedError } from '@muster/contracts/bus';
+import { type CommandResult, FleetClient, type NoAnswer } from '@muster/contracts/client';
 import { Changes } from './changes.ts';
 import { CliError } from './exit-codes.ts';
 import type { FleetReading, HostReading, InstanceReading, WhyReading } from './fleet-reading.ts';
-import type { Verb } from './outcome.ts';
 import { isMatch, type ResolvedTarget, type Target } from './target.ts';
 
 /** An agent on a busy machine answers within this; a silent one must not keep people waiting. */
 const ANSWER_TIMEOUT_MS = 2_000;
-/** How many transitions `why` shows of a host that does not answer itself. */
-const HISTORY_LENGTH = 50;
+const READ_TIMEOUT_MS = 10_000;
 
-/** What an agent said, or why it said nothing. `isSent`: it may have heard, and acted. */
-export type Answer<R> = { readonly reply: R } | { readonly problem: string; readonly isSent: boolean };
-
-/** The fleet as the CLI sees it: stored values first, then the word of each agent that answers now. */
-export class Fleet {
-  readonly #bus: Bus;
-  readonly #actor: string;
-
-  /** `actor` is who asks, for the audit. */
-  constructor(bus: Bus, actor: string) {
-    this.#bus = bus;
-    this.#actor = actor;
-  }
-
-  /** The stored status of every instance that matches, however old. */
-  async stored(target: Target | undefined, signal: AbortSignal): Promise<InstanceStatus[]> {
-    const statuses = await snapshot(this.#bus.kv('status'), signal);
-    return [...statuses.values()].filter((status) => isMatch(target, status));
-  }
-
-  /** Everything that matches, which may be nothing. */
-  async read(target: Target | undefined, nowMs: number, signal: AbortSignal): Promise<FleetReading> {
-    const [stored, health] = await Promise.all([this.stored(target, signal), snapshot(this.#bus.kv('health'), signal)]);
-    const hosts = [...new Set(stored.map(({ host }) => host))].sort();
-    const perHost = await Promise.all(
-      hosts.map(async (host) => ({ host, answer: await this.askStatus(host, signal) })),
+/**
+ * The fleet, once all that is stored has been read. `actor` is who asks, for the audit. The caller disposes it.
+ * @throws CliError (busUnreachable) when the stored values don't come in time, PermissionDeniedError
+ */
+export async function openFleet(bus: Bus, actor: string, signal: AbortSignal): Promise<FleetClient> {
+  const fleet = new FleetClient({ bus, actor, timeoutMs: ANSWER_TIMEOUT_MS });
+  using deadline = new Deadline(READ_TIMEOUT_MS, signal);
+  try {
+    await fleet.ready(deadline.signal);
+    return fleet;
+  } catch (error) {
+    fleet[Symbol.dispose]();
+    if (error instanceof PermissionDeniedError) throw error;
+    throw new CliError(
+      'busUnreachable',
+      `cannot read the fleet's state from the bus: nothing came within ${READ_TIMEOUT_MS / 1_000} s: has it been set up (muster bus setup)?`,
+      { cause: error },
     );
-    const readings = perHost.map(({ host, answer }) => {
-      const known = stored.filter((status) => status.host === host);
-      const isHeard = 'reply' in answer;
-      const statuses = isHeard ? answer.reply.instances.filter((status) => isMatch(target, status)) : known;
+  }
+}
+
+/** Everything that matches, which may be nothing: stored values first, then the word of each agent that answers now. */
+export async function readFleet(
+  fleet: FleetClient,
+  target: Target | undefined,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<FleetReading> {
+  const { status, health } = fleet.snapshot();
+  const stored = [...status.values()].filter((known) => isMatch(target, known));
+  // A host without services has no status: its own events tell of it.
+  const told = target === undefined ? await fleet.lastHostEvents(signal) : new Map<string, ComponentEvent>();
+  const hosts = [...new Set([...stored.map(({ host }) => host), ...told.keys()])].sort();
+  const readings = await Promise.all(
+    hosts.map(async (host) => {
+      const answer = await fleet.status(host, signal);
+      const isHeard = answer.outcome === 'accepted';
+      const known = stored.filter((last) => last.host === host);
+      const statuses = isHeard ? answer.reply.instances.filter((now) => isMatch(target, now)) : known;
       const instances = statuses.map((status): InstanceReading => {
-        const verdict = health.get(keyOf(status));
+        const verdict = health.get(keys.instance(host, status.service, status.instance));
         return { status, isHeard, ...(verdict !== undefined && { health: verdict }) };
       });
-      const lastHeardAt = known
+      const lastEvent = told.get(host);
+      const lastHeardAt = [...known, ...(lastEvent === undefined ? [] : [lastEvent])]
         .map(({ time }) => time)
         .sort()
         .at(-1);
@@ -71,129 +62,47 @@ export class Fleet {
         host,
         isHeard,
         instances: statuses.length,
-        ...(!isHeard && { problem: answer.problem, ...(lastHeardAt !== undefined && { lastHeardAt }) }),
+        ...(!isHeard && { problem: problemOf(answer), ...(lastHeardAt !== undefined && { lastHeardAt }) }),
       };
       return { summary, instances };
-    });
-    return {
-      source: 'bus',
-      asOf: new Date(nowMs).toISOString(),
-      hosts: readings.map(({ summary }) => summary),
-      instances: readings.flatMap(({ instances }) => instances),
-    };
-  }
-
-  /** The chain behind one instance, from its agent, or from the stream when the agent does not answer. */
-  async why(instance: InstanceReading, asOf: string, signal: AbortSignal): Promise<WhyReading> {
-    const { host, service, instance: number } = instance.status;
-    const answer = await this.#ask(
-      this.#bus.request(
-        commands.why,
-        { host },
-        { ...this.#envelope(), service, instance: number },
-        { timeoutMs: ANSWER_TIMEOUT_MS, signal },
-      ),
-    );
-    const told = 'reply' in answer && answer.reply.accepted ? answer.reply.events : undefined;
-    const events = told ?? (await this.events({ host, service, instance: number }, HISTORY_LENGTH, signal));
-    return { source: 'bus', asOf, instance, events };
-  }
-
-  /** The newest stored transitions, oldest first. */
-  async events(filter: Partial<InstanceRef>, last: number, signal: AbortSignal): Promise<InstanceEvent[]> {
-    const entries = await this.#bus.history(rows.instanceEvent, filter, { last, signal });
-    return entries.map(({ message }) => message);
-  }
-
-  askStatus(host: string, signal: AbortSignal): Promise<Answer<AgentReply<'status'>>> {
-    return this.#ask(
-      this.#bus.request(commands.status, { host }, this.#envelope(), { timeoutMs: ANSWER_TIMEOUT_MS, signal }),
-    );
-  }
-
-  /** Sends a command that acts. `fresh` quotes where the agent stood when the sender last heard it. */
-  send(
-    verb: Verb,
-    { host, service, instance }: ResolvedTarget,
-    fresh: Position,
-    signal: AbortSignal,
-  ): Promise<Answer<AgentReply<Verb>>> {
-    const request = {
-      ...this.#envelope(),
-      fresh: { epoch: fresh.epoch, seq: fresh.seq },
-      service,
-      ...(instance !== undefined && { instance }),
-    };
-    return this.#ask(this.#bus.request(commands[verb], { host }, request, { timeoutMs: ANSWER_TIMEOUT_MS, signal }));
-  }
-
-  /** Whenever a service says that something changed. The caller disposes it. */
-  changesOf({ host, service }: { readonly host: string; readonly service: string }): Changes {
-    return new Changes((onChange) => {
-      const subscription = this.#bus.subscribe(rows.instanceEvent, { host, service }, onChange);
-      return () => subscription.stop();
-    });
-  }
-
-  async #ask<R>(request: Promise<R>): Promise<Answer<R>> {
-    try {
-      return { reply: await request };
-    } catch (error) {
-      if (error instanceof NoResponderError) return { problem: 'its agent is not on the bus', isSent: false };
-      if (error instanceof RequestTimeoutError) {
-        return { problem: `its agent has not answered within ${ANSWER_TIMEOUT_MS / 1_000} s`, isSent: true };
-      }
-      if (error instanceof RequestRefusedError) return { problem: `its agent refused: ${error.reason}`, isSent: false };
-      if (error instanceof BusAwayError) return { problem: 'the bus is away', isSent: error.isOutcomeUnknown };
-      throw error;
-    }
-  }
-
-  #envelope() {
-    return {
-      id: uuidv7(),
-      time: new Date().toISOString(),
-      source: `${this.#bus.role}/${this.#bus.id}`,
-      actor: this.#actor,
-    };
-  }
-}
-
-function keyOf({ host, service, instance }: InstanceRef): string {
-  return `${host}.${service}.${instance}`;
-}
-
-const SNAPSHOT_TIMEOUT_MS = 10_000;
-
-/** All values of a bucket, by key. @throws CliError (busUnreachable) when they don't come in time. */
-export async function snapshot<V>(bucket: KvBucket<V>, signal: AbortSignal): Promise<ReadonlyMap<string, V>> {
-  const values = new Map<string, V>();
-  using deadline = new Deadline(SNAPSHOT_TIMEOUT_MS, signal);
-  await new Promise<void>((resolve, reject) => {
-    const watch = bucket.watch({
-      onEntry: (key, value) => {
-        if (value === undefined) values.delete(key);
-        else values.set(key, value);
-      },
-      onReady: () => {
-        watch.stop();
-        resolve();
-      },
-      onReset: () => values.clear(),
-    });
-    const onAbort = () => {
-      watch.stop();
-      reject(unreadable());
-    };
-    deadline.signal.addEventListener('abort', onAbort);
-  });
-  return values;
-}
-
-function unreadable(): CliError {
-  const seconds = SNAPSHOT_TIMEOUT_MS / 1_000;
-  return new CliError(
-    'busUnreachable',
-    `cannot read the fleet's state from the bus: nothing came within ${seconds} s: has it been set up (muster bus setup), and may these credentials read it?`,
+    }),
   );
+  return {
+    source: 'bus',
+    asOf: new Date(nowMs).toISOString(),
+    hosts: readings.map(({ summary }) => summary),
+    instances: readings.flatMap(({ instances }) => instances),
+  };
+}
+
+/** The chain behind one instance. */
+export async function readWhy(
+  fleet: FleetClient,
+  instance: InstanceReading,
+  asOf: string,
+  signal: AbortSignal,
+): Promise<WhyReading> {
+  const { events } = await fleet.why(instance.status, signal);
+  return { source: 'bus', asOf, instance, events };
+}
+
+/** Whenever a service says that something changed. The caller disposes it. */
+export function changesOf(fleet: FleetClient, { host, service }: ResolvedTarget): Changes {
+  return new Changes((onChange) => {
+    const subscription = fleet.watchEvents({ host, service }, onChange);
+    return () => subscription.stop();
+  });
+}
+
+const PROBLEMS: Readonly<Record<NoAnswer, string>> = {
+  'no-agent': 'its agent is not on the bus',
+  'not-allowed': 'these credentials may not ask its agent',
+  'bus-away': 'the bus is away',
+  timeout: `its agent has not answered within ${ANSWER_TIMEOUT_MS / 1_000} s`,
+  unreadable: 'its agent gave an answer that cannot be read',
+};
+
+/** Why an agent did not do what it was asked, to be said after the name of what it is about. */
+export function problemOf(result: Exclude<CommandResult, { outcome: 'accepted' }>): string {
+  return result.outcome === 'refused' ? `its agent refused: ${result.reason}` : PROBLEMS[result.code];
 }

@@ -1,6 +1,6 @@
-import { type AgentReply, Deadline, type InstanceRef, type InstanceStatus } from '@muster/contracts';
+import { Deadline, type InstanceRef, type InstanceStatus } from '@muster/contracts';
+import type { CommandResult } from '@muster/contracts/client';
 import type { Changes } from './changes.ts';
-import type { Answer } from './fleet.ts';
 import { judgeOutcome, type Verb } from './outcome.ts';
 import { isMatch } from './target.ts';
 
@@ -14,7 +14,7 @@ export interface Wait {
   readonly verb: Verb;
   /** Each instance that is meant, as it was before the command. */
   readonly before: readonly InstanceStatus[];
-  readonly ask: () => Promise<Answer<AgentReply<'status'>>>;
+  readonly ask: () => Promise<CommandResult<'status'>>;
   readonly changes: Changes;
   /** Told each new state on the way. */
   readonly onProgress: (status: InstanceStatus) => void;
@@ -36,8 +36,7 @@ export async function waitForOutcome(wait: Wait): Promise<Finished['outcome'][]>
   let waiting = before.map((status) => ({ before: status, last: status }));
   while (waiting.length > 0 && !signal.aborted) {
     const answer = await ask().catch(() => undefined);
-    const instances: readonly InstanceStatus[] =
-      answer !== undefined && 'reply' in answer ? answer.reply.instances : [];
+    const instances: readonly InstanceStatus[] = answer?.outcome === 'accepted' ? answer.reply.instances : [];
     waiting = waiting.flatMap(({ before, last }) => {
       const now = instances.find((status) => isSame(status, before));
       if (now === undefined) return [{ before, last }];

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { connect, OPERATOR } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { snapshot } from '../fleet.ts';
+import { openFleet } from '../fleet.ts';
 import { follow } from '../follow.ts';
 import { byUrgency, isCurrent, renderAlertLine, renderAlerts } from '../render/alerts.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
@@ -46,7 +46,8 @@ async function alerts({ json, follow: isFollowing, ...flags }: AlertsOptions, co
     await follow(bus, terminal, signal);
     return EXIT.ok;
   }
-  const current = [...(await snapshot(bus.kv('alerts'), signal)).values()].filter(isCurrent).sort(byUrgency);
+  using fleet = await openFleet(bus, settings.actor, signal);
+  const current = [...fleet.snapshot().alerts.values()].filter(isCurrent).sort(byUrgency);
   if (json) terminal.printJson(current);
   else terminal.print(...renderAlerts(current, Date.now(), terminal.paint));
   return EXIT.ok;

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { connect, OPERATOR } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
-import { Fleet } from '../fleet.ts';
+import { openFleet, readFleet } from '../fleet.ts';
 import type { FleetReading } from '../fleet-reading.ts';
 import { fleetOf, fromOwnFile } from '../own-file.ts';
 import { renderStatus, statusJson } from '../render/status.ts';
@@ -29,10 +29,10 @@ async function status(text: string | undefined, { json, ...flags }: ReadOptions,
   const target = text === undefined ? undefined : parseTarget(text);
   const readFromBus = async (): Promise<FleetReading> => {
     await using bus = await connect(settings, OPERATOR, signal);
-    const fleet = new Fleet(bus, settings.actor);
-    const reading = await fleet.read(target, Date.now(), signal);
+    using fleet = await openFleet(bus, settings.actor, signal);
+    const reading = await readFleet(fleet, target, Date.now(), signal);
     if (target !== undefined && reading.instances.length === 0) {
-      throw new CliError('notFound', explainMissing(target, await fleet.stored(undefined, signal)));
+      throw new CliError('notFound', explainMissing(target, [...fleet.snapshot().status.values()]));
     }
     return reading;
   };

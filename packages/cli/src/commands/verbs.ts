@@ -1,9 +1,10 @@
 import { Deadline } from '@muster/contracts';
+import type { CommandResult } from '@muster/contracts/client';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
-import { Fleet } from '../fleet.ts';
+import { changesOf, openFleet, problemOf } from '../fleet.ts';
 import { parseDurationMs } from '../option-values.ts';
 import type { Verb } from '../outcome.ts';
 import { renderFinished, renderProgress } from '../render/outcome.ts';
@@ -49,38 +50,26 @@ async function steer(verb: Verb, text: string, options: VerbOptions, context: Co
   const settings = context.readSettings(flags);
   const named = parseTarget(text);
   await using bus = await connect(settings, OPERATOR, signal);
-  const fleet = new Fleet(bus, settings.actor);
-  const target = resolveTarget(named, await fleet.stored(undefined, signal));
+  using fleet = await openFleet(bus, settings.actor, signal);
+  const target = resolveTarget(named, [...fleet.snapshot().status.values()]);
   const name = formatTarget(target);
 
-  // Where the agent stands now: quoted with the command, and what its outcome is measured against.
-  const position = await fleet.askStatus(target.host, signal);
-  if ('problem' in position) {
-    throw new CliError('failed', `cannot ${verb} '${name}': ${position.problem}: nothing was sent; see muster status`);
+  // What the outcome is measured against.
+  const status = await fleet.status(target.host, signal);
+  if (status.outcome !== 'accepted') {
+    const problem = printable(problemOf(status));
+    throw new CliError('failed', `cannot ${verb} '${name}': ${problem}: nothing was sent; see muster status`);
   }
-  const before = position.reply.instances.filter((status) => isMatch(target, status));
-  if (before.length === 0) throw new CliError('notFound', explainMissing(target, position.reply.instances));
+  const before = status.reply.instances.filter((instance) => isMatch(target, instance));
+  if (before.length === 0) throw new CliError('notFound', explainMissing(target, status.reply.instances));
 
   const startedAtMs = performance.now();
-  using changes = fleet.changesOf(target);
+  using changes = changesOf(fleet, target);
   await bus.flush();
-  const answer = await fleet.send(verb, target, position.reply, signal);
-  if ('problem' in answer) {
-    throw answer.isSent
-      ? new CliError(
-          'outcomeUnknown',
-          `cannot tell whether '${name}' was asked to ${verb}: ${answer.problem}: see muster status ${name}`,
-        )
-      : new CliError('failed', `cannot ${verb} '${name}': ${answer.problem}`);
-  }
-  const { accepted, code, reason, commandId } = answer.reply;
-  if (!accepted) {
-    const isMissing = code === 'unknown-service' || code === 'unknown-instance';
-    throw new CliError(
-      isMissing ? 'notFound' : 'failed',
-      `cannot ${verb} '${name}': refused by its agent: ${printable(reason)} (${code})`,
-    );
-  }
+  const { host, service, instance } = target;
+  const result = await fleet.command(host, verb, { service, ...(instance !== undefined && { instance }) }, signal);
+  if (result.outcome !== 'accepted') throw explainRefusal(verb, name, result);
+  const { accepted, reason, commandId } = result.reply;
   if (!wait) {
     if (json) terminal.printJson({ target: name, accepted, commandId, reason });
     else terminal.print(`${name}: accepted${reason === '' ? '' : `, ${printable(reason)}`}`);
@@ -96,7 +85,7 @@ async function steer(verb: Verb, text: string, options: VerbOptions, context: Co
   const outcomes = await waitForOutcome({
     verb,
     before,
-    ask: () => fleet.askStatus(target.host, signal),
+    ask: () => fleet.status(host, signal),
     changes,
     onProgress: (status) => terminal.note(renderProgress(status, terminal.paint)),
     onFinished: print,
@@ -104,4 +93,21 @@ async function steer(verb: Verb, text: string, options: VerbOptions, context: Co
   });
   if (outcomes.includes('unknown')) return EXIT.outcomeUnknown;
   return outcomes.includes('failed') ? EXIT.failed : EXIT.ok;
+}
+
+function explainRefusal(verb: Verb, name: string, result: Exclude<CommandResult, { outcome: 'accepted' }>): CliError {
+  switch (result.outcome) {
+    case 'refused': {
+      const { code, reason } = result;
+      const isMissing = code === 'unknown-service' || code === 'unknown-instance';
+      const message = `cannot ${verb} '${name}': refused by its agent: ${printable(reason)} (${code})`;
+      return new CliError(isMissing ? 'notFound' : 'failed', message);
+    }
+    case 'undelivered':
+      return new CliError('failed', `cannot ${verb} '${name}': ${problemOf(result)}`);
+    case 'unknown': {
+      const message = `cannot tell whether '${name}' was asked to ${verb}: ${problemOf(result)}: see muster status ${name}`;
+      return new CliError('outcomeUnknown', message);
+    }
+  }
 }

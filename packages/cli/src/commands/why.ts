@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { connect, OPERATOR } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { Fleet } from '../fleet.ts';
+import { openFleet, readFleet, readWhy } from '../fleet.ts';
 import type { WhyReading } from '../fleet-reading.ts';
 import { fleetOf, fromOwnFile } from '../own-file.ts';
 import { renderWhy } from '../render/why.ts';
@@ -30,10 +30,10 @@ async function why(text: string, { json, ...flags }: ReadOptions, context: Conte
   const target = parseTarget(text);
   const readFromBus = async (): Promise<readonly WhyReading[]> => {
     await using bus = await connect(settings, OPERATOR, signal);
-    const fleet = new Fleet(bus, settings.actor);
-    const resolved = resolveTarget(target, await fleet.stored(undefined, signal));
-    const { asOf, instances } = await fleet.read(resolved, Date.now(), signal);
-    return await Promise.all(instances.map((instance) => fleet.why(instance, asOf, signal)));
+    using fleet = await openFleet(bus, settings.actor, signal);
+    const resolved = resolveTarget(target, [...fleet.snapshot().status.values()]);
+    const { asOf, instances } = await readFleet(fleet, resolved, Date.now(), signal);
+    return await Promise.all(instances.map((instance) => readWhy(fleet, instance, asOf, signal)));
   };
   const readings = await readFromBus().catch((error: unknown) =>
     fromOwnFile(error, settings, terminal, (file) => chainsOf(file, target)),

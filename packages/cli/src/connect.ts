@@ -13,16 +13,21 @@ export const ADMIN: Identity = { role: 'admin', id: 'setup' };
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * Connects, or says why not. The caller disposes the bus.
+ * Connects, or says why not. The caller disposes the bus. `onDenied` is told each subject that the server denies.
  * @throws CliError (busUnreachable), or (usage) when the credentials file can't be read.
  */
-export async function connect(settings: Settings, identity: Identity, signal: AbortSignal): Promise<NatsBus> {
+export async function connect(
+  settings: Settings,
+  identity: Identity,
+  signal: AbortSignal,
+  onDenied?: (subject: string) => void,
+): Promise<NatsBus> {
   const { servers } = settings;
   checkGivenCredentials(settings);
   // openBus would try for ever; whether anybody listens at all is known at once, with the reason.
   const reasons = await Promise.all(servers.map((server) => whyUnreachable(server, signal)));
   if (reasons.every((reason) => reason !== undefined)) throw unreachable(servers, unique(reasons).join(', '));
-  return await open(settings, identity, CONNECT_TIMEOUT_MS, signal);
+  return await open(settings, identity, CONNECT_TIMEOUT_MS, signal, onDenied);
 }
 
 /** Like `connect`, but waits up to `waitMs` for a server that is still starting. */
@@ -31,6 +36,7 @@ export async function open(
   identity: Identity,
   waitMs: number,
   signal: AbortSignal,
+  onDenied: (subject: string) => void = () => {},
 ): Promise<NatsBus> {
   const { servers, environment } = settings;
   checkGivenCredentials(settings);
@@ -41,6 +47,9 @@ export async function open(
     environment,
     ...identityOf(file),
     name: 'muster-cli',
+    onProblem: ({ kind, subject = '' }) => {
+      if (kind === 'permission') onDenied(subject);
+    },
   });
   using deadline = new Deadline(waitMs, signal);
   try {

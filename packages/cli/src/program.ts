@@ -1,3 +1,4 @@
+import { PermissionDeniedError } from '@muster/contracts/bus';
 import { Command, CommanderError, Option } from 'commander';
 import { addAlerts } from './commands/alerts.ts';
 import { addBus } from './commands/bus.ts';
@@ -79,6 +80,10 @@ function explain(error: unknown, terminal: Terminal): ExitCode {
   if (error instanceof CliError) {
     terminal.note(`muster: ${error.message}`);
     return EXIT[error.exit];
+  }
+  if (error instanceof PermissionDeniedError) {
+    terminal.note(`muster: not allowed: these credentials may not use '${error.subject}': name others with --creds`);
+    return EXIT.failed;
   }
   terminal.note(`muster: ${error instanceof Error ? error.message : String(error)}`);
   return EXIT.failed;

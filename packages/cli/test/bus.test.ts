@@ -109,18 +109,35 @@ describe('status', () => {
     expect(why.stdout).toContain('ready after 12 ms');
   });
 
-  test('what nobody has is not found', async () => {
-    const { code, stderr } = await muster('status', 'nope');
-    expect(stderr).toContain("muster: no service 'nope' is known: known are ");
-    expect(code).toBe(5);
+  test('a host without services', async () => {
+    await runCli(['bus', 'keys', '--agent', 'empty'], bus.env);
+    const credentialsFile = join(bus.keysDir, 'agent-empty.creds');
+    const empty = await SimulatedAgent.start({ url: bus.url, credentialsFile, host: 'empty', services: {} });
+    const heard = await muster('status');
+    expect(heard.stdout).toMatch(/^empty +● up +0 +now$/mu);
+    await empty[Symbol.asyncDispose]();
+    const silent = await muster('status');
+    expect(silent.stdout).toMatch(/^empty +\? unknown +0 +\d+s +its agent is not on the bus$/mu);
+    expect((await muster('status', 'rag-api')).stdout).not.toContain('empty');
   });
+
+  test.each(['nope', 'web1/nope', 'nowhere/rag-api', 'web1/rag-api.7'])(
+    '%s, which nobody has, is not found',
+    async (name) => {
+      const { code, stdout, stderr } = await muster('status', name);
+      expect(stderr).toContain(`muster: no service '${name}' is known: `);
+      expect(stdout).toBe('');
+      expect(code).toBe(5);
+    },
+  );
 });
 
 describe('start, stop, restart', () => {
   test('restart waits for the successor', async () => {
     const { code, stdout, stderr } = await muster('restart', 'rag-api');
     expect(stdout).toMatch(/^web1\/rag-api: running \(pid 100\d\) after [0-9.]+ s\n$/u);
-    expect(stderr).toBe('');
+    // What it has seen on the way.
+    expect(stderr).toMatch(/^(?:web1\/rag-api: \S+ (?:stopping|starting), asked to restart\n)*$/u);
     expect(code).toBe(0);
   });
 
@@ -164,12 +181,24 @@ describe('start, stop, restart', () => {
     expect(stderr).toBe("muster: 'search' runs on 2 hosts: say which one: web1/search, web2/search\n");
     expect(code).toBe(2);
   });
+});
 
-  test('an observer may not command', async () => {
-    const creds = join(bus.keysDir, 'observer-alerts.creds');
-    const { code, stderr } = await muster('restart', 'rag-api', '--creds', creds);
-    expect(stderr).toMatch(/^muster: cannot read the fleet's state from the bus: /u);
-    expect(code).not.toBe(0);
+describe('what the credentials do not allow is refused at once', () => {
+  test.each([
+    ['observer-alerts', ['status']],
+    ['observer-alerts', ['restart', 'rag-api']],
+    ['observer-alerts', ['why', 'rag-api']],
+    ['observer-alerts', ['alerts']],
+    ['observer-alerts', ['events']],
+    ['observer-alerts', ['events', '-f']],
+    ['agent-web1', ['status']],
+    ['agent-web1', ['alerts', '-f']],
+    ['observer-alerts', ['bus', 'setup']],
+  ])('%s: %j', async (identity, args) => {
+    const { code, stdout, stderr } = await muster(...args, '--creds', join(bus.keysDir, `${identity}.creds`));
+    expect(stderr).toMatch(/^muster: not allowed: these credentials may not .*: name others with --creds$/mu);
+    expect(stdout).toBe('');
+    expect(code).toBe(1);
   });
 });
 

@@ -44,6 +44,7 @@ export class SimulatedAgent implements AsyncDisposable {
     await bus.connected(AbortSignal.timeout(20_000));
     const agent = new SimulatedAgent(bus, host, new Map(Object.entries(services)));
     agent.#answer();
+    await agent.#announce();
     for (const service of Object.keys(services)) {
       await agent.#put(instanceStatus({ ...agent.#envelope(), host, service, pid: 1000 }));
       await agent.move(service, { state: 'running', reason: 'ready after 12 ms' }, []);
@@ -78,6 +79,13 @@ export class SimulatedAgent implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#bus.drain();
+  }
+
+  /** As every agent when it starts, whether it has services or not. */
+  async #announce(): Promise<void> {
+    const params = { host: this.#host };
+    const event = { ...this.#envelope(), kind: 'started' as const, reason: 'agent started', causes: [] };
+    await this.#bus.publishOrdered(rows.hostEvent, params, event, { expectedLastSeq: 0 });
   }
 
   #answer(): void {

@@ -4,7 +4,7 @@ import { connect, OPERATOR } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { openFleet } from '../fleet.ts';
-import { follow } from '../follow.ts';
+import { Denial, follow } from '../follow.ts';
 import { byUrgency, isCurrent, renderAlertLine, renderAlerts } from '../render/alerts.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
 
@@ -37,13 +37,14 @@ export function addAlerts(program: Command, context: Context, run: Run): void {
 async function alerts({ json, follow: isFollowing, ...flags }: AlertsOptions, context: Context): Promise<ExitCode> {
   const { terminal, signal } = context;
   const settings = context.readSettings(flags);
-  await using bus = await connect(settings, OPERATOR, signal);
+  const denial = new Denial();
+  await using bus = await connect(settings, OPERATOR, signal, denial.tell);
   if (isFollowing) {
     bus.subscribe(rows.alert, {}, (alert) => {
       if (json) terminal.printJson(alert);
       else terminal.print(renderAlertLine(alert, terminal.paint));
     });
-    await follow(bus, terminal, signal);
+    await follow(bus, terminal, denial.signal, signal);
     return EXIT.ok;
   }
   using fleet = await openFleet(bus, settings.actor, signal);

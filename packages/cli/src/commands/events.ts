@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { connect, OPERATOR } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { follow } from '../follow.ts';
+import { Denial, follow } from '../follow.ts';
 import { parseCount } from '../option-values.ts';
 import { renderHostEvent, renderInstanceEvent } from '../render/events.ts';
 import type { Terminal } from '../terminal.ts';
@@ -51,7 +51,8 @@ async function events(options: EventsOptions, context: Context): Promise<ExitCod
   const { json, follow: isFollowing, host, service, last, ...flags } = options;
   const { terminal, signal } = context;
   const settings = context.readSettings(flags);
-  await using bus = await connect(settings, OPERATOR, signal);
+  const denial = new Denial();
+  await using bus = await connect(settings, OPERATOR, signal, denial.tell);
   const filter = { ...(host !== undefined && { host }), ...(service !== undefined && { service }) };
 
   const print = (shown: Shown) => printEvent(shown, json === true, terminal);
@@ -75,7 +76,7 @@ async function events(options: EventsOptions, context: Context): Promise<ExitCod
   const printed = new Set(past.map(({ event }) => event.id));
   for (const shown of early) if (!printed.has(shown.event.id)) print(shown);
   isPast = false;
-  await follow(bus, terminal, signal);
+  await follow(bus, terminal, denial.signal, signal);
   return EXIT.ok;
 }
 

@@ -1,3 +1,4 @@
+import type { StatusFile } from '@muster/contracts';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
@@ -6,7 +7,6 @@ import { openFleet, readFleet, readWhy } from '../fleet.ts';
 import type { WhyReading } from '../fleet-reading.ts';
 import { fleetOf, fromOwnFile } from '../own-file.ts';
 import { renderWhy } from '../render/why.ts';
-import type { StatusFile } from '../status-file.ts';
 import { isMatch, parseTarget, resolveTarget, type Target } from '../target.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
 

@@ -1,0 +1,181 @@
+/**
+ * Bad input costs nothing. Every identity sends rubbish on everything it may send on: rows, commands, buckets. Agent, prober
+ * and dashboard count it, drop it and go on.
+ */
+import {
+  type BucketName,
+  bucketName,
+  buckets,
+  buildSubject,
+  commands,
+  type InstanceEvent,
+  proberCommands,
+  type Row,
+  rows,
+} from '@muster/contracts';
+import { type Bus, uuidv7, WrongLastSequenceError } from '@muster/contracts/bus';
+import { FleetClient } from '@muster/contracts/client';
+import { eventually, type MusterSystem, type SeededRandom, seededRandom, startMusterSystem } from '@muster/testkit';
+import { expect, test } from 'vitest';
+import { newSeed } from './seed.ts';
+import { connect, servicesYaml, storedEvents } from './support.ts';
+
+const SYSTEM_SERVICES = ['nats-server', 'health-prober', 'dashboard'];
+/** Nobody answers rubbish on a core subject, so nobody is waited for. */
+const SEND_MS = 150;
+
+/** What is not a message: not JSON, JSON of a wrong type, of a wrong schema, far too large, far too deep. */
+function rubbish(random: SeededRandom): readonly Uint8Array[] {
+  const bytes = Uint8Array.from({ length: random.integer(1, 4_096) }, () => random.integer(0, 255));
+  const wrong = {
+    id: { $gt: '' },
+    time: 'yesterday',
+    source: null,
+    epoch: -1,
+    seq: 'NaN',
+    host: '../../etc',
+    service: '*',
+    instance: 1e99,
+  };
+  const almost = { id: uuidv7(), time: new Date().toISOString(), source: 'agent/web1', epoch: 2 ** 60, seq: 0 };
+  return [
+    bytes,
+    new Uint8Array(),
+    ...['null', '42', '"text"', '[]', '{}', '{"id":', '[[[[[['.repeat(10_000)].map((text) => Buffer.from(text)),
+    Buffer.from(JSON.stringify(wrong)),
+    Buffer.from(JSON.stringify(almost)),
+    Buffer.from('{"__proto__":{"accepted":true},"constructor":{"prototype":{}}}'),
+    Buffer.from(JSON.stringify({ ...almost, reason: 'x'.repeat(700 * 1024) })),
+  ];
+}
+
+/** Each subject with the identity that may send there, so that nothing is stopped by the server already. */
+function targetsOf(system: MusterSystem): readonly { readonly role: Bus['role']; readonly subject: string }[] {
+  const { environment, host } = system;
+  const params = {
+    host,
+    service: 'api',
+    instance: 0,
+    prober: 'main',
+    dashboard: 'main',
+    severity: 'critical',
+    rule: 'failed',
+  };
+  const subject = (template: string) => buildSubject(environment, template, params);
+  const all: readonly Row[] = Object.values(rows);
+  const names = Object.keys(buckets) as BucketName[];
+  return [
+    ...all.flatMap(({ template, publishers }) =>
+      publishers.slice(0, 1).map((role) => ({ role, subject: subject(template) })),
+    ),
+    ...Object.values(commands).map(({ template }) => ({ role: 'admin' as const, subject: subject(template) })),
+    ...Object.values(proberCommands).map(({ template, requesters }) => ({
+      role: requesters[0] ?? 'admin',
+      subject: subject(template),
+    })),
+    ...names.map((name) => {
+      const key = buckets[name].keyedByHost ? `${host}.api.0` : 'main.failed.0';
+      return { role: buckets[name].writers[0] ?? 'admin', subject: `$KV.${bucketName(environment, name)}.${key}` };
+    }),
+  ];
+}
+
+test('rubbish on every subject: agent, prober and dashboard go on', async () => {
+  const random = seededRandom(newSeed('garbage'));
+  await using system = await startMusterSystem({
+    services: servicesYaml({ name: 'api', command: ['sleep', '600'] }),
+  });
+  await system.waitUntilUp();
+  await system.waitUntilReady('api');
+  const before = await systemRuns(system);
+  await using operator = await connect(system);
+  using client = new FleetClient({ bus: operator, actor: 'garbage test' });
+  await client.ready(AbortSignal.timeout(30_000));
+  // Somebody who listens counts what the programs count.
+  operator.subscribe(rows.instanceEvent, {}, () => {});
+  await operator.flush();
+
+  await using senders = await openSenders(system);
+  let sent = 0;
+  for (const { role, subject } of targetsOf(system)) {
+    const bus = senders.of(role);
+    await Promise.all(rubbish(random).map((payload) => sendRaw(bus, subject, payload)));
+    sent += 1;
+  }
+  expect(sent).toBeGreaterThan(50);
+
+  // A command still acts, its event arrives behind the rubbish, and the page tells it.
+  const { generation } = await system.waitUntilReady('api');
+  const result = await client.command(system.host, 'restart', { service: 'api' });
+  expect(result).toMatchObject({ outcome: 'accepted' });
+  const isNext = (event: InstanceEvent) => event.generation === generation + 1 && event.to === 'running';
+  await system.waitFor('api', (facts) => facts.generation === generation + 1 && facts.ready === 'yes');
+  await storedEvents(operator, system.host, 'api', (events) => events.some(isNext));
+  const { pid } = await system.waitUntilReady('api');
+  await eventually(async () => (await shownPid(system, 'api')) === pid, {
+    timeoutMs: 60_000,
+    message: 'the new run on the page',
+  });
+  // The prober still beats and answers.
+  let beats = 0;
+  operator.subscribe(rows.proberPresence, {}, () => {
+    beats += 1;
+  });
+  await eventually(() => beats >= 2, { message: 'two beats of the prober' });
+  const answer = await operator.request(
+    proberCommands.probe,
+    {},
+    {
+      id: uuidv7(),
+      time: new Date().toISOString(),
+      source: 'operator/cli',
+      actor: 'garbage test',
+      host: system.host,
+      service: 'api',
+    },
+    { timeoutMs: 30_000 },
+  );
+  expect(answer.source).toBe('prober/main');
+
+  expect(await systemRuns(system), 'nothing of it was restarted').toEqual(before);
+  expect(operator.counters.malformed, 'counted').toBeGreaterThan(0);
+  expect(system.output, 'and told').toContain('malformed');
+});
+
+async function systemRuns(system: MusterSystem): Promise<ReadonlyMap<string, number | undefined>> {
+  const instances = await system.instances();
+  return new Map(
+    instances.filter(({ service }) => SYSTEM_SERVICES.includes(service)).map(({ service, pid }) => [service, pid]),
+  );
+}
+
+async function shownPid(system: MusterSystem, service: string): Promise<number | undefined> {
+  const response = await fetch(`${system.dashboardUrl}/api/dashboard-data`);
+  const data = (await response.json()) as { services: { rows: readonly { service: string; pid?: number }[] } };
+  return data.services.rows.find((row) => row.service === service)?.pid;
+}
+
+async function openSenders(system: MusterSystem) {
+  const own = { agent: system.host, prober: 'main', dashboard: 'main', operator: 'cli', admin: 'setup' } as const;
+  const open = new Map<string, Bus>();
+  for (const [role, id] of Object.entries(own)) open.set(role, await connect(system, role as Bus['role'], id));
+  return {
+    of(role: Bus['role']): Bus {
+      const bus = open.get(role);
+      if (bus === undefined) throw new Error(`no sender for ${role}`);
+      return bus;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...open.values()].map((bus) => bus.drain()));
+    },
+  };
+}
+
+/** Stored where the subject is a stream's. What became of it is not of interest: it was sent. */
+async function sendRaw(bus: Bus, subject: string, payload: Uint8Array, expectedLastSeq = 0): Promise<void> {
+  try {
+    await bus.publishEncoded(subject, payload, { expectedLastSeq, signal: AbortSignal.timeout(SEND_MS) });
+  } catch (error) {
+    if (error instanceof WrongLastSequenceError) await sendRaw(bus, subject, payload, error.actual);
+  }
+}

@@ -50,10 +50,8 @@ export async function runProber(options: ProberOptions, signal: AbortSignal): Pr
       const lost = new AbortController();
       const lostReason = lease.hold(signal).finally(() => lost.abort());
       try {
-        term = await JudgeTerm.begin(
-          { ...options, memory, announcer, onProblem },
-          AbortSignal.any([signal, lost.signal]),
-        );
+        // The lease also ends with `signal`, so one signal says both.
+        term = await JudgeTerm.begin({ ...options, memory, announcer, onProblem }, lost.signal);
         announcer.component('lease-won', 'judges from now on');
         log('info', 'leading: judges from now on');
         const reason = await lostReason;

@@ -35,7 +35,7 @@ import { checkWritable } from './lib/machine.mjs';
 import { HELP, readOptions } from './lib/options.mjs';
 import { checkPorts } from './lib/ports.mjs';
 import { Progress } from './lib/progress.mjs';
-import { Refusal } from './lib/refusal.mjs';
+import { Refusal, reportRefusal } from './lib/refusal.mjs';
 import { lastLines, run } from './lib/run.mjs';
 import { readSettings } from './lib/settings.mjs';
 
@@ -196,18 +196,6 @@ async function main() {
   } catch (error) {
     return reportRefusal(error, process.stderr);
   }
-}
-
-/**
- * @param {unknown} error
- * @param {NodeJS.WritableStream} stderr
- * @returns {number} exit code
- * @throws what is not a refusal: a bug
- */
-export function reportRefusal(error, stderr) {
-  if (!(error instanceof Refusal)) throw error;
-  stderr.write(`muster: ${error.message}\n${error.details === '' ? '' : `${error.details}\n`}`);
-  return error.exitCode;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) process.exit(await main());

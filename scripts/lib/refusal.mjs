@@ -12,3 +12,15 @@ export class Refusal extends Error {
     this.details = details;
   }
 }
+
+/**
+ * @param {unknown} error
+ * @param {NodeJS.WritableStream} stderr
+ * @returns {number} exit code
+ * @throws what is not a refusal: a bug
+ */
+export function reportRefusal(error, stderr) {
+  if (!(error instanceof Refusal)) throw error;
+  stderr.write(`muster: ${error.message}\n${error.details === '' ? '' : `${error.details}\n`}`);
+  return error.exitCode;
+}

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import { launch, reportRefusal } from '../launcher.mjs';
 import { describeRunning, findRunning } from './instance-lock.mjs';
 import { HELP, readOptions } from './options.mjs';
 import { Progress } from './progress.mjs';
+import { reportRefusal } from './refusal.mjs';
 import { setUp } from './set-up.mjs';
 
 /**
@@ -29,6 +29,8 @@ export async function start() {
     }
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, interrupt);
     const { natsServer, settings } = await setUp({ ...paths, env, progress }, interrupted.signal);
+    // Imported here and not above: it needs packages that a fresh clone does not have before the set-up.
+    const { launch } = await import('../launcher.mjs');
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, interrupt);
     interrupted.signal.throwIfAborted();
     return await launch({ paths, settings, natsServer, progress, env });

@@ -38,7 +38,7 @@ describe('from events', () => {
       source: 'prober/main',
       type: 'io.muster.alert.resolved',
       subject: 'web1/api/restarted',
-      data: { severity: 'info', reason: 'exit code 3; now starting', instances: [0], generation: 2 },
+      data: { severity: 'info', reason: 'now starting', instances: [0], generation: 2 },
     });
     expect(alert?.data.causes).toContain(running.id);
     expect(alert?.data.history.length).toBeGreaterThan(0);

@@ -85,6 +85,7 @@ test('killed while the bus is away and its events undelivered: the next agent de
     await system.killAgent();
     await system.startAgent();
   }
+  expect(isAlive(busPid), 'the same bus: what it missed was on the disk of the agents').toBe(true);
   process.kill(busPid, 'SIGCONT');
   for (const name of SERVICES) await settle(system, files.path, name);
   await expectWholeStory(system, files.path, crashes);

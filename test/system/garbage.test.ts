@@ -2,6 +2,8 @@
  * Bad input costs nothing. Every identity sends rubbish on everything it may send on: rows, commands, buckets. Agent, prober
  * and dashboard count it, drop it and go on.
  */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import {
   type BucketName,
   bucketName,
@@ -139,7 +141,11 @@ test('rubbish on every subject: agent, prober and dashboard go on', async () => 
 
   expect(await systemRuns(system), 'nothing of it was restarted').toEqual(before);
   expect(operator.counters.malformed, 'counted').toBeGreaterThan(0);
-  expect(system.output, 'and told').toContain('malformed');
+  expect(system.output, 'told by the agent').toContain('malformed');
+  for (const service of ['health-prober', 'dashboard']) {
+    const log = path.join(system.stateDir, 'logs', `${service}.0.stdout.log`);
+    expect(await readFile(log, 'utf8'), `told by ${service}`).toContain('malformed');
+  }
 });
 
 async function systemRuns(system: MusterSystem): Promise<ReadonlyMap<string, number | undefined>> {

@@ -12,6 +12,7 @@ import { pino } from 'pino';
 import { parse } from 'yaml';
 import { configDirOf, readAgentConfig } from './config/agent-config.ts';
 import { loadServices } from './config/load-services.ts';
+import { messageOf } from './message-of.ts';
 import { Agent } from './runtime/agent.ts';
 import { readIdentity } from './runtime/agent-identity.ts';
 import { readFileIfAny } from './runtime/atomic-file.ts';
@@ -175,7 +176,7 @@ try {
     process.exit(EXIT.ok);
   }
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
+  process.stderr.write(`${messageOf(error)}\n\n${HELP}`);
   process.exit(EXIT.usage);
 }
 

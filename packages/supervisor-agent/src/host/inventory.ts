@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HostInventory } from '@muster/contracts';
+import { messageOf } from '../message-of.ts';
 import { parseOsRelease } from './parse-proc.ts';
 
 export type InventoryResult =
@@ -30,7 +31,7 @@ export async function readInventory(signal: AbortSignal, afterMs = 0): Promise<I
       },
     };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return { kind: 'failed', reason: `cannot read the inventory of this host: ${reason}` };
   }
 }

@@ -1,10 +1,9 @@
-/** Who this agent is, and where its messages stand in its own order. */
+/** Who this agent is: random id, boot, network namespace, and the number of this start. */
 import { randomBytes } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { readBootId } from '../drivers/process/proc.ts';
 import { readFileIfAny, replaceFile } from './atomic-file.ts';
-import type { Sequence } from './reporter.ts';
 
 export interface AgentIdentity {
   /** Random, made once for a state directory: several agents live on one machine. */
@@ -12,6 +11,7 @@ export interface AgentIdentity {
   readonly bootId: string;
   /** Inode of the network namespace, or empty where it cannot be read. */
   readonly networkNamespace: string;
+  /** One start of the agent: larger than every one before. */
   readonly epoch: number;
 }
 
@@ -23,24 +23,6 @@ export function readIdentity(stateDir: string): AgentIdentity {
     networkNamespace: readNetworkNamespace(),
     epoch: nextEpoch(path.join(stateDir, 'epoch')),
   };
-}
-
-export class AgentSequence implements Sequence {
-  readonly epoch: number;
-  #last = 0;
-
-  constructor(epoch: number) {
-    this.epoch = epoch;
-  }
-
-  get last(): number {
-    return this.#last;
-  }
-
-  next(): number {
-    this.#last += 1;
-    return this.#last;
-  }
 }
 
 function readAgentId(file: string): string {

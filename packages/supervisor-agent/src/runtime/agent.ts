@@ -4,27 +4,21 @@
  */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import {
-  type ComponentEvent,
-  type InstanceEvent,
-  keys,
-  PRESENCE_INTERVAL_MS,
-  type ProbeReport,
-  rows,
-  type StatusFile,
-} from '@muster/contracts';
-import { type Bus, Outbox, openBus, uuidv7 } from '@muster/contracts/bus';
-import type { ProbeCheck, ProbeKind, ServiceSpec } from '@muster/contracts/config';
-import { type ProbeResult, probe } from '@muster/probes';
+import { type InstanceEvent, keys, PRESENCE_INTERVAL_MS, type StatusFile } from '@muster/contracts';
+import { type Bus, Outbox, openBus } from '@muster/contracts/bus';
+import type { ServiceSpec } from '@muster/contracts/config';
+import { probe } from '@muster/probes';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
-import type { Exit } from '../core/exit.ts';
 import { createDriverRegistry, type DriverRegistry } from '../drivers/registry.ts';
-import { findPortOwner } from '../host/port-owner.ts';
-import { type AgentIdentity, AgentSequence } from './agent-identity.ts';
+import { messageOf } from '../message-of.ts';
+import type { AgentIdentity } from './agent-identity.ts';
 import { CommandJournal } from './command-journal.ts';
 import { Commands } from './commands.ts';
+import { Envelopes } from './envelopes.ts';
+import { explainExit } from './explain-exit.ts';
 import { Freshness } from './freshness.ts';
+import { HostEvents } from './host-events.ts';
 import { InstanceRunner, type Transition } from './instance-runner.ts';
 import { InstanceStore, keyOf } from './instance-store.ts';
 import { KvMirror } from './kv-mirror.ts';
@@ -32,12 +26,14 @@ import { MetricsPublisher } from './metrics-publisher.ts';
 import { Presence } from './presence.ts';
 import { ProbeRunner } from './probe-runner.ts';
 import { RecoveryPermission } from './recovery-permission.ts';
-import { Reporter, specEntryOf } from './reporter.ts';
+import { Reporter } from './reporter.ts';
 import { runSpecOf } from './run-spec.ts';
 import { policyOf } from './service-policy.ts';
+import { specEntryOf } from './spec-entry.ts';
 import { readStatusFile, StatusFileWriter } from './status-file-writer.ts';
 import { stopStrayRuns } from './stray-runs.ts';
 import { type ManagedService, Supervisor } from './supervisor.ts';
+import { VotePublisher } from './vote-publisher.ts';
 
 export interface AgentSetup {
   readonly config: AgentConfig;
@@ -70,9 +66,11 @@ const RESYNC_JITTER_MS = PRESENCE_INTERVAL_MS / 4;
 
 export class Agent {
   readonly #setup: AgentSetup;
-  readonly #sequence: AgentSequence;
+  readonly #envelopes: Envelopes;
   readonly #bus: Bus;
   readonly #outbox: Outbox;
+  readonly #events: HostEvents;
+  readonly #votes: VotePublisher;
   readonly #registry: DriverRegistry;
   readonly #reporter: Reporter;
   readonly #statuses: KvMirror<ReturnType<Reporter['statuses']>[number]>;
@@ -102,9 +100,8 @@ export class Agent {
       directory: path.join(config.stateDir, 'outbox'),
       bus,
       maxBytes: OUTBOX_BYTES,
-      onGap: (lost) =>
-        agent?.announce('gap', `${lost} events were given up: ${OUTBOX_BYTES} bytes waited for the bus`, lost),
-      onDelivered: ({ id }) => agent?.delivered(id),
+      onGap: (lost) => agent?.onGap(lost),
+      onDelivered: ({ id }) => agent?.onDelivered(id),
     });
     agent = new Agent(setup, bus, outbox);
     await agent.#begin();
@@ -117,7 +114,9 @@ export class Agent {
     this.#setup = setup;
     this.#bus = bus;
     this.#outbox = outbox;
-    this.#sequence = new AgentSequence(identity.epoch);
+    this.#envelopes = new Envelopes(host, identity.epoch);
+    this.#events = new HostEvents(host, this.#envelopes, outbox);
+    this.#votes = new VotePublisher(bus, host, this.#envelopes);
     this.#registry = createDriverRegistry({ runtimeFolder: setup.runtimeFolder });
     const mirrorOptions = {
       isConnected: () => bus.isConnected,
@@ -133,14 +132,14 @@ export class Agent {
       bucket: bus.kv('specs'),
       journalFile: path.join(stateDir, 'kv-specs-keys.json'),
     });
-    this.#reporter = new Reporter({ host, sequence: this.#sequence, outbox, statuses: this.#statuses });
+    this.#reporter = new Reporter({ host, envelopes: this.#envelopes, outbox, statuses: this.#statuses });
     this.#recovery = new RecoveryPermission(bus, host);
     this.#supervisor = new Supervisor(this.#manage());
     const freshness = new Freshness(identity.epoch);
     this.#metrics = new MetricsPublisher({
       host,
       intervalMs: config.metricsIntervalMs,
-      sequence: this.#sequence,
+      envelopes: this.#envelopes,
       bus,
       instances: () => this.#sampledInstances(),
       onProblem: (error) => logger.warn({ reason: messageOf(error) }, 'no metrics this time'),
@@ -152,7 +151,7 @@ export class Agent {
       reporter: this.#reporter,
       journal: new CommandJournal(path.join(stateDir, 'commands.jsonl')),
       freshness,
-      sequence: this.#sequence,
+      envelopes: this.#envelopes,
       outbox,
       watch: () => this.#metrics.watch(),
     });
@@ -160,7 +159,7 @@ export class Agent {
       host,
       version: setup.version,
       identity,
-      sequence: this.#sequence,
+      envelopes: this.#envelopes,
       freshness,
       bus,
       facts: () => ({
@@ -185,12 +184,12 @@ export class Agent {
   async shutDown(onStopped: (service: string, remaining: number) => void): Promise<void> {
     this.#isEnding = true;
     this.#commands.stop();
-    this.announce('stopping', 'asked to stop everything');
+    this.#events.announce('stopping', 'asked to stop everything');
     const all = [...this.#supervisor.services].map(({ spec }) => spec.name);
     const last = all.filter((name) => this.#setup.lastToStop.includes(name));
     const first = all.filter((name) => !last.includes(name));
     await this.#supervisor.hold(new Set(first), (service, remaining) => onStopped(service, remaining + last.length));
-    this.announce('stopped', 'everything is stopped');
+    this.#events.announce('stopped', 'everything is stopped');
     await this.#flush();
     await this.#supervisor.hold(new Set(last), onStopped);
     await this.#close();
@@ -204,24 +203,12 @@ export class Agent {
     await this.#close();
   }
 
-  delivered(eventId: string): void {
-    this.#reporter.delivered(eventId);
+  private onGap(lost: number): void {
+    this.#events.announce('gap', `${lost} events were given up: ${OUTBOX_BYTES} bytes waited for the bus`, lost);
   }
 
-  announce(kind: ComponentEvent['kind'], reason: string, lost?: number): void {
-    const { host } = this.#setup.config;
-    const event: ComponentEvent = {
-      id: uuidv7(),
-      time: new Date().toISOString(),
-      source: this.#reporter.source,
-      epoch: this.#sequence.epoch,
-      seq: this.#sequence.next(),
-      kind,
-      reason,
-      causes: [],
-      ...(lost !== undefined && { lost }),
-    };
-    this.#outbox.append(rows.hostEvent, { host }, event);
+  private onDelivered(eventId: string): void {
+    this.#reporter.delivered(eventId);
   }
 
   async #begin(): Promise<void> {
@@ -230,20 +217,21 @@ export class Agent {
     const former = readStatusFile(config.stateDir);
     for (const runner of this.#supervisor.runners()) this.#introduce(runner, former);
     for (const { spec, isSystem } of this.#supervisor.services) {
-      const entry = specEntryOf(spec, isSystem, config.host, this.#sequence);
+      const entry = specEntryOf(spec, isSystem, config.host, this.#envelopes);
       this.#specs.set(keys.spec(config.host, spec.name), entry);
     }
     this.#specs.dropFormer();
     this.#statuses.dropFormer();
-    this.announce('started', `agent ${this.#setup.version} started with ${services.length} services`);
-    if (refusedConfig === '') this.announce('config-loaded', `${services.length + systemServices.length} services`);
-    else this.announce('config-refused', refusedConfig);
+    this.#events.announce('started', `agent ${this.#setup.version} started with ${services.length} services`);
+    if (refusedConfig === '')
+      this.#events.announce('config-loaded', `${services.length + systemServices.length} services`);
+    else this.#events.announce('config-refused', refusedConfig);
     this.#commands.listen();
     this.#presence.start();
     this.#metrics.start();
     await Promise.all([this.#stopStrays(), this.#supervisor.begin([])]);
     this.#statusFile.writeNow();
-    logger.info({ services: services.length, epoch: this.#sequence.epoch }, 'supervising');
+    logger.info({ services: services.length, epoch: this.#envelopes.epoch }, 'supervising');
   }
 
   #manage(): readonly ManagedService[] {
@@ -280,7 +268,7 @@ export class Agent {
           probes: spec.probes,
           ask: probe,
           onFinding,
-          onResult: (purpose, check, result) => this.#publishVote(key, generation, purpose, check, result),
+          onResult: (purpose, check, result) => this.#votes.publish({ key, generation, purpose, check }, result),
         }),
       askRecovery: (generation, reason) => this.#recovery.ask(key, generation, reason),
       explainExit: (exit, livedMs) => explainExit(spec, exit, livedMs),
@@ -314,7 +302,7 @@ export class Agent {
 
   #onConnection(isConnected: boolean, reason: string): void {
     if (this.#isEnding) return;
-    this.announce(isConnected ? 'bus-connected' : 'bus-lost', reason);
+    this.#events.announce(isConnected ? 'bus-connected' : 'bus-lost', reason);
     this.#statusFile.changed();
     clearTimeout(this.#resyncTimer);
     if (!isConnected) return;
@@ -322,39 +310,6 @@ export class Agent {
       this.#statuses.resync();
       this.#specs.resync();
     }, Math.random() * RESYNC_JITTER_MS);
-  }
-
-  /** A vote from the nearest vantage point. Lost while the bus is away: it is only worth something fresh. */
-  #publishVote(
-    { service, instance }: InstanceRunner['key'],
-    generation: number,
-    purpose: ProbeKind,
-    check: ProbeCheck,
-    result: ProbeResult,
-  ): void {
-    if (!this.#bus.isConnected) return;
-    const { host } = this.#setup.config;
-    const { status, durationMs, phases } = result;
-    const report: ProbeReport = {
-      id: uuidv7(),
-      time: new Date().toISOString(),
-      source: this.#reporter.source,
-      epoch: this.#sequence.epoch,
-      seq: this.#sequence.next(),
-      host,
-      service,
-      instance,
-      generation,
-      vantage: { kind: 'agent', id: host },
-      purpose,
-      protocol: check.kind,
-      status,
-      durationMs,
-      phases,
-      ...(result.status !== 'up' && { reason: result.reason, detail: result.detail }),
-      ...(result.httpStatus !== undefined && { httpStatus: result.httpStatus }),
-    };
-    this.#bus.publish(rows.instanceProbe, { host, service, instance }, report);
   }
 
   #sampledInstances() {
@@ -380,7 +335,7 @@ export class Agent {
         configured: new Set([...this.#supervisor.runners()].map(({ key }) => keyOf(key.service, key.instance))),
         onFound: (service, pid) => {
           logger.warn({ service, pid }, 'stopping what is no longer configured');
-          this.announce('config-loaded', `'${service}' is no longer configured: stopping pid ${pid}`);
+          this.#events.announce('config-loaded', `'${service}' is no longer configured: stopping pid ${pid}`);
         },
       });
     } catch (error) {
@@ -432,17 +387,4 @@ export class Agent {
     await this.#bus[Symbol.asyncDispose]();
     await this.#registry[Symbol.asyncDispose]();
   }
-}
-
-/** A program that fails soon after its start often finds its port taken, and rarely says by whom. */
-const SOON_MS = 15_000;
-
-function explainExit({ port }: ServiceSpec, exit: Exit, livedMs: number): string | undefined {
-  if (port === undefined || exit.kind !== 'code' || exit.code === 0 || livedMs > SOON_MS) return undefined;
-  const owner = findPortOwner(port);
-  return owner === undefined ? undefined : `port ${port} is held by pid ${owner.pid} (${owner.name})`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -12,12 +12,13 @@ import {
   commands,
   rows,
 } from '@muster/contracts';
-import { type Bus, type Outbox, type Subscription, uuidv7 } from '@muster/contracts/bus';
+import type { Bus, Outbox, Subscription } from '@muster/contracts/bus';
 import { monotonicNowMs } from './clock.ts';
 import type { Answer, CommandJournal } from './command-journal.ts';
+import type { Envelopes } from './envelopes.ts';
 import type { Freshness } from './freshness.ts';
 import type { InstanceRunner } from './instance-runner.ts';
-import type { Reporter, Sequence } from './reporter.ts';
+import type { Reporter } from './reporter.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface CommandsOptions {
@@ -27,7 +28,7 @@ export interface CommandsOptions {
   readonly reporter: Reporter;
   readonly journal: CommandJournal;
   readonly freshness: Freshness;
-  readonly sequence: Sequence;
+  readonly envelopes: Envelopes;
   readonly outbox: Pick<Outbox, 'append'>;
   /** Sample each second for a while. */
   readonly watch: () => { readonly untilMs: number };
@@ -38,6 +39,9 @@ const ACTING_VERBS: readonly ActingVerb[] = ['start', 'stop', 'restart', 'adopt'
 
 /** Verbs of the grammar that this version does not carry out yet: they are refused by name, not left unanswered. */
 const UNSUPPORTED_VERBS = ['scale', 'reload', 'logs', 'verdict', 'dependency', 'shutdown'] as const;
+
+/** The answer to what only asks. */
+const ANSWERED: Answer = { accepted: true, code: 'ok', reason: '' };
 
 export class Commands {
   readonly #options: CommandsOptions;
@@ -157,25 +161,20 @@ export class Commands {
   }
 
   #position(request: { readonly id: string }) {
-    const { sequence, freshness } = this.#options;
-    const seq = sequence.next();
-    freshness.said(seq, monotonicNowMs());
-    return { ...this.#reply(request, { accepted: true, code: 'ok', reason: '' }), epoch: sequence.epoch, seq };
+    const { envelopes, freshness } = this.#options;
+    const envelope = envelopes.next();
+    freshness.said(envelope.seq, monotonicNowMs());
+    return { ...envelope, commandId: request.id, ...ANSWERED };
   }
 
   #reply({ id }: { readonly id: string }, answer: Answer) {
-    const { reporter } = this.#options;
-    return { id: uuidv7(), time: new Date().toISOString(), source: reporter.source, commandId: id, ...answer };
+    return { ...this.#options.envelopes.unordered(), commandId: id, ...answer };
   }
 
   #audit(verb: ActingVerb, request: AgentRequest<ActingVerb>, { accepted, reason }: Answer): void {
-    const { outbox, host, reporter, sequence } = this.#options;
+    const { outbox, host, envelopes } = this.#options;
     const record: AuditRecord = {
-      id: uuidv7(),
-      time: new Date().toISOString(),
-      source: reporter.source,
-      epoch: sequence.epoch,
-      seq: sequence.next(),
+      ...envelopes.next(),
       actor: request.actor,
       verb,
       target: `${host}/${request.service}.${request.instance ?? 0}`,

@@ -11,6 +11,7 @@ import type { Policy } from '../core/policy.ts';
 import { initialState, type Memory, type State } from '../core/state.ts';
 import { step } from '../core/step.ts';
 import type { Driver, InstanceKey, Run, RunSpec, StartFailed } from '../drivers/driver.ts';
+import { messageOf } from '../message-of.ts';
 import { monotonicNowMs } from './clock.ts';
 import type { ProbeFinding } from './probe-runner.ts';
 
@@ -43,7 +44,7 @@ export interface InstanceRunnerOptions {
   readonly onBug: (what: string, error: unknown) => void;
 }
 
-export interface InstanceProbes extends Disposable {
+interface InstanceProbes extends Disposable {
   start(from: 'startup' | 'readiness'): void;
 }
 
@@ -347,8 +348,4 @@ function isAtRest(state: State): boolean {
     state.name === 'backoff' ||
     (state.name === 'running' && state.ready === 'yes')
   );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -7,17 +7,17 @@ import {
   rows,
   type ServiceSample,
 } from '@muster/contracts';
-import { type Bus, uuidv7 } from '@muster/contracts/bus';
+import type { Bus } from '@muster/contracts/bus';
 import { HostSampler } from '../host/host-sampler.ts';
 import { readInventory } from '../host/inventory.ts';
 import { type SampledInstance, ServiceSampler } from '../host/service-sampler.ts';
 import { monotonicNowMs } from './clock.ts';
-import type { Sequence } from './reporter.ts';
+import type { Envelopes } from './envelopes.ts';
 
 export interface MetricsPublisherOptions {
   readonly host: string;
   readonly intervalMs: number;
-  readonly sequence: Sequence;
+  readonly envelopes: Envelopes;
   readonly bus: Pick<Bus, 'publish' | 'isConnected'>;
   readonly instances: () => readonly SampledInstance[];
   readonly onProblem: (error: unknown) => void;
@@ -92,15 +92,11 @@ export class MetricsPublisher implements Disposable {
   }
 
   #publish(sample: HostSample, services: readonly ServiceSample[], intervalMs: number): void {
-    const { bus, host, sequence } = this.#options;
+    const { bus, host, envelopes } = this.#options;
     const parts = Math.max(1, Math.ceil(services.length / SERVICES_PER_PART));
     for (let part = 0; part < parts; part += 1) {
       const message: HostMetrics = {
-        id: uuidv7(),
-        time: new Date().toISOString(),
-        source: `agent/${host}`,
-        epoch: sequence.epoch,
-        seq: sequence.next(),
+        ...envelopes.next(),
         host,
         part,
         parts,

@@ -1,16 +1,16 @@
 /** The agent's beat: every two seconds, jittered, for as long as it lives. */
 import { type AgentPresence, PRESENCE_INTERVAL_MS, rows } from '@muster/contracts';
-import { type Bus, uuidv7 } from '@muster/contracts/bus';
+import type { Bus } from '@muster/contracts/bus';
 import type { AgentIdentity } from './agent-identity.ts';
 import { monotonicNowMs } from './clock.ts';
+import type { Envelopes } from './envelopes.ts';
 import type { Freshness } from './freshness.ts';
-import type { Sequence } from './reporter.ts';
 
 export interface PresenceOptions {
   readonly host: string;
   readonly version: string;
   readonly identity: AgentIdentity;
-  readonly sequence: Sequence;
+  readonly envelopes: Envelopes;
   readonly freshness: Freshness;
   readonly bus: Pick<Bus, 'publish' | 'isConnected'>;
   readonly facts: () => Pick<AgentPresence, 'keysDigest' | 'services' | 'backlog'>;
@@ -32,11 +32,11 @@ export class Presence implements Disposable {
   }
 
   #beat(eventLoopLagMs: number): void {
-    const { bus, host, freshness, sequence } = this.#options;
+    const { bus, host, freshness } = this.#options;
     if (bus.isConnected) {
       const message = this.#message(eventLoopLagMs);
       bus.publish(rows.hostPresence, { host }, message);
-      freshness.said(sequence.last, monotonicNowMs());
+      freshness.said(message.seq, monotonicNowMs());
     }
     const waitMs = PRESENCE_INTERVAL_MS * (1 + JITTER * (Math.random() - 0.5) * 2);
     const dueAtMs = monotonicNowMs() + waitMs;
@@ -48,14 +48,10 @@ export class Presence implements Disposable {
   }
 
   #message(eventLoopLagMs: number): AgentPresence {
-    const { host, version, identity, sequence, facts } = this.#options;
+    const { host, version, identity, envelopes, facts } = this.#options;
     const nowMs = monotonicNowMs();
     return {
-      id: uuidv7(),
-      time: new Date().toISOString(),
-      source: `agent/${host}`,
-      epoch: sequence.epoch,
-      seq: sequence.next(),
+      ...envelopes.next(),
       host,
       version,
       uptimeSeconds: (nowMs - this.#startedAtMs) / 1_000,

@@ -6,6 +6,7 @@ import { proberCommands } from '@muster/contracts';
 import { type Bus, uuidv7 } from '@muster/contracts/bus';
 import { EMPTY_CAP, releaseSlot, takeSlot } from '../core/local-cap.ts';
 import type { InstanceKey } from '../drivers/driver.ts';
+import { messageOf } from '../message-of.ts';
 import { monotonicNowMs } from './clock.ts';
 import { keyOf } from './instance-store.ts';
 
@@ -51,11 +52,7 @@ export class RecoveryPermission {
       const verdict = reply.granted ? 'the prober allows a restart' : `the prober refuses a restart: ${reply.reason}`;
       return { granted: reply.granted, reason: `${reason}; ${verdict}` };
     } catch (error) {
-      return this.#decideAlone(
-        keyOf(service, instance),
-        reason,
-        error instanceof Error ? error.message : String(error),
-      );
+      return this.#decideAlone(keyOf(service, instance), reason, messageOf(error));
     }
   }
 

@@ -8,31 +8,22 @@ import {
   type InstanceEvent,
   type InstanceStatus,
   keys,
+  type OrderedEnvelope,
   rows,
-  type ServiceSpecEntry,
 } from '@muster/contracts';
-import { type Outbox, uuidv7 } from '@muster/contracts/bus';
-import { type ServiceSpec, specHash } from '@muster/contracts/config';
+import type { Outbox } from '@muster/contracts/bus';
 import type { Exit } from '../core/exit.ts';
 import { countRestarts, isRestartLoop } from '../core/restart-tracker.ts';
 import type { State } from '../core/state.ts';
 import { monotonicNowMs, wallTimeOf } from './clock.ts';
+import type { Envelopes } from './envelopes.ts';
 import type { InstanceRunner, Transition } from './instance-runner.ts';
 import { keyOf } from './instance-store.ts';
 import type { KvMirror } from './kv-mirror.ts';
-import { dependenciesOf } from './supervisor.ts';
-
-/** Where this agent's messages stand in its own order. */
-export interface Sequence {
-  readonly epoch: number;
-  next(): number;
-  /** The last number given out. */
-  readonly last: number;
-}
 
 export interface ReporterOptions {
   readonly host: string;
-  readonly sequence: Sequence;
+  readonly envelopes: Envelopes;
   readonly outbox: Pick<Outbox, 'append'>;
   readonly statuses: Pick<KvMirror<InstanceStatus>, 'set'>;
 }
@@ -52,14 +43,9 @@ export class Reporter {
   readonly #told = new Map<string, Told>();
   /** Whose newest event this is: older ones that are still on their way change no KV value any more. */
   readonly #newest = new Map<string, Told>();
-  readonly #listeners = new Set<(event: InstanceEvent) => void>();
 
   constructor(options: ReporterOptions) {
     this.#options = options;
-  }
-
-  get source(): string {
-    return `agent/${this.#options.host}`;
   }
 
   statuses(): InstanceStatus[] {
@@ -75,10 +61,6 @@ export class Reporter {
     return this.#told.get(keyOf(service, instance))?.recent ?? [];
   }
 
-  onEvent(listener: (event: InstanceEvent) => void): void {
-    this.#listeners.add(listener);
-  }
-
   /** Events of before the agent's restart, so that `why` goes on where it was. */
   remember(service: string, instance: number, events: readonly InstanceEvent[]): void {
     const told = this.#told.get(keyOf(service, instance));
@@ -88,8 +70,10 @@ export class Reporter {
   /** The first word on an instance: its status as it stands, without an event. */
   introduce(runner: InstanceRunner): void {
     const { service, instance } = runner.key;
-    const status = this.#statusOf(runner, uuidv7(), runner.state, 'the agent has just started', [], monotonicNowMs());
-    this.#told.set(keyOf(service, instance), { status, recent: [], changedAtMs: monotonicNowMs() });
+    const changedAtMs = monotonicNowMs();
+    const envelope = this.#options.envelopes.next();
+    const status = this.#statusOf(runner, envelope, runner.state, 'the agent has just started', [], changedAtMs);
+    this.#told.set(keyOf(service, instance), { status, recent: [], changedAtMs });
     this.#put(status);
   }
 
@@ -102,15 +86,11 @@ export class Reporter {
     // What nobody asked for goes back to what the instance did before.
     const causes = transition.causes.length > 0 ? transition.causes : told.recent.slice(-1).map(({ id }) => id);
     if (from.name !== to.name) told.changedAtMs = monotonicNowMs();
-    const id = uuidv7();
-    const status = this.#statusOf(runner, id, to, reason, causes, told.changedAtMs);
+    const envelope = this.#options.envelopes.next();
+    const status = this.#statusOf(runner, envelope, to, reason, causes, told.changedAtMs);
     const ended = transition.event.type === 'exited' || transition.event.type === 'exited-while-away';
     const event: InstanceEvent = {
-      id,
-      time: status.time,
-      source: status.source,
-      epoch: status.epoch,
-      seq: status.seq,
+      ...envelope,
       host: status.host,
       service,
       instance,
@@ -130,12 +110,11 @@ export class Reporter {
       system: status.system,
     };
     this.#newest.delete(told.status.id);
-    this.#newest.set(id, told);
+    this.#newest.set(event.id, told);
     told.status = status;
     this.#options.outbox.append(rows.instanceEvent, { host: event.host, service, instance }, event);
     told.recent.push(event);
     if (told.recent.length > RECENT_EVENTS) told.recent.shift();
-    for (const listener of this.#listeners) listener(event);
   }
 
   /** The stream has it: now the KV value may say so too. */
@@ -152,7 +131,7 @@ export class Reporter {
 
   #statusOf(
     runner: InstanceRunner,
-    id: string,
+    envelope: OrderedEnvelope,
     state: State,
     reason: string,
     causes: readonly string[],
@@ -165,11 +144,7 @@ export class Reporter {
     const isAlive = state.name === 'starting' || state.name === 'running' || state.name === 'stopping';
     const nextAttemptAtMs = nextAttemptOf(state);
     return {
-      id,
-      time: new Date().toISOString(),
-      source: this.source,
-      epoch: this.#options.sequence.epoch,
-      seq: this.#options.sequence.next(),
+      ...envelope,
       host: this.#options.host,
       service,
       instance,
@@ -190,33 +165,6 @@ export class Reporter {
       system: runner.policy.isSystem,
     };
   }
-}
-
-/** What others may know of a configuration: names of the environment, never its values. */
-export function specEntryOf(spec: ServiceSpec, isSystem: boolean, host: string, sequence: Sequence): ServiceSpecEntry {
-  return {
-    id: uuidv7(),
-    time: new Date().toISOString(),
-    source: `agent/${host}`,
-    epoch: sequence.epoch,
-    seq: sequence.next(),
-    host,
-    service: spec.name,
-    type: spec.type,
-    command: typeof spec.command === 'string' ? spec.command : spec.command.join(' '),
-    ...(spec.port !== undefined && { port: spec.port }),
-    ...(spec.healthCheckUrl !== undefined && { healthCheckUrl: spec.healthCheckUrl }),
-    environmentNames: Object.keys(spec.environment).sort(),
-    dependencies: dependenciesOf(spec).map(({ target, condition }) => ({ target, condition })),
-    autoRestart: spec.autoRestart,
-    maxRestarts: spec.maxRestarts,
-    restartDelayMs: spec.restartDelayMs ?? 0,
-    job: spec.job,
-    system: isSystem,
-    instances: 1,
-    labels: { ...spec.labels },
-    specHash: specHash(spec),
-  };
 }
 
 /** A changed wake, count or note within the same state is nobody's business but the instance's own. */
@@ -243,7 +191,7 @@ function nextAttemptOf(state: State): number | null {
   return state.name === 'failed' ? state.retryAtMs : null;
 }
 
-export function exitStatusOf(exit: Exit): ExitStatus {
+function exitStatusOf(exit: Exit): ExitStatus {
   switch (exit.kind) {
     case 'code':
       return { code: exit.code, signal: null, known: true };

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../../message-of.ts';
 import {
   type Driver,
   describeInstance,
@@ -302,8 +303,4 @@ function rejectionOf(signal: AbortSignal): { promise: Promise<never>; stop: () =
     stop = () => signal.removeEventListener('abort', abort);
   });
   return { promise, stop };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,0 +1,28 @@
+import { type ComponentEvent, rows } from '@muster/contracts';
+import type { Outbox } from '@muster/contracts/bus';
+import type { Envelopes } from './envelopes.ts';
+
+/** Journals what happens to the agent itself, as events of its host. */
+export class HostEvents {
+  readonly #host: string;
+  readonly #envelopes: Envelopes;
+  readonly #outbox: Pick<Outbox, 'append'>;
+
+  constructor(host: string, envelopes: Envelopes, outbox: Pick<Outbox, 'append'>) {
+    this.#host = host;
+    this.#envelopes = envelopes;
+    this.#outbox = outbox;
+  }
+
+  /** `lost` counts the events that a gap swallowed. */
+  announce(kind: ComponentEvent['kind'], reason: string, lost?: number): void {
+    const event: ComponentEvent = {
+      ...this.#envelopes.next(),
+      kind,
+      reason,
+      causes: [],
+      ...(lost !== undefined && { lost }),
+    };
+    this.#outbox.append(rows.hostEvent, { host: this.#host }, event);
+  }
+}

@@ -1,9 +1,9 @@
 /** Reads services.yaml, and says what to do when it is broken while services of the last good one may still run. */
 import path from 'node:path';
 import { type Diagnostic, type ReservedService, readServices, type ServiceSpec } from '@muster/contracts/config';
-import { readFileIfAny, replaceFile } from '../runtime/atomic-file.ts';
+import { readFileIfAny, replaceFile } from '../atomic-file.ts';
 
-export interface LoadedServices {
+interface LoadedServices {
   readonly services: readonly ServiceSpec[];
   readonly warnings: readonly Diagnostic[];
   /** The file is refused and the last good one is used instead; these are its errors. */

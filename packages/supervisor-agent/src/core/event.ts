@@ -1,7 +1,7 @@
 import type { Exit } from './exit.ts';
 
 /** A person's wish. `by` names who, for the reason. */
-export type Command =
+type Command =
   | { readonly type: 'start'; readonly by?: string }
   | { readonly type: 'stop'; readonly by?: string }
   | { readonly type: 'restart'; readonly by?: string }
@@ -9,7 +9,7 @@ export type Command =
   | { readonly type: 'forget'; readonly by?: string };
 
 /** What surrounds the instance. */
-export type Surroundings =
+type Surroundings =
   /** The whole system stops. There is no way back but a new agent. */
   | { readonly type: 'hold' }
   | { readonly type: 'dependencies-met' }
@@ -20,7 +20,7 @@ export type Surroundings =
   | { readonly type: 'deadline' };
 
 /** What the driver found of an earlier run. */
-export type RecoveryAnswer =
+type RecoveryAnswer =
   /** A proven run goes on. `hasStarted`: it was past its startup. Also the outcome of the operator's `adopt`. */
   | { readonly type: 'adopted'; readonly generation: number; readonly hasStarted: boolean }
   /** The last run ended while nobody looked. May be told again after each start of the agent. */

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import path from 'node:path';
+import { readFileIfAny, replaceFile } from '../atomic-file.ts';
 import { readBootId } from '../drivers/process/proc.ts';
-import { readFileIfAny, replaceFile } from './atomic-file.ts';
 
 export interface AgentIdentity {
   /** Random, made once for a state directory: several agents live on one machine. */

@@ -6,7 +6,7 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { CommandCode } from '@muster/contracts';
 import { z } from 'zod';
-import { readFileIfAny, replaceFile } from './atomic-file.ts';
+import { readFileIfAny, replaceFile } from '../atomic-file.ts';
 
 const Entry = z.object({ id: z.string(), accepted: z.boolean(), code: CommandCode, reason: z.string() });
 export type Answer = Omit<z.infer<typeof Entry>, 'id'>;

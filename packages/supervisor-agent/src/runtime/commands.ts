@@ -13,7 +13,7 @@ import {
   rows,
 } from '@muster/contracts';
 import type { Bus, Outbox, Subscription } from '@muster/contracts/bus';
-import { monotonicNowMs } from './clock.ts';
+import { monotonicNowMs } from '../clock.ts';
 import type { Answer, CommandJournal } from './command-journal.ts';
 import type { Envelopes } from './envelopes.ts';
 import type { Freshness } from './freshness.ts';

@@ -1,6 +1,6 @@
 import type { ServiceSpec } from '@muster/contracts/config';
 import type { Exit } from '../core/exit.ts';
-import { findPortOwner } from '../host/port-owner.ts';
+import { findPortOwner } from '../host/listeners.ts';
 
 /** A program that fails soon after its start often finds its port taken, and rarely says by whom. */
 const SOON_MS = 15_000;

@@ -4,6 +4,7 @@
  * saved first, so that no run is ever started that a killed agent would not know of; then it is announced; then it is done.
  */
 
+import { monotonicNowMs } from '../clock.ts';
 import type { Effect } from '../core/effect.ts';
 import type { Event } from '../core/event.ts';
 import type { Exit } from '../core/exit.ts';
@@ -12,7 +13,6 @@ import { initialState, type Memory, type State } from '../core/state.ts';
 import { step } from '../core/step.ts';
 import type { Driver, InstanceKey, Run, RunSpec, StartFailed } from '../drivers/driver.ts';
 import { messageOf } from '../message-of.ts';
-import { monotonicNowMs } from './clock.ts';
 import type { ProbeFinding } from './probe-runner.ts';
 
 /** What a step changed, for those who tell others. */

@@ -5,8 +5,8 @@
 import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { readFileIfAny, replaceFile } from '../atomic-file.ts';
 import type { Memory } from '../core/state.ts';
-import { readFileIfAny, replaceFile } from './atomic-file.ts';
 
 const SavedMemory = z.object({
   /** Monotonic times count from a boot: of another boot they are void. */

@@ -3,7 +3,7 @@
  * which keys it has put; whenever the bus is back it puts all of them again and deletes those that are gone.
  */
 import type { KvBucket, Subscription } from '@muster/contracts/bus';
-import { readFileIfAny, replaceFile } from './atomic-file.ts';
+import { readFileIfAny, replaceFile } from '../atomic-file.ts';
 
 /** Puts under way at a time. */
 const MAX_PUTS = 16;

@@ -8,10 +8,10 @@ import {
   type ServiceSample,
 } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
+import { monotonicNowMs } from '../clock.ts';
 import { HostSampler } from '../host/host-sampler.ts';
 import { readInventory } from '../host/inventory.ts';
 import { type SampledInstance, ServiceSampler } from '../host/service-sampler.ts';
-import { monotonicNowMs } from './clock.ts';
 import type { Envelopes } from './envelopes.ts';
 
 export interface MetricsPublisherOptions {

@@ -1,8 +1,8 @@
 /** The agent's beat: every two seconds, jittered, for as long as it lives. */
 import { type AgentPresence, PRESENCE_INTERVAL_MS, rows } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
+import { monotonicNowMs } from '../clock.ts';
 import type { AgentIdentity } from './agent-identity.ts';
-import { monotonicNowMs } from './clock.ts';
 import type { Envelopes } from './envelopes.ts';
 import type { Freshness } from './freshness.ts';
 

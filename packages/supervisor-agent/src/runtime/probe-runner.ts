@@ -6,10 +6,10 @@
 import { Deadline } from '@muster/contracts';
 import type { ProbeCheck, ProbeKind, ProbeSpec } from '@muster/contracts/config';
 import type { ProbeResult } from '@muster/probes';
-import { monotonicNowMs } from './clock.ts';
+import { monotonicNowMs } from '../clock.ts';
 
 /** Asks once. The deadline is in `signal`. */
-export type Ask = (check: ProbeCheck, signal: AbortSignal) => Promise<ProbeResult>;
+type Ask = (check: ProbeCheck, signal: AbortSignal) => Promise<ProbeResult>;
 
 export type ProbeFinding =
   | { readonly type: 'startup-passed' }

@@ -4,10 +4,10 @@
  */
 import { proberCommands } from '@muster/contracts';
 import { type Bus, uuidv7 } from '@muster/contracts/bus';
+import { monotonicNowMs } from '../clock.ts';
 import { EMPTY_CAP, releaseSlot, takeSlot } from '../core/local-cap.ts';
 import type { InstanceKey } from '../drivers/driver.ts';
 import { messageOf } from '../message-of.ts';
-import { monotonicNowMs } from './clock.ts';
 import { keyOf } from './instance-store.ts';
 
 export interface Permission {

@@ -12,10 +12,10 @@ import {
   rows,
 } from '@muster/contracts';
 import type { Outbox } from '@muster/contracts/bus';
+import { monotonicNowMs, wallTimeOf } from '../clock.ts';
 import type { Exit } from '../core/exit.ts';
 import { countRestarts, isRestartLoop } from '../core/restart-tracker.ts';
 import type { State } from '../core/state.ts';
-import { monotonicNowMs, wallTimeOf } from './clock.ts';
 import type { Envelopes } from './envelopes.ts';
 import type { InstanceRunner, Transition } from './instance-runner.ts';
 import { keyOf } from './instance-store.ts';

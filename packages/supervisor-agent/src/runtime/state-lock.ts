@@ -5,8 +5,8 @@
 import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { readFileIfAny } from '../atomic-file.ts';
 import { isAlive, readBootId, readStat } from '../drivers/process/proc.ts';
-import { readFileIfAny } from './atomic-file.ts';
 
 const Holder = z.object({ pid: z.int(), startTimeTicks: z.number(), bootId: z.string() });
 type Holder = z.infer<typeof Holder>;

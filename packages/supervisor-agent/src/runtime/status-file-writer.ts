@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { STATUS_FILE_NAME, StatusFile } from '@muster/contracts';
-import { readFileIfAny, replaceFile } from './atomic-file.ts';
+import { readFileIfAny, replaceFile } from '../atomic-file.ts';
 
 /** Changes within this time are written together. */
 const COLLECT_MS = 100;

@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { hasListener } from './ports.ts';
 import { isAlive, isDead, parseStat, readStat } from './proc.ts';
 import { findTag, formatTag, parseTag } from './tag.ts';
 
@@ -38,15 +37,4 @@ test('tags', () => {
   expect(findTag('A=1\0MUSTER_RUN=a1/api/0/12\0B=2\0')).toEqual(tag);
   expect(findTag('A=MUSTER_RUN=a1/api/0/12\0NOT_MUSTER_RUN=a1/api/0/12\0')).toBeUndefined();
   for (const text of ['', 'a/b', 'a/b/c/d', 'a/b/0/1/2', '/b/0/1', 'a/b/-1/1']) expect(parseTag(text)).toBeUndefined();
-});
-
-test('listeners', () => {
-  const table = [
-    '  sl  local_address rem_address   st tx_queue',
-    '   0: 0100007F:1F41 00000000:0000 0A 00000000:00000000',
-    '   1: 0100007F:1F42 0100007F:0050 01 00000000:00000000',
-  ].join('\n');
-  expect(hasListener(table, 8001)).toBe(true);
-  expect(hasListener(table, 8002)).toBe(false);
-  expect(hasListener('', 8001)).toBe(false);
 });

@@ -101,11 +101,6 @@ export function readBootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
-/** Milliseconds of CLOCK_MONOTONIC: counts from boot, so it means the same to the next agent. */
-export function monotonicNowMs(): number {
-  return Number(process.hrtime.bigint() / 1_000_000n);
-}
-
 /** Now, on the scale of `startTimeTicks`. */
 export function nowTicks(): number {
   return Math.ceil(Number.parseFloat(readFileSync('/proc/uptime', 'utf8')) * TICKS_PER_SECOND);

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Exit } from '../../core/exit.ts';
+import { isPortTaken } from '../../host/listeners.ts';
 import { describeInstance, type InstanceKey, type Run, TreeRemains } from '../driver.ts';
 import { exitOf } from './journal.ts';
 import type { JournalWatch } from './journal-watch.ts';
-import { isPortTaken } from './ports.ts';
 import { isAlive, nowTicks, type ProcessIdentity, sendSignal, signalProcess } from './proc.ts';
 import type { ProcessTable } from './process-table.ts';
 import { type RunFolder, readJournal } from './run-folder.ts';

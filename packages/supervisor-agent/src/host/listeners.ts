@@ -7,26 +7,33 @@ export interface PortOwner {
   readonly name: string;
 }
 
-/** `0A` in the fourth column of /proc/net/tcp. */
+/** The TCP sockets of this network namespace: IPv4, then IPv6 where there is any. */
+const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'];
+/** `0A` in the fourth column of those tables. */
 const LISTEN = '0A';
 
+/** Does anybody listen on this TCP port, on any address? */
+export function isPortTaken(port: number): boolean {
+  return TABLES.some((file) => listeningSockets(readText(file), port).length > 0);
+}
+
 /**
- * Finds the process that listens on `port`, on any address of this network namespace. `undefined` when nobody does, or
- * when its descriptors are not ours to see. Looks at every process: only for explaining what went wrong.
+ * Finds the process that listens on `port`, on any address. `undefined` when nobody does, or when its descriptors are
+ * not ours to see. Looks at every process: only for explaining what went wrong.
  */
 export function findPortOwner(port: number): PortOwner | undefined {
-  const inodes = new Set(['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => listeningInodes(readText(file), port)));
-  if (inodes.size === 0) return undefined;
+  const sockets = new Set(TABLES.flatMap((file) => listeningSockets(readText(file), port)));
+  if (sockets.size === 0) return undefined;
   for (const entry of listOf('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
-    const holds = listOf(`/proc/${entry}/fd`).some((fd) => inodes.has(linkOf(`/proc/${entry}/fd/${fd}`)));
+    const holds = listOf(`/proc/${entry}/fd`).some((fd) => sockets.has(linkOf(`/proc/${entry}/fd/${fd}`)));
     if (holds) return { pid: Number(entry), name: readText(`/proc/${entry}/comm`).trim() };
   }
   return undefined;
 }
 
-/** The links that descriptors of these sockets show: `socket:[4711]`. */
-export function listeningInodes(table: string, port: number): string[] {
+/** The listeners of one table, as the links that descriptors of them show: `socket:[4711]`. */
+export function listeningSockets(table: string, port: number): string[] {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   return table.split('\n').flatMap((line) => {
     const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);

@@ -1,14 +1,14 @@
 import { keys, type ValueOf } from '../buckets.ts';
 import type { Bus, Subscription } from '../bus/bus.ts';
-import { comparePositions } from '../envelope.ts';
 import type { AlertEvent } from '../messages/alert.ts';
 import type { AgentVerb } from '../messages/command.ts';
 import type { ComponentEvent } from '../messages/component.ts';
-import type { InstanceEvent, InstanceRef, InstanceStatus } from '../messages/service.ts';
+import type { InstanceEvent, InstanceRef } from '../messages/service.ts';
 import { rows } from '../rows.ts';
 import type { SubjectParams } from '../subject.ts';
 import { BucketView } from './bucket-view.ts';
-import { type CommandArguments, type CommandResult, type CommandSender, sendCommand } from './commanding.ts';
+import type { CommandArguments, CommandResult } from './commanding.ts';
+import { type Chain, FleetCommands } from './fleet-commands.ts';
 import { type HeardBeat, type HostPresence, presenceOf } from './presence.ts';
 
 /** The buckets that a client follows. */
@@ -30,14 +30,6 @@ export interface FleetSnapshot {
   readonly hosts: readonly HostPresence[];
 }
 
-/** The chain behind one instance, oldest first. */
-export interface Why {
-  /** `agent`: it answered itself. `stream`: it did not, this is what it had published. */
-  readonly source: 'agent' | 'stream';
-  readonly status: InstanceStatus | undefined;
-  readonly events: readonly InstanceEvent[];
-}
-
 export interface FleetClientOptions {
   readonly bus: Bus;
   /** Who asks, for the audit: a person or a program. */
@@ -48,16 +40,13 @@ export interface FleetClientOptions {
   readonly nowMs?: () => number;
 }
 
-const TIMEOUT_MS = 5_000;
-const WHY_EVENTS = 50;
-
 /**
  * The fleet as one value that stays up to date, and the way to command it. For a program that looks once and for one that
  * follows for years. The bus is its owner's to close.
  */
 export class FleetClient implements Disposable {
   readonly #bus: Bus;
-  readonly #sender: CommandSender;
+  readonly #commands: FleetCommands;
   readonly #nowMs: () => number;
   readonly #specs: BucketView<ValueOf<'specs'>>;
   readonly #status: BucketView<ValueOf<'status'>>;
@@ -68,9 +57,14 @@ export class FleetClient implements Disposable {
   readonly #listeners = new Set<(change: FleetChange) => void>();
 
   /** Begins to follow at once. */
-  constructor({ bus, actor, timeoutMs = TIMEOUT_MS, nowMs = () => performance.now() }: FleetClientOptions) {
+  constructor({ nowMs = () => performance.now(), ...options }: FleetClientOptions) {
+    const { bus } = options;
     this.#bus = bus;
-    this.#sender = { bus, actor, timeoutMs };
+    const positionOf = (host: string) => {
+      const { isHeard, beat } = this.host(host);
+      return isHeard ? beat : undefined;
+    };
+    this.#commands = new FleetCommands({ ...options, positionOf });
     this.#nowMs = nowMs;
     this.#specs = new BucketView(bus.kv('specs'), (key, value) => this.#tell({ kind: 'specs', key, value }));
     this.#status = new BucketView(bus.kv('status'), (key, value) => this.#tell({ kind: 'status', key, value }));
@@ -111,48 +105,26 @@ export class FleetClient implements Disposable {
     return () => this.#listeners.delete(listener);
   }
 
-  /**
-   * Asks an agent to act. It quotes where the agent stands: the last beat heard lately, or else its answer to `status`.
-   * Never rejects for what a bus or an agent can do: that is an outcome.
-   */
-  async command<V extends AgentVerb>(
+  /** As `FleetCommands.command`, quoting the last beat heard lately. */
+  command<V extends AgentVerb>(
     host: string,
     verb: V,
     args: CommandArguments<V>,
     signal?: AbortSignal,
   ): Promise<CommandResult<V>> {
-    const { isHeard, beat } = this.host(host);
-    if (isHeard) {
-      const result = await sendCommand(this.#sender, host, verb, args, { fresh: beat, signal });
-      // An agent that has just restarted refuses a beat of before. It did not act, so asking again is safe.
-      if (result.outcome !== 'refused' || result.code !== 'stale') return result;
-    }
-    const status = await this.status(host, signal);
-    // Nothing has acted yet, so even an answer that never came leaves the command certainly undone.
-    if (status.outcome === 'unknown') return { ...status, outcome: 'undelivered' };
-    if (status.outcome !== 'accepted') return status;
-    return sendCommand(this.#sender, host, verb, args, { fresh: status.reply, signal });
+    return this.#commands.command(host, verb, args, signal);
   }
 
   /** What an agent says of its services now, and where it stands. */
   status(host: string, signal?: AbortSignal): Promise<CommandResult<'status'>> {
-    return sendCommand(this.#sender, host, 'status', {}, { signal });
+    return this.#commands.status(host, signal);
   }
 
-  /** Why an instance is as it is: from its agent, or from the stream when the agent does not answer. */
-  async why({ host, service, instance }: InstanceRef, signal?: AbortSignal): Promise<Why> {
-    const told = await sendCommand(this.#sender, host, 'why', { service, instance }, { signal });
-    if (told.outcome === 'accepted') {
-      const { status, events } = told.reply;
-      return { source: 'agent', status, events: [...events].sort(comparePositions) };
-    }
-    const stored = await this.#bus.history(
-      rows.instanceEvent,
-      { host, service, instance },
-      { last: WHY_EVENTS, ...(signal && { signal }) },
-    );
-    const status = this.#status.values.get(keys.instance(host, service, instance));
-    return { source: 'stream', status, events: stored.map(({ message }) => message) };
+  /** Why an instance is as it is; when its agent does not answer, with the status that the bucket has. */
+  async why(ref: InstanceRef, signal?: AbortSignal): Promise<Chain> {
+    const chain = await this.#commands.chain(ref, signal);
+    const { host, service, instance } = ref;
+    return { ...chain, status: chain.status ?? this.#status.values.get(keys.instance(host, service, instance)) };
   }
 
   /** What each host's agent last told of itself: also of a host that has no services, and is silent between two beats. */

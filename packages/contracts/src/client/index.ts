@@ -5,6 +5,6 @@ export {
   type FleetClientOptions,
   type FleetSnapshot,
   type FollowedBucket,
-  type Why,
 } from './fleet-client.ts';
+export { type Chain, FleetCommands, type FleetCommandsOptions } from './fleet-commands.ts';
 export { type HostPresence, PRESENCE_LIMIT_MS, presenceOf } from './presence.ts';

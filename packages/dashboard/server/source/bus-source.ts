@@ -1,6 +1,5 @@
 import {
-  CommandCode,
-  commands,
+  Deadline,
   type InstanceEvent,
   type InstanceStatus,
   keys,
@@ -8,17 +7,8 @@ import {
   rows,
   type ValueOf,
 } from '@muster/contracts';
-import {
-  BadReplyError,
-  type Bus,
-  BusAwayError,
-  NoResponderError,
-  PermissionDeniedError,
-  RequestRefusedError,
-  RequestTimeoutError,
-  type Subscription,
-  uuidv7,
-} from '@muster/contracts/bus';
+import type { Bus, Subscription } from '@muster/contracts/bus';
+import { FleetCommands } from '@muster/contracts/client';
 import type { Action, WhyStep } from '../protocol/index.ts';
 import type { BucketValues, Fact, FollowedBucket } from '../view/fleet.ts';
 import type { CommandOutcome, FleetSource, Target, WhyOutcome } from './fleet-source.ts';
@@ -34,8 +24,9 @@ export interface BusSourceOptions {
 }
 
 /** An agent answers at once that it will act; acting comes later. */
-const COMMAND_TIMEOUT_MS = 10_000;
-const WHY_TIMEOUT_MS = 3_000;
+const COMMAND_TIMEOUT_MS = 5_000;
+/** For the agent's answer and, without one, for the stream's. */
+const WHY_TIMEOUT_MS = 8_000;
 const WHY_EVENTS = 20;
 
 /** What is needed of a host's last beat: a quote for its commands, and what its clock says. */
@@ -47,11 +38,16 @@ interface LastBeat extends Position {
 /** The fleet over the bus. Stops with `[Symbol.dispose]`; the bus is its owner's to close. */
 export class BusSource implements FleetSource, Disposable {
   readonly #options: BusSourceOptions;
+  readonly #commands: FleetCommands;
+  readonly #stopping = new AbortController();
   readonly #beats = new Map<string, LastBeat>();
   readonly #stops: (() => void)[] = [];
 
   constructor(options: BusSourceOptions) {
     this.#options = options;
+    const { bus, actor } = options;
+    const positionOf = (host: string) => this.#beats.get(host);
+    this.#commands = new FleetCommands({ bus, actor, timeoutMs: COMMAND_TIMEOUT_MS, positionOf });
   }
 
   follow(learn: (fact: Fact) => void): void {
@@ -106,58 +102,20 @@ export class BusSource implements FleetSource, Disposable {
   }
 
   async command(action: Action, { host, service, instance }: Target): Promise<CommandOutcome> {
-    const { bus, actor } = this.#options;
-    const beat = this.#beats.get(host);
-    const request = {
-      ...this.#envelope(),
-      actor,
-      service,
-      ...(instance !== undefined && { instance }),
-      ...(beat !== undefined && { fresh: { epoch: beat.epoch, seq: beat.seq } }),
-    };
-    try {
-      const reply = await bus.request(commands[action], { host }, request, { timeoutMs: COMMAND_TIMEOUT_MS });
-      const { accepted, code, reason } = reply;
-      return { outcome: accepted ? 'accepted' : 'refused', commandId: request.id, code, reason };
-    } catch (error) {
-      return outcomeOf(error, request.id, host);
-    }
+    const result = await this.#commands.command(host, action, { service, ...(instance !== undefined && { instance }) });
+    if (result.outcome !== 'accepted') return result;
+    const { code, reason } = result.reply;
+    return { outcome: 'accepted', commandId: result.commandId, code, reason };
   }
 
   async why({ host, service, instance = 0 }: Target): Promise<WhyOutcome> {
-    const { bus, actor } = this.#options;
-    const request = { ...this.#envelope(), actor, service, instance };
+    using deadline = new Deadline(WHY_TIMEOUT_MS, this.#stopping.signal);
     try {
-      const reply = await bus.request(commands.why, { host }, request, { timeoutMs: WHY_TIMEOUT_MS });
-      if (!reply.accepted) return { from: 'nobody', code: 'not-found', reason: reply.reason };
-      return { from: 'agent', steps: stepsOf(reply.events, Date.parse(reply.time)) };
-    } catch (error) {
-      if (!isBusFailure(error)) throw error;
-    }
-    return this.#storedWhy(host, service, instance);
-  }
-
-  [Symbol.dispose](): void {
-    for (const stop of this.#stops.splice(0)) stop();
-  }
-
-  /** The agent is away, the events it published are not. */
-  async #storedWhy(host: string, service: string, instance: number): Promise<WhyOutcome> {
-    try {
-      const filter = { host, service, instance };
-      const stored = await this.#options.bus.history(rows.instanceEvent, filter, {
-        last: WHY_EVENTS,
-        signal: AbortSignal.timeout(WHY_TIMEOUT_MS),
-      });
-      const beat = this.#beats.get(host);
-      const wallMs = beat === undefined ? undefined : beat.wallMs + this.#options.now() - beat.heardAtMs;
-      return {
-        from: 'stream',
-        steps: stepsOf(
-          stored.map(({ message }) => message),
-          wallMs,
-        ),
-      };
+      const { source, status, events } = await this.#commands.chain({ host, service, instance }, deadline.signal);
+      const isKnown = status !== undefined || events.length > 0;
+      if (!isKnown)
+        return { from: 'nobody', code: 'not-found', reason: `nothing is known of '${service}' on '${host}'` };
+      return { from: source, steps: stepsOf(events, this.#wallMsOf(host)) };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       return {
@@ -168,8 +126,15 @@ export class BusSource implements FleetSource, Disposable {
     }
   }
 
-  #envelope(): { id: string; time: string; source: string } {
-    return { id: uuidv7(), time: new Date().toISOString(), source: `dashboard/${this.#options.bus.id}` };
+  [Symbol.dispose](): void {
+    this.#stopping.abort();
+    for (const stop of this.#stops.splice(0)) stop();
+  }
+
+  /** What the agent's own clock says now, by its last beat. */
+  #wallMsOf(host: string): number | undefined {
+    const beat = this.#beats.get(host);
+    return beat === undefined ? undefined : beat.wallMs + this.#options.now() - beat.heardAtMs;
   }
 
   /** A listing is told as a whole, so that a reconnection doesn't empty the page for a moment. */
@@ -202,34 +167,6 @@ export class BusSource implements FleetSource, Disposable {
     if (!isOwn) this.#options.onForged(`${what} speaks for somebody else: dropped`);
     return isOwn;
   }
-}
-
-function isBusFailure(error: unknown): boolean {
-  return [
-    NoResponderError,
-    RequestTimeoutError,
-    BadReplyError,
-    BusAwayError,
-    PermissionDeniedError,
-    RequestRefusedError,
-  ].some((kind) => error instanceof kind);
-}
-
-/** @throws what is not a failure of the bus or of the agent */
-function outcomeOf(error: unknown, commandId: string, host: string): CommandOutcome {
-  if (error instanceof RequestRefusedError) {
-    return { outcome: 'refused', commandId, code: CommandCode.parse(error.code), reason: error.reason };
-  }
-  if (error instanceof NoResponderError) {
-    return { outcome: 'undelivered', commandId, reason: `no agent answers for host '${host}': nothing was done` };
-  }
-  if (error instanceof PermissionDeniedError) return { outcome: 'undelivered', commandId, reason: error.message };
-  if (error instanceof BusAwayError && !error.isOutcomeUnknown) {
-    return { outcome: 'undelivered', commandId, reason: 'the bus is away: nothing was sent' };
-  }
-  if (!isBusFailure(error)) throw error;
-  const { message } = error as Error;
-  return { outcome: 'unknown', commandId, reason: `${message}; look at the state before asking again` };
 }
 
 /** Newest first. `nowMs` is the agent's own wall clock. */

@@ -112,7 +112,12 @@ test('a grandchild that left the session is gone before the next run starts', as
   await using files = await temporaryDirectory();
   await using system = await startMusterSystem({
     isEmbedded: false,
-    services: servicesYaml({ name: 'api', command: [GUARDED, files.path, 'api', 'forking'], restart_delay: 0 }),
+    services: servicesYaml({
+      name: 'api',
+      command: [GUARDED, files.path, 'api', 'forking'],
+      restart_delay: 0,
+      stop_timeout: '300ms',
+    }),
   });
   for (const generation of [1, 2]) {
     const { pid = 0 } = await system.waitFor(

@@ -23,6 +23,7 @@ import { InstanceRunner, type Transition } from './instance-runner.ts';
 import { InstanceStore, keyOf } from './instance-store.ts';
 import { KvMirror } from './kv-mirror.ts';
 import { MetricsPublisher } from './metrics-publisher.ts';
+import { PrepareQueue } from './prepare-queue.ts';
 import { Presence } from './presence.ts';
 import { ProbeRunner } from './probe-runner.ts';
 import { RecoveryPermission } from './recovery-permission.ts';
@@ -81,6 +82,7 @@ export class Agent {
   readonly #presence: Presence;
   readonly #metrics: MetricsPublisher;
   readonly #statusFile: StatusFileWriter;
+  readonly #prepareQueue = new PrepareQueue();
   readonly #treeLook: NodeJS.Timeout;
   #resyncTimer: NodeJS.Timeout | undefined;
   #isEnding = false;
@@ -236,7 +238,8 @@ export class Agent {
 
   #manage(): readonly ManagedService[] {
     const { config, identity, services, systemServices } = this.#setup;
-    const store = new InstanceStore(path.join(config.stateDir, 'instances'), identity.bootId);
+    const configured = new Set([...systemServices, ...services].map(({ name }) => keyOf(name, 0)));
+    const store = new InstanceStore(path.join(config.stateDir, 'instances.jsonl'), identity.bootId, configured);
     const manage =
       (isSystem: boolean) =>
       (spec: ServiceSpec): ManagedService => ({
@@ -244,9 +247,7 @@ export class Agent {
         isSystem,
         runners: [this.#createRunner(spec, isSystem, 0, store)],
       });
-    const managed = [...systemServices.map(manage(true)), ...services.map(manage(false))];
-    store.prune(new Set(managed.map(({ spec }) => keyOf(spec.name, 0))));
-    return managed;
+    return [...systemServices.map(manage(true)), ...services.map(manage(false))];
   }
 
   #createRunner(spec: ServiceSpec, isSystem: boolean, instance: number, store: InstanceStore): InstanceRunner {
@@ -270,6 +271,7 @@ export class Agent {
           onFinding,
           onResult: (purpose, check, result) => this.#votes.publish({ key, generation, purpose, check }, result),
         }),
+      prepareLater: (task) => this.#prepareQueue.add(keyOf(spec.name, instance), task),
       askRecovery: (generation, reason) => this.#recovery.ask(key, generation, reason),
       explainExit: (exit, livedMs) => explainExit(spec, exit, livedMs),
       onBug: (what, error) => logger.error({ err: error, service: spec.name }, what),
@@ -296,7 +298,8 @@ export class Agent {
     }
     this.#statusFile.changed();
     if (isSame) return;
-    this.#supervisor.checkDependencies();
+    this.#prepareQueue.pushBack();
+    this.#supervisor.transitioned(runner.key.service);
     this.#setup.onChange();
   }
 
@@ -376,6 +379,7 @@ export class Agent {
   async #close(): Promise<void> {
     clearTimeout(this.#resyncTimer);
     clearInterval(this.#treeLook);
+    this.#prepareQueue[Symbol.dispose]();
     this.#supervisor.detach();
     this.#presence[Symbol.dispose]();
     this.#metrics[Symbol.dispose]();

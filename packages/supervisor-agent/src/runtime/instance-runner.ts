@@ -39,6 +39,8 @@ export interface InstanceRunnerOptions {
   readonly openProbes: (generation: number, onFinding: (finding: ProbeFinding) => void) => InstanceProbes;
   /** May it be restarted for its health? Never rejects. */
   readonly askRecovery: (generation: number, reason: string) => Promise<{ granted: boolean; reason: string }>;
+  /** Runs the task when there is nothing more urgent to do. */
+  readonly prepareLater: (task: () => Promise<void>) => void;
   /** What else is known about an exit, for its reason. Called between a crash and its restart, so it must be quick. */
   readonly explainExit: (exit: Exit, livedMs: number) => string | undefined;
   readonly onBug: (what: string, error: unknown) => void;
@@ -282,12 +284,15 @@ export class InstanceRunner {
   }
 
   /** A crash then costs no more than a word to a shim that waits already. */
-  #prepare(resolve: () => RunSpec): void {
-    const { driver, onBug } = this.#options;
+  async #prepareSuccessor(of: RunHandle): Promise<void> {
+    const { driver, resolveRun, onBug, key } = this.#options;
+    const isWanted = this.#handle === of && of.run !== undefined && !this.#closing.signal.aborted;
+    if (!isWanted) return;
     try {
-      void driver?.prepare?.(resolve())?.catch((error: unknown) => onBug('preparing the next start', error));
-    } catch {
+      await driver?.prepare?.(resolveRun(of.generation + 1));
+    } catch (error) {
       // What cannot be resolved now is reported by the start itself.
+      onBug(`preparing the next start of ${key.service}`, error);
     }
   }
 
@@ -324,7 +329,7 @@ export class InstanceRunner {
       handle.probes = this.#options.openProbes(generation, (finding) => this.post({ ...finding, generation }));
       handle.probes.start(from);
       // The run stands: have its successor ready for the day it is needed.
-      this.#prepare(() => this.#options.resolveRun(generation + 1));
+      this.#options.prepareLater(() => this.#prepareSuccessor(handle));
     }
   }
 

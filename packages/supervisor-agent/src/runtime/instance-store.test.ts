@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -6,10 +6,16 @@ import { FRESH_MEMORY } from '../core/state.ts';
 import { InstanceStore } from './instance-store.ts';
 
 let directory: string;
+let file: string;
 beforeEach(() => {
   directory = mkdtempSync(path.join(tmpdir(), 'muster-store-'));
+  file = path.join(directory, 'instances.jsonl');
 });
 afterEach(() => rmSync(directory, { recursive: true }));
+
+function open(bootId = 'boot-a', configured = ['api.0', 'old.0']): InstanceStore {
+  return new InstanceStore(file, bootId, new Set(configured));
+}
 
 const memory = {
   ...FRESH_MEMORY,
@@ -20,8 +26,8 @@ const memory = {
 };
 
 test('within one boot everything holds', () => {
-  new InstanceStore(directory, 'boot-a').save('api', 0, memory, 3);
-  expect(new InstanceStore(directory, 'boot-a').load('api', 0)).toEqual({
+  open().save('api', 0, memory, 3);
+  expect(open().load('api', 0)).toEqual({
     desired: 'down',
     generation: 4,
     tracker: { restartsAtMs: [1, 2], streak: 2 },
@@ -31,19 +37,37 @@ test('within one boot everything holds', () => {
 });
 
 test('a reboot voids the times, never the intent', () => {
-  new InstanceStore(directory, 'boot-a').save('api', 0, memory, 3);
-  expect(new InstanceStore(directory, 'boot-b').load('api', 0)).toEqual({ desired: 'down', generation: 4 });
+  open('boot-a').save('api', 0, memory, 3);
+  expect(open('boot-b').load('api', 0)).toEqual({ desired: 'down', generation: 4 });
 });
 
-test('an unreadable file counts as none', () => {
-  writeFileSync(path.join(directory, 'api.0.json'), '{"desired":"do');
-  expect(new InstanceStore(directory, 'boot-a').load('api', 0)).toEqual({});
+test('the last word counts, and a line torn by a kill spoils itself only', () => {
+  const store = open();
+  store.save('api', 0, memory, 3);
+  store.save('api', 0, { ...memory, generation: 5 }, 3);
+  appendFileSync(file, '\n{"key":"api.0","bootId":"boot-a","desired":"u');
+  expect(open().load('api', 0)).toMatchObject({ generation: 5 });
 });
 
-test('what is no longer configured is forgotten', () => {
-  const store = new InstanceStore(directory, 'boot-a');
+test('what has not changed is not written again', () => {
+  const store = open();
+  store.save('api', 0, memory, 3);
+  const { size } = statSync(file);
+  store.save('api', 0, { ...memory, unmetReason: 'waits for db' }, 3);
+  expect(statSync(file).size).toBe(size);
+});
+
+test('what is no longer configured is forgotten at the next start', () => {
+  const store = open();
   store.save('api', 0, memory, 3);
   store.save('old', 0, memory, 3);
-  store.prune(new Set(['api.0']));
-  expect(readdirSync(directory)).toEqual(['api.0.json']);
+  open('boot-a', ['api.0']);
+  expect(readFileSync(file, 'utf8')).not.toContain('old.0');
+});
+
+test('a journal that has grown is rewritten, and loses nothing', () => {
+  const store = open();
+  for (let generation = 1; generation <= 10_500; generation += 1) store.save('api', 0, { ...memory, generation }, 3);
+  expect(statSync(file).size).toBeLessThan(500_000);
+  expect(open().load('api', 0)).toMatchObject({ generation: 10_500 });
 });

@@ -1,14 +1,16 @@
 /**
  * What must outlive the agent about each instance: what somebody wants of it, its generation and its restart tracker.
- * One small file each, replaced before anything acts on the change.
+ * One append-only journal for all: a change is one short write before anything acts on it, where replacing a file would
+ * cost a rename between a crash and its restart. Rewritten at each start, and when it has grown.
  */
-import { readdirSync, rmSync } from 'node:fs';
+import { appendFileSync, closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { readFileIfAny, replaceFile } from '../atomic-file.ts';
 import type { Memory } from '../core/state.ts';
 
 const SavedMemory = z.object({
+  key: z.string(),
   /** Monotonic times count from a boot: of another boot they are void. */
   bootId: z.string(),
   desired: z.enum(['up', 'down']),
@@ -18,64 +20,83 @@ const SavedMemory = z.object({
   /** The run that got past its startup: after adoption it is not asked to start once more. */
   startedGeneration: z.int().min(0),
 });
+type SavedMemory = z.infer<typeof SavedMemory>;
 
 export type SavedInstance = Partial<Memory> & { readonly startedGeneration?: number };
 
-export class InstanceStore {
-  readonly #directory: string;
-  readonly #bootId: string;
-  readonly #desired = new Map<string, string>();
+/** Rewritten when this many lines have been added. */
+const MAX_ADDED_LINES = 10_000;
 
-  constructor(directory: string, bootId: string) {
-    this.#directory = directory;
+export class InstanceStore implements Disposable {
+  readonly #file: string;
+  readonly #bootId: string;
+  /** The last line of each instance, by `<service>.<instance>`. */
+  readonly #lines = new Map<string, string>();
+  readonly #loaded = new Map<string, SavedMemory>();
+  #descriptor: number;
+  #added = 0;
+
+  /** `configured`: the keys of all instances there are; what is saved of others is forgotten. @throws when the file can't be written */
+  constructor(file: string, bootId: string, configured: ReadonlySet<string>) {
+    this.#file = file;
     this.#bootId = bootId;
+    for (const line of (readFileIfAny(file) ?? '').split('\n')) {
+      const saved = parse(line);
+      if (saved === undefined || !configured.has(saved.key)) continue;
+      this.#lines.set(saved.key, line);
+      this.#loaded.set(saved.key, saved);
+    }
+    mkdirSync(path.dirname(file), { recursive: true });
+    this.#descriptor = this.#rewrite();
   }
 
   /** What was saved, as far as it still holds: intent and generation survive a reboot, the rest does not. */
   load(service: string, instance: number): SavedInstance {
-    const text = readFileIfAny(this.#fileOf(service, instance));
-    if (text === undefined) return {};
-    const saved = parse(text);
+    const saved = this.#loaded.get(keyOf(service, instance));
     if (saved === undefined) return {};
-    this.#desired.set(keyOf(service, instance), saved.desired);
-    const { bootId, ...memory } = saved;
+    const { key: _, bootId, ...memory } = saved;
     if (bootId === this.#bootId) return memory;
     return { desired: memory.desired, generation: memory.generation };
   }
 
-  /** Replaces what was saved. A changed intent also waits for the disk: it is what a reboot must not forget. */
+  /** Written when it returns. A changed intent also waits for the disk: it is what a reboot must not forget. */
   save(service: string, instance: number, memory: Memory, startedGeneration: number): void {
     const { desired, generation, tracker, failure } = memory;
     const key = keyOf(service, instance);
-    const isDurable = (this.#desired.get(key) ?? 'up') !== desired;
-    const saved: z.infer<typeof SavedMemory> = {
+    const before = this.#loaded.get(key);
+    const { restartsAtMs, streak } = tracker;
+    const saved: SavedMemory = {
+      key,
       bootId: this.#bootId,
       desired,
       generation,
-      tracker: { restartsAtMs: [...tracker.restartsAtMs], streak: tracker.streak },
+      tracker: { restartsAtMs: [...restartsAtMs], streak },
       failure,
       startedGeneration,
     };
-    replaceFile(this.#fileOf(service, instance), JSON.stringify(saved), { isDurable });
-    this.#desired.set(key, desired);
+    const line = JSON.stringify(saved);
+    // Much of an instance's memory is not saved, such as what it waits for: then nothing has changed here.
+    if (this.#lines.get(key) === line) return;
+    // The line break comes first: a line torn by a kill then spoils itself only.
+    appendFileSync(this.#descriptor, `\n${line}`);
+    if ((before?.desired ?? 'up') !== desired) fsyncSync(this.#descriptor);
+    this.#lines.set(key, line);
+    this.#loaded.set(key, saved);
+    this.#added += 1;
+    if (this.#added < MAX_ADDED_LINES) return;
+    closeSync(this.#descriptor);
+    this.#descriptor = this.#rewrite();
   }
 
-  /** Forgets the instances that are no longer configured. */
-  prune(configured: ReadonlySet<string>): void {
-    let names: string[];
-    try {
-      names = readdirSync(this.#directory);
-    } catch {
-      return; // nothing was ever saved
-    }
-    for (const name of names) {
-      const key = name.replace(/\.json$/, '');
-      if (!configured.has(key)) rmSync(path.join(this.#directory, name), { force: true });
-    }
+  [Symbol.dispose](): void {
+    closeSync(this.#descriptor);
   }
 
-  #fileOf(service: string, instance: number): string {
-    return path.join(this.#directory, `${keyOf(service, instance)}.json`);
+  /** Returns the descriptor to append to. */
+  #rewrite(): number {
+    replaceFile(this.#file, [...this.#lines.values()].map((line) => `\n${line}`).join(''), { isDurable: true });
+    this.#added = 0;
+    return openSync(this.#file, 'a');
   }
 }
 
@@ -84,11 +105,12 @@ export function keyOf(service: string, instance: number): string {
   return `${service}.${instance}`;
 }
 
-function parse(text: string): z.infer<typeof SavedMemory> | undefined {
+function parse(line: string): SavedMemory | undefined {
+  if (line === '') return undefined;
   try {
-    return SavedMemory.parse(JSON.parse(text));
+    return SavedMemory.parse(JSON.parse(line));
   } catch {
-    // Written by hand or by another version. Starting over costs a budget's count; refusing to start costs the service.
+    // Torn by a kill, or of another version. Starting over costs a budget's count; refusing to start costs the service.
     return undefined;
   }
 }

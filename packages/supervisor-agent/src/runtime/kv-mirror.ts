@@ -26,6 +26,9 @@ export class KvMirror<V> implements Subscription {
   readonly #dirty = new Set<string>();
   readonly #putting = new Set<string>();
   #retry: NodeJS.Timeout | undefined;
+  #pumpLater: NodeJS.Immediate | undefined;
+  /** A key is known here that the journal does not have: it must not be put yet. */
+  #isJournalStale = false;
   #isFailing = false;
   #isStopped = false;
 
@@ -43,10 +46,14 @@ export class KvMirror<V> implements Subscription {
     this.#values.set(key, value);
     if (isNew) {
       this.#former.delete(key);
-      this.#writeDown();
+      this.#isJournalStale = true;
     }
     this.#dirty.add(key);
-    this.#pump();
+    // At the end of the turn: at a start all keys are new, and the journal is written once for all of them.
+    this.#pumpLater ??= setImmediate(() => {
+      this.#pumpLater = undefined;
+      this.#pump();
+    });
   }
 
   /** All that this agent has to say is said: what only a former one put is deleted. */
@@ -62,18 +69,15 @@ export class KvMirror<V> implements Subscription {
     this.#pump();
   }
 
-  /** Nothing waits to be put. */
-  get isClean(): boolean {
-    return this.#dirty.size === 0 && this.#putting.size === 0;
-  }
-
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#retry);
+    clearImmediate(this.#pumpLater);
   }
 
   #pump(): void {
     if (this.#isStopped || this.#retry !== undefined || !this.#options.isConnected()) return;
+    if (this.#isJournalStale) this.#writeDown();
     for (const key of this.#dirty) {
       if (this.#putting.size >= MAX_PUTS) return;
       // One put at a time for each key, or an older value could land last.
@@ -111,6 +115,7 @@ export class KvMirror<V> implements Subscription {
 
   #writeDown(): void {
     replaceFile(this.#options.journalFile, JSON.stringify([...this.#values.keys(), ...this.#former]));
+    this.#isJournalStale = false;
   }
 }
 

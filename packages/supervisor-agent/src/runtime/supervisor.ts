@@ -22,6 +22,8 @@ const AT_REST: ReadonlySet<StateName> = new Set(['stopped', 'completed', 'failed
 
 export class Supervisor {
   readonly #services: ReadonlyMap<string, ManagedService>;
+  /** Who depends on a service directly. */
+  readonly #dependents = new Map<string, readonly ManagedService[]>();
   /** What was last told to each service; `undefined` before the first time. */
   readonly #toldUnmet = new Map<string, string | null>();
   readonly #restWaiters = new Set<() => void>();
@@ -30,6 +32,11 @@ export class Supervisor {
 
   constructor(services: readonly ManagedService[]) {
     this.#services = new Map(services.map((service) => [service.spec.name, service]));
+    for (const service of services) {
+      for (const { target } of dependenciesOf(service.spec)) {
+        this.#dependents.set(target, [...(this.#dependents.get(target) ?? []), service]);
+      }
+    }
   }
 
   get services(): Iterable<ManagedService> {
@@ -51,22 +58,26 @@ export class Supervisor {
   /** Finds what lives already, then starts what is wanted. Settles once every driver has answered. */
   async begin(causes: readonly string[]): Promise<void> {
     // Told before anything may start: an instance holds back until it has heard of its dependencies.
-    this.checkDependencies();
+    this.#checkDependencies(this.#services.values());
     await Promise.all([...this.runners()].map((runner) => runner.recover(causes)));
-    this.checkDependencies();
+    this.#checkDependencies(this.#services.values());
   }
 
-  /** To be called after every transition. */
-  checkDependencies(): void {
-    for (const { spec, runners } of this.#services.values()) {
+  /** To be called after every transition of a service: what depends on it may have to start, or to stop. */
+  transitioned(service: string): void {
+    this.#checkDependencies(this.#dependents.get(service) ?? []);
+    this.#holdWhatMay();
+    for (const wake of this.#restWaiters) wake();
+  }
+
+  #checkDependencies(services: Iterable<ManagedService>): void {
+    for (const { spec, runners } of services) {
       const reason = unmetReason(dependenciesOf(spec), (target) => this.#lookUp(target));
       if (this.#toldUnmet.get(spec.name) === reason) continue;
       this.#toldUnmet.set(spec.name, reason);
       const event: Event = reason === null ? { type: 'dependencies-met' } : { type: 'dependencies-unmet', reason };
       for (const runner of runners) runner.post(event);
     }
-    this.#holdWhatMay();
-    for (const wake of this.#restWaiters) wake();
   }
 
   /**
@@ -89,7 +100,8 @@ export class Supervisor {
         resolve();
       };
       this.#restWaiters.add(look);
-      this.checkDependencies();
+      this.#holdWhatMay();
+      look();
     });
   }
 

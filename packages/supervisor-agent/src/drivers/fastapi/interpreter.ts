@@ -1,6 +1,5 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import type { RunSpec } from '../driver.ts';
 import { DEFAULT_PATH } from '../process/preflight.ts';
 
@@ -51,6 +50,8 @@ async function findInterpreter(path: string, environment: Environment): Promise<
 
 /** `undefined`: it can. */
 async function tryImport(python: string, environment: Environment): Promise<string | undefined> {
+  // Loaded when it is needed: it would cost every agent 7 MB and 100 ms at its start.
+  const { execa } = await import('execa');
   const { failed, stderr, shortMessage } = await execa(python, ['-c', 'import fastapi, uvicorn'], {
     env: environment,
     extendEnv: false,

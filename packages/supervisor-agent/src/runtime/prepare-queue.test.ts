@@ -1,0 +1,61 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { PrepareQueue } from './prepare-queue.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A queue whose tasks note that they ran, and take as long as told. */
+function queueOf() {
+  const ran: string[] = [];
+  const queue = new PrepareQueue();
+  const add = (instance: string, takesMs = 0, name = instance) =>
+    queue.add(instance, async () => {
+      ran.push(name);
+      if (takesMs > 0) await new Promise<void>((resolve) => setTimeout(resolve, takesMs));
+    });
+  return { queue, ran, add };
+}
+
+test('nothing is prepared until it has been quiet for a second', async () => {
+  const { queue, ran, add } = queueOf();
+  add('a');
+  await vi.advanceTimersByTimeAsync(900);
+  queue.pushBack();
+  await vi.advanceTimersByTimeAsync(900);
+  expect(ran).toEqual([]);
+  await vi.advanceTimersByTimeAsync(200);
+  expect(ran).toEqual(['a']);
+});
+
+test('one after the other, and something urgent comes in between', async () => {
+  const { queue, ran, add } = queueOf();
+  for (const instance of ['a', 'b', 'c']) add(instance, 100);
+  await vi.advanceTimersByTimeAsync(1_050);
+  expect(ran).toEqual(['a']);
+  queue.pushBack();
+  await vi.advanceTimersByTimeAsync(500);
+  expect(ran).toEqual(['a']);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(ran).toEqual(['a', 'b', 'c']);
+});
+
+test('a newer task of an instance replaces the older one', async () => {
+  const { ran, add } = queueOf();
+  add('a', 0, 'old');
+  add('a', 0, 'new');
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(ran).toEqual(['new']);
+});
+
+test('after it is disposed of nothing runs', async () => {
+  const { queue, ran, add } = queueOf();
+  add('a');
+  queue[Symbol.dispose]();
+  add('b');
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(ran).toEqual([]);
+});

@@ -61,13 +61,14 @@ export class Supervisor {
     this.#checkDependencies(this.#services.values());
     await Promise.all([...this.runners()].map((runner) => runner.recover(causes)));
     this.#checkDependencies(this.#services.values());
+    // Whoever stops everything meanwhile waits also for the drivers' answers, and not each answer is a transition.
+    this.#goOnHolding();
   }
 
   /** To be called after every transition of a service: what depends on it may have to start, or to stop. */
   transitioned(service: string): void {
     this.#checkDependencies(this.#dependents.get(service) ?? []);
-    this.#holdWhatMay();
-    for (const wake of this.#restWaiters) wake();
+    this.#goOnHolding();
   }
 
   #checkDependencies(services: Iterable<ManagedService>): void {
@@ -107,6 +108,11 @@ export class Supervisor {
 
   detach(): void {
     for (const runner of this.runners()) runner.detach();
+  }
+
+  #goOnHolding(): void {
+    this.#holdWhatMay();
+    for (const wake of this.#restWaiters) wake();
   }
 
   #holdWhatMay(): void {

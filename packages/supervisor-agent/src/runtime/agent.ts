@@ -31,7 +31,7 @@ import { Reporter } from './reporter.ts';
 import { runSpecOf } from './run-spec.ts';
 import { policyOf } from './service-policy.ts';
 import { specEntryOf } from './spec-entry.ts';
-import { readStatusFile, StatusFileWriter } from './status-file-writer.ts';
+import { StatusFileWriter } from './status-file-writer.ts';
 import { stopStrayRuns } from './stray-runs.ts';
 import { type ManagedService, Supervisor } from './supervisor.ts';
 import { VotePublisher } from './vote-publisher.ts';
@@ -44,6 +44,8 @@ export interface AgentSetup {
   readonly rootDir: string;
   readonly runtimeFolder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What the last agent on this state directory had to say. */
+  readonly former: StatusFile | undefined;
   readonly services: readonly ServiceSpec[];
   /** Muster's own, when it runs as a whole on this machine. */
   readonly systemServices: readonly ServiceSpec[];
@@ -216,8 +218,7 @@ export class Agent {
   async #begin(): Promise<void> {
     const { config, logger, refusedConfig, services, systemServices } = this.#setup;
     this.#bus.onConnection(({ connected, reason }) => this.#onConnection(connected, reason));
-    const former = readStatusFile(config.stateDir);
-    for (const runner of this.#supervisor.runners()) this.#introduce(runner, former);
+    for (const runner of this.#supervisor.runners()) this.#introduce(runner);
     for (const { spec, isSystem } of this.#supervisor.services) {
       const entry = specEntryOf(spec, isSystem, config.host, this.#envelopes);
       this.#specs.set(keys.spec(config.host, spec.name), entry);
@@ -279,11 +280,11 @@ export class Agent {
     return runner;
   }
 
-  #introduce(runner: InstanceRunner, former: StatusFile | undefined): void {
+  #introduce(runner: InstanceRunner): void {
     const { service, instance } = runner.key;
     this.#reporter.introduce(runner);
     const isOfIt = (event: InstanceEvent) => event.service === service && event.instance === instance;
-    this.#reporter.remember(service, instance, former?.recentEvents.filter(isOfIt) ?? []);
+    this.#reporter.remember(service, instance, this.#setup.former?.recentEvents.filter(isOfIt) ?? []);
   }
 
   #onTransition(runner: InstanceRunner, transition: Transition): void {

@@ -1,0 +1,193 @@
+/**
+ * The agent as a program: configuration, signals, exit codes. Under the launcher it is told over IPC to stop everything;
+ * TERM, INT or a vanished launcher mean that only the agent goes, and its services stay.
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import type { StatusFile } from '@muster/contracts';
+import { formatDiagnostic } from '@muster/contracts/config';
+import { pino } from 'pino';
+import { parse } from 'yaml';
+import { readFileIfAny } from './atomic-file.ts';
+import { configDirOf, readAgentConfig } from './config/agent-config.ts';
+import { loadServices } from './config/load-services.ts';
+import { messageOf } from './message-of.ts';
+import { Agent } from './runtime/agent.ts';
+import { readIdentity } from './runtime/agent-identity.ts';
+import { LauncherLink } from './runtime/launcher-link.ts';
+import { StartProgress } from './runtime/start-progress.ts';
+import { lockStateDirectory, StateLockedError } from './runtime/state-lock.ts';
+import { readStatusFile } from './runtime/status-file-writer.ts';
+import { dashboardListen, systemServices } from './runtime/system-services.ts';
+
+const HELP = `Usage: node packages/supervisor-agent/dist/main.js
+
+Keeps the services of config/services.yaml running on this host. Usually started by npm start, or on a further host by hand:
+
+  MUSTER_CONFIG_DIR=./config node packages/supervisor-agent/dist/main.js
+
+Configuration: config/agent.yaml (bus.url and bus.creds for a bus on another host) and config/services.yaml.
+Environment:   MUSTER_CONFIG_DIR, MUSTER_STATE_DIR, MUSTER_ENVIRONMENT, MUSTER_HOST win over the file;
+               MUSTER_EMBEDDED=1 also runs nats-server (MUSTER_NATS_SERVER names the program), prober and dashboard.
+Signals:       TERM and INT end the agent only. Its services go on, and the next agent adopts them.
+Exit codes:    0 ended as asked, 1 failed, 2 wrong use, 3 configuration or environment refused.
+`;
+
+const EXIT = { ok: 0, failed: 1, usage: 2, refused: 3 } as const;
+
+/** dist/program.js → the clone. */
+const ROOT_DIR = path.resolve(import.meta.dirname, '../../..');
+
+/** Configuration or environment that will not do, in lines for people. */
+class Refusal extends Error {}
+
+async function main(): Promise<void> {
+  const around = { env: process.env, hostname: hostname(), currentDir: process.cwd() };
+  const configDir = configDirOf(around);
+  const agentFile = path.join(configDir, 'agent.yaml');
+  const reading = readAgentConfig(readFileIfAny(agentFile) ?? '', agentFile, around);
+  if ('errors' in reading) throw new Refusal(reading.errors.map(formatDiagnostic).join('\n'));
+  if (process.platform !== 'linux') {
+    throw new Refusal('the agent supervises Linux processes; on macOS and Windows run it in WSL2 or in a Linux VM');
+  }
+
+  const config = withOwnCredentials(reading.config);
+  mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
+  const unlock = lockStateDirectory(config.stateDir);
+  const identity = readIdentity(config.stateDir);
+  const dashboard = dashboardListen(parseYamlFile(path.join(configDir, 'dashboard.yaml')));
+  const own = config.isEmbedded
+    ? systemServices(config, {
+        rootDir: ROOT_DIR,
+        natsServer: config.bus.serverProgram ?? 'nats-server',
+        dashboard,
+      })
+    : [];
+  const former = readStatusFile(config.stateDir);
+  const loading = loadServices({
+    file: path.join(configDir, 'services.yaml'),
+    stateDir: config.stateDir,
+    host: config.host,
+    reserved: own.map(({ name, port }) => ({ name, ...(port !== undefined && { port }) })),
+    isResuming: isResuming(former),
+  });
+  if ('errors' in loading) throw new Refusal(loading.errors.map(formatDiagnostic).join('\n'));
+  for (const warning of loading.warnings) process.stderr.write(`warning: ${formatDiagnostic(warning)}\n`);
+  if (loading.refused.length > 0) {
+    process.stderr.write(
+      `${loading.refused.map(formatDiagnostic).join('\n')}\ngoing on with the last good services.yaml\n`,
+    );
+  }
+
+  const logger = pino({ level: config.logLevel, base: { agent: config.host } });
+  let onChange = (): void => {};
+  const agent = await Agent.start({
+    config,
+    identity,
+    version: readVersion(),
+    rootDir: process.cwd(),
+    runtimeFolder: path.join(runtimeRoot(), identity.agentId),
+    env: process.env,
+    former,
+    services: loading.services,
+    systemServices: own,
+    lastToStop: own.slice(0, 1).map(({ name }) => name),
+    refusedConfig: loading.refused.map(formatDiagnostic).join('\n'),
+    logger,
+    onChange: () => onChange(),
+  });
+
+  let isEnding = false;
+  const end = (how: () => Promise<void>): void => {
+    if (isEnding) return;
+    isEnding = true;
+    how().then(
+      () => {
+        unlock();
+        process.exit(EXIT.ok);
+      },
+      (error: unknown) => {
+        logger.fatal({ err: error }, 'ending');
+        process.exit(EXIT.failed);
+      },
+    );
+  };
+  const link = new LauncherLink(process, {
+    onShutdown: () =>
+      end(async () => {
+        await agent.shutDown((service, remaining) => void link.tell({ type: 'stopping', service, remaining }));
+        await link.tell({ type: 'stopped' });
+      }),
+    onGone: () => end(() => agent.detach()),
+  });
+  const url = `http://${dashboard.host}:${dashboard.port}`;
+  const progress = new StartProgress(agent.supervisor, (message) => void link.tell(message), url);
+  onChange = () => progress.changed();
+  progress.changed();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(() => agent.detach()));
+  // A closing terminal is the launcher's affair.
+  process.on('SIGHUP', () => {});
+}
+
+/** In one whole system the keys lie in the state directory; elsewhere agent.yaml says where. */
+function withOwnCredentials<
+  C extends { stateDir: string; host: string; bus: { credsFile?: string; isExternal: boolean } },
+>(config: C): C {
+  if (config.bus.credsFile !== undefined || config.bus.isExternal) return config;
+  const credsFile = path.join(config.stateDir, 'keys', `agent-${config.host}.creds`);
+  return { ...config, bus: { ...config.bus, credsFile } };
+}
+
+/** Did the last agent leave anything behind that may be alive? After a stop in order all is at rest. */
+function isResuming(former: StatusFile | undefined): boolean {
+  const rest = new Set(['stopped', 'completed', 'failed', 'pending', 'unknown']);
+  return (former?.instances ?? []).some(({ state }) => !rest.has(state));
+}
+
+/** Records of runs live as long as the boot, so they belong on a tmpfs of this user's. */
+function runtimeRoot(): string {
+  const own = process.env['XDG_RUNTIME_DIR'];
+  if (own !== undefined && own !== '') return path.join(own, 'muster');
+  const uid = process.getuid?.() ?? 0;
+  return uid === 0 ? '/run/muster' : path.join(tmpdir(), `muster-${uid}`);
+}
+
+function parseYamlFile(file: string): unknown {
+  try {
+    return parse(readFileIfAny(file) ?? '');
+  } catch {
+    return undefined; // its owner refuses it, with line and column
+  }
+}
+
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(
+    readFileSync(path.join(ROOT_DIR, 'packages/supervisor-agent/package.json'), 'utf8'),
+  );
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
+    ? String(manifest.version)
+    : '0.0.0';
+}
+
+try {
+  const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } });
+  if (values.help === true) {
+    process.stdout.write(HELP);
+    process.exit(EXIT.ok);
+  }
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n\n${HELP}`);
+  process.exit(EXIT.usage);
+}
+
+try {
+  await main();
+} catch (error) {
+  const isRefusal = error instanceof Refusal || error instanceof StateLockedError;
+  process.stderr.write(
+    `${isRefusal ? error.message : `the agent failed: ${error instanceof Error ? error.stack : String(error)}`}\n`,
+  );
+  process.exit(isRefusal ? EXIT.refused : EXIT.failed);
+}

@@ -77,7 +77,13 @@ export class KvMirror<V> implements Subscription {
 
   #pump(): void {
     if (this.#isStopped || this.#retry !== undefined || !this.#options.isConnected()) return;
-    if (this.#isJournalStale) this.#writeDown();
+    try {
+      if (this.#isJournalStale) this.#writeDown();
+    } catch (error) {
+      // A full disk, for one: the keys wait, and supervision goes on.
+      this.#tryAgainLater(error);
+      return;
+    }
     for (const key of this.#dirty) {
       if (this.#putting.size >= MAX_PUTS) return;
       // One put at a time for each key, or an older value could land last.
@@ -101,16 +107,21 @@ export class KvMirror<V> implements Subscription {
       this.#isFailing = false;
     } catch (error) {
       this.#dirty.add(key);
-      if (!this.#isFailing) this.#options.onProblem(error);
-      this.#isFailing = true;
-      this.#retry ??= setTimeout(() => {
-        this.#retry = undefined;
-        this.#pump();
-      }, RETRY_MS);
+      this.#tryAgainLater(error);
     } finally {
       this.#putting.delete(key);
     }
     this.#pump();
+  }
+
+  #tryAgainLater(error: unknown): void {
+    if (!this.#isFailing) this.#options.onProblem(error);
+    this.#isFailing = true;
+    if (this.#isStopped) return;
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      this.#pump();
+    }, RETRY_MS);
   }
 
   #writeDown(): void {

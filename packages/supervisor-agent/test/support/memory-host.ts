@@ -54,7 +54,6 @@ export class MemoryHost implements Disposable {
             return { start: () => {}, [Symbol.dispose]: () => {} };
           },
           prepareLater: () => {},
-          prepareLater: () => {},
           askRecovery: async () => ({ granted: true, reason: 'nobody minds' }),
           explainExit: () => undefined,
           onBug: (what, error) => {

@@ -77,8 +77,8 @@ export const AGENT_VERBS = {
     InstanceTarget.extend({ lines: z.int().min(1).max(10_000), stream: z.enum(['stdout', 'stderr']).optional() }),
     ReplyEnvelope.extend({ lines: z.array(z.object({ stream: z.enum(['stdout', 'stderr']), text: z.string() })) }),
   ),
-  /** Live rate for 15 s: metrics each second. Renewed by asking again. */
-  watch: verb(CommandEnvelope, ReplyEnvelope.extend({ untilMs: z.number() })),
+  /** Metrics each second, for `leaseMs` from the reply on. Renewed by asking again. */
+  watch: verb(CommandEnvelope, ReplyEnvelope.extend({ leaseMs: z.number().min(0) })),
   adopt: verb(InstanceTarget, ReplyEnvelope),
   forget: verb(InstanceTarget, ReplyEnvelope),
   verdict: verb(CommandEnvelope.extend({ verdict: Verdict }), ReplyEnvelope),
@@ -98,7 +98,8 @@ export const PROBER_VERBS = {
   /** May this instance be restarted for its health? Granted slots are few, so that a sick fleet is not restarted at once. */
   recover: verb(
     InstanceTarget.extend({ host: Id, generation: z.int().min(0), reason: z.string() }),
-    ReplyEnvelope.extend({ granted: z.boolean(), deadlineMs: z.number().min(0) }),
+    /** `slotMs`: for how long from the reply on the place is this instance's; 0 when it is not granted. */
+    ReplyEnvelope.extend({ granted: z.boolean(), slotMs: z.number().min(0) }),
   ),
 } as const;
 export type ProberVerb = keyof typeof PROBER_VERBS;

@@ -60,13 +60,13 @@ export class Answers {
     const status = statuses.get(key);
     if (status === undefined) {
       const answer: Answer = { accepted: false, code: 'unknown-instance', reason: `'${key}' is not known here` };
-      return { ...this.#reply(id, answer), granted: false, deadlineMs: 0 };
+      return { ...this.#reply(id, answer), granted: false, slotMs: 0 };
     }
     const context = { nowMs: monotonicMs(), instances: statuses.size, slotMs: SLOT_MS };
     const { granted, reason, slots } = askForSlot(this.#slots, { instance: key, generation }, context);
     this.#slots = slots;
     const answer: Answer = { accepted: granted, code: granted ? 'ok' : 'wrong-state', reason };
-    return { ...this.#reply(id, answer), granted, deadlineMs: granted ? SLOT_MS : 0 };
+    return { ...this.#reply(id, answer), granted, slotMs: granted ? SLOT_MS : 0 };
   }
 
   #probe({ host, service, instance = 0 }: ProberRequest<'probe'>): Answer {

@@ -23,15 +23,15 @@ import type { Supervisor } from './supervisor.ts';
 
 export interface CommandsOptions {
   readonly host: string;
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, 'respond'>;
   readonly supervisor: Supervisor;
   readonly reporter: Reporter;
   readonly journal: CommandJournal;
   readonly freshness: Freshness;
   readonly envelopes: Envelopes;
   readonly outbox: Pick<Outbox, 'append'>;
-  /** Sample each second for a while. */
-  readonly watch: () => { readonly untilMs: number };
+  /** Samples each second for `leaseMs` from now. */
+  readonly watch: () => { readonly leaseMs: number };
 }
 
 type ActingVerb = 'start' | 'stop' | 'restart' | 'adopt' | 'forget';
@@ -151,8 +151,8 @@ export class Commands {
   }
 
   #watch(request: AgentRequest<'watch'>): AgentReply<'watch'> {
-    const { untilMs } = this.#options.watch();
-    return { ...this.#reply(request, { accepted: true, code: 'ok', reason: 'samples each second' }), untilMs };
+    const { leaseMs } = this.#options.watch();
+    return { ...this.#reply(request, { accepted: true, code: 'ok', reason: 'samples each second' }), leaseMs };
   }
 
   #unsupported(verb: AgentVerb, request: { readonly id: string }) {

@@ -48,15 +48,15 @@ export class MetricsPublisher implements Disposable {
     void this.#takeInventory();
   }
 
-  /** Samples each second for 15 s from now. */
-  watch(): { readonly untilMs: number } {
+  /** Samples each second for `leaseMs` from now. */
+  watch(): { readonly leaseMs: number } {
     const isWatched = this.#isWatched();
     this.#watchedUntilMs = monotonicNowMs() + WATCH_LEASE_MS;
     if (!isWatched) {
       clearTimeout(this.#timer);
       this.#tick();
     }
-    return { untilMs: this.#watchedUntilMs };
+    return { leaseMs: WATCH_LEASE_MS };
   }
 
   [Symbol.dispose](): void {

@@ -1,0 +1,201 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type AuditRecord, commands, type InstanceEvent, type Position, type RequestRow } from '@muster/contracts';
+import type { Bus, Outbox } from '@muster/contracts/bus';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { z } from 'zod';
+import { MemoryHost, specOf } from '../../test/support/memory-host.ts';
+import { CommandJournal } from './command-journal.ts';
+import { Commands } from './commands.ts';
+import { Envelopes } from './envelopes.ts';
+import { Freshness } from './freshness.ts';
+import { Reporter } from './reporter.ts';
+
+type Answerer = (request: unknown, params: unknown) => Promise<unknown>;
+
+/** The bus as far as commands need it: whoever asks is answered in memory, and what is said must fit the schemas. */
+class MemoryResponder implements Pick<Bus, 'respond'> {
+  readonly #answerers = new Map<unknown, Answerer>();
+
+  respond: Bus['respond'] = (row, _filter, handler) => {
+    this.#answerers.set(row, handler as Answerer);
+    return { stop: () => this.#answerers.delete(row) };
+  };
+
+  get isSilent(): boolean {
+    return this.#answerers.size === 0;
+  }
+
+  async ask<T extends string, Q extends z.ZodType, R extends z.ZodType>(
+    row: RequestRow<T, Q, R>,
+    request: z.input<Q>,
+  ): Promise<z.output<R>> {
+    const reply = await this.#answerers.get(row)?.(row.request.parse(request), { host: 'web1' });
+    return row.reply.parse(reply);
+  }
+}
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(path.join(tmpdir(), 'muster-commands-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+/** An agent's commands over a host in memory with `api` and, of Muster's own, `bus`. */
+async function commanded() {
+  const events: InstanceEvent[] = [];
+  const audit: AuditRecord[] = [];
+  const append: Outbox['append'] = (row, _params, message) => {
+    if (row.template.endsWith('.audit')) audit.push(message as AuditRecord);
+    else events.push(message as InstanceEvent);
+  };
+  const envelopes = new Envelopes('web1', 7);
+  const reporter = new Reporter({ host: 'web1', envelopes, outbox: { append }, statuses: { set: () => {} } });
+  const host = new MemoryHost({
+    services: [{ spec: specOf('api') }, { spec: specOf('bus'), isSystem: true }],
+    onTransition: (runner, transition) => reporter.report(runner, transition),
+  });
+  for (const runner of host.supervisor.runners()) reporter.introduce(runner);
+  await host.supervisor.begin([]);
+  await host.settled();
+  const bus = new MemoryResponder();
+  const watched: string[] = [];
+  const listening = new Commands({
+    host: 'web1',
+    bus,
+    supervisor: host.supervisor,
+    reporter,
+    journal: new CommandJournal(path.join(directory, 'commands.jsonl')),
+    freshness: new Freshness(7),
+    envelopes,
+    outbox: { append },
+    watch: () => {
+      watched.push('watch');
+      return { leaseMs: 15_000 };
+    },
+  });
+  listening.listen();
+  return { host, bus, listening, events, audit, watched };
+}
+
+const envelope = (id: string) => ({ id, time: '2026-03-01T12:00:00.000Z', source: 'operator/ada', actor: 'ada' });
+
+async function freshFrom(bus: MemoryResponder): Promise<Position> {
+  const { epoch, seq } = await bus.ask(commands.status, envelope('status'));
+  return { epoch, seq };
+}
+
+test('a command acts, and its id is among the causes of what follows', async () => {
+  const { host, bus, events, audit } = await commanded();
+  using _ = host;
+  const fresh = await freshFrom(bus);
+  const reply = await bus.ask(commands.stop, { ...envelope('one'), service: 'api', fresh });
+  expect(reply).toMatchObject({ accepted: true, code: 'ok', commandId: 'one', reason: 'asked to stop by ada' });
+  await host.settled();
+  expect(events.filter(({ causes }) => causes.includes('one')).map(({ to }) => to)).toEqual(['stopping', 'stopped']);
+  expect(audit).toMatchObject([{ actor: 'ada', verb: 'stop', target: 'web1/api.0', commandId: 'one', accepted: true }]);
+});
+
+test('the same id acts once, also when the agent was killed in between', async () => {
+  const first = await commanded();
+  const request = { ...envelope('one'), service: 'api' };
+  await first.bus.ask(commands.restart, { ...request, fresh: await freshFrom(first.bus) });
+  await first.host.settled();
+  expect(first.host.runner('api').state.memory.generation).toBe(2);
+  await first.bus.ask(commands.restart, { ...request, fresh: await freshFrom(first.bus) });
+  await first.host.settled();
+  expect(first.host.runner('api').state.memory.generation).toBe(2);
+  expect(first.audit).toHaveLength(1);
+  first.host[Symbol.dispose]();
+
+  const next = await commanded();
+  using _ = next.host;
+  const again = await next.bus.ask(commands.restart, { ...request, fresh: await freshFrom(next.bus) });
+  expect(again).toMatchObject({ accepted: true, commandId: 'one' });
+  await next.host.settled();
+  expect(next.host.runner('api').state.memory.generation).toBe(1);
+  const outcome = await next.bus.ask(commands.outcome, { ...envelope('two'), of: 'one' });
+  expect(outcome.outcome).toBe('accepted');
+  expect((await next.bus.ask(commands.outcome, { ...envelope('three'), of: 'never' })).outcome).toBe('unknown');
+});
+
+test.each([
+  ['without a position', undefined],
+  ['with one that was never said', { epoch: 7, seq: 999 }],
+  ['with one of another start', { epoch: 6, seq: 1 }],
+])('%s a command is stale, and nothing happens', async (_what, fresh) => {
+  const { host, bus, audit } = await commanded();
+  using _ = host;
+  const reply = await bus.ask(commands.stop, { ...envelope('one'), service: 'api', ...(fresh && { fresh }) });
+  expect(reply).toMatchObject({ accepted: false, code: 'stale' });
+  expect(host.runner('api').state.name).toBe('running');
+  expect(audit).toMatchObject([{ accepted: false }]);
+});
+
+test.each([
+  ['stop', { service: 'nope' }, 'unknown-service', "no service 'nope' is configured on web1"],
+  ['stop', { service: 'api', instance: 3 }, 'unknown-instance', "service 'api' on web1 has no instance 3"],
+  [
+    'stop',
+    { service: 'bus' },
+    'system-service',
+    "'bus' is one of Muster's own services: it starts and stops with Muster itself",
+  ],
+  ['adopt', { service: 'api' }, 'wrong-state', "cannot adopt 'api': it is running, not orphaned"],
+  ['forget', { service: 'api' }, 'wrong-state', "cannot forget 'api': it is running, not orphaned"],
+] as const)('%s %j is refused as %s', async (verb, target, code, reason) => {
+  const { host, bus } = await commanded();
+  using _ = host;
+  const reply = await bus.ask(commands[verb], { ...envelope('one'), ...target, fresh: await freshFrom(bus) });
+  expect(reply).toMatchObject({ accepted: false, code, reason });
+});
+
+test.each(['reload', 'shutdown'] as const)('%s is refused by name, not left unanswered', async (verb) => {
+  const { host, bus } = await commanded();
+  using _ = host;
+  expect(await bus.ask(commands[verb], envelope('one'))).toMatchObject({
+    accepted: false,
+    code: 'unsupported',
+    reason: `this version of the agent cannot '${verb}' yet`,
+  });
+});
+
+test.each(['plan', 'apply'] as const)('%s is refused in its own shape', async (verb) => {
+  const { host, bus } = await commanded();
+  using _ = host;
+  const reply = await bus.ask(commands[verb], { ...envelope('one'), services: 'services: []' });
+  expect(reply).toMatchObject({ accepted: false, code: 'unsupported', changes: [] });
+});
+
+test('status tells all instances; why tells the events of one', async () => {
+  const { host, bus } = await commanded();
+  using _ = host;
+  const { instances } = await bus.ask(commands.status, envelope('one'));
+  expect(instances.map(({ service, state }) => [service, state])).toEqual([
+    ['api', 'running'],
+    ['bus', 'running'],
+  ]);
+  const why = await bus.ask(commands.why, { ...envelope('two'), service: 'api' });
+  expect(why.status?.state).toBe('running');
+  expect(why.events.map(({ to }) => to)).toEqual(['starting', 'running']);
+  expect(await bus.ask(commands.why, { ...envelope('three'), service: 'nope' })).toMatchObject({
+    accepted: false,
+    code: 'unknown-service',
+    events: [],
+  });
+});
+
+test('a watch says how long its lease is', async () => {
+  const { host, bus, watched } = await commanded();
+  using _ = host;
+  expect((await bus.ask(commands.watch, envelope('one'))).leaseMs).toBe(15_000);
+  expect(watched).toEqual(['watch']);
+});
+
+test('what has stopped listening answers nothing', async () => {
+  const { host, bus, listening } = await commanded();
+  using _ = host;
+  listening.stop();
+  expect(bus.isSilent).toBe(true);
+});

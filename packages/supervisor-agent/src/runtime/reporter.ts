@@ -64,7 +64,9 @@ export class Reporter {
   /** Events of before the agent's restart, so that `why` goes on where it was. */
   remember(service: string, instance: number, events: readonly InstanceEvent[]): void {
     const told = this.#told.get(keyOf(service, instance));
-    told?.recent.unshift(...events.slice(-RECENT_EVENTS));
+    if (told === undefined) return;
+    told.recent.unshift(...events);
+    told.recent.splice(0, told.recent.length - RECENT_EVENTS);
   }
 
   /** The first word on an instance: its status as it stands, without an event. */

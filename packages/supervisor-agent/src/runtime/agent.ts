@@ -137,7 +137,7 @@ export class Agent {
       journalFile: path.join(stateDir, 'kv-specs-keys.json'),
     });
     this.#reporter = new Reporter({ host, envelopes: this.#envelopes, outbox, statuses: this.#statuses });
-    this.#recovery = new RecoveryPermission(bus, host);
+    this.#recovery = new RecoveryPermission(bus, host, this.#envelopes);
     this.#supervisor = new Supervisor(this.#manage());
     const freshness = new Freshness(identity.epoch);
     this.#metrics = new MetricsPublisher({

@@ -3,11 +3,12 @@
  * answers, the host decides by itself within a small cap, so that neither a dead prober nor a sick one stops recovery.
  */
 import { proberCommands } from '@muster/contracts';
-import { type Bus, uuidv7 } from '@muster/contracts/bus';
+import type { Bus } from '@muster/contracts/bus';
 import { monotonicNowMs } from '../clock.ts';
 import { EMPTY_CAP, releaseSlot, takeSlot } from '../core/local-cap.ts';
 import type { InstanceKey } from '../drivers/driver.ts';
 import { messageOf } from '../message-of.ts';
+import type { Envelopes } from './envelopes.ts';
 import { keyOf } from './instance-store.ts';
 
 export interface Permission {
@@ -21,38 +22,31 @@ const ANSWER_TIMEOUT_MS = 2_000;
 export class RecoveryPermission {
   readonly #bus: Pick<Bus, 'request' | 'isConnected'>;
   readonly #host: string;
+  readonly #envelopes: Envelopes;
   #cap = EMPTY_CAP;
 
-  constructor(bus: Pick<Bus, 'request' | 'isConnected'>, host: string) {
+  constructor(bus: Pick<Bus, 'request' | 'isConnected'>, host: string, envelopes: Envelopes) {
     this.#bus = bus;
     this.#host = host;
+    this.#envelopes = envelopes;
   }
 
-  /** Never rejects. */
+  /** Asks, or decides alone when nobody answers within 2 s. Never rejects. */
   async ask({ service, instance }: InstanceKey, generation: number, reason: string): Promise<Permission> {
-    const id = uuidv7();
+    const holder = keyOf(service, instance);
+    if (!this.#bus.isConnected) return this.#decideAlone(holder, reason, 'the bus is away');
+    const envelope = this.#envelopes.unordered();
     try {
-      if (!this.#bus.isConnected) return this.#decideAlone(keyOf(service, instance), reason, 'the bus is away');
       const reply = await this.#bus.request(
         proberCommands.recover,
         {},
-        {
-          id,
-          time: new Date().toISOString(),
-          source: `agent/${this.#host}`,
-          actor: `agent/${this.#host}`,
-          host: this.#host,
-          service,
-          instance,
-          generation,
-          reason,
-        },
+        { ...envelope, actor: envelope.source, host: this.#host, service, instance, generation, reason },
         { timeoutMs: ANSWER_TIMEOUT_MS },
       );
       const verdict = reply.granted ? 'the prober allows a restart' : `the prober refuses a restart: ${reply.reason}`;
       return { granted: reply.granted, reason: `${reason}; ${verdict}` };
     } catch (error) {
-      return this.#decideAlone(keyOf(service, instance), reason, messageOf(error));
+      return this.#decideAlone(holder, reason, messageOf(error));
     }
   }
 

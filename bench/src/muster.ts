@@ -126,7 +126,7 @@ export class Muster implements AsyncDisposable {
     const { rootDir } = this.#options;
     const log = openSync(path.join(this.#home.path, 'agent.log'), 'a');
     // A session of its own: Ctrl-C reaches the benchmark only, which then stops everything in order.
-    const agent = spawn(process.execPath, [path.join(rootDir, 'packages/supervisor-agent/dist/main.js')], {
+    const agent = spawn(process.execPath, [path.join(rootDir, 'packages/supervisor-agent/bundle/main.js')], {
       cwd: this.#home.path,
       env: this.#environment(),
       detached: true,
@@ -279,7 +279,7 @@ export class Muster implements AsyncDisposable {
 
   async #cli(...args: readonly string[]): Promise<void> {
     const { rootDir, signal } = this.#options;
-    const program = path.join(rootDir, 'packages/cli/dist/main.js');
+    const program = path.join(rootDir, 'packages/cli/bundle/main.js');
     await run(process.execPath, [program, ...args], { cwd: this.#home.path, env: this.#environment(), signal });
   }
 

@@ -5,14 +5,13 @@ import { Refusal } from './refusal.mjs';
 import { lastLines, run } from './run.mjs';
 import { Stamp } from './stamp.mjs';
 
-/** What a start runs, hence what a build must leave behind. */
+/** What a start runs, each bundled from its entry by scripts/bundle.mjs. */
 const PROGRAMS = [
-  'packages/supervisor-agent/dist/main.js',
-  'packages/health-prober/dist/main.js',
-  'packages/dashboard/dist/server/main.js',
-  'packages/cli/dist/main.js',
+  { directory: 'packages/supervisor-agent', project: 'packages/supervisor-agent', entry: 'src/main.ts' },
+  { directory: 'packages/health-prober', project: 'packages/health-prober', entry: 'src/main.ts' },
+  { directory: 'packages/dashboard', project: 'packages/dashboard/server', entry: 'server/main.ts' },
+  { directory: 'packages/cli', project: 'packages/cli', entry: 'src/main.ts' },
 ];
-const PROJECTS = ['packages/supervisor-agent', 'packages/health-prober', 'packages/dashboard/server', 'packages/cli'];
 const PAGE = 'packages/dashboard/dist/web/index.html';
 
 /**
@@ -26,13 +25,18 @@ const PAGE = 'packages/dashboard/dist/web/index.html';
 export async function ensureBuild({ rootDir, env, onBuild }, signal) {
   const fingerprint = fingerprintSources(rootDir);
   const stamp = new Stamp(join(rootDir, '.muster/stamps/build'));
-  const isComplete = [...PROGRAMS, PAGE].every((file) => existsSync(join(rootDir, file)));
+  const isComplete = [...PROGRAMS.map(({ directory }) => `${directory}/bundle/main.js`), PAGE].every((file) =>
+    existsSync(join(rootDir, file)),
+  );
   if (isComplete && stamp.matches(fingerprint)) return 'up to date';
   onBuild();
   const bin = (/** @type {string} */ name) => join(rootDir, 'node_modules/.bin', name);
   // Without --force tsc trusts its .tsbuildinfo and would not notice that somebody removed dist/.
   const force = isComplete ? [] : ['--force'];
-  await compile(bin('tsc'), ['-b', ...force, ...PROJECTS], { cwd: rootDir, env }, signal);
+  await compile(bin('tsc'), ['-b', ...force, ...PROGRAMS.map(({ project }) => project)], { cwd: rootDir, env }, signal);
+  for (const { directory, entry } of PROGRAMS) {
+    await compile(process.execPath, ['scripts/bundle.mjs', directory, entry], { cwd: rootDir, env }, signal);
+  }
   await compile(
     bin('vite'),
     ['build', '--logLevel', 'warn'],
@@ -67,6 +71,7 @@ export function fingerprintSources(rootDir) {
   for (const file of ['package.json', 'tsconfig.json', 'tsconfig.base.json', 'package-lock.json']) {
     addFile(hash, rootDir, join(rootDir, file));
   }
+  addFile(hash, rootDir, join(rootDir, 'scripts/bundle.mjs'));
   addFolder(hash, rootDir, join(rootDir, 'packages'));
   return hash.digest('hex');
 }
@@ -81,7 +86,7 @@ function addFolder(hash, rootDir, dir) {
   for (const entry of entries) {
     const path = join(dir, entry.name);
     if (entry.isDirectory()) {
-      if (!['node_modules', 'dist', 'test', '.turbo'].includes(entry.name)) addFolder(hash, rootDir, path);
+      if (!['node_modules', 'dist', 'bundle', 'test', '.turbo'].includes(entry.name)) addFolder(hash, rootDir, path);
     } else if (!/\.(test\.tsx?|tsbuildinfo|md)$/.test(entry.name)) {
       addFile(hash, rootDir, path);
     }

@@ -33,8 +33,8 @@ export function readOptions(argv, env, rootDir) {
     stateDir: resolve(rootDir, stateDir || '.muster'),
     isStateDirGiven: Boolean(stateDir),
     configDir: resolve(rootDir, values.config ?? (env.MUSTER_CONFIG_DIR || 'config')),
-    agentFile: resolve(values.agent ?? resolve(packages, 'supervisor-agent/dist/main.js')),
-    cliFile: resolve(values.cli ?? resolve(packages, 'cli/dist/main.js')),
+    agentFile: resolve(values.agent ?? resolve(packages, 'supervisor-agent/bundle/main.js')),
+    cliFile: resolve(values.cli ?? resolve(packages, 'cli/bundle/main.js')),
   };
 }
 

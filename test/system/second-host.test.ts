@@ -34,7 +34,7 @@ test('a second agent joins, is shown, is commanded, and is missed when it goes',
 
   const restarted = await first.cli('restart', 'web2/worker', '--json');
   expect(restarted, restarted.stderr).toMatchObject({ code: 0 });
-  expect((await second.instances()).find(({ service }) => service === 'worker')?.generation).toBe(2);
+  await second.waitFor('worker', ({ generation, ready }) => generation === 2 && ready === 'yes', 'a second run');
 
   await second.killAgent();
   await eventually(async () => (await rowOf('web2'))?.presence !== 'heard', {

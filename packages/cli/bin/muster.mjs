@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 
 // Plain JavaScript, so that it can say what to do in a clone that is not built yet.
-const main = new URL('../dist/main.js', import.meta.url);
+const main = new URL('../bundle/main.js', import.meta.url);
 
 if (existsSync(main)) {
   await import(main.href);

@@ -29,11 +29,13 @@ const FILE = 'dashboard.yaml';
 const DEFAULT_LISTEN = '127.0.0.1:8003';
 const DEFAULT_BUS_URL = 'nats://127.0.0.1:4222';
 
-/** The clone that this program is part of: dist/server/config.js and server/config.ts both lie in packages/dashboard. */
-const ROOT_DIR = resolve(
+/** This package: dist/server/config.js, bundle/main.js and server/config.ts all lie in it. */
+export const PACKAGE_DIR = resolve(
   import.meta.dirname,
-  import.meta.dirname.endsWith(join('dist', 'server')) ? '../../../..' : '../../..',
+  import.meta.dirname.endsWith(join('dist', 'server')) ? '../..' : '..',
 );
+/** The clone that it is part of. */
+const ROOT_DIR = resolve(PACKAGE_DIR, '../..');
 
 const LISTEN_RULE = `write address:port, such as ${DEFAULT_LISTEN}`;
 const LOOPBACK_RULE = `write a loopback address, such as ${DEFAULT_LISTEN}: other addresses need sign-in, which this version does not have`;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BusProblem, Outbox, openBus } from '@muster/contracts/bus';
 import { type Logger, pino } from 'pino';
-import { ConfigError, type DashboardConfig, readConfig } from './config.ts';
+import { ConfigError, type DashboardConfig, PACKAGE_DIR, readConfig } from './config.ts';
 import { Dashboard } from './dashboard.ts';
 import { auditTrail } from './source/audit-trail.ts';
 import { BusSource } from './source/bus-source.ts';
@@ -11,7 +11,7 @@ import { beatPresence } from './source/presence.ts';
 
 const HELP = `The fleet on one page: http://127.0.0.1:8003/
 
-usage: node packages/dashboard/dist/server/main.js [--help]
+usage: node packages/dashboard/bundle/main.js [--help]
 
 It reads config/dashboard.yaml; these variables win over it:
   MUSTER_CONFIG_DIR       folder of dashboard.yaml             (config)
@@ -82,7 +82,7 @@ async function run(config: DashboardConfig, log: Logger): Promise<number> {
   await using _outbox = { [Symbol.asyncDispose]: () => outbox.close() };
   const onForged = (what: string) => log.warn({ what }, 'message dropped');
   using source = new BusSource({ bus, actor: ACTOR, now, onForged });
-  const webRoot = join(import.meta.dirname, '..', 'web');
+  const webRoot = join(PACKAGE_DIR, 'dist', 'web');
   await using dashboard = await Dashboard.start({
     source,
     environment,
@@ -151,7 +151,7 @@ function listenProblem({ code, message }: NodeJS.ErrnoException, { host, port }:
 }
 
 function ownVersion(): string {
-  const path = join(import.meta.dirname, '..', '..', 'package.json');
+  const path = join(PACKAGE_DIR, 'package.json');
   return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
 }
 

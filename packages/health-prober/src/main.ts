@@ -9,11 +9,11 @@ import { configFileOf, readProberConfig } from './config.ts';
 import { readOwnPlace } from './runtime/own-place.ts';
 import { runProber } from './runtime/prober.ts';
 
-const HELP = `Usage: node packages/health-prober/dist/main.js
+const HELP = `Usage: node packages/health-prober/bundle/main.js
 
 Probes services from where it runs, judges their health by all votes on the bus, and publishes verdicts and alerts.
 
-  MUSTER_BUS_URL=nats://bus.example:4222 MUSTER_BUS_CREDENTIALS=prober-main.creds node packages/health-prober/dist/main.js
+  MUSTER_BUS_URL=nats://bus.example:4222 MUSTER_BUS_CREDENTIALS=prober-main.creds node packages/health-prober/bundle/main.js
 
 Configuration: config/prober.yaml; every key may be left out.
 Environment:   MUSTER_CONFIG_DIR, MUSTER_STATE_DIR, MUSTER_BUS_URL, MUSTER_BUS_CREDENTIALS, MUSTER_ENVIRONMENT and

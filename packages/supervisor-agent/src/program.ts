@@ -22,11 +22,11 @@ import { lockStateDirectory, StateLockedError } from './runtime/state-lock.ts';
 import { readStatusFile } from './runtime/status-file-writer.ts';
 import { dashboardListen, systemServices } from './runtime/system-services.ts';
 
-const HELP = `Usage: node packages/supervisor-agent/dist/main.js
+const HELP = `Usage: node packages/supervisor-agent/bundle/main.js
 
 Keeps the services of config/services.yaml running on this host. Usually started by npm start, or on a further host by hand:
 
-  MUSTER_CONFIG_DIR=./config node packages/supervisor-agent/dist/main.js
+  MUSTER_CONFIG_DIR=./config node packages/supervisor-agent/bundle/main.js
 
 Configuration: config/agent.yaml (bus.url and bus.creds for a bus on another host) and config/services.yaml.
 Environment:   MUSTER_CONFIG_DIR, MUSTER_STATE_DIR, MUSTER_ENVIRONMENT, MUSTER_HOST win over the file;
@@ -37,7 +37,7 @@ Exit codes:    0 ended as asked, 1 failed, 2 wrong use, 3 configuration or envir
 
 const EXIT = { ok: 0, failed: 1, usage: 2, refused: 3 } as const;
 
-/** dist/program.js → the clone. */
+/** bundle/ or dist/ → the clone. */
 const ROOT_DIR = path.resolve(import.meta.dirname, '../../..');
 
 /** Configuration or environment that will not do, in lines for people. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { eventually } from './eventually.ts';
 import { fixtureEnvironment } from './fixture-process.ts';
@@ -125,8 +125,9 @@ export class MusterSystem implements AsyncDisposable {
     await writeFile(path.join(this.configDir, 'services.yaml'), text);
   }
 
-  /** Directories, configuration and keys. */
+  /** Directories, configuration and keys. @throws Error when the programs are not built, or not from the sources as they are */
   async prepare(): Promise<void> {
+    await expectFreshBundles();
     for (const directory of [this.stateDir, this.configDir, path.join(this.#home.path, 'run')]) {
       await mkdir(directory, { recursive: true, mode: 0o700 });
     }
@@ -145,7 +146,7 @@ export class MusterSystem implements AsyncDisposable {
   async startAgent(): Promise<void> {
     const isEmbedded = this.#options.isEmbedded ?? true;
     const natsServer = await findNatsServer();
-    const agent = spawn(process.execPath, [path.join(ROOT_DIR, 'packages/supervisor-agent/dist/main.js')], {
+    const agent = spawn(process.execPath, [path.join(ROOT_DIR, 'packages/supervisor-agent/bundle/main.js')], {
       cwd: ROOT_DIR,
       env: { ...this.env, MUSTER_EMBEDDED: isEmbedded ? '1' : '0', MUSTER_NATS_SERVER: natsServer },
       detached: true,
@@ -190,7 +191,7 @@ export class MusterSystem implements AsyncDisposable {
 
   /** Runs `muster …` against this system. */
   async cli(...args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-    const child = spawn(process.execPath, [path.join(ROOT_DIR, 'packages/cli/dist/main.js'), ...args], {
+    const child = spawn(process.execPath, [path.join(ROOT_DIR, 'packages/cli/bundle/main.js'), ...args], {
       cwd: ROOT_DIR,
       env: this.env,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -277,6 +278,20 @@ export class MusterSystem implements AsyncDisposable {
       { message: 'an end of all processes of the system' },
     );
     await this.#home[Symbol.asyncDispose]();
+  }
+}
+
+/** Tests of an old build prove nothing: a bundle must be younger than what the compiler last left behind. */
+async function expectFreshBundles(): Promise<void> {
+  const packages = path.join(ROOT_DIR, 'packages');
+  const compiled = (await readdir(packages, { recursive: true })).filter(
+    (file) => file.endsWith('.tsbuildinfo') && !file.includes('node_modules'),
+  );
+  const ages = await Promise.all(compiled.map(async (file) => (await stat(path.join(packages, file))).mtimeMs));
+  for (const program of ['supervisor-agent', 'health-prober', 'dashboard', 'cli']) {
+    const bundle = path.join(packages, program, 'bundle/main.js');
+    const builtAtMs = (await stat(bundle).catch(() => undefined))?.mtimeMs ?? 0;
+    if (builtAtMs < Math.max(...ages)) throw new Error(`${bundle} is older than its sources: run npm run build`);
   }
 }
 

@@ -21,7 +21,7 @@ const DASHBOARD_ID = 'main';
 
 export function systemServices(config: AgentConfig, layout: SystemLayout): readonly ServiceSpec[] {
   const { stateDir } = config;
-  const program = (name: string, main: string): string => path.join(layout.rootDir, 'packages', name, 'dist', main);
+  const program = (name: string): string => path.join(layout.rootDir, 'packages', name, 'bundle', 'main.js');
   const credentials = (identity: string): string => path.join(stateDir, 'keys', `${identity}.creds`);
   const environment = (identity: string): Record<string, string> => ({
     MUSTER_STATE_DIR: stateDir,
@@ -42,7 +42,7 @@ export function systemServices(config: AgentConfig, layout: SystemLayout): reado
     {
       ...BARE,
       name: BUS_SETUP,
-      command: [process.execPath, program('cli', 'main.js'), 'bus', 'setup'],
+      command: [process.execPath, program('cli'), 'bus', 'setup'],
       environment: environment('admin-setup'),
       dependencies: [{ service: NATS_SERVER, condition: 'ready' }],
       job: true,
@@ -50,14 +50,14 @@ export function systemServices(config: AgentConfig, layout: SystemLayout): reado
     {
       ...BARE,
       name: 'health-prober',
-      command: [process.execPath, program('health-prober', 'main.js')],
+      command: [process.execPath, program('health-prober')],
       environment: { ...environment(`prober-${PROBER_ID}`), MUSTER_PROBER_ID: PROBER_ID },
       dependencies: [{ service: BUS_SETUP, condition: 'completed' }],
     },
     {
       ...BARE,
       name: 'dashboard',
-      command: [process.execPath, program('dashboard', path.join('server', 'main.js'))],
+      command: [process.execPath, program('dashboard')],
       environment: { ...environment(`dashboard-${DASHBOARD_ID}`), MUSTER_DASHBOARD_ID: DASHBOARD_ID },
       dependencies: [{ service: BUS_SETUP, condition: 'completed' }],
       port: layout.dashboard.port,

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -34,4 +34,13 @@ test('old answers are forgotten, so the file stays bounded', () => {
   const again = new CommandJournal(file);
   expect(again.find('id-8199')).toEqual(accepted);
   expect(again.find('id-1')).toBeUndefined();
+});
+
+test('a file that cannot be shortened still records, so that what was accepted is acted on', () => {
+  const journal = new CommandJournal(file);
+  // Where the shorter file would be written stands a directory.
+  mkdirSync(`${file}.${process.pid}.tmp`);
+  for (let i = 0; i < 8_200; i += 1) journal.record(`id-${i}`, accepted);
+  expect(journal.find('id-8199')).toEqual(accepted);
+  expect(new CommandJournal(file).find('id-8199')).toEqual(accepted);
 });

@@ -46,9 +46,13 @@ export class CommandJournal {
 
   #compact(): void {
     const recent = [...this.#answers].slice(-MAX_ENTRIES);
+    try {
+      replaceFile(this.#file, recent.map(([id, answer]) => `\n${JSON.stringify({ id, ...answer })}`).join(''));
+    } catch {
+      return; // What was recorded stands in the file already, and must be acted on. The next command tries again.
+    }
     this.#answers.clear();
     for (const [id, answer] of recent) this.#answers.set(id, answer);
-    replaceFile(this.#file, recent.map(([id, answer]) => `\n${JSON.stringify({ id, ...answer })}`).join(''));
     this.#linesInFile = recent.length;
   }
 }

@@ -196,9 +196,18 @@ export class InstanceRunner {
     if (state.memory !== from.memory || hasStarted) this.#options.save(state.memory, this.#startedGeneration);
     this.#lastReason = reason;
     if (causes.length > 0) this.#ongoingCauses = causes;
-    this.#options.onTransition({ from, to: state, event, reason, causes: this.#ongoingCauses });
+    this.#tell({ from, to: state, event, reason, causes: this.#ongoingCauses });
     if (isAtRest(state)) this.#ongoingCauses = [];
     for (const effect of effects) this.#carryOut(effect);
+  }
+
+  /** A step that cannot be told is carried out all the same: half a step would leave the instance stuck. */
+  #tell(transition: Transition): void {
+    try {
+      this.#options.onTransition(transition);
+    } catch (error) {
+      this.#options.onBug(`telling of ${this.#options.key.service}`, error);
+    }
   }
 
   #carryOut(effect: Effect): void {

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -70,4 +70,15 @@ test('a journal that has grown is rewritten, and loses nothing', () => {
   for (let generation = 1; generation <= 10_500; generation += 1) store.save('api', 0, { ...memory, generation }, 3);
   expect(statSync(file).size).toBeLessThan(500_000);
   expect(open().load('api', 0)).toMatchObject({ generation: 10_500 });
+});
+
+test('a journal that cannot be rewritten goes on being appended to', () => {
+  const problems: unknown[] = [];
+  using store = new InstanceStore(file, 'boot-a', new Set(['api.0']), (error) => problems.push(error));
+  // Where the shorter file would be written stands a directory.
+  mkdirSync(`${file}.${process.pid}.tmp`);
+  for (let generation = 1; generation <= 10_000; generation += 1) store.save('api', 0, { ...memory, generation }, 3);
+  expect(problems).toHaveLength(1);
+  rmSync(`${file}.${process.pid}.tmp`, { recursive: true });
+  expect(open().load('api', 0)).toMatchObject({ generation: 10_000 });
 });

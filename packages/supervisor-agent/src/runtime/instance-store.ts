@@ -26,6 +26,8 @@ export type SavedInstance = Partial<Memory> & { readonly startedGeneration?: num
 
 /** Rewritten when this many lines have been added. */
 const MAX_ADDED_LINES = 10_000;
+/** Between two attempts to write what a full disk has refused. */
+const RETRY_MS = 1_000;
 
 export class InstanceStore implements Disposable {
   readonly #file: string;
@@ -33,13 +35,26 @@ export class InstanceStore implements Disposable {
   /** The last line of each instance, by `<service>.<instance>`. */
   readonly #lines = new Map<string, string>();
   readonly #loaded = new Map<string, SavedMemory>();
+  readonly #onProblem: (error: unknown) => void;
+  /** Keys whose last line the disk has not taken yet. */
+  readonly #unwritten = new Set<string>();
+  #retry: NodeJS.Timeout | undefined;
   #descriptor: number;
   #added = 0;
 
-  /** `configured`: the keys of all instances there are; what is saved of others is forgotten. @throws when the file can't be written */
-  constructor(file: string, bootId: string, configured: ReadonlySet<string>) {
+  /**
+   * `configured`: the keys of all instances there are; what is saved of others is forgotten. `onProblem` is told once for
+   * a row of failed writes. @throws when the file can't be written
+   */
+  constructor(
+    file: string,
+    bootId: string,
+    configured: ReadonlySet<string>,
+    onProblem: (error: unknown) => void = () => {},
+  ) {
     this.#file = file;
     this.#bootId = bootId;
+    this.#onProblem = onProblem;
     for (const line of (readFileIfAny(file) ?? '').split('\n')) {
       const saved = parse(line);
       if (saved === undefined || !configured.has(saved.key)) continue;
@@ -59,7 +74,11 @@ export class InstanceStore implements Disposable {
     return { desired: memory.desired, generation: memory.generation };
   }
 
-  /** Written when it returns. A changed intent also waits for the disk: it is what a reboot must not forget. */
+  /**
+   * Written when it returns. A changed intent also waits for the disk: it is what a reboot must not forget. A disk that
+   * takes nothing must not end supervision: the driver's own records keep a second copy from starting, so all that is at
+   * risk until the next attempt succeeds is the count of restarts and a changed intent. Never throws.
+   */
   save(service: string, instance: number, memory: Memory, startedGeneration: number): void {
     const { desired, generation, tracker, failure } = memory;
     const key = keyOf(service, instance);
@@ -77,19 +96,43 @@ export class InstanceStore implements Disposable {
     const line = JSON.stringify(saved);
     // Much of an instance's memory is not saved, such as what it waits for: then nothing has changed here.
     if (this.#lines.get(key) === line) return;
-    // The line break comes first: a line torn by a kill then spoils itself only.
-    appendFileSync(this.#descriptor, `\n${line}`);
-    if ((before?.desired ?? 'up') !== desired) fsyncSync(this.#descriptor);
     this.#lines.set(key, line);
     this.#loaded.set(key, saved);
-    this.#added += 1;
-    if (this.#added < MAX_ADDED_LINES) return;
-    closeSync(this.#descriptor);
-    this.#descriptor = this.#rewrite();
+    this.#unwritten.add(key);
+    // While the disk refuses, one attempt at a time for all instances.
+    if (this.#retry === undefined) this.#write((before?.desired ?? 'up') !== desired);
   }
 
+  /** Writes what is missing, if the disk takes it now. */
   [Symbol.dispose](): void {
+    if (this.#retry !== undefined) {
+      clearTimeout(this.#retry);
+      this.#write(true);
+      clearTimeout(this.#retry);
+    }
     closeSync(this.#descriptor);
+  }
+
+  #write(isDurable: boolean): void {
+    const isFirstFailure = this.#retry === undefined;
+    this.#retry = undefined;
+    try {
+      for (const key of this.#unwritten) {
+        // The line break comes first: a line torn by a kill or a full disk then spoils itself only.
+        appendFileSync(this.#descriptor, `\n${this.#lines.get(key)}`);
+        this.#unwritten.delete(key);
+        this.#added += 1;
+      }
+      if (isDurable) fsyncSync(this.#descriptor);
+      if (this.#added >= MAX_ADDED_LINES) {
+        const former = this.#descriptor;
+        this.#descriptor = this.#rewrite();
+        closeSync(former);
+      }
+    } catch (error) {
+      if (isFirstFailure) this.#onProblem(error);
+      this.#retry = setTimeout(() => this.#write(true), RETRY_MS).unref();
+    }
   }
 
   /** Returns the descriptor to append to. */

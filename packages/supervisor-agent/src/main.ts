@@ -8,4 +8,6 @@ import { setFlagsFromString } from 'node:v8';
 
 setFlagsFromString('--max-semi-space-size=1');
 setFlagsFromString('--semi-space-growth-factor=1');
-await import('./program.ts');
+// Asked by the agent itself (host/ask-inventory.ts).
+if (process.argv[2] === '--inventory') await import('./print-inventory.ts');
+else await import('./program.ts');

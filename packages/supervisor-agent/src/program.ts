@@ -8,7 +8,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { StatusFile } from '@muster/contracts';
 import { formatDiagnostic } from '@muster/contracts/config';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { parse } from 'yaml';
 import { readFileIfAny } from './atomic-file.ts';
 import { configDirOf, readAgentConfig } from './config/agent-config.ts';
@@ -81,12 +81,13 @@ async function main(): Promise<void> {
     );
   }
 
-  const logger = pino({ level: config.logLevel, base: { agent: config.host } });
+  const logger = openLog(config);
   let onChange = (): void => {};
   const agent = await Agent.start({
     config,
     identity,
     version: readVersion(),
+    program: path.join(import.meta.dirname, 'main.js'),
     rootDir: process.cwd(),
     runtimeFolder: path.join(runtimeRoot(), identity.agentId),
     env: process.env,
@@ -129,6 +130,13 @@ async function main(): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(() => agent.detach()));
   // A closing terminal is the launcher's affair.
   process.on('SIGHUP', () => {});
+}
+
+/** A log that cannot be written, on a full disk for one, must not end supervision. */
+function openLog({ logLevel, host }: { readonly logLevel: string; readonly host: string }): Logger {
+  const destination = pino.destination({ fd: process.stdout.fd, sync: true });
+  destination.on('error', () => {});
+  return pino({ level: logLevel, base: { agent: host } }, destination);
 }
 
 /** In one whole system the keys lie in the state directory; elsewhere agent.yaml says where. */

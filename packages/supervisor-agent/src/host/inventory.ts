@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { HostInventory } from '@muster/contracts';
+import si from 'systeminformation';
 import { messageOf } from '../message-of.ts';
 import { parseOsRelease } from './parse-proc.ts';
 
@@ -10,13 +10,12 @@ export type InventoryResult =
   | { readonly kind: 'failed'; readonly reason: string };
 
 /**
- * Never rejects: an agent runs as well without an inventory. Abort `signal` to give up. `afterMs`: how long to leave the
- * start of the agent to its services; the look loads a large library and runs programs, partly synchronously.
+ * Never rejects: an agent runs as well without an inventory. Abort `signal` to give up. Loads a large library and runs
+ * programs, partly synchronously, so an agent has it done by a process of its own (ask-inventory.ts).
  */
-export async function readInventory(signal: AbortSignal, afterMs = 0): Promise<InventoryResult> {
+export async function readInventory(signal: AbortSignal): Promise<InventoryResult> {
   try {
-    const facts = delay(afterMs, undefined, { signal, ref: false }).then(readFacts);
-    const [cpu, os, memory, system] = await Promise.race([facts, rejectOnAbort(signal)]);
+    const [cpu, os, memory, system] = await Promise.race([readFacts(), rejectOnAbort(signal)]);
     return {
       kind: 'inventory',
       inventory: {
@@ -37,8 +36,7 @@ export async function readInventory(signal: AbortSignal, afterMs = 0): Promise<I
 }
 
 async function readFacts() {
-  const { default: si } = await import('systeminformation');
-  // Not si.osInfo(): it waits for `hostname -f` synchronously, and with it everything that the agent does.
+  // Not si.osInfo(): it waits for `hostname -f`, which can take long where names are not resolved.
   return Promise.all([si.cpu(), readOsName(), si.mem(), si.system()]);
 }
 

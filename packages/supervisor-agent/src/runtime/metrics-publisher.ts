@@ -1,4 +1,5 @@
 /** Samples the host and its services at their rate, each second while somebody watches, and publishes what it saw. */
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   Deadline,
   type HostInventory,
@@ -10,7 +11,7 @@ import {
 import type { Bus } from '@muster/contracts/bus';
 import { monotonicNowMs } from '../clock.ts';
 import { HostSampler } from '../host/host-sampler.ts';
-import { readInventory } from '../host/inventory.ts';
+import type { InventoryResult } from '../host/inventory.ts';
 import { type SampledInstance, ServiceSampler } from '../host/service-sampler.ts';
 import type { Envelopes } from './envelopes.ts';
 
@@ -20,6 +21,7 @@ export interface MetricsPublisherOptions {
   readonly envelopes: Envelopes;
   readonly bus: Pick<Bus, 'publish' | 'isConnected'>;
   readonly instances: () => readonly SampledInstance[];
+  readonly readInventory: (signal: AbortSignal) => Promise<InventoryResult>;
   readonly onProblem: (error: unknown) => void;
 }
 
@@ -68,7 +70,10 @@ export class MetricsPublisher implements Disposable {
 
   async #takeInventory(): Promise<void> {
     using deadline = new Deadline(INVENTORY_TIMEOUT_MS, this.#closing.signal);
-    const result = await readInventory(deadline.signal, INVENTORY_AFTER_MS);
+    // The start belongs to the services.
+    await delay(INVENTORY_AFTER_MS, undefined, { signal: deadline.signal, ref: false }).catch(() => undefined);
+    if (this.#closing.signal.aborted) return;
+    const result = await this.#options.readInventory(deadline.signal);
     if (this.#closing.signal.aborted) return;
     if (result.kind === 'inventory') this.#inventory = result.inventory;
     else this.#options.onProblem(new Error(result.reason));

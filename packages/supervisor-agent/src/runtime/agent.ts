@@ -2,34 +2,30 @@
  * The agent: what it is made of, in which order that comes up, and the two ways it ends. `detach` leaves the services
  * alone and is what a signal or a vanished launcher means; `shutDown` stops everything in order.
  */
-import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { type InstanceEvent, keys, PRESENCE_INTERVAL_MS, type StatusFile } from '@muster/contracts';
+import { type InstanceEvent, keys, type StatusFile } from '@muster/contracts';
 import { type Bus, Outbox, openBus } from '@muster/contracts/bus';
 import type { ServiceSpec } from '@muster/contracts/config';
-import { probe } from '@muster/probes';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { createDriverRegistry, type DriverRegistry } from '../drivers/registry.ts';
+import { askInventory } from '../host/ask-inventory.ts';
 import { messageOf } from '../message-of.ts';
 import type { AgentIdentity } from './agent-identity.ts';
+import { AgentKeys } from './agent-keys.ts';
 import { CommandJournal } from './command-journal.ts';
 import { Commands } from './commands.ts';
 import { Envelopes } from './envelopes.ts';
-import { explainExit } from './explain-exit.ts';
 import { Freshness } from './freshness.ts';
 import { HostEvents } from './host-events.ts';
-import { InstanceRunner, type Transition } from './instance-runner.ts';
+import type { InstanceRunner, Transition } from './instance-runner.ts';
 import { InstanceStore, keyOf } from './instance-store.ts';
-import { KvMirror } from './kv-mirror.ts';
+import { manageService, type RunnerSurroundings } from './managed-services.ts';
 import { MetricsPublisher } from './metrics-publisher.ts';
 import { PrepareQueue } from './prepare-queue.ts';
 import { Presence } from './presence.ts';
-import { ProbeRunner } from './probe-runner.ts';
 import { RecoveryPermission } from './recovery-permission.ts';
 import { Reporter } from './reporter.ts';
-import { runSpecOf } from './run-spec.ts';
-import { policyOf } from './service-policy.ts';
 import { specEntryOf } from './spec-entry.ts';
 import { StatusFileWriter } from './status-file-writer.ts';
 import { stopStrayRuns } from './stray-runs.ts';
@@ -40,6 +36,8 @@ export interface AgentSetup {
   readonly config: AgentConfig;
   readonly identity: AgentIdentity;
   readonly version: string;
+  /** The agent's main file. */
+  readonly program: string;
   /** Relative paths of services.yaml start here. */
   readonly rootDir: string;
   readonly runtimeFolder: string;
@@ -64,8 +62,6 @@ const OUTBOX_BYTES = 64 * 1024 * 1024;
 const FLUSH_TIMEOUT_MS = 3_000;
 /** One look at every process of the host; with 100 services it takes some 25 ms. */
 const TREE_LOOK_INTERVAL_MS = 60_000;
-/** A fleet that comes back to the bus does not put all its keys at once. */
-const RESYNC_JITTER_MS = PRESENCE_INTERVAL_MS / 4;
 
 export class Agent {
   readonly #setup: AgentSetup;
@@ -73,12 +69,11 @@ export class Agent {
   readonly #bus: Bus;
   readonly #outbox: Outbox;
   readonly #events: HostEvents;
-  readonly #votes: VotePublisher;
   readonly #registry: DriverRegistry;
   readonly #reporter: Reporter;
-  readonly #statuses: KvMirror<ReturnType<Reporter['statuses']>[number]>;
-  readonly #specs: KvMirror<ReturnType<typeof specEntryOf>>;
+  readonly #keys: AgentKeys;
   readonly #recovery: RecoveryPermission;
+  readonly #store: InstanceStore;
   readonly #supervisor: Supervisor;
   readonly #commands: Commands;
   readonly #presence: Presence;
@@ -86,7 +81,6 @@ export class Agent {
   readonly #statusFile: StatusFileWriter;
   readonly #prepareQueue = new PrepareQueue();
   readonly #treeLook: NodeJS.Timeout;
-  #resyncTimer: NodeJS.Timeout | undefined;
   #isEnding = false;
 
   static async start(setup: AgentSetup): Promise<Agent> {
@@ -106,6 +100,7 @@ export class Agent {
       maxBytes: OUTBOX_BYTES,
       onGap: (lost) => agent?.onGap(lost),
       onDelivered: ({ id }) => agent?.onDelivered(id),
+      onProblem: (error) => logger.warn({ reason: error.message }, 'events'),
     });
     agent = new Agent(setup, bus, outbox);
     await agent.#begin();
@@ -120,24 +115,13 @@ export class Agent {
     this.#outbox = outbox;
     this.#envelopes = new Envelopes(host, identity.epoch);
     this.#events = new HostEvents(host, this.#envelopes, outbox);
-    this.#votes = new VotePublisher(bus, host, this.#envelopes);
     this.#registry = createDriverRegistry({ runtimeFolder: setup.runtimeFolder });
-    const mirrorOptions = {
-      isConnected: () => bus.isConnected,
-      onProblem: (error: unknown) => logger.warn({ reason: messageOf(error) }, 'a key could not be put; tried again'),
-    };
-    this.#statuses = new KvMirror({
-      ...mirrorOptions,
-      bucket: bus.kv('status'),
-      journalFile: path.join(stateDir, 'kv-status-keys.json'),
-    });
-    this.#specs = new KvMirror({
-      ...mirrorOptions,
-      bucket: bus.kv('specs'),
-      journalFile: path.join(stateDir, 'kv-specs-keys.json'),
-    });
-    this.#reporter = new Reporter({ host, envelopes: this.#envelopes, outbox, statuses: this.#statuses });
+    this.#keys = new AgentKeys(bus, stateDir, (error) =>
+      logger.warn({ reason: messageOf(error) }, 'a key could not be put; tried again'),
+    );
+    this.#reporter = new Reporter({ host, envelopes: this.#envelopes, outbox, statuses: this.#keys.statuses });
     this.#recovery = new RecoveryPermission(bus, host, this.#envelopes);
+    this.#store = this.#openStore();
     this.#supervisor = new Supervisor(this.#manage());
     const freshness = new Freshness(identity.epoch);
     this.#metrics = new MetricsPublisher({
@@ -146,6 +130,7 @@ export class Agent {
       envelopes: this.#envelopes,
       bus,
       instances: () => this.#sampledInstances(),
+      readInventory: (signal) => askInventory(setup.program, signal),
       onProblem: (error) => logger.warn({ reason: messageOf(error) }, 'no metrics this time'),
     });
     this.#commands = new Commands({
@@ -167,7 +152,7 @@ export class Agent {
       freshness,
       bus,
       facts: () => ({
-        keysDigest: this.#keysDigest(),
+        keysDigest: this.#keys.digest(),
         services: this.#reporter.statuses().length,
         backlog: outbox.backlog,
       }),
@@ -221,10 +206,9 @@ export class Agent {
     for (const runner of this.#supervisor.runners()) this.#introduce(runner);
     for (const { spec, isSystem } of this.#supervisor.services) {
       const entry = specEntryOf(spec, isSystem, config.host, this.#envelopes);
-      this.#specs.set(keys.spec(config.host, spec.name), entry);
+      this.#keys.specs.set(keys.spec(config.host, spec.name), entry);
     }
-    this.#specs.dropFormer();
-    this.#statuses.dropFormer();
+    this.#keys.dropFormer();
     this.#events.announce('started', `agent ${this.#setup.version} started with ${services.length} services`);
     if (refusedConfig === '')
       this.#events.announce('config-loaded', `${services.length + systemServices.length} services`);
@@ -237,47 +221,31 @@ export class Agent {
     logger.info({ services: services.length, epoch: this.#envelopes.epoch }, 'supervising');
   }
 
-  #manage(): readonly ManagedService[] {
-    const { config, identity, services, systemServices } = this.#setup;
+  #openStore(): InstanceStore {
+    const { config, identity, services, systemServices, logger } = this.#setup;
     const configured = new Set([...systemServices, ...services].map(({ name }) => keyOf(name, 0)));
-    const store = new InstanceStore(path.join(config.stateDir, 'instances.jsonl'), identity.bootId, configured);
-    const manage =
-      (isSystem: boolean) =>
-      (spec: ServiceSpec): ManagedService => ({
-        spec,
-        isSystem,
-        runners: [this.#createRunner(spec, isSystem, 0, store)],
-      });
-    return [...systemServices.map(manage(true)), ...services.map(manage(false))];
+    return new InstanceStore(path.join(config.stateDir, 'instances.jsonl'), identity.bootId, configured, (error) =>
+      logger.warn({ reason: messageOf(error) }, 'what instances remember could not be written; tried again'),
+    );
   }
 
-  #createRunner(spec: ServiceSpec, isSystem: boolean, instance: number, store: InstanceStore): InstanceRunner {
-    const { config, identity, rootDir, env, logger } = this.#setup;
-    const key = { agentId: identity.agentId, service: spec.name, instance };
-    const lookup = this.#registry.find(spec.type);
-    const surroundings = { rootDir, logDir: path.join(config.stateDir, 'logs'), env };
-    const runner = new InstanceRunner({
-      key,
-      policy: policyOf(spec, isSystem),
-      driver: lookup.kind === 'driver' ? lookup.driver : undefined,
-      ...(lookup.kind === 'unavailable' && { driverLack: lookup.reason }),
-      resolveRun: (generation) => runSpecOf(spec, key, generation, surroundings),
-      saved: store.load(spec.name, instance),
-      save: (memory, startedGeneration) => store.save(spec.name, instance, memory, startedGeneration),
-      onTransition: (transition) => this.#onTransition(runner, transition),
-      openProbes: (generation, onFinding) =>
-        new ProbeRunner({
-          probes: spec.probes,
-          ask: probe,
-          onFinding,
-          onResult: (purpose, check, result) => this.#votes.publish({ key, generation, purpose, check }, result),
-        }),
-      prepareLater: (task) => this.#prepareQueue.add(keyOf(spec.name, instance), task),
-      askRecovery: (generation, reason) => this.#recovery.ask(key, generation, reason),
-      explainExit: (exit, livedMs) => explainExit(spec, exit, livedMs),
-      onBug: (what, error) => logger.error({ err: error, service: spec.name }, what),
-    });
-    return runner;
+  #manage(): readonly ManagedService[] {
+    const { config, identity, rootDir, env, services, systemServices, logger } = this.#setup;
+    const surroundings: RunnerSurroundings = {
+      agentId: identity.agentId,
+      run: { rootDir, logDir: path.join(config.stateDir, 'logs'), env },
+      registry: this.#registry,
+      store: this.#store,
+      votes: new VotePublisher(this.#bus, config.host, this.#envelopes),
+      recovery: this.#recovery,
+      prepareQueue: this.#prepareQueue,
+      onTransition: (runner, transition) => this.#onTransition(runner, transition),
+      onBug: (service, what, error) => logger.error({ err: error, service }, what),
+    };
+    return [
+      ...systemServices.map((spec) => manageService(spec, true, surroundings)),
+      ...services.map((spec) => manageService(spec, false, surroundings)),
+    ];
   }
 
   #introduce(runner: InstanceRunner): void {
@@ -308,12 +276,7 @@ export class Agent {
     if (this.#isEnding) return;
     this.#events.announce(isConnected ? 'bus-connected' : 'bus-lost', reason);
     this.#statusFile.changed();
-    clearTimeout(this.#resyncTimer);
-    if (!isConnected) return;
-    this.#resyncTimer = setTimeout(() => {
-      this.#statuses.resync();
-      this.#specs.resync();
-    }, Math.random() * RESYNC_JITTER_MS);
+    this.#keys.busChanged(isConnected);
   }
 
   #sampledInstances() {
@@ -361,11 +324,6 @@ export class Agent {
     };
   }
 
-  #keysDigest(): string {
-    const all = [...this.#statuses.keys(), ...this.#specs.keys()].sort();
-    return createHash('sha256').update(all.join('\n')).digest('hex').slice(0, 16);
-  }
-
   async #flush(): Promise<void> {
     try {
       await this.#outbox.flushed(AbortSignal.timeout(FLUSH_TIMEOUT_MS));
@@ -378,16 +336,15 @@ export class Agent {
   }
 
   async #close(): Promise<void> {
-    clearTimeout(this.#resyncTimer);
     clearInterval(this.#treeLook);
     this.#prepareQueue[Symbol.dispose]();
     this.#supervisor.detach();
     this.#presence[Symbol.dispose]();
     this.#metrics[Symbol.dispose]();
-    this.#statuses.stop();
-    this.#specs.stop();
+    this.#keys.stop();
     this.#statusFile.writeNow();
     this.#statusFile[Symbol.dispose]();
+    this.#store[Symbol.dispose]();
     await this.#outbox.close();
     await this.#bus[Symbol.asyncDispose]();
     await this.#registry[Symbol.asyncDispose]();

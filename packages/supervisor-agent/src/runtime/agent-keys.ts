@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { type InstanceStatus, PRESENCE_INTERVAL_MS, type ServiceSpecEntry } from '@muster/contracts';
+import type { Bus } from '@muster/contracts/bus';
+import { KvMirror } from './kv-mirror.ts';
+
+/** A fleet that comes back to the bus does not put all its keys at once. */
+const RESYNC_JITTER_MS = PRESENCE_INTERVAL_MS / 4;
+
+/** All that this agent keeps in buckets: the spec of each service, the status of each instance. */
+export class AgentKeys {
+  readonly statuses: KvMirror<InstanceStatus>;
+  readonly specs: KvMirror<ServiceSpecEntry>;
+  #resyncTimer: NodeJS.Timeout | undefined;
+
+  /** `onProblem` is told once for a row of failures. */
+  constructor(bus: Pick<Bus, 'kv' | 'isConnected'>, stateDir: string, onProblem: (error: unknown) => void) {
+    const isConnected = () => bus.isConnected;
+    const journal = (bucket: string) => path.join(stateDir, `kv-${bucket}-keys.json`);
+    const common = { isConnected, onProblem };
+    this.statuses = new KvMirror({ ...common, bucket: bus.kv('status'), journalFile: journal('status') });
+    this.specs = new KvMirror({ ...common, bucket: bus.kv('specs'), journalFile: journal('specs') });
+  }
+
+  /** All is said: what only a former agent put is deleted. */
+  dropFormer(): void {
+    this.specs.dropFormer();
+    this.statuses.dropFormer();
+  }
+
+  /** The bus came or went. What it lost is not known, so all keys are put again, soon after it came. */
+  busChanged(isConnected: boolean): void {
+    clearTimeout(this.#resyncTimer);
+    if (!isConnected) return;
+    this.#resyncTimer = setTimeout(() => {
+      this.statuses.resync();
+      this.specs.resync();
+    }, Math.random() * RESYNC_JITTER_MS);
+  }
+
+  /** Differs when the set of keys does, so that others can tell a key that nobody keeps any more. */
+  digest(): string {
+    const all = [...this.statuses.keys(), ...this.specs.keys()].sort();
+    return createHash('sha256').update(all.join('\n')).digest('hex').slice(0, 16);
+  }
+
+  stop(): void {
+    clearTimeout(this.#resyncTimer);
+    this.statuses.stop();
+    this.specs.stop();
+  }
+}

@@ -1,0 +1,59 @@
+import type { ServiceSpec } from '@muster/contracts/config';
+import { probe } from '@muster/probes';
+import type { DriverRegistry } from '../drivers/registry.ts';
+import { explainExit } from './explain-exit.ts';
+import { InstanceRunner, type Transition } from './instance-runner.ts';
+import { type InstanceStore, keyOf } from './instance-store.ts';
+import type { PrepareQueue } from './prepare-queue.ts';
+import { ProbeRunner } from './probe-runner.ts';
+import type { RecoveryPermission } from './recovery-permission.ts';
+import { type RunSurroundings, runSpecOf } from './run-spec.ts';
+import { policyOf } from './service-policy.ts';
+import type { ManagedService } from './supervisor.ts';
+import type { VotePublisher } from './vote-publisher.ts';
+
+/** What every runner of this agent works with. */
+export interface RunnerSurroundings {
+  readonly agentId: string;
+  readonly run: RunSurroundings;
+  readonly registry: DriverRegistry;
+  readonly store: InstanceStore;
+  readonly votes: VotePublisher;
+  readonly recovery: RecoveryPermission;
+  readonly prepareQueue: PrepareQueue;
+  readonly onTransition: (runner: InstanceRunner, transition: Transition) => void;
+  readonly onBug: (service: string, what: string, error: unknown) => void;
+}
+
+/** Gives a configured service the runner of its one instance. */
+export function manageService(spec: ServiceSpec, isSystem: boolean, surroundings: RunnerSurroundings): ManagedService {
+  return { spec, isSystem, runners: [createRunner(spec, isSystem, 0, surroundings)] };
+}
+
+function createRunner(spec: ServiceSpec, isSystem: boolean, instance: number, surroundings: RunnerSurroundings) {
+  const { agentId, registry, store, votes, recovery, prepareQueue } = surroundings;
+  const key = { agentId, service: spec.name, instance };
+  const lookup = registry.find(spec.type);
+  const runner: InstanceRunner = new InstanceRunner({
+    key,
+    policy: policyOf(spec, isSystem),
+    driver: lookup.kind === 'driver' ? lookup.driver : undefined,
+    ...(lookup.kind === 'unavailable' && { driverLack: lookup.reason }),
+    resolveRun: (generation) => runSpecOf(spec, key, generation, surroundings.run),
+    saved: store.load(spec.name, instance),
+    save: (memory, startedGeneration) => store.save(spec.name, instance, memory, startedGeneration),
+    onTransition: (transition) => surroundings.onTransition(runner, transition),
+    openProbes: (generation, onFinding) =>
+      new ProbeRunner({
+        probes: spec.probes,
+        ask: probe,
+        onFinding,
+        onResult: (purpose, check, result) => votes.publish({ key, generation, purpose, check }, result),
+      }),
+    prepareLater: (task) => prepareQueue.add(keyOf(spec.name, instance), task),
+    askRecovery: (generation, reason) => recovery.ask(key, generation, reason),
+    explainExit: (exit, livedMs) => explainExit(spec, exit, livedMs),
+    onBug: (what, error) => surroundings.onBug(spec.name, what, error),
+  });
+  return runner;
+}

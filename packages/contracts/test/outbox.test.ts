@@ -89,6 +89,32 @@ test('what was not sent waits on disk for the next process', async () => {
   await second.close();
 });
 
+test('rubbish in its files costs nothing but itself', async () => {
+  await setupBus(bus);
+  const first = await open();
+  append(first, 'a');
+  await first.close();
+  const rubbish = [
+    '0',
+    'null',
+    '[]',
+    '{}',
+    '"a"',
+    '{"message":"x"}',
+    '{"message":7}',
+    '{"stored":-1,"last":1}',
+    '\0\0',
+  ];
+  const [file] = await readdir(directory.path);
+  await appendFile(join(directory.path, file ?? ''), `${rubbish.join('\n')}\n`);
+  const second = await open();
+  append(second, 'b');
+  expect(second.backlog).toBe(2);
+  await second.flushed(soon());
+  expect(await stored()).toEqual(['a', 'b']);
+  await second.close();
+});
+
 test('it waits for streams that are not set up yet', async () => {
   const problems: string[] = [];
   const outbox = await open({ onProblem: ({ message }) => problems.push(message) });

@@ -15,7 +15,7 @@ import { configDirOf, readAgentConfig } from './config/agent-config.ts';
 import { loadServices } from './config/load-services.ts';
 import { messageOf } from './message-of.ts';
 import { Agent } from './runtime/agent.ts';
-import { readIdentity } from './runtime/agent-identity.ts';
+import { AgentIdError, readIdentity } from './runtime/agent-identity.ts';
 import { LauncherLink } from './runtime/launcher-link.ts';
 import { StartProgress } from './runtime/start-progress.ts';
 import { lockStateDirectory, StateLockedError } from './runtime/state-lock.ts';
@@ -43,6 +43,16 @@ const ROOT_DIR = path.resolve(import.meta.dirname, '../../..');
 /** Configuration or environment that will not do, in lines for people. */
 class Refusal extends Error {}
 
+/** The disk does not take what an agent must write before it may act. Starting again helps once it does. */
+class StateDirectoryError extends Error {
+  constructor(directory: string, cause: Error) {
+    super(
+      `cannot use the state directory '${directory}': ${cause.message}. What runs goes on without an agent; make room or mend its rights`,
+      { cause },
+    );
+  }
+}
+
 async function main(): Promise<void> {
   const around = { env: process.env, hostname: hostname(), currentDir: process.cwd() };
   const configDir = configDirOf(around);
@@ -55,8 +65,8 @@ async function main(): Promise<void> {
 
   const config = withOwnCredentials(reading.config);
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
-  const unlock = lockStateDirectory(config.stateDir);
-  const identity = readIdentity(config.stateDir);
+  const former = readStatusFile(config.stateDir);
+  const { unlock, identity } = takeStateDirectory(config.stateDir, former?.agentId);
   const dashboard = dashboardListen(parseYamlFile(path.join(configDir, 'dashboard.yaml')));
   const own = config.isEmbedded
     ? systemServices(config, {
@@ -65,7 +75,6 @@ async function main(): Promise<void> {
         dashboard,
       })
     : [];
-  const former = readStatusFile(config.stateDir);
   const loading = loadServices({
     file: path.join(configDir, 'services.yaml'),
     stateDir: config.stateDir,
@@ -132,6 +141,16 @@ async function main(): Promise<void> {
   process.on('SIGHUP', () => {});
 }
 
+/** @throws StateLockedError, AgentIdError, StateDirectoryError */
+function takeStateDirectory(stateDir: string, formerId: string | undefined) {
+  try {
+    return { unlock: lockStateDirectory(stateDir), identity: readIdentity(stateDir, formerId) };
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) throw new StateDirectoryError(stateDir, error);
+    throw error;
+  }
+}
+
 /** A log that cannot be written, on a full disk for one, must not end supervision. */
 function openLog({ logLevel, host }: { readonly logLevel: string; readonly host: string }): Logger {
   const destination = pino.destination({ fd: process.stdout.fd, sync: true });
@@ -193,9 +212,10 @@ try {
 try {
   await main();
 } catch (error) {
-  const isRefusal = error instanceof Refusal || error instanceof StateLockedError;
+  const isRefusal = error instanceof Refusal || error instanceof StateLockedError || error instanceof AgentIdError;
+  const isExplained = isRefusal || error instanceof StateDirectoryError;
   process.stderr.write(
-    `${isRefusal ? error.message : `the agent failed: ${error instanceof Error ? error.stack : String(error)}`}\n`,
+    `${isExplained ? error.message : `the agent failed: ${error instanceof Error ? error.stack : String(error)}`}\n`,
   );
   process.exit(isRefusal ? EXIT.refused : EXIT.failed);
 }

@@ -18,6 +18,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 
 const FILE_NAME = /^journal-(\d{10})\.jsonl$/;
 /** A file this much larger than what waits in it is written anew. */
@@ -47,6 +48,17 @@ export type JournalLine =
   | { readonly subject: string; readonly last: number }
   /** So many messages have had a number. */
   | { readonly counted: number };
+
+const COUNT = z.int().min(0);
+const LINE: z.ZodType<JournalLine> = z.union([
+  z.object({ message: COUNT, subject: z.string().min(1), id: z.string(), payload: z.record(z.string(), z.unknown()) }),
+  z.object({ attempt: COUNT, last: COUNT }),
+  z.object({ refused: COUNT, last: COUNT }),
+  z.object({ stored: COUNT, last: COUNT }),
+  z.object({ dropped: COUNT }),
+  z.object({ subject: z.string().min(1), last: COUNT }),
+  z.object({ counted: COUNT }),
+]);
 
 /** What the files say. */
 export interface JournalContents {
@@ -217,10 +229,11 @@ class Reading {
   }
 }
 
-/** `undefined` for a line that was cut off. */
+/** `undefined` for a line that was cut off, or that is none of ours: it must not keep the sender from starting. */
 function parseLine(line: string): JournalLine | undefined {
+  if (line === '') return undefined;
   try {
-    return line === '' ? undefined : (JSON.parse(line) as JournalLine);
+    return LINE.safeParse(JSON.parse(line)).data;
   } catch {
     return undefined;
   }

@@ -7,12 +7,12 @@ import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { StatusFile } from '@muster/contracts';
-import { formatDiagnostic } from '@muster/contracts/config';
+import { formatDiagnostic, type ServiceSpec } from '@muster/contracts/config';
 import { type Logger, pino } from 'pino';
 import { parse } from 'yaml';
 import { readFileIfAny } from './atomic-file.ts';
-import { configDirOf, readAgentConfig } from './config/agent-config.ts';
-import { loadServices } from './config/load-services.ts';
+import { type AgentConfig, configDirOf, readAgentConfig } from './config/agent-config.ts';
+import { type LoadedServices, loadServices } from './config/load-services.ts';
 import { messageOf } from './message-of.ts';
 import { Agent } from './runtime/agent.ts';
 import { AgentIdError, readIdentity } from './runtime/agent-identity.ts';
@@ -54,41 +54,15 @@ class StateDirectoryError extends Error {
 }
 
 async function main(): Promise<void> {
-  const around = { env: process.env, hostname: hostname(), currentDir: process.cwd() };
-  const configDir = configDirOf(around);
-  const agentFile = path.join(configDir, 'agent.yaml');
-  const reading = readAgentConfig(readFileIfAny(agentFile) ?? '', agentFile, around);
-  if ('errors' in reading) throw new Refusal(reading.errors.map(formatDiagnostic).join('\n'));
-  if (process.platform !== 'linux') {
-    throw new Refusal('the agent supervises Linux processes; on macOS and Windows run it in WSL2 or in a Linux VM');
-  }
-
-  const config = withOwnCredentials(reading.config);
+  const config = readConfig();
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
+  const unlock = lockStateDirectory(config.stateDir);
   const former = readStatusFile(config.stateDir);
-  const { unlock, identity } = takeStateDirectory(config.stateDir, former?.agentId);
-  const dashboard = dashboardListen(parseYamlFile(path.join(configDir, 'dashboard.yaml')));
-  const own = config.isEmbedded
-    ? systemServices(config, {
-        rootDir: ROOT_DIR,
-        natsServer: config.bus.serverProgram ?? 'nats-server',
-        dashboard,
-      })
-    : [];
-  const loading = loadServices({
-    file: path.join(configDir, 'services.yaml'),
-    stateDir: config.stateDir,
-    host: config.host,
-    reserved: own.map(({ name, port }) => ({ name, ...(port !== undefined && { port }) })),
-    isResuming: isResuming(former),
-  });
-  if ('errors' in loading) throw new Refusal(loading.errors.map(formatDiagnostic).join('\n'));
-  for (const warning of loading.warnings) process.stderr.write(`warning: ${formatDiagnostic(warning)}\n`);
-  if (loading.refused.length > 0) {
-    process.stderr.write(
-      `${loading.refused.map(formatDiagnostic).join('\n')}\ngoing on with the last good services.yaml\n`,
-    );
-  }
+  const identity = readIdentity(config.stateDir, former?.agentId);
+  const dashboard = dashboardListen(parseYamlFile(path.join(config.configDir, 'dashboard.yaml')));
+  const natsServer = config.bus.serverProgram ?? 'nats-server';
+  const own = config.isEmbedded ? systemServices(config, { rootDir: ROOT_DIR, natsServer, dashboard }) : [];
+  const { services, refused } = readConfiguredServices(config, own, former);
 
   const logger = openLog(config);
   let onChange = (): void => {};
@@ -101,14 +75,58 @@ async function main(): Promise<void> {
     runtimeFolder: path.join(runtimeRoot(), identity.agentId),
     env: process.env,
     former,
-    services: loading.services,
+    services,
     systemServices: own,
     lastToStop: own.slice(0, 1).map(({ name }) => name),
-    refusedConfig: loading.refused.map(formatDiagnostic).join('\n'),
+    refusedConfig: refused.map(formatDiagnostic).join('\n'),
     logger,
     onChange: () => onChange(),
   });
 
+  const link = endWhenAsked(agent, unlock, logger);
+  const url = `http://${dashboard.host}:${dashboard.port}`;
+  const progress = new StartProgress(agent.supervisor, (message) => void link.tell(message), url);
+  onChange = () => progress.changed();
+  progress.changed();
+}
+
+/** @throws Refusal */
+function readConfig(): AgentConfig {
+  const around = { env: process.env, hostname: hostname(), currentDir: process.cwd() };
+  const file = path.join(configDirOf(around), 'agent.yaml');
+  const reading = readAgentConfig(readFileIfAny(file) ?? '', file, around);
+  if ('errors' in reading) throw new Refusal(reading.errors.map(formatDiagnostic).join('\n'));
+  if (process.platform !== 'linux') {
+    throw new Refusal('the agent supervises Linux processes; on macOS and Windows run it in WSL2 or in a Linux VM');
+  }
+  return withOwnCredentials(reading.config);
+}
+
+/** What services.yaml names, or named when it was last good. @throws Refusal */
+function readConfiguredServices(
+  { configDir, stateDir, host }: AgentConfig,
+  own: readonly ServiceSpec[],
+  former: StatusFile | undefined,
+): LoadedServices {
+  const loading = loadServices({
+    file: path.join(configDir, 'services.yaml'),
+    stateDir,
+    host,
+    reserved: own.map(({ name, port }) => ({ name, ...(port !== undefined && { port }) })),
+    isResuming: isResuming(former),
+  });
+  if ('errors' in loading) throw new Refusal(loading.errors.map(formatDiagnostic).join('\n'));
+  for (const warning of loading.warnings) process.stderr.write(`warning: ${formatDiagnostic(warning)}\n`);
+  if (loading.refused.length > 0) {
+    process.stderr.write(
+      `${loading.refused.map(formatDiagnostic).join('\n')}\ngoing on with the last good services.yaml\n`,
+    );
+  }
+  return loading;
+}
+
+/** Ends the process once, as the first signal or word of the launcher says. */
+function endWhenAsked(agent: Agent, unlock: () => void, logger: Logger): LauncherLink {
   let isEnding = false;
   const end = (how: () => Promise<void>): void => {
     if (isEnding) return;
@@ -132,23 +150,10 @@ async function main(): Promise<void> {
       }),
     onGone: () => end(() => agent.detach()),
   });
-  const url = `http://${dashboard.host}:${dashboard.port}`;
-  const progress = new StartProgress(agent.supervisor, (message) => void link.tell(message), url);
-  onChange = () => progress.changed();
-  progress.changed();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(() => agent.detach()));
   // A closing terminal is the launcher's affair.
   process.on('SIGHUP', () => {});
-}
-
-/** @throws StateLockedError, AgentIdError, StateDirectoryError */
-function takeStateDirectory(stateDir: string, formerId: string | undefined) {
-  try {
-    return { unlock: lockStateDirectory(stateDir), identity: readIdentity(stateDir, formerId) };
-  } catch (error) {
-    if (error instanceof Error && 'syscall' in error) throw new StateDirectoryError(stateDir, error);
-    throw error;
-  }
+  return link;
 }
 
 /** A log that cannot be written, on a full disk for one, must not end supervision. */
@@ -159,9 +164,7 @@ function openLog({ logLevel, host }: { readonly logLevel: string; readonly host:
 }
 
 /** In one whole system the keys lie in the state directory; elsewhere agent.yaml says where. */
-function withOwnCredentials<
-  C extends { stateDir: string; host: string; bus: { credsFile?: string; isExternal: boolean } },
->(config: C): C {
+function withOwnCredentials(config: AgentConfig): AgentConfig {
   if (config.bus.credsFile !== undefined || config.bus.isExternal) return config;
   const credsFile = path.join(config.stateDir, 'keys', `agent-${config.host}.creds`);
   return { ...config, bus: { ...config.bus, credsFile } };

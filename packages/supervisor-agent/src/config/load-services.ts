@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type Diagnostic, type ReservedService, readServices, type ServiceSpec } from '@muster/contracts/config';
 import { readFileIfAny, replaceFile } from '../atomic-file.ts';
 
-interface LoadedServices {
+export interface LoadedServices {
   readonly services: readonly ServiceSpec[];
   readonly warnings: readonly Diagnostic[];
   /** The file is refused and the last good one is used instead; these are its errors. */

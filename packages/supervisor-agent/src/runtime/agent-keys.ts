@@ -13,8 +13,12 @@ export class AgentKeys {
   readonly specs: KvMirror<ServiceSpecEntry>;
   #resyncTimer: NodeJS.Timeout | undefined;
 
-  /** `onProblem` is told once for a row of failures. */
-  constructor(bus: Pick<Bus, 'kv' | 'isConnected'>, stateDir: string, onProblem: (error: unknown) => void) {
+  /** `onProblem` is told of each failure, and whether it is the first of a row. */
+  constructor(
+    bus: Pick<Bus, 'kv' | 'isConnected'>,
+    stateDir: string,
+    onProblem: (error: unknown, isFirst: boolean) => void,
+  ) {
     const isConnected = () => bus.isConnected;
     const journal = (bucket: string) => path.join(stateDir, `kv-${bucket}-keys.json`);
     const common = { isConnected, onProblem };

@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { type InstanceEvent, keys, type StatusFile } from '@muster/contracts';
-import { type Bus, Outbox, openBus } from '@muster/contracts/bus';
+import { type Bus, NoStreamError, Outbox, openBus } from '@muster/contracts/bus';
 import type { ServiceSpec } from '@muster/contracts/config';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
@@ -30,6 +30,7 @@ import { specEntryOf } from './spec-entry.ts';
 import { StatusFileWriter } from './status-file-writer.ts';
 import { stopStrayRuns } from './stray-runs.ts';
 import { type ManagedService, Supervisor } from './supervisor.ts';
+import { BUS_SETUP } from './system-services.ts';
 import { VotePublisher } from './vote-publisher.ts';
 
 export interface AgentSetup {
@@ -82,6 +83,7 @@ export class Agent {
   readonly #prepareQueue = new PrepareQueue();
   readonly #treeLook: NodeJS.Timeout;
   #isEnding = false;
+  #isSettingUpBusAgain = false;
 
   static async start(setup: AgentSetup): Promise<Agent> {
     const { config, logger } = setup;
@@ -116,9 +118,10 @@ export class Agent {
     this.#envelopes = new Envelopes(host, identity.epoch);
     this.#events = new HostEvents(host, this.#envelopes, outbox);
     this.#registry = createDriverRegistry({ runtimeFolder: setup.runtimeFolder });
-    this.#keys = new AgentKeys(bus, stateDir, (error) =>
-      logger.warn({ reason: messageOf(error) }, 'a key could not be put; tried again'),
-    );
+    this.#keys = new AgentKeys(bus, stateDir, (error, isFirst) => {
+      if (isFirst) logger.warn({ reason: messageOf(error) }, 'a key could not be put; tried again');
+      if (error instanceof NoStreamError) this.#setUpBusAgain();
+    });
     this.#reporter = new Reporter({ host, envelopes: this.#envelopes, outbox, statuses: this.#keys.statuses });
     this.#recovery = new RecoveryPermission(bus, host, this.#envelopes);
     this.#store = this.#openStore();
@@ -265,11 +268,23 @@ export class Agent {
     if (to.name !== 'stopping' && (to.name !== 'running' || to.ready === 'yes')) {
       this.#recovery.over(runner.key.service, runner.key.instance);
     }
+    if (to.name === 'completed' && runner.key.service === BUS_SETUP && this.#isSettingUpBusAgain) {
+      this.#isSettingUpBusAgain = false;
+      this.#keys.busChanged(this.#bus.isConnected);
+    }
     this.#statusFile.changed();
     if (isSame) return;
     this.#prepareQueue.pushBack();
     this.#supervisor.transitioned(runner.key.service);
     this.#setup.onChange();
+  }
+
+  /** Muster's own bus has lost its streams, for somebody has cleared its store: the job that made them makes them anew. */
+  #setUpBusAgain(): void {
+    const job = this.#supervisor.runner(BUS_SETUP, 0);
+    if (this.#isEnding || job?.policy.isSystem !== true || job.state.name !== 'completed') return;
+    this.#isSettingUpBusAgain = true;
+    job.post({ type: 'start', by: 'the agent, for the bus has lost its streams' });
   }
 
   #onConnection(isConnected: boolean, reason: string): void {

@@ -61,7 +61,7 @@ function mirror(): KvMirror<string> {
     bucket,
     journalFile,
     isConnected: () => bus.isConnected,
-    onProblem: (error) => problems.push(error),
+    onProblem: (error, isFirst) => problems.push(...(isFirst ? [error] : [])),
   });
 }
 
@@ -159,7 +159,7 @@ test('a key that cannot be written down waits, and the agent goes on', async () 
     bucket,
     journalFile: path.join(directory, 'in', 'keys.json'),
     isConnected: () => true,
-    onProblem: (error) => problems.push(error),
+    onProblem: (error, isFirst) => problems.push(...(isFirst ? [error] : [])),
   });
   writeFileSync(path.join(directory, 'in'), 'a file where a folder must be');
   keys.set('api', 'running');

@@ -14,8 +14,8 @@ export interface KvMirrorOptions<V> {
   /** Where the keys are written down. */
   readonly journalFile: string;
   readonly isConnected: () => boolean;
-  /** Told once for a row of failures. */
-  readonly onProblem: (error: unknown) => void;
+  /** Told of each failure, and whether it is the first of a row. */
+  readonly onProblem: (error: unknown, isFirst: boolean) => void;
 }
 
 export class KvMirror<V> implements Subscription {
@@ -115,8 +115,9 @@ export class KvMirror<V> implements Subscription {
   }
 
   #tryAgainLater(error: unknown): void {
-    if (!this.#isFailing) this.#options.onProblem(error);
+    const isFirst = !this.#isFailing;
     this.#isFailing = true;
+    this.#options.onProblem(error, isFirst);
     if (this.#isStopped) return;
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined;

@@ -27,6 +27,8 @@ export class LauncherLink {
       if (FromLauncher.safeParse(message).success) onShutdown();
     });
     agentProcess.on('disconnect', onGone);
+    // It may be gone already, while the agent came up.
+    if (!agentProcess.connected) onGone();
   }
 
   get isLinked(): boolean {

@@ -33,8 +33,8 @@ export function lockStateDirectory(directory: string): () => void {
   if (stat === undefined) throw new Error(`cannot read /proc/${process.pid}/stat: is /proc mounted?`);
   const own: Holder = { pid: stat.pid, startTimeTicks: stat.startTimeTicks, bootId: readBootId() };
   const mine = `${file}.${process.pid}`;
-  writeFileSync(mine, JSON.stringify(own), { mode: 0o600 });
   try {
+    writeFileSync(mine, JSON.stringify(own), { mode: 0o600 });
     // A second round suffices: the first takes a dead holder's lock away, and whoever is faster in the second is alive.
     for (let round = 0; round < 2; round += 1) {
       try {
@@ -44,10 +44,8 @@ export function lockStateDirectory(directory: string): () => void {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
       const holder = readHolder(file);
-      if (holder !== undefined && holder.bootId === own.bootId && isAlive(holder)) {
-        throw new StateLockedError(directory, holder.pid);
-      }
-      takeAway(file);
+      if (holds(holder, own.bootId)) throw new StateLockedError(directory, holder.pid);
+      takeAway(file, own.bootId);
     }
     throw new StateLockedError(directory, readHolder(file)?.pid ?? 0);
   } finally {
@@ -64,10 +62,20 @@ function readHolder(file: string): Holder | undefined {
   }
 }
 
-function takeAway(file: string): void {
+function holds(holder: Holder | undefined, bootId: string): holder is Holder {
+  return holder !== undefined && holder.bootId === bootId && isAlive(holder);
+}
+
+/** Another agent may have been faster since the holder was looked at: what was taken away is looked at, too. */
+function takeAway(file: string, bootId: string): void {
+  const taken = `${file}.stale.${process.pid}`;
   try {
-    renameSync(file, `${file}.stale`);
+    renameSync(file, taken);
+    if (holds(readHolder(taken), bootId)) linkSync(taken, file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(taken, { force: true });
   }
 }

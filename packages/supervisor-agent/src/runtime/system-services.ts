@@ -15,7 +15,8 @@ export interface SystemLayout {
 }
 
 const NATS_SERVER = 'nats-server';
-const BUS_SETUP = 'bus-setup';
+/** The job that makes the bus's streams and buckets, or leaves them as they are. */
+export const BUS_SETUP = 'bus-setup';
 const PROBER_ID = 'main';
 const DASHBOARD_ID = 'main';
 

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { KvBucket } from '@muster/contracts/bus';
+import { type KvBucket, MessageTooLargeError } from '@muster/contracts/bus';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { KvMirror } from './kv-mirror.ts';
 
@@ -176,4 +176,17 @@ test.each(['', '{', '{"a":1}', '[1,null]'])('a journal of %j counts as empty', (
   writeFileSync(journalFile, text);
   mirror().dropFormer();
   expect(bucket.log).toEqual([]);
+});
+
+test('a value that no message can carry is told of and holds nothing up', async () => {
+  const keys = mirror();
+  bucket.refusal = new MessageTooLargeError('specs', 600_000, 524_288);
+  keys.set('huge', 'x');
+  await nextTurn();
+  await nextTurn();
+  bucket.refusal = undefined;
+  keys.set('api', 'up');
+  await nextTurn();
+  expect(problems).toHaveLength(1);
+  expect(bucket.log).toEqual(['put huge=x', 'put api=up']);
 });

@@ -2,7 +2,7 @@
  * Keeps an agent's keys in one bucket equal to what it says here. An agent cannot read the bucket, so it writes down
  * which keys it has put; whenever the bus is back it puts all of them again and deletes those that are gone.
  */
-import type { KvBucket, Subscription } from '@muster/contracts/bus';
+import { InvalidMessageError, type KvBucket, MessageTooLargeError, type Subscription } from '@muster/contracts/bus';
 import { readFileIfAny, replaceFile } from '../atomic-file.ts';
 
 /** Puts under way at a time. */
@@ -106,8 +106,13 @@ export class KvMirror<V> implements Subscription {
       }
       this.#isFailing = false;
     } catch (error) {
-      this.#dirty.add(key);
-      this.#tryAgainLater(error);
+      if (error instanceof MessageTooLargeError || error instanceof InvalidMessageError) {
+        // Said again it would be refused again, and hold up the others.
+        this.#options.onProblem(error, true);
+      } else {
+        this.#dirty.add(key);
+        this.#tryAgainLater(error);
+      }
     } finally {
       this.#putting.delete(key);
     }

@@ -132,3 +132,10 @@ test('the last 50 events are remembered, those of before the restart first', asy
   expect(ids.slice(-4)).toEqual(events.slice(-4).map(({ id }) => id));
   expect(ids).toHaveLength(50);
 });
+
+test('a reason of any length fits into an event', () => {
+  const { events, host, runner } = reported();
+  using _ = host;
+  runner.post({ type: 'stop', by: 'x'.repeat(1_000_000) });
+  expect(lastOf(events).reason.length).toBeLessThan(3_000);
+});

@@ -30,6 +30,8 @@ export interface ReporterOptions {
 
 /** How many transitions of each instance `why` can look back on without the bus. */
 const RECENT_EVENTS = 50;
+/** A reason may quote what is configured, such as a PATH of any length; a message has its bounds. */
+const MAX_REASON_CHARS = 2_000;
 
 interface Told {
   status: InstanceStatus;
@@ -84,7 +86,8 @@ export class Reporter {
     const { service, instance } = runner.key;
     const told = this.#told.get(keyOf(service, instance));
     if (told === undefined || !isVisible(transition)) return;
-    const { from, to, reason } = transition;
+    const { from, to } = transition;
+    const reason = shortened(transition.reason);
     // What nobody asked for goes back to what the instance did before.
     const causes = transition.causes.length > 0 ? transition.causes : told.recent.slice(-1).map(({ id }) => id);
     if (from.name !== to.name) told.changedAtMs = monotonicNowMs();
@@ -181,6 +184,10 @@ function isVisible({ from, to, event }: Transition): boolean {
     (to.name === 'running' && event.type === 'spawned') ||
     (to.name === 'running' && (event.type === 'liveness-failed' || event.type === 'recovery-denied'))
   );
+}
+
+function shortened(reason: string): string {
+  return reason.length <= MAX_REASON_CHARS ? reason : `${reason.slice(0, MAX_REASON_CHARS)}…`;
 }
 
 function readinessOf(state: State): InstanceEvent['ready'] {

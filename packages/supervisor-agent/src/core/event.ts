@@ -22,7 +22,13 @@ type Surroundings =
 /** What the driver found of an earlier run. */
 type RecoveryAnswer =
   /** A proven run goes on. `hasStarted`: it was past its startup. Also the outcome of the operator's `adopt`. */
-  | { readonly type: 'adopted'; readonly generation: number; readonly hasStarted: boolean }
+  | {
+      readonly type: 'adopted';
+      readonly generation: number;
+      readonly hasStarted: boolean;
+      /** What else is to be said of it, such as that its configuration has changed. */
+      readonly note?: string;
+    }
   /** The last run ended while nobody looked. May be told again after each start of the agent. */
   | { readonly type: 'exited-while-away'; readonly generation: number; readonly exit: Exit }
   | { readonly type: 'nothing-found' }

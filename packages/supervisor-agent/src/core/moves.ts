@@ -131,7 +131,7 @@ export function endUnasked(state: Starting | Running, exit: Exit, context: Conte
 export function endAway(memory: Memory, exit: Exit, context: Context): Step {
   const next = wantsUp(memory)
     ? followExit(memory, exit, context)
-    : stopped(memory, `${describeExit(exit)} while nobody looked`);
+    : stopped(memory, `not wanted up; its last run: ${describeExit(exit)}`);
   return { ...next, effects: [...next.effects, ...remains(memory, next)] };
 }
 
@@ -196,20 +196,21 @@ export function beginAfterRecovery(memory: Memory, reason: string, context: Cont
 /** A proven run goes on under this agent. */
 export function resume(
   state: Orphaned | Unknown,
-  run: { readonly generation: number; readonly hasStarted: boolean },
+  run: { readonly generation: number; readonly hasStarted: boolean; readonly note?: string },
   context: Context,
 ): Step {
   const memory = withGeneration(state.memory, run.generation);
+  const note = run.note === undefined ? '' : `; ${run.note}`;
   if (!wantsUp(memory)) return signalTree(memory, { kind: 'start' }, 'adopted, and not wanted up', context);
   if (run.hasStarted || !context.policy.hasStartupProbe) {
-    const step = enterRunning(memory, readyWithoutProbe(context), 'adopted', context);
+    const step = enterRunning(memory, readyWithoutProbe(context), `adopted${note}`, context);
     return { ...step, effects: [startProbes(memory, 'readiness')] };
   }
   const startupDeadlineMs = context.nowMs + context.policy.startupTimeoutMs;
   return {
     state: { name: 'starting', memory, isSpawned: true, startupDeadlineMs },
     effects: [startProbes(memory, 'startup')],
-    reason: 'adopted while it was starting',
+    reason: `adopted while it was starting${note}`,
   };
 }
 

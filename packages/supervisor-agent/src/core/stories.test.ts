@@ -266,6 +266,18 @@ test('the next agent adopts: nothing is spawned, the budget is kept', () => {
   expect(state.memory.tracker).toEqual(tracker);
 });
 
+test('what the next agent finds, it says as it is', () => {
+  const note = 'its configuration has changed';
+  const wanted = initialState({ generation: 3, unmetReason: null });
+  const { lines } = playFrom(wanted, {}, [[10, { type: 'adopted', generation: 3, hasStarted: true, note }]]);
+  expect(lines).toEqual(['10: running, start-probes 3 (adopted; its configuration has changed)']);
+  const unwanted = initialState({ desired: 'down', generation: 3, unmetReason: null });
+  const exit = { kind: 'signal', signal: 'SIGTERM' } as const;
+  expect(playFrom(unwanted, {}, [[10, { type: 'exited-while-away', generation: 3, exit }]]).lines).toEqual([
+    '10: stopped, kill-tree 3 (not wanted up; its last run: killed by SIGTERM)',
+  ]);
+});
+
 test('an orphan is not touched until the operator says so', () => {
   expect(
     play({}, [

@@ -66,6 +66,8 @@ interface RunHandle {
   isWatchingTree: boolean;
 }
 
+const CHANGED_SINCE = 'its configuration has changed since it was started: a restart applies that';
+
 export class InstanceRunner {
   readonly #options: InstanceRunnerOptions;
   readonly #mailbox: Letter[] = [];
@@ -142,7 +144,8 @@ export class InstanceRunner {
         case 'run': {
           this.#takeOver(found);
           const hasStarted = this.#startedGeneration === found.generation;
-          this.post({ type: 'adopted', generation: found.generation, hasStarted }, causes);
+          const note = this.#isConfiguredLike(found) ? {} : { note: CHANGED_SINCE };
+          this.post({ type: 'adopted', generation: found.generation, hasStarted, ...note }, causes);
           this.#watchExit(found);
           return;
         }
@@ -160,6 +163,15 @@ export class InstanceRunner {
       if (this.#closing.signal.aborted) return;
       // Not knowing what runs must never lead to a second copy.
       this.post({ type: 'orphan-found', reason: `cannot tell what runs: ${messageOf(error)}` }, causes);
+    }
+  }
+
+  /** What cannot be resolved now tells nothing against the run. */
+  #isConfiguredLike({ generation, specHash }: Run): boolean {
+    try {
+      return this.#options.resolveRun(generation).specHash === specHash;
+    } catch {
+      return true;
     }
   }
 

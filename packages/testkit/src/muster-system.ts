@@ -281,18 +281,25 @@ export class MusterSystem implements AsyncDisposable {
   }
 }
 
-/** Tests of an old build prove nothing: a bundle must be younger than what the compiler last left behind. */
+/** Tests of an old build prove nothing: a bundle must be younger than all the sources it is made from. */
 async function expectFreshBundles(): Promise<void> {
-  const packages = path.join(ROOT_DIR, 'packages');
-  const compiled = (await readdir(packages, { recursive: true })).filter(
-    (file) => file.endsWith('.tsbuildinfo') && !file.includes('node_modules'),
-  );
-  const ages = await Promise.all(compiled.map(async (file) => (await stat(path.join(packages, file))).mtimeMs));
   for (const program of ['supervisor-agent', 'health-prober', 'dashboard', 'cli']) {
-    const bundle = path.join(packages, program, 'bundle/main.js');
-    const builtAtMs = (await stat(bundle).catch(() => undefined))?.mtimeMs ?? 0;
-    if (builtAtMs < Math.max(...ages)) throw new Error(`${bundle} is older than its sources: run npm run build`);
+    const bundle = path.join(ROOT_DIR, 'packages', program, 'bundle/main.js');
+    const builtAtMs = await changedAtMs(bundle).catch(() => 0);
+    const folders = [program === 'dashboard' ? 'dashboard/server' : `${program}/src`, 'contracts/src', 'probes/src'];
+    const sources = await Promise.all(folders.map((folder) => newestSourceMs(path.join(ROOT_DIR, 'packages', folder))));
+    if (builtAtMs >= Math.max(...sources)) continue;
+    throw new Error(`${bundle} is older than its sources: run npm run build -- --force`);
   }
+}
+
+async function newestSourceMs(folder: string): Promise<number> {
+  const names = (await readdir(folder, { recursive: true })).filter((name) => /(?<!\.test)\.ts$/.test(name));
+  return Math.max(...(await Promise.all(names.map((name) => changedAtMs(path.join(folder, name))))));
+}
+
+async function changedAtMs(file: string): Promise<number> {
+  return (await stat(file)).mtimeMs;
 }
 
 function kill(pid: number): void {

@@ -18,10 +18,10 @@ const connection = await connect({
   maxReconnectAttempts: -1,
 });
 // muster.v1.<environment>.alert.<severity>.<host>.<service>.<rule>: `alert.critical.*.*.*` would be the worst only.
-const alerts = connection.subscribe(`muster.v1.${environment}.alert.*.*.*.*`);
+const alerts = connection.subscribe(`muster.v1.${environment}.alert.>`);
 await connection.flush();
 console.error(`listening on ${connection.getServer()}`);
-process.once('SIGINT', () => connection.drain());
+process.once('SIGINT', () => void connection.drain());
 
 for await (const message of alerts) {
   // A CloudEvents 1.0 document. `data.fingerprint` is the same through all states of one alert.

@@ -39,7 +39,7 @@ def alerts():
         lines = connection.makefile("rb")
         connection.sendall(log_in(json.loads(lines.readline()[len("INFO ") :])))
         # muster.v1.<environment>.alert.<severity>.<host>.<service>.<rule>: `alert.critical.*.*.*` would be the worst only.
-        connection.sendall(f"SUB muster.v1.{ENVIRONMENT}.alert.*.*.*.* 1\r\nPING\r\n".encode())
+        connection.sendall(f"SUB muster.v1.{ENVIRONMENT}.alert.> 1\r\nPING\r\n".encode())
         for line in lines:
             if line.startswith(b"MSG "):
                 size = int(line.split()[-1])

@@ -39,7 +39,8 @@ export function serve({ name, version, defaultPort, routes }) {
     }),
   };
 
-  const server = createServer(async (request, response) => {
+  /** @param {import('node:http').IncomingMessage} request @param {import('node:http').ServerResponse} response */
+  async function serveRequest(request, response) {
     const receivedAtMs = performance.now();
     const url = new URL(request.url ?? '/', 'http://service');
     if (url.pathname === '/metrics') {
@@ -55,7 +56,9 @@ export function serve({ name, version, defaultPort, routes }) {
       status,
       durationMs: Math.round(durationMs),
     });
-  });
+  }
+
+  const server = createServer((request, response) => void serveRequest(request, response));
 
   const port = Number(process.env.PORT ?? defaultPort);
   const host = process.env.HOST ?? '127.0.0.1';

@@ -29,8 +29,11 @@ type RecoveryAnswer =
       /** What else is to be said of it, such as that its configuration has changed. */
       readonly note?: string;
     }
-  /** The last run ended while nobody looked. May be told again after each start of the agent. */
-  | { readonly type: 'exited-while-away'; readonly generation: number; readonly exit: Exit }
+  /**
+   * The last run ended while nobody looked. May be told again after each start of the agent; `isKnown` when an earlier
+   * agent has dealt with that exit.
+   */
+  | { readonly type: 'exited-while-away'; readonly generation: number; readonly exit: Exit; readonly isKnown?: boolean }
   | { readonly type: 'nothing-found' }
   | { readonly type: 'orphan-found'; readonly reason: string };
 

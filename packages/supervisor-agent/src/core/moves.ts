@@ -127,12 +127,29 @@ export function endUnasked(state: Starting | Running, exit: Exit, context: Conte
   return { ...next, effects: [...next.effects, stopProbes, ...remains(state.memory, next)] };
 }
 
-/** The run ended while the agent was away. */
-export function endAway(memory: Memory, exit: Exit, context: Context): Step {
-  const next = wantsUp(memory)
-    ? followExit(memory, exit, context)
-    : stopped(memory, `not wanted up; its last run: ${describeExit(exit)}`);
-  return { ...next, effects: [...next.effects, ...remains(memory, next)] };
+/**
+ * The run ended while the agent was away. What an earlier agent has decided about that stands: a failure as it was judged,
+ * for no retry has failed since, and a start that it had counted. The wait for a restart that is owed begins anew.
+ */
+export function endAway(saved: Memory, end: RunEnd, context: Context): Step {
+  const next = followAway(saved, end, context);
+  return { ...next, effects: [...next.effects, ...remains(withGeneration(saved, end.generation), next)] };
+}
+
+/** `isKnown`: an earlier agent has dealt with it. */
+interface RunEnd {
+  readonly generation: number;
+  readonly exit: Exit;
+  readonly isKnown?: boolean;
+}
+
+function followAway(saved: Memory, { generation, exit, isKnown = false }: RunEnd, context: Context): Step {
+  const memory = withGeneration(saved, generation);
+  if (!wantsUp(memory)) return stopped(memory, `not wanted up; its last run: ${describeExit(exit)}`);
+  const hasNext = generation < memory.generation;
+  if ((isKnown || hasNext) && memory.failure !== null) return fail(memory, memory.failure, context);
+  if (hasNext) return begin(memory, null, `${describeExit(exit)}; its next start was under way already`, context);
+  return followExit(memory, exit, context);
 }
 
 /** A spawn clears away the remains itself: asking for it here as well would only cost time between crash and start. */

@@ -278,6 +278,26 @@ test('what the next agent finds, it says as it is', () => {
   ]);
 });
 
+test('an exit that an earlier agent has judged is not judged again', () => {
+  const failure = 'exit code 3; restart budget spent';
+  const failed = initialState({ generation: 3, failure, unmetReason: null });
+  const exit = { kind: 'code', code: 3 } as const;
+  const known = { type: 'exited-while-away', generation: 3, exit, isKnown: true } as const;
+  expect(playFrom(failed, {}, [[10, known]]).lines).toEqual([
+    `10: failed, kill-tree 3, wake at 610 (${failure}; one more try in 10 min)`,
+  ]);
+});
+
+test('a start that was decided, and counted, before the agent died is made up for without counting it again', () => {
+  const tracker = { restartsAtMs: [1], streak: 1 };
+  const exit = { kind: 'code', code: 7 } as const;
+  const { lines, state } = playFrom(initialState({ generation: 4, tracker, unmetReason: null }), {}, [
+    [10, { type: 'exited-while-away', generation: 3, exit, isKnown: true }],
+  ]);
+  expect(lines).toEqual(['10: starting, spawn 5, wake at 70 (exit code 7; its next start was under way already)']);
+  expect(state.memory.tracker).toEqual(tracker);
+});
+
 test('an orphan is not touched until the operator says so', () => {
   expect(
     play({}, [

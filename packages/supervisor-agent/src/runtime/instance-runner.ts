@@ -11,8 +11,9 @@ import type { Exit } from '../core/exit.ts';
 import type { Policy } from '../core/policy.ts';
 import { initialState, type Memory, type State } from '../core/state.ts';
 import { step } from '../core/step.ts';
-import type { Driver, InstanceKey, Run, RunSpec, StartFailed } from '../drivers/driver.ts';
+import type { Driver, InstanceKey, Run, RunEnded, RunSpec, StartFailed } from '../drivers/driver.ts';
 import { messageOf } from '../message-of.ts';
+import type { RunMarks, SavedInstance } from './instance-store.ts';
 import type { ProbeFinding } from './probe-runner.ts';
 
 /** What a step changed, for those who tell others. */
@@ -33,8 +34,8 @@ export interface InstanceRunnerOptions {
   readonly driverLack?: string;
   /** Resolved afresh at each start, so that a changed env_file counts. @throws Error when it cannot be resolved. */
   readonly resolveRun: (generation: number) => RunSpec;
-  readonly saved: Partial<Memory> & { readonly startedGeneration?: number };
-  readonly save: (memory: Memory, startedGeneration: number) => void;
+  readonly saved: SavedInstance;
+  readonly save: (memory: Memory, marks: RunMarks) => void;
   readonly onTransition: (transition: Transition) => void;
   readonly openProbes: (generation: number, onFinding: (finding: ProbeFinding) => void) => InstanceProbes;
   /** May it be restarted for its health? Never rejects. */
@@ -77,6 +78,7 @@ export class InstanceRunner {
   #timer: NodeJS.Timeout | undefined;
   #handle: RunHandle | undefined;
   #startedGeneration: number;
+  #endedGeneration: number;
   #lastExit: Exit | undefined;
   #isRecovering = false;
   /** What the steps at hand go back to, until the instance comes to rest: a stop's `stopped` names the command too. */
@@ -87,6 +89,7 @@ export class InstanceRunner {
     this.#options = options;
     this.#state = initialState(options.saved);
     this.#startedGeneration = options.saved.startedGeneration ?? 0;
+    this.#endedGeneration = options.saved.endedGeneration ?? 0;
   }
 
   get key(): InstanceKey {
@@ -151,7 +154,7 @@ export class InstanceRunner {
         }
         case 'run-ended':
           this.#lastExit = found.exit;
-          this.post({ type: 'exited-while-away', generation: found.generation, exit: found.exit }, causes);
+          this.#postEnd(found, causes);
           return;
         case 'nothing-found':
           this.post({ type: 'nothing-found' }, causes);
@@ -164,6 +167,11 @@ export class InstanceRunner {
       // Not knowing what runs must never lead to a second copy.
       this.post({ type: 'orphan-found', reason: `cannot tell what runs: ${messageOf(error)}` }, causes);
     }
+  }
+
+  #postEnd({ generation, exit }: RunEnded, causes: readonly string[]): void {
+    const isKnown = generation <= this.#endedGeneration;
+    this.post({ type: 'exited-while-away', generation, exit, ...(isKnown && { isKnown }) }, causes);
   }
 
   /** What cannot be resolved now tells nothing against the run. */
@@ -205,12 +213,26 @@ export class InstanceRunner {
     if (event.type === 'exited' || event.type === 'exited-while-away') this.#lastExit = event.exit;
     const hasStarted = state.name === 'running' && this.#startedGeneration !== state.memory.generation;
     if (hasStarted) this.#startedGeneration = state.memory.generation;
-    if (state.memory !== from.memory || hasStarted) this.#options.save(state.memory, this.#startedGeneration);
+    if (state.memory !== from.memory || hasStarted) this.#save();
     this.#lastReason = reason;
     if (causes.length > 0) this.#ongoingCauses = causes;
     this.#tell({ from, to: state, event, reason, causes: this.#ongoingCauses });
     if (isAtRest(state)) this.#ongoingCauses = [];
+    this.#markEnd(event);
     for (const effect of effects) this.#carryOut(effect);
+  }
+
+  /** Only once the end has been told: killed in between, the next agent would rather tell it again than never. */
+  #markEnd(event: Event): void {
+    if (event.type !== 'exited' && event.type !== 'exited-while-away') return;
+    if (event.generation <= this.#endedGeneration) return;
+    this.#endedGeneration = event.generation;
+    this.#save();
+  }
+
+  #save(): void {
+    const marks = { startedGeneration: this.#startedGeneration, endedGeneration: this.#endedGeneration };
+    this.#options.save(this.#state.memory, marks);
   }
 
   /** A step that cannot be told is carried out all the same: half a step would leave the instance stuck. */

@@ -17,6 +17,7 @@ function open(bootId = 'boot-a', configured = ['api.0', 'old.0']): InstanceStore
   return new InstanceStore(file, bootId, new Set(configured));
 }
 
+const marks = { startedGeneration: 3, endedGeneration: 2 };
 const memory = {
   ...FRESH_MEMORY,
   desired: 'down' as const,
@@ -26,48 +27,49 @@ const memory = {
 };
 
 test('within one boot everything holds', () => {
-  open().save('api', 0, memory, 3);
+  open().save('api', 0, memory, marks);
   expect(open().load('api', 0)).toEqual({
     desired: 'down',
     generation: 4,
     tracker: { restartsAtMs: [1, 2], streak: 2 },
     failure: 'exit code 1',
-    startedGeneration: 3,
+    ...marks,
   });
 });
 
 test('a reboot voids the times, never the intent', () => {
-  open('boot-a').save('api', 0, memory, 3);
+  open('boot-a').save('api', 0, memory, marks);
   expect(open('boot-b').load('api', 0)).toEqual({ desired: 'down', generation: 4 });
 });
 
 test('the last word counts, and a line torn by a kill spoils itself only', () => {
   const store = open();
-  store.save('api', 0, memory, 3);
-  store.save('api', 0, { ...memory, generation: 5 }, 3);
+  store.save('api', 0, memory, marks);
+  store.save('api', 0, { ...memory, generation: 5 }, marks);
   appendFileSync(file, '\n{"key":"api.0","bootId":"boot-a","desired":"u');
   expect(open().load('api', 0)).toMatchObject({ generation: 5 });
 });
 
 test('what has not changed is not written again', () => {
   const store = open();
-  store.save('api', 0, memory, 3);
+  store.save('api', 0, memory, marks);
   const { size } = statSync(file);
-  store.save('api', 0, { ...memory, unmetReason: 'waits for db' }, 3);
+  store.save('api', 0, { ...memory, unmetReason: 'waits for db' }, marks);
   expect(statSync(file).size).toBe(size);
 });
 
 test('what is no longer configured is forgotten at the next start', () => {
   const store = open();
-  store.save('api', 0, memory, 3);
-  store.save('old', 0, memory, 3);
+  store.save('api', 0, memory, marks);
+  store.save('old', 0, memory, marks);
   open('boot-a', ['api.0']);
   expect(readFileSync(file, 'utf8')).not.toContain('old.0');
 });
 
 test('a journal that has grown is rewritten, and loses nothing', () => {
   const store = open();
-  for (let generation = 1; generation <= 10_500; generation += 1) store.save('api', 0, { ...memory, generation }, 3);
+  for (let generation = 1; generation <= 10_500; generation += 1)
+    store.save('api', 0, { ...memory, generation }, marks);
   expect(statSync(file).size).toBeLessThan(500_000);
   expect(open().load('api', 0)).toMatchObject({ generation: 10_500 });
 });
@@ -77,7 +79,8 @@ test('a journal that cannot be rewritten goes on being appended to', () => {
   using store = new InstanceStore(file, 'boot-a', new Set(['api.0']), (error) => problems.push(error));
   // Where the shorter file would be written stands a directory.
   mkdirSync(`${file}.${process.pid}.tmp`);
-  for (let generation = 1; generation <= 10_000; generation += 1) store.save('api', 0, { ...memory, generation }, 3);
+  for (let generation = 1; generation <= 10_000; generation += 1)
+    store.save('api', 0, { ...memory, generation }, marks);
   expect(problems).toHaveLength(1);
   rmSync(`${file}.${process.pid}.tmp`, { recursive: true });
   expect(open().load('api', 0)).toMatchObject({ generation: 10_000 });

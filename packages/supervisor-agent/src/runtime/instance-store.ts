@@ -19,10 +19,18 @@ const SavedMemory = z.object({
   failure: z.string().nullable(),
   /** The run that got past its startup: after adoption it is not asked to start once more. */
   startedGeneration: z.int().min(0),
+  /** The run whose end has been dealt with: the next agent finds that end on record, and must not count or tell it anew. */
+  endedGeneration: z.int().min(0).default(0),
 });
 type SavedMemory = z.infer<typeof SavedMemory>;
 
-export type SavedInstance = Partial<Memory> & { readonly startedGeneration?: number };
+/** How far the runs of an instance have been followed. */
+export interface RunMarks {
+  readonly startedGeneration: number;
+  readonly endedGeneration: number;
+}
+
+export type SavedInstance = Partial<Memory> & Partial<RunMarks>;
 
 /** Rewritten when this many lines have been added. */
 const MAX_ADDED_LINES = 10_000;
@@ -79,7 +87,7 @@ export class InstanceStore implements Disposable {
    * takes nothing must not end supervision: the driver's own records keep a second copy from starting, so all that is at
    * risk until the next attempt succeeds is the count of restarts and a changed intent. Never throws.
    */
-  save(service: string, instance: number, memory: Memory, startedGeneration: number): void {
+  save(service: string, instance: number, memory: Memory, { startedGeneration, endedGeneration }: RunMarks): void {
     const { desired, generation, tracker, failure } = memory;
     const key = keyOf(service, instance);
     const before = this.#loaded.get(key);
@@ -92,6 +100,7 @@ export class InstanceStore implements Disposable {
       tracker: { restartsAtMs: [...restartsAtMs], streak },
       failure,
       startedGeneration,
+      endedGeneration,
     };
     const line = JSON.stringify(saved);
     // Much of an instance's memory is not saved, such as what it waits for: then nothing has changed here.

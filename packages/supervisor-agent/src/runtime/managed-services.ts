@@ -41,7 +41,7 @@ function createRunner(spec: ServiceSpec, isSystem: boolean, instance: number, su
     ...(lookup.kind === 'unavailable' && { driverLack: lookup.reason }),
     resolveRun: (generation) => runSpecOf(spec, key, generation, surroundings.run),
     saved: store.load(spec.name, instance),
-    save: (memory, startedGeneration) => store.save(spec.name, instance, memory, startedGeneration),
+    save: (memory, marks) => store.save(spec.name, instance, memory, marks),
     onTransition: (transition) => surroundings.onTransition(runner, transition),
     openProbes: (generation, onFinding) =>
       new ProbeRunner({

@@ -13,6 +13,7 @@ import {
 } from '@muster/contracts';
 import type { Outbox } from '@muster/contracts/bus';
 import { monotonicNowMs, wallTimeOf } from '../clock.ts';
+import type { Event } from '../core/event.ts';
 import type { Exit } from '../core/exit.ts';
 import { countRestarts, isRestartLoop } from '../core/restart-tracker.ts';
 import type { State } from '../core/state.ts';
@@ -93,7 +94,6 @@ export class Reporter {
     if (from.name !== to.name) told.changedAtMs = monotonicNowMs();
     const envelope = this.#options.envelopes.next();
     const status = this.#statusOf(runner, envelope, to, reason, causes, told.changedAtMs);
-    const ended = transition.event.type === 'exited' || transition.event.type === 'exited-while-away';
     const event: InstanceEvent = {
       ...envelope,
       host: status.host,
@@ -107,7 +107,7 @@ export class Reporter {
       reason,
       causes: [...causes],
       // Not from the status: of a run that is followed at once by the next one, that has no exit any more.
-      ...(ended && runner.lastExit !== undefined && { exit: exitStatusOf(runner.lastExit) }),
+      ...(isNewsOfExit(transition.event) && runner.lastExit !== undefined && { exit: exitStatusOf(runner.lastExit) }),
       restarts: status.restarts,
       restartBudget: status.restartBudget,
       restartLoop: isRestartLoop(to.memory.tracker, monotonicNowMs(), runner.policy.restart),
@@ -184,6 +184,11 @@ function isVisible({ from, to, event }: Transition): boolean {
     (to.name === 'running' && event.type === 'spawned') ||
     (to.name === 'running' && (event.type === 'liveness-failed' || event.type === 'recovery-denied'))
   );
+}
+
+/** An exit is told once, however many agents find it on record. */
+function isNewsOfExit(event: Event): boolean {
+  return event.type === 'exited' || (event.type === 'exited-while-away' && event.isKnown !== true);
 }
 
 function shortened(reason: string): string {

@@ -1,5 +1,5 @@
 import { type Row, remember } from '../handler.ts';
-import { asked, askedDown, askedUp, beginAfterRecovery, endAway, held, resume, withGeneration } from '../moves.ts';
+import { asked, askedDown, askedUp, beginAfterRecovery, endAway, held, resume } from '../moves.ts';
 import { noDeadline, notesDependencies, toOrphaned, toUnknown, withoutRun } from './shared.ts';
 
 export const orphaned = {
@@ -13,10 +13,9 @@ export const orphaned = {
   'facts-unavailable': toUnknown,
   'orphan-found': toOrphaned,
   adopted: resume,
-  'exited-while-away': ({ memory }, { generation, exit }, context) =>
-    endAway(withGeneration(memory, generation), exit, context),
+  'exited-while-away': ({ memory }, event, context) => endAway(memory, event, context),
   'nothing-found': ({ memory }, _, context) => beginAfterRecovery(memory, 'the orphan is gone', context),
-  exited: ({ memory }, { exit }, context) => endAway(memory, exit, context),
+  exited: ({ memory }, event, context) => endAway(memory, event, context),
   'tree-gone': ({ memory }, _, context) => beginAfterRecovery(memory, 'the orphan is gone', context),
   deadline: noDeadline,
 } satisfies Row<'orphaned'>;

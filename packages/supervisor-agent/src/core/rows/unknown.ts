@@ -1,5 +1,5 @@
 import { type Row, remember, stay } from '../handler.ts';
-import { asked, askedDown, askedUp, beginAfterRecovery, endAway, held, resume, withGeneration } from '../moves.ts';
+import { asked, askedDown, askedUp, beginAfterRecovery, endAway, held, resume } from '../moves.ts';
 import type { Unknown } from '../state.ts';
 import { noDeadline, notesDependencies, notOrphaned, toOrphaned, toUnknown } from './shared.ts';
 
@@ -13,8 +13,7 @@ export const unknown = {
   forget: notOrphaned,
   'facts-unavailable': toUnknown,
   adopted: resume,
-  'exited-while-away': ({ memory }, { generation, exit }, context) =>
-    endAway(withGeneration(memory, generation), exit, context),
+  'exited-while-away': ({ memory }, event, context) => endAway(memory, event, context),
   'nothing-found': ({ memory }, _, context) => beginAfterRecovery(memory, 'nothing of it runs', context),
   'orphan-found': toOrphaned,
 
@@ -27,7 +26,7 @@ export const unknown = {
   'liveness-failed': awaitsRecovery,
   'recovery-granted': awaitsRecovery,
   'recovery-denied': awaitsRecovery,
-  exited: ({ memory }, { exit }, context) => endAway(memory, exit, context),
+  exited: ({ memory }, event, context) => endAway(memory, event, context),
   'tree-gone': awaitsRecovery,
   deadline: noDeadline,
 } satisfies Row<'unknown'>;

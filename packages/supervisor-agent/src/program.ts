@@ -56,9 +56,8 @@ class StateDirectoryError extends Error {
 async function main(): Promise<void> {
   const config = readConfig();
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
-  const unlock = lockStateDirectory(config.stateDir);
   const former = readStatusFile(config.stateDir);
-  const identity = readIdentity(config.stateDir, former?.agentId);
+  const { unlock, identity } = takeStateDirectory(config.stateDir, former?.agentId);
   const dashboard = dashboardListen(parseYamlFile(path.join(config.configDir, 'dashboard.yaml')));
   const natsServer = config.bus.serverProgram ?? 'nats-server';
   const own = config.isEmbedded ? systemServices(config, { rootDir: ROOT_DIR, natsServer, dashboard }) : [];
@@ -154,6 +153,16 @@ function endWhenAsked(agent: Agent, unlock: () => void, logger: Logger): Launche
   // A closing terminal is the launcher's affair.
   process.on('SIGHUP', () => {});
   return link;
+}
+
+/** @throws StateLockedError, AgentIdError, StateDirectoryError */
+function takeStateDirectory(stateDir: string, formerId: string | undefined) {
+  try {
+    return { unlock: lockStateDirectory(stateDir), identity: readIdentity(stateDir, formerId) };
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) throw new StateDirectoryError(stateDir, error);
+    throw error;
+  }
 }
 
 /** A log that cannot be written, on a full disk for one, must not end supervision. */

@@ -120,6 +120,8 @@ test('what quotes a beat of before a restart is refused as stale, and sent once 
     return { ...golden('commands/restart.reply'), accepted, code: accepted ? 'ok' : 'stale', commandId: id } as never;
   });
   await agent.flush();
+  // A beat is heard by whoever has subscribed by then.
+  await bus.flush();
   agent.publish(rows.hostPresence, { host: 'web1' }, sample('hostPresence'));
   await eventually(() => fleet.host('web1').isHeard);
 

@@ -60,14 +60,16 @@ export async function launch({ paths: given, settings, natsServer, progress, env
   checkWritable(paths.stateDir);
   const lock = new InstanceLock(paths.stateDir);
   try {
-    const bus = { purpose: 'the bus', listen: settings.bus, setting: 'bus.listen in config/agent.yaml' };
-    checkPorts(
-      [
-        ...(settings.externalBus === undefined ? [bus] : []),
-        { purpose: 'the dashboard', listen: settings.dashboard, setting: 'listen in config/dashboard.yaml' },
-      ],
-      readAgentId(paths.stateDir),
-    );
+    // With a bus that somebody else runs neither of the two is started here.
+    if (settings.externalBus === undefined) {
+      checkPorts(
+        [
+          { purpose: 'the bus', listen: settings.bus, setting: 'bus.listen in config/agent.yaml' },
+          { purpose: 'the dashboard', listen: settings.dashboard, setting: 'listen in config/dashboard.yaml' },
+        ],
+        readAgentId(paths.stateDir),
+      );
+    }
     const agentEnv = buildAgentEnvironment(env, paths, natsServer);
     const keys = await run(process.execPath, [paths.cliFile, 'bus', 'keys'], { cwd: paths.rootDir, env: agentEnv });
     if (keys.code !== 0) {

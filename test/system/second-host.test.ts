@@ -16,7 +16,6 @@ test('a second agent joins, is shown, is commanded, and is missed when it goes',
   // The server learns of new identities from the account, so nothing of the first host restarts.
   await using second = await startMusterSystem({
     host: 'web2',
-    isEmbedded: false,
     bus: { url: first.busUrl, credentialsFile: first.credentials('agent-web2') },
     services: 'services:\n  - name: worker\n    command: [sleep, "100000"]\n',
   });

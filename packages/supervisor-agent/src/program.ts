@@ -60,7 +60,9 @@ async function main(): Promise<void> {
   const { unlock, identity } = takeStateDirectory(config.stateDir, former?.agentId);
   const dashboard = dashboardListen(parseYamlFile(path.join(config.configDir, 'dashboard.yaml')));
   const natsServer = config.bus.serverProgram ?? 'nats-server';
-  const own = config.isEmbedded ? systemServices(config, { rootDir: ROOT_DIR, natsServer, dashboard }) : [];
+  // With a bus that somebody else runs this host is one of many, and only its services are its own.
+  const isWhole = config.isEmbedded && !config.bus.isExternal;
+  const own = isWhole ? systemServices(config, { rootDir: ROOT_DIR, natsServer, dashboard }) : [];
   const { services, refused } = readConfiguredServices(config, own, former);
 
   const logger = openLog(config);
@@ -83,7 +85,7 @@ async function main(): Promise<void> {
   });
 
   const link = endWhenAsked(agent, unlock, logger);
-  const url = `http://${dashboard.host}:${dashboard.port}`;
+  const url = isWhole ? `http://${dashboard.host}:${dashboard.port}` : config.bus.url;
   const progress = new StartProgress(agent.supervisor, (message) => void link.tell(message), url);
   onChange = () => progress.changed();
   progress.changed();

@@ -48,11 +48,12 @@ const status = (state: 'running' | 'failed') =>
     key: 'web1.rag-api.0',
     value: make.status('web1', 'rag-api', { state }),
   }) as const;
+const listed = { kind: 'listed', bucket: 'status', entries: new Map() } as const;
 const stateOf = (viewer: Viewer) => viewer.page?.services['web1.rag-api.0']?.state;
 
 test('a snapshot, then changes; two viewers see the same', async () => {
   await using running = await startDashboard();
-  running.source.tell(connected, beat(1), status('running'));
+  running.source.tell(connected, listed, beat(1), status('running'));
   await using one = new Viewer(running.url);
   await eventually(() => stateOf(one) === 'running');
   running.source.tell(beat(2), status('failed'));
@@ -65,7 +66,7 @@ test('a snapshot, then changes; two viewers see the same', async () => {
 
 test('a hundred changes a second make at most four frames a second', async () => {
   await using running = await startDashboard();
-  running.source.tell(connected, beat(1));
+  running.source.tell(connected, listed, beat(1));
   await using viewer = new Viewer(running.url);
   await eventually(() => viewer.page !== undefined);
   for (let round = 0; round < 5; round += 1) {
@@ -82,7 +83,7 @@ test('a hundred changes a second make at most four frames a second', async () =>
 
 test('a page that blinked gets what it missed, and no snapshot', async () => {
   await using running = await startDashboard();
-  running.source.tell(connected, beat(1), status('running'));
+  running.source.tell(connected, listed, beat(1), status('running'));
   await using before = new Viewer(running.url);
   await eventually(() => stateOf(before) === 'running');
   const { epoch, seq, page } = before;

@@ -84,7 +84,7 @@ export interface Fleet {
   readonly alerts: ReadonlyMap<string, AlertEvent>;
   readonly probers: ReadonlyMap<string, Heard<ProberPresence>>;
   readonly dashboards: ReadonlyMap<string, Heard<DashboardPresence>>;
-  /** Buckets that have been listed at least once. */
+  /** Buckets that have been listed on this connection. */
   readonly listed: ReadonlySet<FollowedBucket>;
 }
 

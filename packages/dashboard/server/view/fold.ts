@@ -17,7 +17,12 @@ const CLOCK_TOLERANCE_MS = 1_000;
 export function fold(fleet: Fleet, fact: Fact, nowMs: number): Fleet {
   switch (fact.kind) {
     case 'bus':
-      return { ...fleet, bus: { isConnected: fact.isConnected, sinceAtMs: nowMs, reason: fact.reason } };
+      // What the buckets hold now is not known until they are listed again: they may have been lost meanwhile.
+      return {
+        ...fleet,
+        bus: { isConnected: fact.isConnected, sinceAtMs: nowMs, reason: fact.reason },
+        ...(!fact.isConnected && { listed: new Set() }),
+      };
     case 'listed':
       return { ...foldListing(fleet, fact), listed: new Set([...fleet.listed, fact.bucket]) };
     case 'entry':

@@ -56,7 +56,9 @@ export function render(fleet: Fleet, nowMs: number, context: RenderContext, memo
       continue;
     }
     const presence = presenceOf(fleet.bus, facts.presence?.heardAtMs, nowMs);
-    for (const [key, row] of serviceRows(fleet, host, presence, judges.join(), nowMs, memo)) services[key] = row;
+    // A host that is heard confirms what its keys say only once they have been read on this connection.
+    const standing = presence === 'heard' && !fleet.listed.has('status') ? 'awaited' : presence;
+    for (const [key, row] of serviceRows(fleet, host, standing, judges.join(), nowMs, memo)) services[key] = row;
     hosts[host] = hostRow(host, facts, presence, nowMs);
   }
   const alerts = alertRows(fleet, nowMs);

@@ -9,15 +9,18 @@ import { type RenderMemo, render } from './render.ts';
 const CONTEXT = { environment: 'test', dashboard: 'main' };
 const KEY = 'web1.rag-api.0';
 
-/** Facts as they come in, each with its monotonic instant. */
+const emptyListing: Fact = { kind: 'listed', bucket: 'status', entries: new Map() };
+
+/** Facts as they come in, each with its monotonic instant; the bucket of states has been read before. */
 function learn(...facts: readonly (readonly [atMs: number, fact: Fact])[]): Fleet {
-  return facts.reduce((fleet, [atMs, fact]) => fold(fleet, fact, atMs), emptyFleet(0));
+  return facts.reduce((fleet, [atMs, fact]) => fold(fleet, fact, atMs), fold(emptyFleet(0), emptyListing, 0));
 }
 
 const connected: Fact = { kind: 'bus', isConnected: true, reason: 'connected' };
 const lost: Fact = { kind: 'bus', isConnected: false, reason: 'closed' };
 const beat = (seq: number): Fact => ({ kind: 'host-presence', beat: make.hostBeat('web1', { seq }) });
 const running: Fact = { kind: 'entry', bucket: 'status', key: KEY, value: make.status('web1', 'rag-api') };
+const listed: Fact = { kind: 'listed', bucket: 'status', entries: new Map([[KEY, make.status('web1', 'rag-api')]]) };
 const row = (fleet: Fleet, nowMs: number) => render(fleet, nowMs, CONTEXT).services[KEY];
 
 describe('what is not confirmed lately is unknown', () => {
@@ -102,35 +105,38 @@ describe('what is not confirmed lately is unknown', () => {
         [2, lost],
         [3, connected],
         [4, beat(1)],
+        [5, listed],
       ],
-      5,
+      6,
       'running',
     ],
   ] satisfies [string, [number, Fact][], number, string][])('%s', (_name, facts, nowMs, state) => {
     expect(row(learn(...facts), nowMs)?.state).toBe(state);
   });
 
-  test('property: nothing but a recent beat over a live connection lets a state through', () => {
+  test('property: nothing but a recent beat, over a live connection that has read the states, lets one through', () => {
     const step = fc.record({
       gapMs: fc.integer({ min: 0, max: 9_000 }),
-      what: fc.constantFrom('connected', 'lost', 'beat', 'status'),
+      what: fc.constantFrom('connected', 'lost', 'beat', 'status', 'listed'),
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), fc.integer({ min: 0, max: 20_000 }), (steps, laterMs) => {
         let nowMs = 0;
         let fleet = emptyFleet(0);
         let isConnected = false;
+        let isListed = false;
         let heardAtMs = Number.NEGATIVE_INFINITY;
         for (const [index, { gapMs, what }] of steps.entries()) {
           nowMs += gapMs;
-          const fact = { connected, lost, beat: beat(index + 1), status: running }[what];
+          const fact = { connected, lost, beat: beat(index + 1), status: running, listed }[what];
           if (what === 'connected' || what === 'lost') isConnected = what === 'connected';
+          if (what === 'lost' || what === 'listed') isListed = what === 'listed';
           if (what === 'beat') heardAtMs = nowMs;
           fleet = fold(fleet, fact, nowMs);
         }
         nowMs += laterMs;
         const shown = row(fleet, nowMs)?.state;
-        const mayBeShown = isConnected && nowMs - heardAtMs <= SILENCE_MS;
+        const mayBeShown = isConnected && isListed && nowMs - heardAtMs <= SILENCE_MS;
         expect(shown === undefined || shown === (mayBeShown ? 'running' : 'unknown')).toBe(true);
       }),
     );
@@ -251,6 +257,19 @@ describe('ages', () => {
     expect(row(jittered, 3_500)?.enteredAtMs).toBe(row(first, 3_500)?.enteredAtMs);
     expect(row(stepped, 3_500)?.enteredAtMs).not.toBe(row(first, 3_500)?.enteredAtMs);
   });
+});
+
+test('a bus that came back without its buckets confirms nothing, though the host is heard', () => {
+  const before = [
+    [0, connected],
+    [1, running],
+    [2, beat(1)],
+    [3, lost],
+    [4, connected],
+    [5, beat(2)],
+  ] as const;
+  expect(row(learn(...before), 6)).toMatchObject({ state: 'unknown', lastState: 'running', isConfirmed: false });
+  expect(row(learn(...before, [7, listed]), 8)?.state).toBe('running');
 });
 
 describe('facts', () => {

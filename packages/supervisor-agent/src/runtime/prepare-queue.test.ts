@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { PrepareQueue } from './prepare-queue.ts';
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'hrtime'] });
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -20,26 +20,38 @@ function queueOf() {
   return { queue, ran, add };
 }
 
-test('nothing is prepared until it has been quiet for a second', async () => {
+test('nothing is prepared until it has been quiet for a moment', async () => {
   const { queue, ran, add } = queueOf();
   add('a');
-  await vi.advanceTimersByTimeAsync(900);
+  await vi.advanceTimersByTimeAsync(100);
   queue.pushBack();
-  await vi.advanceTimersByTimeAsync(900);
+  await vi.advanceTimersByTimeAsync(100);
   expect(ran).toEqual([]);
-  await vi.advanceTimersByTimeAsync(200);
+  await vi.advanceTimersByTimeAsync(100);
+  expect(ran).toEqual(['a']);
+});
+
+test('what never gets quiet is prepared all the same, after a second', async () => {
+  const { queue, ran, add } = queueOf();
+  add('a');
+  for (let i = 0; i < 9; i += 1) {
+    await vi.advanceTimersByTimeAsync(100);
+    queue.pushBack();
+  }
+  expect(ran).toEqual([]);
+  await vi.advanceTimersByTimeAsync(110);
   expect(ran).toEqual(['a']);
 });
 
 test('one after the other, and something urgent comes in between', async () => {
   const { queue, ran, add } = queueOf();
   for (const instance of ['a', 'b', 'c']) add(instance, 100);
-  await vi.advanceTimersByTimeAsync(1_050);
+  await vi.advanceTimersByTimeAsync(160);
   expect(ran).toEqual(['a']);
   queue.pushBack();
-  await vi.advanceTimersByTimeAsync(500);
+  await vi.advanceTimersByTimeAsync(120);
   expect(ran).toEqual(['a']);
-  await vi.advanceTimersByTimeAsync(1_000);
+  await vi.advanceTimersByTimeAsync(400);
   expect(ran).toEqual(['a', 'b', 'c']);
 });
 

@@ -3,18 +3,25 @@
  * adoption or a storm of crashes the agent has better things to do than to fork shells for later.
  */
 
-/** Whatever is urgent pushes the queue back by this much. */
-const QUIET_MS = 1_000;
+import { monotonicNowMs } from '../clock.ts';
+
+/** Whatever is urgent pushes the queue back by this much… */
+const QUIET_MS = 150;
+/** …but no further than this since the oldest task came: what crashes often needs a successor most. */
+const MAX_WAIT_MS = 1_000;
 
 export class PrepareQueue implements Disposable {
   /** Oldest first; a newer task of the same instance replaces an older one. */
   readonly #tasks = new Map<string, () => Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
+  /** When the queue last began to hold something; monotonic. */
+  #waitingSinceMs = 0;
   #isWorking = false;
   #isStopped = false;
 
   /** `task` is run later, and must find out itself whether it is still wanted. It may not reject. */
   add(instance: string, task: () => Promise<void>): void {
+    if (this.#tasks.size === 0) this.#waitingSinceMs = monotonicNowMs();
     this.#tasks.delete(instance);
     this.#tasks.set(instance, task);
     this.pushBack();
@@ -22,9 +29,10 @@ export class PrepareQueue implements Disposable {
 
   /** Something urgent has happened. */
   pushBack(): void {
-    if (this.#isStopped) return;
+    if (this.#isStopped || this.#tasks.size === 0) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#work(), QUIET_MS);
+    const leftMs = this.#waitingSinceMs + MAX_WAIT_MS - monotonicNowMs();
+    this.#timer = setTimeout(() => void this.#work(), Math.max(0, Math.min(QUIET_MS, leftMs)));
   }
 
   [Symbol.dispose](): void {
@@ -46,7 +54,7 @@ export class PrepareQueue implements Disposable {
       }
     } finally {
       this.#isWorking = false;
-      if (this.#tasks.size > 0 && this.#timer === undefined) this.pushBack();
+      if (this.#timer === undefined) this.pushBack();
     }
   }
 }

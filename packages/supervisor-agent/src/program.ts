@@ -10,6 +10,7 @@ import type { StatusFile } from '@muster/contracts';
 import { formatDiagnostic, type ServiceSpec } from '@muster/contracts/config';
 import { type Logger, pino } from 'pino';
 import { parse } from 'yaml';
+import { z } from 'zod';
 import { readFileIfAny } from './atomic-file.ts';
 import { type AgentConfig, configDirOf, readAgentConfig } from './config/agent-config.ts';
 import { type LoadedServices, loadServices } from './config/load-services.ts';
@@ -21,6 +22,9 @@ import { StartProgress } from './runtime/start-progress.ts';
 import { lockStateDirectory, StateLockedError } from './runtime/state-lock.ts';
 import { readStatusFile } from './runtime/status-file-writer.ts';
 import { dashboardListen, systemServices } from './runtime/system-services.ts';
+
+// An agent reads and writes few messages: compiling each schema would cost its start more than it ever gives back.
+z.config({ jitless: true });
 
 const HELP = `Usage: node packages/supervisor-agent/bundle/main.js
 

@@ -236,7 +236,7 @@ export function startProbes({ generation }: Memory, from: 'startup' | 'readiness
 }
 
 /** The driver's records may know of a later run than a saved memory does; numbers are never used twice. */
-export function withGeneration(memory: Memory, generation: number): Memory {
+function withGeneration(memory: Memory, generation: number): Memory {
   return { ...memory, generation: Math.max(memory.generation, generation) };
 }
 

@@ -131,6 +131,15 @@ describe('what is on', () => {
     expect(tell([each]).on).toEqual(rules);
   });
 
+  test('an alert about a loop says why it last fell, not that its backoff is over', () => {
+    const fallen = { ...event(1, 'running', 'backoff', { restarts: 4 }), reason: 'exit code 2; restart 5 of 10' };
+    const again = event(2, 'backoff', 'starting', { restarts: 5, restartLoop: true });
+    const { tale } = tellEvent(undefined, fallen, 0);
+    const { observations } = tellEvent(tale, { ...again, reason: 'backoff is over' }, 1);
+    const loop = observations.find(({ rule }) => rule === 'restart-loop');
+    expect(loop).toMatchObject({ isOn: true, reason: 'exit code 2; restart 5 of 10' });
+  });
+
   test('a loop that ends quietly is over after ten good minutes', () => {
     const { tale } = tellEvent(undefined, event(1, 'starting', 'running', { restartLoop: true }), 0);
     expect(tellQuiet(tale, GOOD_RUN_MS - 1)).toEqual([]);

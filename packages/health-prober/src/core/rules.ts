@@ -95,7 +95,9 @@ export function tellEvent(tale: Tale | undefined, event: InstanceEvent, nowMs: n
   const fall = (tale === undefined ? fallBefore : tale.fall) ?? wentDown;
   const isOver = event.desired === 'down' || ['running', 'stopped', 'completed', 'failed'].includes(event.to);
   const lastFallMs = isFall ? nowMs : (tale?.lastFallMs ?? nowMs);
-  const lastFallReason = isFall ? event.reason : tale?.lastFallReason;
+  // The end of a backoff is a fall's second half: why it fell was said in the first.
+  const saysWhy = isFall && event.from !== 'backoff';
+  const lastFallReason = saysWhy ? event.reason : tale?.lastFallReason;
   const healing = fall !== undefined && event.to === 'running' && event.desired === 'up' ? heal(fact, fall) : undefined;
   return {
     tale: { fact, fall: isOver ? undefined : fall, lastFallMs, lastFallReason },

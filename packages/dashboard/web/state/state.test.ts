@@ -15,12 +15,13 @@ const CONTEXT = { environment: 'test', dashboard: 'main' };
 
 function pageAfter(facts: readonly Fact[], nowMs = 1_000): PageData {
   return render(
-    facts.reduce((fleet, fact) => fold(fleet, fact, nowMs), emptyFleet(0)),
+    facts.reduce((fleet, fact) => fold(fleet, fact, nowMs), fold(emptyFleet(0), listed, 0)),
     nowMs,
     CONTEXT,
   );
 }
 
+const listed: Fact = { kind: 'listed', bucket: 'status', entries: new Map() };
 const connected: Fact = { kind: 'bus', isConnected: true, reason: 'connected' };
 const status = (service: string, changes: Parameters<typeof make.status>[2] = {}): Fact => ({
   kind: 'entry',

@@ -22,7 +22,9 @@ export class Floor implements AsyncDisposable {
     const spoken = this.lines.nextOfAll(this.names, signal);
     const commands = this.names.map((name) => JSON.stringify(this.lines.command(name)));
     const program = fileURLToPath(new URL('./floor-supervisor.js', import.meta.url));
-    this.#supervisor = fork(program, commands, { env: bareEnvironment(), detached: true });
+    // The home is in the children's environment, or nothing would find them once they have become `sleep`.
+    const env = { ...bareEnvironment(), BENCH_HOME: this.#home.path };
+    this.#supervisor = fork(program, commands, { env, detached: true });
     await spoken;
   }
 

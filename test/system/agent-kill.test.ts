@@ -116,8 +116,10 @@ async function expectNoOrphans(system: MusterSystem): Promise<void> {
 }
 
 async function expectTruthfulHistory(bus: Bus, system: MusterSystem, ledger: string, crashes: number): Promise<void> {
+  const instances = await system.instances();
   for (const service of SERVICES) {
-    const events = await eventually(() => completeHistory(bus, system.host, service), {
+    const generation = instances.find((facts) => facts.service === service)?.generation ?? 0;
+    const events = await eventually(() => completeHistory(bus, system.host, service, generation), {
       message: `the end of ${service}'s events in the stream`,
     });
     expect(new Set(events.map(({ id }) => id)).size, `${service}: no event twice`).toBe(events.length);
@@ -146,11 +148,17 @@ async function expectTruthfulHistory(bus: Bus, system: MusterSystem, ledger: str
   expect(facts?.restarts, 'automatic restarts, counted across all agents').toBeGreaterThanOrEqual(crashes);
 }
 
-/** All events of a service once the last one says that it runs; until then `undefined`. */
-async function completeHistory(bus: Bus, host: string, service: string): Promise<InstanceEvent[] | undefined> {
+/** All events of a service once the last one says that this generation runs; until then `undefined`. */
+async function completeHistory(
+  bus: Bus,
+  host: string,
+  service: string,
+  generation: number,
+): Promise<InstanceEvent[] | undefined> {
   const stored = await bus.history(rows.instanceEvent, { host, service });
   const last = stored.at(-1)?.message;
-  return last?.to === 'running' && last.ready === 'yes' ? stored.map(({ message }) => message) : undefined;
+  const isLast = last?.generation === generation && last.to === 'running' && last.ready === 'yes';
+  return isLast ? stored.map(({ message }) => message) : undefined;
 }
 
 /** What the fixture wrote down of its own starts, oldest first. */

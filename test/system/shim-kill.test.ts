@@ -101,7 +101,12 @@ test('a service that ended while no agent lived: the next one knows how, and say
   await system.startAgent();
   await system.waitFor('api', ({ generation, ready }) => generation === 2 && ready === 'yes');
   await using bus = await connect(system);
-  const events = await storedEvents(bus, system.host, 'api', (all) => all.at(-1)?.to === 'running' && all.length > 2);
+  const events = await storedEvents(
+    bus,
+    system.host,
+    'api',
+    (all) => all.at(-1)?.to === 'running' && all.at(-1)?.generation === 2,
+  );
   const exits = events.flatMap(({ reason, exit }) => (exit === undefined ? [] : [{ reason, exit }]));
   expect(exits).toEqual([
     { reason: expect.stringContaining('exit code 42'), exit: { code: 42, signal: null, known: true } },

@@ -1,8 +1,9 @@
-import { rmSync } from 'node:fs';
+import { appendFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunSpec } from '../../src/drivers/driver.ts';
-import { readStat } from '../../src/drivers/process/proc.ts';
+import { readBootId, readStat } from '../../src/drivers/process/proc.ts';
+import { createRunFolder, instanceFolderOf } from '../../src/drivers/process/run-folder.ts';
 import { Bench, buildDriverHost, Host, insist, isGone, never, until } from './harness.ts';
 
 /*
@@ -63,6 +64,21 @@ test('the service ends while nobody looks: the next agent knows how, again and a
   await bench.start(['sleep', '600'], { generation: 2 });
   await bench.forget();
   expect(await bench.driver.recover(spec, never)).toMatchObject({ kind: 'run', generation: 2 });
+});
+
+test('the service ends while the next agent waits for a launcher of the last one: its exit is known', async () => {
+  await using bench = new Bench();
+  const spec = bench.spec(ticking);
+  await killedAgent(bench, spec);
+  // A launcher that got no go and takes its time to notice: what the adoption waits for.
+  const launcher = await bench.start(['sleep', '600'], { service: 'slow-launcher' });
+  const folder = createRunFolder(instanceFolderOf(bench.runtimeFolder, spec), { ...spec, generation: 2 }, readBootId());
+  appendFileSync(folder.journal, `\nready ${launcher.pid} ${launcher.startTimeTicks} .\n`);
+  const recovery = bench.driver.recover(spec, never);
+  bench.write('go', '');
+  await until('the exit is on record', () => bench.journals().some(({ text }) => text.includes('exit 42')));
+  await launcher.killTree();
+  expect(await recovery).toMatchObject({ kind: 'run-ended', generation: 1, exit: { kind: 'code', code: 42 } });
 });
 
 test('a prepared shim ends with its agent, killed or detached', async () => {

@@ -40,23 +40,26 @@ export async function surveyInstance(
 ): Promise<Survey> {
   const recorded = readRuns(instanceFolder, world.bootId).filter(({ folder }) => !world.ignore.has(folder.path));
   const settled = await Promise.all(recorded.map((run) => settle(run, signal)));
-  const started = settled.flatMap(toStartedRun).sort((a, b) => b.run.startedAtMs - a.run.startedAtMs);
-  const alive = started.filter(({ run }) => isAlive(run.main));
+  const started = settled.flatMap(toStartedRun).sort((a, b) => b.startedAtMs - a.startedAtMs);
+  const alive = started.filter(({ main }) => isAlive(main));
   const [first] = alive;
   if (alive.length > 1) {
-    const pids = alive.map(({ run }) => run.main.pid);
+    const pids = alive.map(({ main }) => main.pid);
     return { kind: 'orphan', pids, reason: `${describeInstance(key)} has several live runs: stop all but one` };
   }
-  if (first !== undefined) return { kind: 'alive', run: first.run };
+  if (first !== undefined) return { kind: 'alive', run: first };
   const [last] = started;
-  const isUnexplained = (generation: number) => last === undefined || generation > last.run.generation;
+  const isUnexplained = (generation: number) => last === undefined || generation > last.generation;
   const unexplained = (await world.firstLook.find(key)).filter(({ generation }) => isUnexplained(generation));
   if (unexplained.length > 0) {
     const pids = unexplained.map(({ pid }) => pid);
     const reason = `${describeInstance(key)} has live processes (${pids.join(', ')}) but no record of their start`;
     return { kind: 'orphan', pids, reason };
   }
-  return last === undefined ? { kind: 'nothing' } : { kind: 'ended', ...last };
+  if (last === undefined) return { kind: 'nothing' };
+  // It may have been alive when its own record was settled, and have ended while the others were waited for.
+  const { journal } = await settle({ folder: last.folder, journal: readJournal(last.folder) }, signal);
+  return { kind: 'ended', run: last, exit: exitIn(journal) };
 }
 
 /**
@@ -86,9 +89,12 @@ function isMoving({ shim, main, startedAtMs, exitStatus }: Journal): boolean {
   return startedAtMs === undefined ? isShimAlive || isMainAlive : isShimAlive && !isMainAlive;
 }
 
-function toStartedRun({ folder, journal }: RecordedRun): { run: StartedRun; exit: Exit }[] {
-  const { generation, specHash, port, main, shim, startedAtMs, exitStatus } = journal;
+function toStartedRun({ folder, journal }: RecordedRun): StartedRun[] {
+  const { generation, specHash, port, main, shim, startedAtMs } = journal;
   if (generation === undefined || specHash === undefined || main === undefined || startedAtMs === undefined) return [];
-  const exit: Exit = exitStatus === undefined ? { kind: 'unknown' } : exitOf(exitStatus);
-  return [{ run: { folder, generation, specHash, port, main, shim, startedAtMs }, exit }];
+  return [{ folder, generation, specHash, port, main, shim, startedAtMs }];
+}
+
+function exitIn({ exitStatus }: Journal): Exit {
+  return exitStatus === undefined ? { kind: 'unknown' } : exitOf(exitStatus);
 }

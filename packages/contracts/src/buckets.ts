@@ -1,10 +1,10 @@
 import type { z } from 'zod';
-import { Envelope } from './envelope.ts';
 import { NONE } from './ids.ts';
 import { AlertEvent } from './messages/alert.ts';
 import { Lease } from './messages/component.ts';
 import { Verdict } from './messages/probe.ts';
 import { InstanceStatus, ServiceSpecEntry } from './messages/service.ts';
+import { ConfigEntry, Maintenance, Notified, Session, Silence, Token, User, View } from './messages/stored.ts';
 import type { Role } from './roles.ts';
 
 /** One KV bucket: the last value of each key, so that whoever arrives late is up to date at once. */
@@ -19,8 +19,6 @@ export interface Bucket<S extends z.ZodType = z.ZodType> {
 }
 
 const READERS: readonly Role[] = ['prober', 'dashboard', 'operator', 'admin'];
-/** Values that later versions define: any object with an envelope. */
-const Reserved = Envelope.loose();
 
 function bucket<S extends z.ZodType>(
   name: string,
@@ -37,14 +35,14 @@ export const buckets = {
   health: bucket('health', Verdict, ['prober']),
   alerts: bucket('alerts', AlertEvent, ['prober']),
   leases: bucket('leases', Lease, ['prober']),
-  notified: bucket('notified', Reserved, ['prober']),
-  silences: bucket('silences', Reserved, ['prober', 'dashboard', 'operator', 'admin']),
-  maintenance: bucket('maintenance', Reserved, ['prober', 'dashboard', 'operator', 'admin']),
-  config: bucket('config', Reserved, ['dashboard', 'operator', 'admin'], { history: 32 }),
-  users: bucket('users', Reserved, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
-  tokens: bucket('tokens', Reserved, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
-  sessions: bucket('sessions', Reserved, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
-  views: bucket('views', Reserved, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
+  notified: bucket('notified', Notified, ['prober']),
+  silences: bucket('silences', Silence, ['prober', 'dashboard', 'operator', 'admin']),
+  maintenance: bucket('maintenance', Maintenance, ['prober', 'dashboard', 'operator', 'admin']),
+  config: bucket('config', ConfigEntry, ['dashboard', 'operator', 'admin'], { history: 32 }),
+  users: bucket('users', User, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
+  tokens: bucket('tokens', Token, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
+  sessions: bucket('sessions', Session, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
+  views: bucket('views', View, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
 } as const satisfies Record<string, Bucket>;
 export type BucketName = keyof typeof buckets;
 export type ValueOf<B extends BucketName> = z.infer<(typeof buckets)[B]['schema']>;

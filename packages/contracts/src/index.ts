@@ -11,6 +11,7 @@ export * from './messages/presence.ts';
 export * from './messages/probe.ts';
 export * from './messages/service.ts';
 export * from './messages/status-file.ts';
+export * from './messages/stored.ts';
 export * from './permissions.ts';
 export * from './roles.ts';
 export * from './rows.ts';

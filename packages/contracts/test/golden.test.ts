@@ -32,9 +32,9 @@ describe.each(ALL)('%s', (file, schema) => {
   });
 
   test('without a field it must have is refused with the name of the field', () => {
-    const { id: _id, holder: _holder, ...rest } = golden(file);
+    const { id: _id, ...rest } = golden(file);
     const decoded = decodeMessage(schema, new TextEncoder().encode(JSON.stringify(rest)));
-    expect(decoded).toMatchObject({ ok: false, kind: 'malformed', reason: expect.stringMatching(/^(id|holder): /) });
+    expect(decoded).toMatchObject({ ok: false, kind: 'malformed', reason: expect.stringMatching(/^id: /) });
   });
 });
 

@@ -2,9 +2,9 @@
  * Brings the server's streams and buckets to what the definitions say.
  *
  * What is missing is created, what differs is updated in place, so the data stays. Settings that nobody here defines
- * are left as they are. The version of the layout is kept in the description of the events stream (a stream's metadata
- * would be the place, but needs a newer server): what an older version left is brought up step by step, and a newer
- * layout than this program knows is refused rather than changed back.
+ * are left as they are. Each stream and bucket carries the version of its layout in its description (a stream's metadata
+ * would be the place, but needs a newer server): a newer layout than this program knows is refused rather than changed
+ * back.
  */
 import type { StreamConfig, StreamInfo } from '@nats-io/jetstream';
 import { type BucketName, bucketName, buckets } from '../buckets.ts';

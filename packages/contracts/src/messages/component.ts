@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { OrderedEnvelope } from '../envelope.ts';
+import { Envelope, OrderedEnvelope } from '../envelope.ts';
 
 /** Something happened to an agent, prober or dashboard itself. */
 export const ComponentEvent = OrderedEnvelope.extend({
@@ -37,5 +37,5 @@ export const AuditRecord = OrderedEnvelope.extend({
 export type AuditRecord = z.infer<typeof AuditRecord>;
 
 /** Who leads: KV bucket `leases`. A lease is alive while its revision changes. */
-export const Lease = z.object({ holder: z.string(), epoch: z.int().min(0), term: z.int().min(0) });
+export const Lease = Envelope.extend({ holder: z.string(), epoch: z.int().min(0), term: z.int().min(0) });
 export type Lease = z.infer<typeof Lease>;

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { keys, type Lease } from '@muster/contracts';
-import type { Bus, KvBucket } from '@muster/contracts/bus';
+import { type Bus, type KvBucket, uuidv7 } from '@muster/contracts/bus';
 import { isFree, isHeld, LEASE_RENEW_MS, type Sighting, sight } from '../core/lease.ts';
-import { monotonicMs } from './clock.ts';
+import { monotonicMs, wallTime } from './clock.ts';
 
 const LOOK_EVERY_MS = 1_000;
 const KEY = keys.lease('judge', 'main');
@@ -69,7 +69,13 @@ export class LeaseKeeper {
   }
 
   #lease(term: number): Lease {
-    return { ...this.#self, term };
+    return {
+      id: uuidv7(),
+      time: wallTime(),
+      source: `prober/${this.#self.holder}`,
+      ...this.#self,
+      term,
+    };
   }
 
   async #write(term: number, write: () => Promise<{ revision: number } | undefined>): Promise<boolean> {

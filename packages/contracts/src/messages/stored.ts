@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { Envelope, Timestamp } from '../envelope.ts';
+import { Id, IdOrNone } from '../ids.ts';
+import { AlertState } from './alert.ts';
+
+/*
+ * Values that people and the judging prober keep in buckets of their own. Later stages read and write them; what must be
+ * there is fixed now, what they add is optional.
+ */
+
+/** One condition on a label of an alert (`host`, `service`, `rule`, `severity` or one of its own); `~` is a regular expression. */
+const Matcher = z.object({
+  label: z.string().min(1),
+  operator: z.enum(['=', '!=', '=~', '!~']),
+  value: z.string(),
+});
+
+/** For how long alerts that meet all matchers are kept quiet, by whom and why. */
+const QuietPeriod = Envelope.extend({
+  matchers: z.array(Matcher).min(1),
+  startsAt: Timestamp,
+  endsAt: Timestamp,
+  createdBy: z.string().min(1),
+  comment: z.string(),
+});
+
+/** KV bucket `silences`: alerts stay as they are, nobody is told. */
+export const Silence = QuietPeriod;
+export type Silence = z.infer<typeof Silence>;
+
+/** KV bucket `maintenance`: expected trouble, announced ahead; it may come again. */
+export const Maintenance = QuietPeriod.extend({
+  /** RFC 5545 recurrence rule, such as `FREQ=WEEKLY;BYDAY=SU`; absent: once. */
+  recurrence: z.string().optional(),
+});
+export type Maintenance = z.infer<typeof Maintenance>;
+
+/** KV bucket `config`: a configuration in force, and with the bucket's history those before it. */
+export const ConfigEntry = Envelope.extend({
+  kind: z.enum(['services', 'alerts', 'prober', 'dashboard', 'unknown']).catch('unknown'),
+  /** The host it is for; `_` where it is the environment's. */
+  host: IdOrNone,
+  /** The file's text. */
+  content: z.string(),
+  /** What came from a file is changed in that file only. */
+  origin: z.enum(['file', 'apply', 'dashboard', 'unknown']).catch('unknown'),
+  appliedBy: z.string().min(1),
+});
+export type ConfigEntry = z.infer<typeof ConfigEntry>;
+
+/** What a person or a token may do: everywhere, or in one environment, on what bears all the labels. */
+const GrantedRole = z.object({
+  role: z.enum(['viewer', 'operator', 'admin', 'unknown']).catch('unknown'),
+  environment: Id.optional(),
+  labels: z.record(z.string(), z.string()),
+});
+
+/** KV bucket `users`. */
+export const User = Envelope.extend({
+  name: z.string().min(1),
+  roles: z.array(GrantedRole),
+  /** In the format of its algorithm, parameters included; absent for who signs in elsewhere. */
+  passwordHash: z.string().optional(),
+  isDisabled: z.boolean(),
+});
+export type User = z.infer<typeof User>;
+
+/** KV bucket `tokens`: for programs. The token itself is shown once and kept nowhere. */
+export const Token = Envelope.extend({
+  name: z.string().min(1),
+  owner: z.string().min(1),
+  tokenHash: z.string().min(1),
+  roles: z.array(GrantedRole),
+  expiresAt: Timestamp.optional(),
+});
+export type Token = z.infer<typeof Token>;
+
+/** KV bucket `sessions`: who is signed in. */
+export const Session = Envelope.extend({
+  user: z.string().min(1),
+  tokenHash: z.string().min(1),
+  expiresAt: Timestamp,
+});
+export type Session = z.infer<typeof Session>;
+
+/** KV bucket `views`: what somebody has arranged to look at. */
+export const View = Envelope.extend({
+  owner: z.string().min(1),
+  name: z.string().min(1),
+  /** The query of the page, as in its address. */
+  query: z.string(),
+});
+export type View = z.infer<typeof View>;
+
+/** KV bucket `notified`: what was sent to whom about which transition of an alert, so that it is not sent anew. */
+export const Notified = Envelope.extend({
+  fingerprint: z.string().min(1),
+  state: AlertState,
+  receiver: z.string().min(1),
+  /** Fingerprint and transition: who receives a notification twice knows it by this. */
+  idempotencyKey: z.string().min(1),
+  sentAt: Timestamp,
+});
+export type Notified = z.infer<typeof Notified>;

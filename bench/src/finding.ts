@@ -13,6 +13,8 @@ export interface Finding {
   readonly peer?: { readonly name: string; readonly value: number };
   /** Absent: shown for comparison only. */
   readonly goal?: Goal;
+  /** What limits it: printed when the goal was missed. */
+  readonly limitedBy?: string;
 }
 
 /** One measure, taken or not. */

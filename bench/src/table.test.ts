@@ -35,6 +35,7 @@ test('ours and the peer side by side, each with its goal', () => {
           ours: 30,
           peer: { name: 'PM2', value: 15 },
           goal: { kind: 'ratio-at-most', ratio: 1 },
+          limitedBy: 'the disk',
         },
         { what: 'memory', unit: 'MB', ours: 70.25, goal: { kind: 'at-most', value: 80 } },
         { what: '  shims', unit: '', ours: 200 },
@@ -54,6 +55,7 @@ memory      70.3 MB            –      –  ≤ 80 MB      met
 
 crash: all of it (3 kills)
   left out: the weather
+  missed: crash, p95: the disk
 page: not taken: no Chromium
 
 goals: 2 met, 1 missed, 1 measure not taken`);

@@ -26,9 +26,10 @@ export function renderReports(reports: readonly MeasureReport[], surroundings: S
     '',
     ...renderTable([[...HEADER], ...lines]),
     '',
-    ...taken.flatMap(({ name, includes, counts, leftOut }) => [
+    ...taken.flatMap(({ name, includes, counts, findings, leftOut }) => [
       `${name}: ${includes} (${counts})`,
       ...leftOut.map((what) => `  left out: ${what}`),
+      ...findings.filter((finding) => judge(finding) === 'missed').map(explainMiss),
     ]),
     ...reports.flatMap((report) => (report.kind === 'failed' ? [`${report.name}: not taken: ${report.reason}`] : [])),
     '',
@@ -59,6 +60,10 @@ function cellsOf(finding: Finding): string[] {
     formatGoal(finding),
     verdict === 'shown' ? '' : verdict,
   ];
+}
+
+function explainMiss({ what, limitedBy }: Finding): string {
+  return `  missed: ${what.trim()}: ${limitedBy ?? 'not expected: look for what has changed'}`;
 }
 
 function formatGoal({ goal, unit }: Finding): string {

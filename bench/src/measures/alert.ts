@@ -4,11 +4,14 @@ import type { Bus } from '@muster/contracts/bus';
 import type { Measure } from '../measure.ts';
 import { Muster } from '../muster.ts';
 import { kill } from '../processes.ts';
-import { percentile } from '../statistics.ts';
+import { median, percentile } from '../statistics.ts';
 import { waitUntil } from '../wait-until.ts';
 
 const GOAL_MS = 50;
+const DEAD_HOST_GOAL_S = 12;
 const PAUSE_MS = 200;
+/** Several beats of a host, and the prober's lease taken. */
+const SETTLED_MS = 15_000;
 /** The prober has to take its lease before it judges. */
 const JUDGE_TIMEOUT_MS = 90_000;
 
@@ -21,15 +24,16 @@ interface Arrival<T> {
 export const alert: Measure = {
   name: 'alert',
   includes:
-    'real agent, nats-server and prober: a service is killed and restarted → alert `restarted`; a service that may not be restarted is killed → alert `failed`; from the event at a subscriber (stream publish and judging included) and from the kill itself to the alert at the same subscriber',
+    'real agent, nats-server and prober: a service is killed and restarted → alert `restarted`; a service whose budget is spent is killed → alert `failed`; from the event at a subscriber (stream publish and judging included) and from the kill itself to the alert at the same subscriber; the agent of a host is killed and not started again → alert `host-gone`',
   async run({ rootDir, signal, isQuick, say }) {
     const services = isQuick ? 10 : 40;
     const healing = await observe('restarted', { rootDir, services, signal, say });
     const failing = await observe('failed', { rootDir, services, signal, say });
+    const deadHostMs = await killHosts(isQuick ? 1 : 5, { rootDir, services: 1, signal, say });
     const fromEventMs = [...healing, ...failing].map((one) => one.fromEventMs);
     const fromKillMs = [...healing, ...failing].map((one) => one.fromKillMs);
     return {
-      counts: `${services} restarted, ${services} failed`,
+      counts: `${services} restarted, ${services} failed, ${deadHostMs.length} hosts`,
       findings: [
         { what: 'event → alert at a subscriber, p50', unit: 'ms', ours: percentile(fromEventMs, 0.5) },
         {
@@ -44,6 +48,13 @@ export const alert: Measure = {
           unit: 'ms',
           ours: percentile(fromKillMs, 0.99),
           goal: { kind: 'at-most', value: GOAL_MS },
+        },
+        { what: 'host dead → alert at a subscriber, median', unit: 's', ours: median(deadHostMs) / 1_000 },
+        {
+          what: 'host dead → alert at a subscriber, longest',
+          unit: 's',
+          ours: Math.max(...deadHostMs) / 1_000,
+          goal: { kind: 'at-most', value: DEAD_HOST_GOAL_S },
         },
       ],
       leftOut: ['Prometheus with Alertmanager and Beszel: by their design 30 s to minutes'],
@@ -70,7 +81,8 @@ async function observe(rule: 'restarted' | 'failed', options: ObserveOptions): P
   await using ours = await Muster.start({
     rootDir,
     services: services + 1,
-    serviceKeys: rule === 'failed' ? { auto_restart: false } : {},
+    // A budget of nothing is spent by the first crash.
+    serviceKeys: rule === 'failed' ? { max_restarts: 0 } : {},
     parts: 'whole',
     signal,
   });
@@ -99,6 +111,29 @@ async function observe(rule: 'restarted' | 'failed', options: ObserveOptions): P
     await delay(PAUSE_MS, undefined, { signal });
   }
   return latencies;
+}
+
+/** Kills the agent of a host again and again, each time with a new one that has been heard. Returns kill → alert, in ms. */
+async function killHosts(rounds: number, { rootDir, services, signal, say }: ObserveOptions): Promise<number[]> {
+  await using ours = await Muster.start({ rootDir, services, parts: 'whole', signal });
+  await ours.bus.connected(signal);
+  const arrivals: number[] = [];
+  const ear = ours.bus.subscribe(rows.alert, { host: ours.host, rule: 'host-gone' }, ({ data }) => {
+    if (data.state === 'firing') arrivals.push(performance.now());
+  });
+  const tookMs: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    say(`alert: killing the host, ${round + 1} of ${rounds}`);
+    if (round > 0) ours.startAgent();
+    await ours.allRunning();
+    await delay(SETTLED_MS, undefined, { signal });
+    const killedAtMs = performance.now();
+    await ours.killAgent();
+    await waitUntil(() => arrivals.length > round, { what: "the alert 'host-gone'", signal });
+    tookMs.push((arrivals[round] ?? Number.POSITIVE_INFINITY) - killedAtMs);
+  }
+  ear.stop();
+  return tookMs;
 }
 
 /** Hears every event of instances and every alert, and remembers when. */

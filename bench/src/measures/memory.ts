@@ -18,22 +18,23 @@ export const memory: Measure = {
     const settleMs = context.isQuick ? 8_000 : 45_000;
     const one = await take(context, 1, settleMs);
     const many = await take(context, context.services, settleMs);
-    const compare = (what: string, of: (taken: Memory) => number): Finding => ({
+    const compare = (what: string, { agent, peer }: Taken, of: (taken: Memory) => number): Finding => ({
       what,
       unit: 'MB',
-      ours: of(many.agent) / MEGABYTE,
-      ...(many.peer !== undefined && { peer: { name: 'PM2', value: of(many.peer) / MEGABYTE } }),
+      ours: of(agent) / MEGABYTE,
+      ...(peer !== undefined && { peer: { name: 'PM2', value: of(peer) / MEGABYTE } }),
     });
     const peerMore =
       many.peer !== undefined && one.peer !== undefined ? many.peer.rssBytes - one.peer.rssBytes : undefined;
     return {
       counts: `1 and ${context.services} services, median of ${SAMPLES} samples after ${settleMs / 1_000} s`,
       findings: [
+        compare('memory with 1 service, RSS', one, ({ rssBytes }) => rssBytes),
         {
-          ...compare(`memory with ${context.services} services, RSS`, ({ rssBytes }) => rssBytes),
+          ...compare(`memory with ${context.services} services, RSS`, many, ({ rssBytes }) => rssBytes),
           goal: { kind: 'at-most', value: 80 },
         },
-        compare(`memory with ${context.services} services, PSS`, ({ pssBytes }) => pssBytes),
+        compare(`memory with ${context.services} services, PSS`, many, ({ pssBytes }) => pssBytes),
         {
           what: `memory, ${context.services} services more than 1, RSS`,
           unit: 'MB',

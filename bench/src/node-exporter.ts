@@ -1,0 +1,78 @@
+/**
+ * node_exporter, the peer of the metrics tick. It is no dependency of Muster: Debian's package is unpacked into
+ * `.muster/bench` at the first run.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { freePort } from '@muster/testkit';
+import { bareEnvironment } from './processes.ts';
+import { waitUntil } from './wait-until.ts';
+
+/** The path of the program, or why there is none. */
+export type NodeExporter =
+  | { readonly kind: 'found'; readonly file: string }
+  | { readonly kind: 'missing'; readonly reason: string };
+
+/** As much of the set-up's script as is used here. */
+interface Apt {
+  fetchPackage(
+    name: string,
+    options: { readonly env: NodeJS.ProcessEnv; readonly intoDir: string },
+    signal: AbortSignal,
+  ): Promise<{ readonly ok: true } | { readonly ok: false; readonly reason: string }>;
+}
+
+const PACKAGE = 'prometheus-node-exporter';
+/** The kernel counts a process's time in hundredths of a second. */
+const TICK_MS = 10;
+const WARM_UP_SCRAPES = 5;
+const PAUSE_MS = 50;
+
+/** Fetches it when it is not there yet. */
+export async function findNodeExporter(rootDir: string, signal: AbortSignal): Promise<NodeExporter> {
+  const intoDir = path.join(rootDir, '.muster', 'bench', 'node_exporter');
+  const file = path.join(intoDir, 'usr/bin', PACKAGE);
+  if (existsSync(file)) return { kind: 'found', file };
+  const apt = (await import(pathToFileURL(path.join(rootDir, 'scripts/lib/apt.mjs')).href)) as Apt;
+  const outcome = await apt.fetchPackage(PACKAGE, { env: process.env, intoDir }, signal);
+  if (outcome.ok) return { kind: 'found', file };
+  return { kind: 'missing', reason: `node_exporter can't be fetched: ${outcome.reason}` };
+}
+
+/** CPU (user and system) of one scrape with the default collectors, in ms, as the mean of many. */
+export async function cpuOfScrapes(program: string, scrapes: number, signal: AbortSignal): Promise<number> {
+  const address = `127.0.0.1:${await freePort()}`;
+  const exporter = spawn(program, [`--web.listen-address=${address}`], { env: bareEnvironment(), stdio: 'ignore' });
+  const exited = once(exporter, 'exit');
+  const { pid } = exporter;
+  try {
+    if (pid === undefined) throw new Error(`'${program}' can't be started`);
+    const scrape = async (): Promise<boolean> => {
+      const response = await fetch(`http://${address}/metrics`, { signal });
+      await response.text();
+      return response.ok;
+    };
+    await waitUntil(() => scrape().catch(() => false), { what: 'node_exporter', signal });
+    for (let count = 0; count < WARM_UP_SCRAPES; count += 1) await scrape();
+    const beforeMs = cpuMs(pid);
+    for (let count = 0; count < scrapes; count += 1) {
+      await scrape();
+      await delay(PAUSE_MS, undefined, { signal });
+    }
+    return (cpuMs(pid) - beforeMs) / scrapes;
+  } finally {
+    exporter.kill('SIGKILL');
+    await exited;
+  }
+}
+
+function cpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // Behind the name in parentheses, which may hold anything, fields 14 and 15 of the line.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+}

@@ -1,12 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { eventually, type FixtureProcess, freePort, startFixture } from '@muster/testkit';
+import { eventually, type FixtureProcess, findPython, freePort, startFixture } from '@muster/testkit';
 import { beforeEach, describe, expect, test } from 'vitest';
 
 const rootDir = fileURLToPath(new URL('../..', import.meta.url));
-const python = ['python3', '/usr/bin/python3'].find(
-  (command) => spawnSync(command, ['-c', 'import fastapi, uvicorn']).status === 0,
-);
+const python = findPython('fastapi', 'uvicorn');
 
 interface Running {
   readonly url: string;

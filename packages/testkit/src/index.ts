@@ -1,4 +1,5 @@
 export { type EventuallyOptions, eventually } from './eventually.ts';
+export { findChromium, findPython } from './find-program.ts';
 export {
   type FixtureExit,
   type FixtureOptions,

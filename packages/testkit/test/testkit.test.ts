@@ -1,8 +1,12 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import {
   eventually,
+  findChromium,
+  findPython,
   freePort,
   isAlive,
   seededRandom,
@@ -10,7 +14,9 @@ import {
   startShellFixture,
   temporaryDirectory,
 } from '@muster/testkit';
-import { expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+
+afterEach(() => vi.unstubAllEnvs());
 
 async function greeting(port: number): Promise<string> {
   const socket = connect(port, '127.0.0.1');
@@ -74,4 +80,28 @@ test('temporary directories and ports are of one’s own', async () => {
   await directory[Symbol.asyncDispose]();
   expect(existsSync(directory.path)).toBe(false);
   expect(await freePort()).toBeGreaterThan(0);
+});
+
+describe('programs that a test needs', () => {
+  test('a Python that imports the modules is found behind one on PATH that does not', async () => {
+    await using directory = await temporaryDirectory();
+    const mine = join(directory.path, 'python3');
+    vi.stubEnv('PATH', directory.path);
+    await writeFile(mine, '#!/bin/sh\ncase "$2" in *absent*) exit 1;; esac\n', { mode: 0o755 });
+    expect(findPython('json')).toBe(mine);
+    expect(findPython('json', 'absent_module')).toBeUndefined();
+    await writeFile(mine, '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    expect([undefined, '/usr/bin/python3']).toContain(findPython('json'));
+  });
+
+  test('a browser is the one that is named, else the first on PATH', async () => {
+    await using directory = await temporaryDirectory();
+    const chrome = join(directory.path, 'chromium');
+    await writeFile(chrome, '', { mode: 0o755 });
+    vi.stubEnv('PATH', directory.path);
+    vi.stubEnv('CHROMIUM', '');
+    expect(findChromium()).toBe(chrome);
+    vi.stubEnv('CHROMIUM', '/opt/browser');
+    expect(findChromium()).toBe('/opt/browser');
+  });
 });

@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { freePort } from '@muster/testkit';
+import { findPython, freePort } from '@muster/testkit';
 import { expect, test } from 'vitest';
 import { FastapiDriver } from '../../src/drivers/fastapi/driver.ts';
 import { createDriverRegistry } from '../../src/drivers/registry.ts';
@@ -16,21 +15,12 @@ if __name__ == "__main__":
     uvicorn.run(app, port=int(os.environ["PORT"]))
 `;
 
-function hasFastapi(): boolean {
-  try {
-    execFileSync('/usr/bin/python3', ['-c', 'import fastapi, uvicorn'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-const skipReason = hasFastapi() ? '' : ' (skipped: /usr/bin/python3 has no fastapi and uvicorn)';
-
 async function health(port: number): Promise<unknown> {
   return (await fetch(`http://127.0.0.1:${port}/api/health`)).json();
 }
 
-test.skipIf(skipReason !== '')(`a FastAPI service runs by each form of its command${skipReason}`, async () => {
+test('a FastAPI service runs by each form of its command', async (context) => {
+  context.skip(findPython('fastapi', 'uvicorn') === undefined, 'no python3 here imports fastapi and uvicorn');
   await using bench = new Bench();
   const driver = new FastapiDriver(bench.driver);
   bench.write('web.py', application);

@@ -9,11 +9,12 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { freePort, startMusterSystem } from '../packages/testkit/dist/index.js';
+import { findChromium, freePort, startMusterSystem } from '../packages/testkit/dist/index.js';
 
 const rootDir = fileURLToPath(new URL('..', import.meta.url));
 const file = resolve(process.argv[2] ?? `${rootDir}docs/images/dashboard.png`);
-const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const executablePath = findChromium();
+if (executablePath === undefined) throw new Error('no Chromium on PATH: install chromium');
 /** Long enough for a line of latencies and a few metrics. */
 const HISTORY_MS = 45_000;
 
@@ -53,7 +54,7 @@ try {
   process.kill(pid ?? 0, 'SIGKILL');
   await system.waitUntilReady('analytics-api');
   const browser = await chromium.launch({
-    executablePath: EXECUTABLE,
+    executablePath,
     args: [
       '--no-sandbox',
       '--disable-gpu',

@@ -1,11 +1,9 @@
 /** The page in a real browser, over the whole real system: what happens to a service shows, and a button acts. */
-import { access } from 'node:fs/promises';
-import { eventually, isAlive, startMusterSystem } from '@muster/testkit';
+import { eventually, findChromium, isAlive, startMusterSystem } from '@muster/testkit';
 import { type Browser, chromium, type Locator } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { killHard, servicesYaml } from './support.ts';
 
-const CHROMIUM = '/usr/bin/chromium';
 const FLAGS = [
   '--headless',
   '--no-sandbox',
@@ -19,17 +17,14 @@ const FLAGS = [
 const PATIENCE = { timeout: 60_000 };
 
 test('a service is killed and the page shows it, a button restarts it, a silent host makes it unknown', async (context) => {
-  const isThere = await access(CHROMIUM).then(
-    () => true,
-    () => false,
-  );
-  context.skip(!isThere, 'needs chromium: apt-get install chromium');
+  const executablePath = findChromium();
+  if (executablePath === undefined) return context.skip('needs chromium');
   await using system = await startMusterSystem({
     services: servicesYaml({ name: 'api', command: ['sleep', '600'], restart_delay: '3s' }),
   });
   await system.waitUntilUp();
   const { pid = 0 } = await system.waitUntilReady('api');
-  const browser: Browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  const browser: Browser = await chromium.launch({ executablePath, args: FLAGS });
   await using _closing = { [Symbol.asyncDispose]: () => browser.close() };
   const page = await browser.newPage();
   const errors: string[] = [];

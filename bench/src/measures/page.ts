@@ -1,12 +1,11 @@
-import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { findChromium } from '@muster/testkit';
 import { chromium, type Page } from 'playwright-core';
 import type { Measure } from '../measure.ts';
 import { Muster } from '../muster.ts';
 import { kill } from '../processes.ts';
 import { percentile } from '../statistics.ts';
 
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const SERVICES = 5;
 const GOAL_MS = 500;
 /** Uneven, so that the kills fall on every phase of the page's frames. */
@@ -19,8 +18,8 @@ export const page: Measure = {
     "SIGKILL of a service → the change (state or count of restarts) in the service's row, seen by a MutationObserver in headless Chromium; real agent, nats-server, prober and dashboard; both times from the machine's clock, in whole ms",
   async run({ rootDir, signal, isQuick, say }) {
     const rounds = isQuick ? 5 : 30;
-    const executablePath = CHROMIUM.find((path) => existsSync(path));
-    if (executablePath === undefined) throw new Error(`no Chromium at ${CHROMIUM.join(', ')}: install chromium`);
+    const executablePath = findChromium();
+    if (executablePath === undefined) throw new Error('no Chromium on PATH: install chromium');
     say('page: starting the whole system and Chromium');
     await using ours = await Muster.start({ rootDir, services: SERVICES, parts: 'whole', signal });
     const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });

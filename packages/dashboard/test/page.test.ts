@@ -1,9 +1,9 @@
 /* The page in a real browser, served by the dashboard as a program, over a real bus with a simulated agent. */
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Outbox } from '@muster/contracts/bus';
+import { findChromium } from '@muster/testkit';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { build } from 'vite';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -13,12 +13,7 @@ import { BusSource } from '../server/source/bus-source.ts';
 import { SimulatedAgent } from './support/simulated-agent.ts';
 import { ENVIRONMENT, startTestBus } from './support/test-bus.ts';
 
-const CHROMIUM = [
-  process.env['CHROMIUM'],
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find((path) => path !== undefined && existsSync(path));
+const CHROMIUM = findChromium();
 
 /** The machine may be busy. */
 const PATIENCE = { timeout: 40_000 };
@@ -75,7 +70,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => stack?.close());
 beforeEach((context) => {
-  if (CHROMIUM === undefined) context.skip('no Chromium on this machine: apt-get install chromium');
+  context.skip(CHROMIUM === undefined, 'needs chromium');
 });
 
 function started() {

@@ -4,13 +4,13 @@
  * said; each counts as one test beside vitest's own. Skipped and failed tests are listed with their reasons, and the last line is
  * `N passed, N failed, N skipped`. The exit code is 1 when anything failed.
  */
-import { spawnSync } from 'node:child_process';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { aptInstall, findProgram } from './lib/apt.mjs';
+import { aptInstall } from './lib/apt.mjs';
 import { runScript, runTests } from './lib/check-steps.mjs';
 import { formatDuration, Progress } from './lib/progress.mjs';
 import { Refusal } from './lib/refusal.mjs';
+import { lastLine, run } from './lib/run.mjs';
 import { setUp } from './lib/set-up.mjs';
 
 /** In this order; each is a script of the root package.json. */
@@ -65,17 +65,33 @@ async function testEverything(progress, signal) {
 }
 
 /**
- * Chromium and FastAPI, where apt may install them. Without them the tests that need them skip, with their reason.
+ * Chromium and Python's modules, where apt may install them. Without them the tests that need them skip, with their reason.
  * @param {Progress} progress
  * @param {AbortSignal} signal
  */
 async function installTestPackages(progress, signal) {
+  // The tests themselves look with these, so what is found here is what they use.
+  const build = await run(join(rootDir, 'node_modules/.bin/tsc'), ['-b', 'packages/testkit'], { cwd: rootDir }, signal);
+  if (build.code !== 0) {
+    progress.failed('test tools', `not looked for, the testkit cannot be built: ${lastLine(build.output)}`);
+    return;
+  }
+  const { findChromium, findPython } = await import('../packages/testkit/dist/index.js');
   const tools = [
-    { tool: 'chromium', isHere: findProgram('chromium', process.env) !== undefined, packages: ['chromium'] },
-    { tool: 'FastAPI', isHere: hasFastApi(), packages: ['python3-fastapi', 'python3-uvicorn'] },
+    { tool: 'Chromium', find: findChromium, packages: ['chromium'] },
+    {
+      tool: 'FastAPI',
+      find: () => findPython('fastapi', 'uvicorn'),
+      packages: ['python3-fastapi', 'python3-uvicorn'],
+    },
+    {
+      tool: "Python's cryptography",
+      find: () => findPython('cryptography'),
+      packages: ['python3-cryptography'],
+    },
   ];
-  for (const { tool, isHere, packages } of tools) {
-    if (isHere) {
+  for (const { tool, find, packages } of tools) {
+    if (find() !== undefined) {
       progress.done('test tools', `${tool} is here`);
       continue;
     }
@@ -87,12 +103,6 @@ async function installTestPackages(progress, signal) {
     if (outcome.ok) progress.done('test tools', `${tool} installed in ${duration}`);
     else progress.failed('test tools', `no ${tool} (${outcome.reason}): the tests that need it will skip`);
   }
-}
-
-function hasFastApi() {
-  return ['python3', '/usr/bin/python3'].some(
-    (python) => spawnSync(python, ['-c', 'import fastapi, uvicorn']).status === 0,
-  );
 }
 
 /**

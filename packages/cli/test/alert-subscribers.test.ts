@@ -1,11 +1,10 @@
 /* The subscribers of examples/alert-subscribers, run as their README says, with an observer's credentials. */
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { AlertEvent, rows } from '@muster/contracts';
 import { openBus } from '@muster/contracts/bus';
-import { eventually } from '@muster/testkit';
+import { eventually, findPython } from '@muster/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bareEnvironment, ROOT_DIR, Running } from './run-cli.ts';
+import { bareEnvironment, Running } from './run-cli.ts';
 import { alertEvent } from './samples.ts';
 import { startTestBus, type TestBus } from './test-bus.ts';
 
@@ -49,14 +48,9 @@ test('Node', async () => {
   expect(await hear(process.execPath, [`${FOLDER}/subscriber.mjs`])).toBe(`${SENTENCE}\n`);
 });
 
-test('Python', async (ctx) => {
-  const python = ['python3', '/usr/bin/python3'].find(
-    (candidate) => spawnSync(candidate, ['-c', 'import cryptography'], { cwd: ROOT_DIR }).status === 0,
-  );
-  if (python === undefined) {
-    ctx.skip('no python3 that imports cryptography: apt-get install python3-cryptography');
-    return;
-  }
+test('Python', async (context) => {
+  const python = findPython('cryptography');
+  if (python === undefined) return context.skip('no python3 here imports cryptography');
   expect(await hear(python, [`${FOLDER}/subscriber.py`])).toBe(`${SENTENCE}\n`);
 });
 

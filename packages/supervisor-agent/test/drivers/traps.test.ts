@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { eventually, freePort } from '@muster/testkit';
+import { dirname, join } from 'node:path';
+import { eventually, findPython, freePort } from '@muster/testkit';
 import { expect, test } from 'vitest';
 import type { Run } from '../../src/drivers/driver.ts';
-import { readStat } from '../../src/drivers/process/proc.ts';
+import { hasOpen, readStat } from '../../src/drivers/process/proc.ts';
 import { Bench, isGone, never, until } from './harness.ts';
 
 /** Waits for lines `name pid` in the log. */
@@ -20,15 +21,8 @@ async function stop(run: Run): Promise<void> {
   await run.treeGone(never);
 }
 
-/** `python3` can do what a shell can't: leave the session and close every descriptor. */
-const daemon = `python3 -c '
-import os, sys, time, signal
-print("daemon", os.getpid(), flush=True)
-os.setsid()
-if "deaf" in sys.argv: signal.signal(signal.SIGTERM, signal.SIG_IGN)
-os.closerange(0, 64)
-time.sleep(600)
-'`;
+/** Leaves the session and closes what it was given: input, log and the tree's FIFO (9). */
+const daemon = `setsid sh -c 'echo daemon $$; exec <&- >&- 2>&- 9>&-; exec sleep 600'`;
 /** Leaves the session, keeps the descriptors. */
 const stray = `setsid sh -c 'echo stray $$; exec sleep 600'`;
 
@@ -63,6 +57,9 @@ test('a stop takes the whole tree: group, strays and what closed its descriptors
   const run = await bench.start(`${stray} & ${daemon} & sleep 600 & wait`);
   const [straying, daemonized] = await Promise.all([pidOf(bench, 'stray'), pidOf(bench, 'daemon')]);
   await eventually(() => expect(run.pids()).toEqual(expect.arrayContaining([run.pid, straying, daemonized])));
+  const tree = join(bench.folder, dirname(bench.journals()[0]?.path ?? ''), 'tree');
+  expect(hasOpen(straying, tree)).toBe(true);
+  await until('the daemon has closed its descriptors', () => !hasOpen(daemonized, tree));
   await run.signalTree('SIGTERM');
   await run.treeGone(never);
   expect(await run.exited).toEqual({ kind: 'signal', signal: 'SIGTERM' });
@@ -133,13 +130,10 @@ test('a daemon that was seen while the run was alive is ended before the next st
 
 test('zombies are dead: an unreaped child holds up neither stop nor restart', async () => {
   await using bench = new Bench();
-  // The parent leaves with its zombie unreaped; init takes its time.
-  const parent = `import os, time
-pid = os.fork()
-if pid == 0: os._exit(0)
-print("zombie", pid, flush=True)
-time.sleep(600)`;
-  const run = await bench.start(['python3', '-c', parent]);
+  // The child ends once the shell that would have reaped it has become a program that does not.
+  const run = await bench.start(
+    '(until grep -qx sleep /proc/$$/comm; do sleep 0.01; done) & echo "zombie $!"; exec sleep 600',
+  );
   const zombie = await pidOf(bench, 'zombie');
   await until('it is a zombie', () => readStat(zombie)?.state === 'Z');
   expect(run.pids()).not.toContain(zombie);
@@ -148,13 +142,15 @@ time.sleep(600)`;
   expect(next.kind).toBe('run');
 });
 
-test('a process whose first thread has ended is alive', async () => {
+test('a process whose first thread has ended is alive', async (context) => {
+  const python = findPython('ctypes', 'threading');
+  if (python === undefined) return context.skip('no python3 here imports ctypes');
   await using bench = new Bench();
   const program = `import ctypes, threading, time
 threading.Thread(target=time.sleep, args=(600,)).start()
 print("leader 1", flush=True)
 ctypes.CDLL(None).pthread_exit(None)`;
-  const run = await bench.start(['python3', '-c', program]);
+  const run = await bench.start([python, '-c', program]);
   await until('the leader is a zombie', () => readStat(run.pid)?.state === 'Z');
   await bench.forget();
   expect((await bench.driver.recover(bench.spec([]), never)).kind).toBe('run');

@@ -1,0 +1,165 @@
+/*
+ * A shim that is killed between its birth and the moment its service is let go, alone and together with its agent. The
+ * scripts are the real ones, each held at one line until the test opens the gate, so that the kill meets just that moment.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Run } from '../../src/drivers/driver.ts';
+import { readStat } from '../../src/drivers/process/proc.ts';
+import { writeScripts } from '../../src/drivers/process/script.ts';
+import { Bench, buildDriverHost, Host, insist, isGone, never, until } from './harness.ts';
+
+/** Where nothing of the launcher is on record yet. */
+const BEFORE_READY = [
+  ['at its birth', 'shim', String.raw`printf '\nshim`],
+  ['before its tree FIFO', 'shim', 'mkfifo'],
+  ['before it forks', 'shim', '(exec setsid'],
+  ['while its launcher is born', 'launcher', 'exec 9<>'],
+  ['before its launcher is on record', 'launcher', String.raw`printf '\nready`],
+] as const;
+/** The launcher waits for the go, or has it in its hands. */
+const BEFORE_GO = [
+  ['while its launcher waits for the go', 'launcher', 'read -r go ms'],
+  ['before the go is on record', 'launcher', String.raw`printf '\ngo`],
+] as const;
+
+/** Writes down which generation it is, and stays. */
+const SERVICE = 'echo "${MUSTER_RUN##*/}" >>starts; exec sleep 600';
+
+let builds: Bench;
+let program: string;
+beforeAll(async () => {
+  builds = new Bench();
+  program = await buildDriverHost(join(builds.folder, 'build'));
+});
+afterAll(() => builds[Symbol.asyncDispose]());
+
+/** Holds every run of a script before the line that begins so, until it is opened. */
+class Gate {
+  readonly #path: string;
+
+  constructor(bench: Bench, script: 'shim' | 'launcher', line: string) {
+    this.#path = join(bench.folder, 'gate');
+    const file = writeScripts(bench.runtimeFolder)[script];
+    const parts = readFileSync(file, 'utf8').split(`\n${line}`);
+    if (parts.length !== 2) throw new Error(`not one line of the ${script} begins with ${line}`);
+    const hold = `: >'${this.#path}.reached'; until [ -e '${this.#path}' ]; do sleep 0.01; done`;
+    writeFileSync(file, parts.join(`\n${hold}\n${line}`));
+  }
+
+  reached(): Promise<boolean> {
+    return until('the gate is reached', () => existsSync(`${this.#path}.reached`));
+  }
+
+  open(): void {
+    writeFileSync(this.#path, '');
+  }
+}
+
+/** The shim of one generation: its forks have the same command line, but do not lead its session. */
+function shimOf(bench: Bench, generation: number): number {
+  const shim = bench.tagged('MUSTER_SHIM').find((pid) => {
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    return command.includes('/shim-') && command.includes(`/${generation}-`) && readStat(pid)?.sessionId === pid;
+  });
+  if (shim === undefined) throw new Error(`generation ${generation} has no shim`);
+  return shim;
+}
+
+/** One copy runs, it is this one, and of all shims and launchers only its own is left. */
+async function expectOnly(bench: Bench, run: Run, generations: readonly number[], shims = 1): Promise<void> {
+  await until('the service has started', () => bench.lines('starts').length >= generations.length);
+  await until('the others are gone', () => bench.tagged('MUSTER_SHIM').length === shims);
+  expect(bench.lines('starts').map(Number)).toEqual(generations);
+  expect(bench.tagged('MUSTER_RUN')).toEqual([run.pid]);
+}
+
+test.each(BEFORE_READY)(
+  'killed %s: that start fails with the reason, the next one succeeds',
+  async (_, script, line) => {
+    await using bench = new Bench();
+    const gate = new Gate(bench, script, line);
+    const starting = bench.driver.start(bench.spec(SERVICE), never);
+    await gate.reached();
+    process.kill(shimOf(bench, 1), 'SIGKILL');
+    expect(await starting).toEqual({
+      kind: 'start-failed',
+      isRetryable: true,
+      reason: "cannot start service 'api': its shim ended early (SIGKILL)",
+    });
+    gate.open();
+    await expectOnly(bench, await bench.start(SERVICE, { generation: 2 }), [2]);
+  },
+);
+
+test.each(BEFORE_GO)('killed %s: the service runs once, only its exit code is lost', async (_, script, line) => {
+  await using bench = new Bench();
+  const gate = new Gate(bench, script, line);
+  const run = await bench.start(SERVICE);
+  await gate.reached();
+  process.kill(shimOf(bench, 1), 'SIGKILL');
+  gate.open();
+  await expectOnly(bench, run, [1], 0);
+  process.kill(run.pid, 'SIGTERM');
+  expect(await run.exited).toEqual({ kind: 'unknown' });
+  await expectOnly(bench, await bench.start(SERVICE, { generation: 2 }), [1, 2]);
+});
+
+test('killed while it waits in reserve: the start says so, and the next one succeeds', async () => {
+  await using bench = new Bench();
+  await bench.driver.prepare(bench.spec(SERVICE));
+  const shim = shimOf(bench, 1);
+  process.kill(shim, 'SIGKILL');
+  // Not even a zombie: the agent has heard of it.
+  await until('the shim is gone', () => readStat(shim) === undefined);
+  expect(await bench.driver.start(bench.spec(SERVICE), never)).toEqual({
+    kind: 'start-failed',
+    isRetryable: true,
+    reason: "cannot start service 'api': its shim was killed",
+  });
+  await expectOnly(bench, await bench.start(SERVICE, { generation: 2 }), [2]);
+});
+
+test.each(BEFORE_READY)(
+  'killed %s, with its agent: the next agent finds nothing, and starts',
+  async (_, script, line) => {
+    await using bench = new Bench();
+    const gate = new Gate(bench, script, line);
+    const agent = new Host(program, bench, bench.spec(SERVICE));
+    await gate.reached();
+    process.kill(shimOf(bench, 1), 'SIGKILL');
+    await agent.kill();
+    expect(await bench.driver.recover(bench.spec(SERVICE), never)).toEqual({ kind: 'nothing-found' });
+    gate.open();
+    await expectOnly(bench, await bench.start(SERVICE, { generation: 2 }), [2]);
+  },
+);
+
+test.each(BEFORE_GO)('killed %s, with its agent: the next agent adopts', async (_, script, line) => {
+  await using bench = new Bench();
+  const gate = new Gate(bench, script, line);
+  const agent = new Host(program, bench, bench.spec(SERVICE));
+  await agent.step('running');
+  await gate.reached();
+  process.kill(shimOf(bench, 1), 'SIGKILL');
+  await agent.kill();
+  const recovering = bench.driver.recover(bench.spec(SERVICE), never);
+  gate.open();
+  const run = insist(await recovering);
+  expect(run.generation).toBe(1);
+  await expectOnly(bench, run, [1], 0);
+});
+
+test('killed in reserve, with its agent: its launcher ends, the run goes on', async () => {
+  await using bench = new Bench();
+  const agent = new Host(program, bench, bench.spec(SERVICE));
+  await agent.step('prepared');
+  const shim = shimOf(bench, 2);
+  process.kill(shim, 'SIGKILL');
+  await agent.kill();
+  await until('the shim is gone', () => isGone(shim));
+  const run = insist(await bench.driver.recover(bench.spec(SERVICE), never));
+  expect(run.generation).toBe(1);
+  await expectOnly(bench, run, [1]);
+});

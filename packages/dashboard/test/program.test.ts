@@ -15,8 +15,8 @@ const MAIN = resolve(import.meta.dirname, '../dist/server/main.js');
 
 let home: TemporaryDirectory;
 const children: ChildProcess[] = [];
-beforeEach(async (context) => {
-  if (!existsSync(MAIN)) context.skip("the dashboard is not built: run 'npm run build'");
+beforeEach(async () => {
+  if (!existsSync(MAIN)) throw new Error('this test runs the built dashboard: run npm run build first');
   home = await temporaryDirectory();
 });
 afterEach(async () => {

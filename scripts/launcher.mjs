@@ -3,8 +3,9 @@
  * The launcher: parent of one supervisor-agent in the foreground. `npm start` runs it in its own process, after the set-up; run by
  * hand (`node scripts/launcher.mjs [--config DIR] [--state DIR]`) it expects a built clone and MUSTER_NATS_SERVER.
  *
- * It makes the keys (`muster bus keys`: files only, idempotent), refuses ports that somebody else holds, and starts the agent as the
- * leader of a session of its own, so that Ctrl-C and a closing terminal reach only the launcher.
+ * It makes the keys (`muster bus keys`: files only, idempotent) unless somebody else runs the bus, who then makes them; refuses ports
+ * that somebody else holds, and starts the agent as the leader of a session of its own, so that Ctrl-C and a closing terminal reach only
+ * the launcher.
  *
  * The agent's environment: that of the launcher without npm's variables, and
  *   MUSTER_STATE_DIR     keys, journals, the bus's data; the agent keeps its random id there, in the file `agent-id`
@@ -60,7 +61,8 @@ export async function launch({ paths: given, settings, natsServer, progress, env
   checkWritable(paths.stateDir);
   const lock = new InstanceLock(paths.stateDir);
   try {
-    // With a bus that somebody else runs neither of the two is started here.
+    const agentEnv = buildAgentEnvironment(env, paths, natsServer);
+    // A bus that somebody else runs comes with their keys, and without a dashboard here.
     if (settings.externalBus === undefined) {
       checkPorts(
         [
@@ -69,22 +71,26 @@ export async function launch({ paths: given, settings, natsServer, progress, env
         ],
         readAgentId(paths.stateDir),
       );
+      await makeKeys(paths, agentEnv);
+      progress.done('keys', 'ready');
     }
-    const agentEnv = buildAgentEnvironment(env, paths, natsServer);
-    const keys = await run(process.execPath, [paths.cliFile, 'bus', 'keys'], { cwd: paths.rootDir, env: agentEnv });
-    if (keys.code !== 0) {
-      throw new Refusal(
-        `cannot make the keys of the bus in ${paths.stateDir}: \`muster bus keys\` ended with code ${keys.code}`,
-        {
-          details: lastLines(keys.output, 20),
-        },
-      );
-    }
-    progress.done('keys', 'ready');
     return await runAgent({ paths, agentEnv, progress, onReady: (url) => lock.publish(url) });
   } finally {
     lock.release();
   }
+}
+
+/**
+ * @param {import('./lib/options.mjs').Options} paths
+ * @param {NodeJS.ProcessEnv} env
+ * @throws {Refusal}
+ */
+async function makeKeys({ cliFile, rootDir, stateDir }, env) {
+  const { code, output } = await run(process.execPath, [cliFile, 'bus', 'keys'], { cwd: rootDir, env });
+  if (code === 0) return;
+  throw new Refusal(`cannot make the keys of the bus in ${stateDir}: \`muster bus keys\` ended with code ${code}`, {
+    details: lastLines(output, 20),
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -176,6 +176,23 @@ test("the agent gets its settings, and none of npm's variables", async () => {
   expect(readFileSync(join(home.stateDir, 'keys.txt'), 'utf8')).toBe('bus keys');
   launcher.child.kill('SIGINT');
   expect(await launcher.exited).toBe(0);
+});
+
+test('credentials for a bus that somebody else runs are left as they were brought', async () => {
+  using home = await Home.make();
+  const credentials = join(home.stateDir, 'keys/agent-web2.creds');
+  mkdirSync(join(home.stateDir, 'keys'));
+  writeFileSync(credentials, 'signed elsewhere');
+  writeFileSync(
+    join(home.configDir, 'agent.yaml'),
+    `host: web2\nbus:\n  url: nats://bus.example:4222\n  creds: ${credentials}\n`,
+  );
+  const launcher = home.launch();
+  await launcher.says('Muster runs');
+  launcher.child.kill('SIGINT');
+  expect(await launcher.exited).toBe(0);
+  expect(readFileSync(credentials, 'utf8')).toBe('signed elsewhere');
+  expect(existsSync(join(home.stateDir, 'keys.txt')), 'no keys were made').toBe(false);
 });
 
 test('the state directory that agent.yaml names is used, unless another one was given', async () => {

@@ -1,4 +1,4 @@
-import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bucketName, buckets, rows, streamDefinitions, streamName } from '@muster/contracts';
 import {
@@ -87,6 +87,16 @@ test('a spoilt key file is told, not replaced', async () => {
   await writeFile(file, 'not a seed');
   await expect(mint()).rejects.toThrow(`cannot read the key file '${file}'`);
   expect(await readFile(file, 'utf8')).toBe('not a seed');
+});
+
+test('credentials of another bus are told, not replaced', async () => {
+  await using other = await temporaryDirectory();
+  const file = credentialsFile(directory.path, { role: 'agent', id: 'web1' });
+  await mintKeys({ directory: other.path, environment, identities: IDENTITIES });
+  await copyFile(credentialsFile(other.path, { role: 'agent', id: 'web1' }), file);
+  const foreign = await readFile(file, 'utf8');
+  await expect(mint()).rejects.toThrow(`cannot sign '${file}' again: another bus's account signed it: set bus.url in`);
+  expect(await readFile(file, 'utf8')).toBe(foreign);
 });
 
 test('a host id that is not one gets no credentials', async () => {

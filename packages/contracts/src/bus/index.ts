@@ -16,6 +16,7 @@ export * from './errors.ts';
 export {
   type BusTrust,
   credentialsFile,
+  ForeignCredentialsError,
   type Identity,
   KeyFileError,
   type MintedKeys,

@@ -11,6 +11,7 @@ import {
   createAccount,
   createOperator,
   createUser,
+  decode,
   encodeAccount,
   encodeOperator,
   encodeUser,
@@ -69,12 +70,26 @@ export class KeyFileError extends Error {
   }
 }
 
+/** Credentials that came from another bus. They cannot be made again here, so they are never replaced. */
+export class ForeignCredentialsError extends Error {
+  readonly file: string;
+
+  constructor(file: string) {
+    super(
+      `cannot sign '${file}' again: another bus's account signed it: ` +
+        'set bus.url in config/agent.yaml to use that bus, or move the file away to get new credentials for this one',
+    );
+    this.name = 'ForeignCredentialsError';
+    this.file = file;
+  }
+}
+
 /** Where an identity's credentials are: `<directory>/<role>-<id>.creds`. */
 export function credentialsFile(directory: string, { role, id }: Identity): string {
   return join(directory, `${role}-${id}.creds`);
 }
 
-/** Makes what is missing and signs again what has changed. Files are 0600. @throws KeyFileError */
+/** Makes what is missing and signs again what has changed. Files are 0600. @throws KeyFileError, ForeignCredentialsError */
 export async function mintKeys({ directory, environment, identities }: MintOptions): Promise<MintedKeys> {
   const mint = new Mint(directory);
   const operator = await mint.key('operator.nk', createOperator);
@@ -177,6 +192,7 @@ class Mint {
   async user(file: string, { name, claims }: UserClaims, account: KeyPair): Promise<void> {
     const present = await readIfPresent(file);
     const old = present === undefined ? undefined : await credentialsFrom(file, present);
+    if (old !== undefined && decode(old.jwt).iss !== account.getPublicKey()) throw new ForeignCredentialsError(file);
     const key = old?.key ?? createUser();
     const fresh = await encodeUser(name, key, account, claims);
     if (old !== undefined && (await saysTheSame(old.jwt, fresh))) {

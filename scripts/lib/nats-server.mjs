@@ -1,15 +1,19 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { aptInstall, fetchPackage, findProgram } from './apt.mjs';
+import { aptInstall, fetchPackage, findProgram, newerSources } from './apt.mjs';
 import { Refusal } from './refusal.mjs';
 import { run } from './run.mjs';
 import { isLoopback } from './settings.mjs';
+import { isAtLeast } from './version.mjs';
 
 /** Debian 12's. Older ones lack what the streams need. */
 const MIN_VERSION = '2.9.0';
 /** Older ones have known holes in authentication and JetStream, which only a bus on loopback may live with. */
 const MIN_OPEN_VERSION = '2.10.27';
-const NEWER_SUITES = ['forky', 'sid', 'trixie'];
+/** What to type where apt cannot help: a release with its names for Node's architectures. */
+const RELEASE = 'v2.12.7';
+/** @type {Record<string, string>} */
+const RELEASE_ARCHITECTURES = { x64: 'amd64', arm64: 'arm64', arm: 'arm7' };
 
 /**
  * @typedef {object} NatsServer
@@ -21,12 +25,13 @@ const NEWER_SUITES = ['forky', 'sid', 'trixie'];
 /**
  * Finds a nats-server that is good enough for where the bus listens, or installs one.
  *
- * @param {{ rootDir: string, env: NodeJS.ProcessEnv, busHost: string, isRoot: boolean, onInstall: () => void }} options
+ * @param {{ rootDir: string, env: NodeJS.ProcessEnv, busHost: string, isRoot: boolean, sources?: readonly string[], onInstall: () => void }} options
+ *   `sources`: lines as in sources.list to try after the machine's own
  * @param {AbortSignal} signal
  * @returns {Promise<NatsServer>}
  * @throws {Refusal} with the exact command to type
  */
-export async function ensureNatsServer({ rootDir, env, busHost, isRoot, onInstall }, signal) {
+export async function ensureNatsServer({ rootDir, env, busHost, isRoot, sources, onInstall }, signal) {
   const minVersion = isLoopback(busHost) ? MIN_VERSION : MIN_OPEN_VERSION;
   const ownDir = join(rootDir, '.muster/bin');
   const ownPath = join(ownDir, 'nats-server');
@@ -50,48 +55,61 @@ export async function ensureNatsServer({ rootDir, env, busHost, isRoot, onInstal
     );
   }
   onInstall();
-  /** @type {string[]} */
-  const reasons = [];
-  const keepTrying = [
-    ...(minVersion === MIN_VERSION ? [() => aptInstall(['nats-server'], { env, isRoot }, signal)] : []),
-    ...[...(minVersion === MIN_VERSION ? [undefined] : []), ...NEWER_SUITES].map(
-      (suite) => () => fetchOwn({ env, ownDir, ownPath, suite }, signal),
+  /** @type {Set<string>} */
+  const reasons = new Set();
+  let isAptTooOld = false;
+  const attempts = [
+    () => aptInstall(['nats-server'], { env, isRoot, minVersion }, signal),
+    ...[undefined, ...(sources ?? newerSources())].map(
+      (source) => () => fetchOwn({ env, ownDir, ownPath, minVersion, source }, signal),
     ),
   ];
-  for (const attempt of keepTrying) {
+  for (const attempt of attempts) {
     const outcome = await attempt();
-    if (!outcome.ok) reasons.push(outcome.reason);
-    const server = outcome.ok ? await find() : undefined;
-    if (server) return { ...server, isNew: true };
     signal.throwIfAborted();
+    if (outcome.ok) {
+      const server = await find();
+      if (server) return { ...server, isNew: true };
+    } else {
+      reasons.add(outcome.reason);
+      isAptTooOld ||= outcome.isTooOld === true;
+    }
   }
-  throw new Refusal(refuse(minVersion, ownPath, [...new Set(reasons)].join('; ')));
+  const isOpen = minVersion === MIN_OPEN_VERSION;
+  const canApt = !isOpen && !isAptTooOld && findProgram('apt-get', env) !== undefined;
+  throw new Refusal(
+    `no nats-server >= ${minVersion} on PATH or at ${ownPath}, and it could not be installed (${[...reasons].join('; ')}): ` +
+      `type \`${canApt ? aptCommand(isRoot) : downloadCommand(ownDir)}\`` +
+      (isOpen ? ', or set `bus.listen` in config/agent.yaml to a loopback address' : ''),
+  );
 }
 
-/**
- * @param {string} minVersion
- * @param {string} ownPath
- * @param {string} reasons
- */
-function refuse(minVersion, ownPath, reasons) {
-  const why = `no nats-server >= ${minVersion} on PATH or at ${ownPath}, and it could not be installed (${reasons})`;
-  return minVersion === MIN_VERSION
-    ? `${why}: type \`sudo apt-get update && sudo apt-get install -y nats-server\``
-    : `${why}: put a newer one there, or set \`bus.listen\` in config/agent.yaml to a loopback address`;
+/** @param {boolean} isRoot */
+function aptCommand(isRoot) {
+  const sudo = isRoot ? '' : 'sudo ';
+  return `${sudo}apt-get update && ${sudo}apt-get install -y nats-server`;
+}
+
+/** @param {string} dir */
+function downloadCommand(dir) {
+  const name = `nats-server-${RELEASE}-linux-${RELEASE_ARCHITECTURES[process.arch] ?? process.arch}`;
+  const url = `https://github.com/nats-io/nats-server/releases/download/${RELEASE}/${name}.tar.gz`;
+  const quoted = `'${dir.replaceAll("'", String.raw`'\''`)}'`;
+  return `mkdir -p ${quoted} && curl -fsSL ${url} | tar -xz -C ${quoted} --strip-components=1 ${name}/nats-server`;
 }
 
 /**
  * Brings a nats-server of its own into the clone.
- * @param {{ env: NodeJS.ProcessEnv, ownDir: string, ownPath: string, suite: string | undefined }} options
+ * @param {{ env: NodeJS.ProcessEnv, ownDir: string, ownPath: string, minVersion: string, source: string | undefined }} options
  * @param {AbortSignal} signal
  */
-async function fetchOwn({ env, ownDir, ownPath, suite }, signal) {
+async function fetchOwn({ env, ownDir, ownPath, minVersion, source }, signal) {
   const unpacked = join(ownDir, 'unpacked');
   mkdirSync(ownDir, { recursive: true });
   try {
     const outcome = await fetchPackage(
       'nats-server',
-      { env, intoDir: unpacked, ...(suite === undefined ? {} : { suite }) },
+      { env, intoDir: unpacked, minVersion, ...(source === undefined ? {} : { source }) },
       signal,
     );
     if (outcome.ok) renameSync(join(unpacked, 'usr/sbin/nats-server'), ownPath);
@@ -110,17 +128,4 @@ async function fetchOwn({ env, ownDir, ownPath, suite }, signal) {
 async function readVersion(path, env, signal) {
   const { code, output } = await run(path, ['--version'], { env }, signal);
   return code === 0 ? /v(\d+\.\d+\.\d+)/.exec(output)?.[1] : undefined;
-}
-
-/**
- * @param {string} version like `2.10.27`
- * @param {string} minVersion
- */
-export function isAtLeast(version, minVersion) {
-  const [have, want] = [version, minVersion].map((text) => text.split('.').map(Number));
-  for (const [index, wanted] of (want ?? []).entries()) {
-    const had = have?.[index] ?? 0;
-    if (had !== wanted) return had > wanted;
-  }
-  return true;
 }

@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { backoffMs } from './agent-parent.mjs';
-import { findMirror, findProgram } from './apt.mjs';
+import { findProgram } from './apt.mjs';
 import { fingerprintSources } from './build.mjs';
 import { hasInstalled } from './dependencies.mjs';
 import { checkMachine, checkWritable } from './machine.mjs';
-import { ensureNatsServer, isAtLeast } from './nats-server.mjs';
 import { readOptions } from './options.mjs';
 import { parseStartTicks } from './process-identity.mjs';
 import { formatDuration, Progress } from './progress.mjs';
@@ -159,69 +158,14 @@ describe('what is up to date', () => {
   });
 });
 
-describe('nats-server', () => {
-  test.each([
-    ['2.9.10', '2.9.0', true],
-    ['2.10.0', '2.9.10', true],
-    ['2.10.27', '2.10.27', true],
-    ['2.10.9', '2.10.27', false],
-    ['1.99.99', '2.9.0', false],
-  ])('%s is at least %s: %s', (version, minVersion, expected) => {
-    expect(isAtLeast(version, minVersion)).toBe(expected);
-  });
-
-  /** A program that says it is a nats-server, in a folder that is the whole PATH of the test. */
-  function plant(version: string): NodeJS.ProcessEnv {
-    writeFileSync(join(dir, 'nats-server'), `#!/bin/sh\necho nats-server: v${version}\n`, { mode: 0o755 });
-    return { PATH: dir };
-  }
-  const options = { isRoot: false, onInstall: () => {} };
-  const signal = new AbortController().signal;
-
-  test('the first on PATH is taken for a bus on loopback', async () => {
-    const server = await ensureNatsServer(
-      { ...options, rootDir: dir, env: plant('2.9.10'), busHost: '127.0.0.1' },
-      signal,
-    );
-    expect(server).toEqual({ path: join(dir, 'nats-server'), version: '2.9.10', isNew: false });
-  });
-
-  test("the clone's own is taken for an open bus, when the one on PATH is too old", async () => {
-    const env = plant('2.9.10');
-    const ownDir = join(dir, '.muster/bin');
-    mkdirSync(ownDir, { recursive: true });
-    writeFileSync(join(ownDir, 'nats-server'), '#!/bin/sh\necho nats-server: v2.12.1\n', { mode: 0o755 });
-    const server = await ensureNatsServer({ ...options, rootDir: dir, env, busHost: '0.0.0.0' }, signal);
-    expect(server).toMatchObject({ path: join(ownDir, 'nats-server'), version: '2.12.1' });
-  });
-
-  test('MUSTER_NATS_SERVER is taken as it is, or refused', async () => {
-    const env = { MUSTER_NATS_SERVER: join(dir, 'absent') };
-    await expect(ensureNatsServer({ ...options, rootDir: dir, env, busHost: '::1' }, signal)).rejects.toThrow(
-      /^MUSTER_NATS_SERVER=.*absent is not a nats-server >= 2\.9\.0: unset it or correct it$/,
-    );
-  });
-});
-
-describe('apt', () => {
-  test.each([
-    ['Types: deb\nURIs: http://deb.debian.org/debian\nSuites: bookworm', 'http://deb.debian.org/debian'],
-    ['deb [signed-by=/x.gpg] https://mirror.example/debian/ bookworm main', 'https://mirror.example/debian/'],
-    ['# deb http://old.example/debian x\nURIs: http://security.example/debian-security', undefined],
-    ['deb http://archive.ubuntu.com/ubuntu noble main', undefined],
-  ])('mirror of %j', (sources, expected) => {
-    expect(findMirror(sources)).toBe(expected);
-  });
-
+describe('running programs', () => {
   test('programs are looked for on PATH first, then in the system folders', () => {
     writeFileSync(join(dir, 'sh'), '');
     expect(findProgram('sh', { PATH: dir })).toBe(join(dir, 'sh'));
     expect(findProgram('env', { PATH: dir })).toBe('/usr/bin/env');
     expect(findProgram('no-such-program-here', { PATH: dir })).toBeUndefined();
   });
-});
 
-describe('running programs', () => {
   test('collects both streams and the exit code', async () => {
     const { code, output } = await run('/bin/sh', ['-c', 'echo out; echo err >&2; exit 4']);
     expect(code).toBe(4);

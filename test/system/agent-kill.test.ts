@@ -1,7 +1,8 @@
 /**
  * An agent's death is a non-event. The agent is killed with -9 again and again, at moments spread over every step of a
  * start, a run, a stop, a restart and a crash; each time a next agent takes over. Whatever the moment: never two live copies
- * of a service, nothing left behind, exit codes known, no event lost, twice or out of order.
+ * of a service, nothing left behind, exit codes known, no event lost, twice or out of order, and no restart counted twice or
+ * forgotten.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -22,12 +23,17 @@ const CRASH_CODE = 7;
 const ACTS = ['stop', 'start', 'restart', 'restart', 'kill', 'kill', 'crash', 'crash', 'nothing'] as const;
 /** More than the rounds can use up: what is counted must be counted across all agents. */
 const BUDGET = 200;
+/** Crashes by itself, and has used up its budget before the rounds are over: the last agents must leave it failed. */
+const SPENDER = 'spending';
+const SPENDER_BUDGET = 12;
 
 function servicesYaml(ledger: string): string {
-  const entries = SERVICES.map(
-    (name) =>
-      `  - name: ${name}\n    command: [${FIXTURE}, ${ledger}, ${name}, ${MODES[name]}]\n    stop_timeout: 300ms\n    max_restarts: ${BUDGET}\n    restart_delay: 0`,
-  );
+  const entry = (name: string, mode: string, budget: number) =>
+    `  - name: ${name}\n    command: [${FIXTURE}, ${ledger}, ${name}, ${mode}]\n    stop_timeout: 300ms\n    max_restarts: ${budget}\n    restart_delay: 0`;
+  const entries = [
+    ...SERVICES.map((name) => entry(name, MODES[name], BUDGET)),
+    entry(SPENDER, 'brief', SPENDER_BUDGET),
+  ];
   return `services:\n${entries.join('\n')}\n`;
 }
 
@@ -53,6 +59,7 @@ test(`${ROUNDS} kills of the agent`, async () => {
   using client = new FleetClient({ bus, actor: 'agent-kill test' });
 
   let crashes = 0;
+  const kills = new Map<string, number>();
   for (let round = 0; round < ROUNDS; round += 1) {
     const service = random.pick(SERVICES);
     const act = random.pick(ACTS);
@@ -62,12 +69,20 @@ test(`${ROUNDS} kills of the agent`, async () => {
       if (random.integer(0, 1) === 0) await asked;
     } else if (act === 'kill') {
       const pid = startsOf(ledger, service).at(-1)?.pid ?? 0;
-      if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+      if (isAlive(pid)) {
+        process.kill(pid, 'SIGKILL');
+        kills.set(service, (kills.get(service) ?? 0) + 1);
+      }
     } else if (act === 'crash' && !existsSync(path.join(ledger, 'crashing.crash'))) {
       await writeFile(path.join(ledger, 'crashing.crash'), String(CRASH_CODE));
       crashes += 1;
     }
-    await delay(random.integer(0, 250));
+    if (hasSpent(ledger) || random.integer(0, 3) === 0) {
+      await delay(random.integer(0, 250));
+    } else {
+      await crashOfSpender(ledger);
+      await delay(random.integer(0, 12));
+    }
     await system.killAgent();
     if (random.integer(0, 3) === 0) await delay(random.integer(0, 200));
     await system.startAgent();
@@ -87,9 +102,31 @@ test(`${ROUNDS} kills of the agent`, async () => {
   await expectNoOrphans(system);
   const crashesTaken = crashes - (existsSync(path.join(ledger, 'crashing.crash')) ? 1 : 0);
   await expectTruthfulHistory(bus, system, ledger, crashesTaken);
+  for (const service of SERVICES) {
+    const { restarts } = await system.waitUntilReady(service);
+    const explained = (kills.get(service) ?? 0) + (service === 'crashing' ? crashesTaken : 0);
+    expect(restarts, `${service}: no restart is counted without an end`).toBeLessThanOrEqual(explained);
+  }
+  await expectSpentBudget(bus, system, ledger);
   expect(await system.shutDown()).toBe(0);
   expect(await system.tagged(), 'nothing is left after an orderly stop').toEqual([]);
 });
+
+function hasSpent(ledger: string): boolean {
+  return startsOf(ledger, SPENDER).length > SPENDER_BUDGET;
+}
+
+/** Waits for the end of a run, to the millisecond: the kill that follows falls between counting a restart and starting it. */
+async function crashOfSpender(ledger: string): Promise<void> {
+  const { pid } = await eventually(
+    () => {
+      const run = startsOf(ledger, SPENDER).at(-1);
+      return run !== undefined && isAlive(run.pid) ? run : undefined;
+    },
+    { message: `a run of ${SPENDER}`, timeoutMs: 60_000 },
+  );
+  while (isAlive(pid)) await delay(1);
+}
 
 /** This agent has had its say about every instance. */
 async function settled(system: MusterSystem): Promise<void> {
@@ -146,6 +183,22 @@ async function expectTruthfulHistory(bus: Bus, system: MusterSystem, ledger: str
   expect(crashed.length, 'every crash was told once, with its exit code').toBe(crashes);
   const facts = (await system.instances()).find(({ service }) => service === 'crashing');
   expect(facts?.restarts, 'automatic restarts, counted across all agents').toBeGreaterThanOrEqual(crashes);
+}
+
+/** However often its agent died meanwhile, it ran once and was restarted as often as its budget allows. */
+async function expectSpentBudget(bus: Bus, system: MusterSystem, ledger: string): Promise<void> {
+  const failed = await system.waitFor(SPENDER, ({ state }) => state === 'failed');
+  expect(failed).toMatchObject({ restarts: SPENDER_BUDGET, exit: { code: CRASH_CODE, known: true } });
+  expect(startsOf(ledger, SPENDER), `${SPENDER}: runs`).toHaveLength(SPENDER_BUDGET + 1);
+  const crashed = await eventually(
+    async () => {
+      const events = await bus.history(rows.instanceEvent, { host: system.host, service: SPENDER });
+      const isOver = events.at(-1)?.message.to === 'failed';
+      return isOver ? events.filter(({ message }) => message.exit?.code === CRASH_CODE) : undefined;
+    },
+    { message: `the end of ${SPENDER}'s events in the stream` },
+  );
+  expect(crashed, `${SPENDER}: every crash was told once`).toHaveLength(SPENDER_BUDGET + 1);
 }
 
 /** All events of a service once the last one says that this generation runs; until then `undefined`. */

@@ -20,6 +20,11 @@ export function servicesYaml(...services: readonly Readonly<Record<string, unkno
   return stringify({ services });
 }
 
+/** The text with other port numbers, by the ones that stand there. */
+export function withPorts(text: string, ports: ReadonlyMap<number, number>): string {
+  return text.replaceAll(/\b\d{4,5}\b/g, (port) => String(ports.get(Number(port)) ?? port));
+}
+
 /** A command that is a shell script; `$1`… are the arguments. */
 export function shell(script: string, ...args: readonly string[]): string[] {
   return ['sh', '-c', script, 'fixture', ...args];
@@ -107,7 +112,7 @@ export async function startLauncher(system: MusterSystem): Promise<FixtureProces
 }
 
 /** The environment of the system's programs, without what is not set. */
-export function environmentOf(system: MusterSystem): Record<string, string> {
+function environmentOf(system: MusterSystem): Record<string, string> {
   const isSet = (entry: readonly [string, string | undefined]): entry is [string, string] => entry[1] !== undefined;
   return Object.fromEntries(Object.entries(system.env).filter(isSet));
 }

@@ -14,4 +14,5 @@ export { isAlive } from './is-alive.ts';
 export { type InstanceFacts, MusterSystem, type MusterSystemOptions, startMusterSystem } from './muster-system.ts';
 export { findNatsServer, type NatsServer, type NatsServerOptions, startNatsServer } from './nats-server.ts';
 export { type SeededRandom, seededRandom } from './seeded-random.ts';
+export { killTagged, type TaggedProcess, taggedProcesses } from './tagged-processes.ts';
 export { type TemporaryDirectory, temporaryDirectory } from './temporary-directory.ts';

@@ -5,8 +5,8 @@ import path from 'node:path';
 import { eventually } from './eventually.ts';
 import { fixtureEnvironment } from './fixture-process.ts';
 import { freePort } from './free-port.ts';
-import { isAlive } from './is-alive.ts';
 import { findNatsServer } from './nats-server.ts';
+import { killTagged, type TaggedProcess, taggedProcesses } from './tagged-processes.ts';
 import { type TemporaryDirectory, temporaryDirectory } from './temporary-directory.ts';
 
 export interface MusterSystemOptions {
@@ -253,30 +253,13 @@ export class MusterSystem implements AsyncDisposable {
   }
 
   /** Every live process that an agent of this system started, by its tag: service and generation included. */
-  async tagged(): Promise<readonly { readonly pid: number; readonly tag: string }[]> {
-    const agentId = (await readFile(path.join(this.stateDir, 'agent-id'), 'utf8').catch(() => '')).trim();
-    if (agentId === '') return [];
-    const found: { pid: number; tag: string }[] = [];
-    for (const name of await readdir('/proc')) {
-      const pid = Number(name);
-      if (!Number.isInteger(pid) || !isAlive(pid)) continue;
-      const environ = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
-      const tag = /(?:^|\0)MUSTER_RUN=([^\0]+)/.exec(environ)?.[1];
-      if (tag?.startsWith(`${agentId}/`) === true) found.push({ pid, tag: tag.slice(agentId.length + 1) });
-    }
-    return found;
+  tagged(): Promise<readonly TaggedProcess[]> {
+    return taggedProcesses(this.stateDir);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.killAgent();
-    await eventually(
-      async () => {
-        const left = await this.tagged();
-        for (const { pid } of left) kill(pid);
-        return left.length === 0;
-      },
-      { message: 'an end of all processes of the system' },
-    );
+    await killTagged(this.stateDir);
     await this.#home[Symbol.asyncDispose]();
   }
 }
@@ -300,12 +283,4 @@ async function newestSourceMs(folder: string): Promise<number> {
 
 async function changedAtMs(file: string): Promise<number> {
   return (await stat(file)).mtimeMs;
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // gone meanwhile
-  }
 }

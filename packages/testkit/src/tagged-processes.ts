@@ -1,0 +1,46 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { eventually } from './eventually.ts';
+import { isAlive } from './is-alive.ts';
+
+/** A live process that an agent started. */
+export interface TaggedProcess {
+  readonly pid: number;
+  /** `<service>/<instance>/<generation>`. */
+  readonly tag: string;
+}
+
+/** Every live process that agents with this state directory have started, by the tag in its environment. */
+export async function taggedProcesses(stateDir: string): Promise<readonly TaggedProcess[]> {
+  const agentId = (await readFile(join(stateDir, 'agent-id'), 'utf8').catch(() => '')).trim();
+  if (agentId === '') return [];
+  const found: TaggedProcess[] = [];
+  for (const name of await readdir('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || !isAlive(pid)) continue;
+    const environ = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
+    const tag = /(?:^|\0)MUSTER_RUN=([^\0]+)/.exec(environ)?.[1];
+    if (tag?.startsWith(`${agentId}/`) === true) found.push({ pid, tag: tag.slice(agentId.length + 1) });
+  }
+  return found;
+}
+
+/** Ends all of them with SIGKILL, also those that are born meanwhile. */
+export async function killTagged(stateDir: string): Promise<void> {
+  await eventually(
+    async () => {
+      const left = await taggedProcesses(stateDir);
+      for (const { pid } of left) kill(pid);
+      return left.length === 0;
+    },
+    { message: 'an end of all processes of the system' },
+  );
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // gone meanwhile
+  }
+}

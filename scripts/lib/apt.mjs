@@ -36,7 +36,7 @@ export async function aptInstall(packages, { env, isRoot, minVersion }, signal) 
     return { ok: false, reason: 'not root, and no sudo without a password' };
   }
   const quiet = ['-q', '-o', 'DPkg::Lock::Timeout=60'];
-  /** @param {'update' | 'install'} verb @param {readonly string[]} args @returns {Promise<Outcome>} */
+  /** @param {'update' | 'install'} verb @param {...string} args @returns {Promise<Outcome>} */
   const aptGet = async (verb, ...args) => {
     const words = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...quiet, verb, ...args];
     const [command = '', ...rest] = words;

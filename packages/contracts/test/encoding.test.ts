@@ -96,11 +96,9 @@ test('through outbox and stream it comes packed, also after the outbox was opene
   await raw.drain();
 
   const malformed = bus.counters.malformed;
-  const history = await eventually(async () => {
-    const found = await bus.history(row, params);
-    return found.length === 3 && found;
-  });
-  expect(history.map(({ message }) => message)).toEqual(['one', 'two', 'plain'].map((id) => ({ ...chunk, id })));
+  const stored = async () => (await bus.history(row, params)).map(({ message }) => message);
+  await eventually(async () => (await stored()).length === 3, { message: 'all three are stored' });
+  expect(await stored()).toEqual(['one', 'two', 'plain'].map((id) => ({ ...chunk, id })));
   expect(bus.counters.malformed).toBeGreaterThan(malformed);
   await eventually(() => heard.length === 3, { message: 'who listens hears them unpacked' });
   expect(heard).toEqual(['one', 'two', 'plain']);

@@ -1,5 +1,5 @@
 /* The built `muster` against a real nats-server with keys, and agents that exist on the bus only. */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rows } from '@muster/contracts';
 import { openBus } from '@muster/contracts/bus';
@@ -68,6 +68,22 @@ describe('bus', () => {
     const { code, stdout } = await muster('bus', 'setup');
     expect(stdout).toContain('nothing to change');
     expect(code).toBe(0);
+  });
+
+  test('setup: the retention of agent.yaml is set in place; an error in it changes nothing and is shown', async () => {
+    const file = join(bus.env['MUSTER_CONFIG_DIR'] ?? '', 'agent.yaml');
+    const before = await readFile(file, 'utf8');
+    try {
+      await writeFile(file, `${before}  retention:\n    rollup_1m: { age: 7 days }\n`);
+      const refused = await muster('bus', 'setup');
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain(`agent.yaml:4:23: 'bus.retention.rollup_1m.age' is "7 days"; write an age`);
+      await writeFile(file, `${before}  retention:\n    rollup_1m: { age: 7d }\n`);
+      expect((await muster('bus', 'setup')).stdout).toContain('updated MUSTER_DEVELOPMENT_ROLLUP_1M: max_age');
+    } finally {
+      await writeFile(file, before);
+    }
+    expect((await muster('bus', 'setup')).stdout).toContain('0 created, 1 updated');
   });
 });
 

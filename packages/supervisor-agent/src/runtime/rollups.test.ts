@@ -169,6 +169,14 @@ test('rubbish in its file costs what was not told yet, and nothing else', async 
   expect(agent.waiting()).toHaveLength(1);
 });
 
+test('a clock that is put back is said once, and nothing is told twice', async () => {
+  await using agent = await openAgent();
+  for (const time of ['12:03:00', '12:05:00', '12:04:00', '12:04:30', '12:05:30', '12:15:00']) agent.look(time);
+  expect(agent.problems.map(String)).toEqual([expect.stringContaining('the wall clock was put back')]);
+  // At 12:04 nothing had been measured: that minute was still open.
+  expect(agent.waiting()[0]?.series[0]?.count).toEqual([1, 2, 1]);
+});
+
 test('what waits is bounded: the oldest chunks are given up, and counted', async () => {
   await using agent = await openAgent({ maxBytes: 20_000 });
   for (let hour = 0; hour < 24; hour += 1) {

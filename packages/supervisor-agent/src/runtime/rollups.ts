@@ -40,6 +40,7 @@ export class Rollups {
   readonly #options: RollupsOptions;
   readonly #rollup: Rollup;
   readonly #wallNowMs: () => number;
+  #isLate = false;
 
   /** Goes on where the last agent ended. To be made in the same turn as the outbox, before that sends anything. */
   constructor(options: RollupsOptions) {
@@ -52,7 +53,9 @@ export class Rollups {
   record(host: HostSample, services: readonly ServiceSample[]): void {
     const measured = new Map<Subject, readonly Measurement[]>([[HOST, measureHost(host)]]);
     for (const [service, instances] of byService(services)) measured.set(service, measureService(instances));
+    const lateBefore = this.#rollup.late;
     const { chunks, hasClosed } = this.#rollup.add(this.#wallNowMs(), measured);
+    this.#noteLate(this.#rollup.late > lateBefore);
     for (const chunk of chunks) this.#tell(chunk);
     // In the same turn: what was told may not be remembered as untold.
     if (hasClosed) this.save();
@@ -76,6 +79,16 @@ export class Rollups {
     }
   }
 
+  /** Said once, when it begins: it may take as long as the clock was put back. */
+  #noteLate(isLate: boolean): void {
+    if (isLate && !this.#isLate) {
+      this.#options.onProblem(
+        new Error('the wall clock was put back into minutes that are told: no history until it is past them'),
+      );
+    }
+    this.#isLate = isLate;
+  }
+
   #restore(): Rollup {
     try {
       return new Rollup(readRollup(this.#options.file));
@@ -87,18 +100,19 @@ export class Rollups {
 
   /** The last agent may have been killed when it had told a chunk and not yet saved that it had. */
   #forgetTold(): void {
+    let hasForgotten = false;
     for (const tier of ROLLUP_TIERS) {
       for (const subject of this.#rollup.subjects(tier)) {
         const open = this.#rollup.open(tier, subject);
         if (open === undefined) continue;
         const place = this.#placeOf(open);
         const id = chunkId(place, columnsOf(open).firstBucketAt);
-        if (this.#waiting(place).some((message) => message.id === id)) {
-          this.#rollup.forget(tier, subject, open.firstBucketMs);
-        }
+        if (this.#waiting(place).every((message) => message.id !== id)) continue;
+        this.#rollup.forget(tier, subject, open.firstBucketMs);
+        hasForgotten = true;
       }
     }
-    this.save();
+    if (hasForgotten) this.save();
   }
 
   #tell(chunk: Chunk): void {

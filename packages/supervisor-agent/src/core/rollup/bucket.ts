@@ -30,6 +30,12 @@ export function emptyBucket(atMs: number): Bucket {
   return { atMs, subjects: new Map() };
 }
 
+/** The same bucket as far as one subject goes. */
+export function onlyOf({ atMs, subjects }: Bucket, subject: Subject): Bucket {
+  const stats = subjects.get(subject);
+  return { atMs, subjects: new Map(stats === undefined ? [] : [[subject, stats]]) };
+}
+
 export function addMeasurements(bucket: Bucket, subject: Subject, measured: readonly Measurement[]): void {
   for (const { name, unit, value } of measured) {
     if (!Number.isFinite(value)) continue;

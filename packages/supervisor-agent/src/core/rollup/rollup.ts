@@ -52,23 +52,25 @@ export class Rollup {
 
   /** Of whom something is known that is in no complete chunk yet. */
   subjects(tier: RollupTier): ReadonlySet<Subject> {
-    const { open, closed } = this.memory[tier];
-    return new Set([...closed, ...(open === undefined ? [] : [open])].flatMap(({ subjects }) => [...subjects.keys()]));
+    return this.#tier(tier).subjects;
   }
 
   /** As `Tier.forget`. */
   forget(tier: RollupTier, subject: Subject, firstMs: number): void {
-    this.#tiers.find((one) => one.tier === tier)?.forget(subject, firstMs);
+    this.#tier(tier).forget(subject, firstMs);
   }
 
   /** What is known of a subject and in no complete chunk yet, up to the last look. */
   open(tier: RollupTier, subject: Subject): Chunk | undefined {
-    const at = this.#tiers.findIndex((one) => one.tier === tier);
     // Oldest first: the open bucket of a higher tier holds what came before those below it.
-    const lower = this.#tiers
-      .slice(0, at)
-      .reverse()
-      .flatMap(({ open }) => open ?? []);
-    return this.#tiers[at]?.peek(subject, lower);
+    const lower = ROLLUP_TIERS.slice(0, ROLLUP_TIERS.indexOf(tier)).reverse();
+    return this.#tier(tier).peek(
+      subject,
+      lower.flatMap((one) => this.#tier(one).open ?? []),
+    );
+  }
+
+  #tier(tier: RollupTier): Tier {
+    return this.#tiers[ROLLUP_TIERS.indexOf(tier)] as Tier;
   }
 }

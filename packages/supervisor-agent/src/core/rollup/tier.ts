@@ -1,6 +1,6 @@
 /** One tier of a rollup: the bucket that is being filled, and those before it that wait for their chunk to be complete. */
 import { BUCKETS_PER_CHUNK, type RollupTier } from '@muster/contracts';
-import { addBucket, addMeasurements, type Bucket, emptyBucket, type Subject } from './bucket.ts';
+import { addBucket, addMeasurements, type Bucket, emptyBucket, onlyOf, type Subject } from './bucket.ts';
 import { type Chunk, chunkOf } from './chunk.ts';
 import { ClosedSpans, type Span } from './closed-spans.ts';
 import type { Measurement } from './kept-series.ts';
@@ -71,19 +71,16 @@ export class Tier {
     return bucket !== undefined;
   }
 
-  /** What is known and not yet in a complete chunk; `lower` are the open buckets of the tiers below, not yet fed to this one. */
+  /** What is known of a subject and not yet told; `lower` are the open buckets of the tiers below, not yet added to this one. */
   peek(subject: Subject, lower: readonly Bucket[]): Chunk | undefined {
-    const buckets = [...this.#closed, ...(this.#open === undefined ? [] : [this.#open])];
-    const byTime = new Map(buckets.map((bucket) => [bucket.atMs, bucket]));
-    for (const bucket of lower) {
+    const known = new Map<number, Bucket>();
+    for (const bucket of [...this.#untold(), ...lower]) {
       const atMs = floor(bucket.atMs, this.bucketMs);
-      const sum = emptyBucket(atMs);
-      const before = byTime.get(atMs);
-      if (before !== undefined) addBucket(sum, before);
-      addBucket(sum, bucket);
-      byTime.set(atMs, sum);
+      const sum = known.get(atMs) ?? emptyBucket(atMs);
+      addBucket(sum, onlyOf(bucket, subject));
+      known.set(atMs, sum);
     }
-    return chunkOf(this.tier, this.bucketMs, subject, [...byTime.values()]);
+    return chunkOf(this.tier, this.bucketMs, subject, [...known.values()]);
   }
 
   /**
@@ -92,13 +89,22 @@ export class Tier {
    */
   forget(subject: Subject, firstMs: number): void {
     const chunkMs = this.bucketMs * BUCKETS_PER_CHUNK;
-    for (const { atMs, subjects } of [...this.#closed, ...(this.#open === undefined ? [] : [this.#open])]) {
+    for (const { atMs, subjects } of this.#untold()) {
       if (atMs >= firstMs && floor(atMs, chunkMs) === floor(firstMs, chunkMs)) subjects.delete(subject);
     }
   }
 
   get open(): Bucket | undefined {
     return this.#open;
+  }
+
+  /** Of whom something is known that is in no complete chunk yet. */
+  get subjects(): ReadonlySet<Subject> {
+    return new Set(this.#untold().flatMap(({ subjects }) => [...subjects.keys()]));
+  }
+
+  #untold(): readonly Bucket[] {
+    return this.#open === undefined ? this.#closed : [...this.#closed, this.#open];
   }
 
   #bucketAt(nowMs: number): Bucket | undefined {

@@ -33,7 +33,7 @@ export function comparePositions(a: Position, b: Position): number {
 
 /** The header that says how the body of a message is encoded; where there is none it is plain JSON. Readers read both. */
 export const ENCODING_HEADER = 'Muster-Encoding';
-/** `deflate` is the zlib format (RFC 1950), as in HTTP: what every language's own library reads. */
+/** `deflate` is the zlib format (RFC 1950), which every language's own library reads; with the bus's preset dictionary. */
 export const ENCODINGS = ['deflate'] as const;
 export type Encoding = (typeof ENCODINGS)[number];
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
 import { ENCODING_HEADER, MAX_MESSAGE_BYTES, rows } from '@muster/contracts';
 import { type NatsBus, Outbox, openBus, setupBus } from '@muster/contracts/bus';
@@ -6,6 +7,7 @@ import { connect, headers } from '@nats-io/transport-node';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decodeMessage, encodeForStream } from '../src/bus/codec.ts';
+import { DICTIONARY } from '../src/bus/dictionary.ts';
 import { buildSubject } from '../src/subject.ts';
 import { sample } from './golden.ts';
 
@@ -54,6 +56,15 @@ test('what is packed is read back as it was, whatever its numbers are', () => {
     }),
     { seed, numRuns: 50 },
   );
+});
+
+test('what was packed for ever stays readable: the dictionary may not change', () => {
+  expect(createHash('sha256').update(DICTIONARY).digest('hex')).toBe(
+    'cf919e3bcfbf25388e1a85b5ea2ff7b5cf991ddd8965ddf4e9c1b5eb37ec8cc4',
+  );
+  // Without the dictionary, as another program may pack it.
+  const plain = deflateSync(JSON.stringify(chunk));
+  expect(decodeMessage(row.schema, plain, 'deflate')).toEqual({ ok: true, message: chunk });
 });
 
 test.each([

@@ -199,10 +199,21 @@ test('a chunk from a clock that ran ahead hides nothing that came after it', asy
 test('of a host that is gone the end comes from the finer tiers, which have it sooner', async () => {
   await tell('2h', NOW_MS - 8 * HOUR_MS, [1, 2]);
   await tell('15m', NOW_MS - 5 * HOUR_MS, [99, 99, 99, 99, 3, 4]);
+  await tell('1m', NOW_MS - 5 * HOUR_MS, [98, 97]);
   await tell('1m', NOW_MS - 3 * HOUR_MS, [5, 6]);
   const history = await ask({ from: new Date(NOW_MS - 24 * HOUR_MS), width: 12 });
   expect(history).toMatchObject({ tier: '2h', stepMs: 2 * HOUR_MS, endMissing: expect.any(String) });
   expect(history.series[0]?.max.slice(-4)).toEqual([1, 2, 6, null]);
+  expect(history.series[0]?.count.slice(-4)).toEqual([1, 1, 4, 0]);
+});
+
+test('of a host that is gone no bucket is counted by two tiers', async () => {
+  await tell('2h', NOW_MS - 6 * HOUR_MS, [1]);
+  await tell('1m', NOW_MS - 5 * HOUR_MS, [99, 99]);
+  await tell('1m', NOW_MS - 4 * HOUR_MS, [7]);
+  const { series } = await ask({ from: new Date(NOW_MS - 24 * HOUR_MS), width: 12 });
+  expect(series[0]?.max.slice(-3)).toEqual([1, 7, null]);
+  expect(series[0]?.count.slice(-3)).toEqual([1, 1, 0]);
 });
 
 test("the host's own series have no service", async () => {

@@ -244,9 +244,9 @@ describe('history', () => {
   test('a line a series: dots where nothing was measured, means weighted by how often was looked', () => {
     expect(renderHistory('web1/api', chart, paintPlain)).toEqual([
       'web1/api since 1970-01-01 00:00:00.000Z, 1 min a column',
-      'SERIES      OVER TIME     MIN      MEAN       MAX',
-      'cpu         ▃·█·        5.0 %    20.0 %    80.0 %',
-      'disk.write  ▁▁▁█        0 B/s  250 kB/s  2.5 MB/s',
+      'SERIES      OVER TIME    MIN      MEAN       MAX',
+      'cpu         ▃·█·       5.0 %    20.0 %    80.0 %',
+      'disk.write  ▁▁▁█       0 B/s  250 kB/s  2.5 MB/s',
     ]);
   });
 });

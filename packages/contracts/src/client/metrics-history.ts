@@ -66,7 +66,7 @@ export async function readMetricsHistory(
   const end = await readEnd({ bus, actor, timeoutMs: AGENT_TIMEOUT_MS }, query, tier, signal);
   const stretch = { fromMs: frame.fromMs, toMs };
   const told = await readTiers(bus, { ...query, tier }, stretch, end.chunks, signal);
-  const found = end.missing === undefined ? told : await readNewer(bus, { ...query, tier }, stretch, told, signal);
+  const found = end.missing === undefined ? told : await withNewer(bus, { ...query, tier }, told, stretch, signal);
   return {
     tier,
     stepMs: frame.stepMs,
@@ -106,44 +106,56 @@ async function readTiers(
   signal: AbortSignal | undefined,
 ): Promise<Found> {
   const stored = await readChunks(bus, query, { fromMs, toMs }, signal);
-  const found = collectBuckets([...stored, ...end], { fromMs, toMs, names: query.names });
-  const oldestMs = Math.min(toMs, ...startsOf(found));
+  const chunks = [...stored, ...end];
+  const found = collectBuckets(chunks, { fromMs, toMs, names: query.names });
+  const oldestMs = startOf(found, toMs);
   const coarser = ROLLUP_TIERS[ROLLUP_TIERS.indexOf(query.tier) + 1];
-  if (coarser === undefined || oldestMs - fromMs < ROLLUP_BUCKET_SECONDS[coarser] * 1_000) return found;
+  if (coarser === undefined) return found;
+  const coarserMs = ROLLUP_BUCKET_SECONDS[coarser] * 1_000;
+  if (oldestMs - fromMs < coarserMs) return found;
   const older = await readTiers(bus, { ...query, tier: coarser }, { fromMs, toMs: oldestMs }, [], signal);
-  return joinTiers(older, found, ROLLUP_BUCKET_SECONDS[coarser] * 1_000);
+  // The last of the older buckets may reach into the finer ones.
+  const untilMs = endOf(older, coarserMs, fromMs);
+  return joined(older, collectBuckets(chunks, { fromMs: untilMs, toMs, names: query.names }));
 }
 
-/** What the finer tiers hold behind the newest bucket of this one. */
-async function readNewer(
+/** `found` of one tier, and behind its newest bucket what the finer ones hold. */
+async function withNewer(
   bus: Bus,
   query: TierQuery,
-  { fromMs, toMs }: Stretch,
   found: Found,
+  { fromMs, toMs }: Stretch,
   signal: AbortSignal | undefined,
 ): Promise<Found> {
   const finer = ROLLUP_TIERS[ROLLUP_TIERS.indexOf(query.tier) - 1];
   if (finer === undefined) return found;
-  const bucketMs = ROLLUP_BUCKET_SECONDS[query.tier] * 1_000;
-  const stretch = { fromMs: Math.max(fromMs, ...startsOf(found).map((atMs) => atMs + bucketMs)), toMs };
-  const stored = await readChunks(bus, { ...query, tier: finer }, stretch, signal);
-  const newer = collectBuckets(stored, { ...stretch, names: query.names });
-  return readNewer(bus, { ...query, tier: finer }, stretch, joinTiers(found, newer, bucketMs), signal);
+  const rest = { fromMs: endOf(found, ROLLUP_BUCKET_SECONDS[query.tier] * 1_000, fromMs), toMs };
+  const stored = await readChunks(bus, { ...query, tier: finer }, rest, signal);
+  const newer = collectBuckets(stored, { ...rest, names: query.names });
+  return joined(found, await withNewer(bus, { ...query, tier: finer }, newer, rest, signal));
 }
 
-function startsOf(found: Found): readonly number[] {
-  return [...found.values()].flatMap(({ buckets }) => [...buckets.keys()]);
+/** When the oldest bucket begins; `latestMs` when there is none before. */
+function startOf(found: Found, latestMs: number): number {
+  let startMs = latestMs;
+  for (const { buckets } of found.values()) for (const atMs of buckets.keys()) startMs = Math.min(startMs, atMs);
+  return startMs;
 }
 
-/** Behind the last of the older buckets, which may reach into the finer ones. */
-function joinTiers(older: Found, finer: Found, olderBucketMs: number): Found {
-  const joined = new Map(finer);
+/** When the newest bucket ends; `earliestMs` when there is none behind. */
+function endOf(found: Found, bucketMs: number, earliestMs: number): number {
+  let endMs = earliestMs;
+  for (const { buckets } of found.values()) for (const atMs of buckets.keys()) endMs = Math.max(endMs, atMs + bucketMs);
+  return endMs;
+}
+
+/** Of the same series, buckets of different times. */
+function joined(older: Found, newer: Found): Found {
+  const all = new Map(newer);
   for (const [name, { unit, buckets }] of older) {
-    const untilMs = Math.max(0, ...[...buckets.keys()].map((atMs) => atMs + olderBucketMs));
-    const rest = [...(finer.get(name)?.buckets ?? [])].filter(([atMs]) => atMs >= untilMs);
-    joined.set(name, { unit, buckets: new Map([...buckets, ...rest]) });
+    all.set(name, { unit, buckets: new Map([...buckets, ...(newer.get(name)?.buckets ?? [])]) });
   }
-  return joined;
+  return all;
 }
 
 async function readChunks(

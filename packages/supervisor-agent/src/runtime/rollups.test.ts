@@ -103,8 +103,8 @@ test('a complete chunk of the host and of each service waits for the bus, named 
   });
   const [host] = agent.outbox.waiting(hostRollups['1m'], { host: 'web1' });
   expect(host?.id).toBe('web1/_/1m/2026-03-01T12:03:00.000Z');
-  // Four significant digits.
-  expect(host?.read()?.series[0]?.last).toEqual([0.1235, null, 0.1235]);
+  // Three significant digits.
+  expect(host?.read()?.series[0]?.last).toEqual([0.123, null, 0.123]);
 });
 
 test('what is in no stream is what waits and what is open', async () => {
@@ -161,8 +161,16 @@ test('an agent that is killed between telling a chunk and saving that it has: it
   expect(next.waiting()[0]?.series[0]?.count).toEqual([1, 2]);
 });
 
-test('rubbish in its file costs what was not told yet, and nothing else', async () => {
-  writeFileSync(path.join(directory, 'rollups.json'), '{"tiers":{"1m":');
+test.each([
+  ['cut off', '{"1m":'],
+  ['of another shape', '{"1m":[],"15m":3}'],
+  ['with a time that is none', '{"1m":{"open":{"atMs":"x","subjects":{}},"closed":[],"spans":[]}}'],
+  [
+    'with a series that is none',
+    '{"1m":{"open":{"atMs":0,"subjects":{"":{"cpu":["ratio",1,"x",1,1,1]}}},"closed":[],"spans":[]}}',
+  ],
+])('a file that is %s costs what was not told yet, and nothing else', async (_what, text) => {
+  writeFileSync(path.join(directory, 'rollups.json'), text);
   await using agent = await openAgent();
   expect(agent.problems).toHaveLength(1);
   for (const time of ['12:03:00', '12:15:00']) agent.look(time);

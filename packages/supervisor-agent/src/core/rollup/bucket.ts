@@ -11,9 +11,6 @@ export interface Stat {
   readonly last: number;
 }
 
-/** Of one host or service, by the name of the series. */
-export type Stats = ReadonlyMap<string, Stat>;
-
 /** Whose series these are: a service, or the host itself. Ids are never empty, so no service can be taken for it. */
 export const HOST = '';
 /** `HOST`, or the name of a service. */

@@ -12,10 +12,10 @@ export interface Chunk {
 }
 
 /**
- * Significant digits of a value on the wire: an error of at most 0.05 %, which no chart shows. It halves what a chunk
- * takes. Counts are exact, and so is everything that is still summed up.
+ * Significant digits of a value on the wire: an error of at most half a percent, which no chart shows. Counts are exact,
+ * and so is everything that is still summed up.
  */
-const WIRE_DIGITS = 4;
+const WIRE_DIGITS = 3;
 
 /** The columns of `subject`, from the first bucket that knows it to the last; `undefined` when none does. */
 export function chunkOf(

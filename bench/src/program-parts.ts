@@ -51,9 +51,9 @@ export interface RollupParts {
     ): { readonly chunks: readonly RollupChunkPart[] };
     readonly memory: unknown;
   };
-  measureHost(host: HostSample): readonly Measurement[];
-  measureService(instances: readonly ServiceSample[]): readonly Measurement[];
-  saveRollup(file: string, memory: unknown): void;
+  readonly measureHost: (host: HostSample) => readonly Measurement[];
+  readonly measureService: (instances: readonly ServiceSample[]) => readonly Measurement[];
+  readonly saveRollup: (file: string, memory: unknown) => void;
 }
 
 export interface RollupChunkPart {
@@ -84,8 +84,12 @@ export function loadCodec(rootDir: string): Promise<Codec> {
 
 /** What the dashboard makes of what it hears. */
 export interface DashboardFold {
-  emptyFleet(nowMs: number): unknown;
-  fold(fleet: unknown, fact: { readonly kind: 'metrics'; readonly metrics: unknown }, nowMs: number): unknown;
+  readonly emptyFleet: (nowMs: number) => unknown;
+  readonly fold: (
+    fleet: unknown,
+    fact: { readonly kind: 'metrics'; readonly metrics: unknown },
+    nowMs: number,
+  ) => unknown;
 }
 
 export async function loadDashboardFold(rootDir: string): Promise<DashboardFold> {

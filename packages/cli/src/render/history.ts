@@ -6,7 +6,7 @@ import { formatInstant, formatSpan } from './time.ts';
 /** As many as fit beside a name and three values on a narrow terminal. */
 export const HISTORY_COLUMNS = 40;
 
-const BARS = [...'▁▂▃▄▅▆▇█'];
+const BARS = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /** Nothing was measured. */
 const GAP = '·';
 const COLUMNS: readonly Column[] = [

@@ -69,7 +69,7 @@ test('a column in which nothing was measured is a gap', () => {
         const fromMinute = (frame.fromMs - START_MS + column * frame.stepMs) / MINUTE_MS;
         const slice = all.slice(Math.max(0, fromMinute), Math.max(0, fromMinute + frame.stepMs / MINUTE_MS));
         const isGap = slice.every((value) => value === null);
-        expect(chart?.mean[column] ?? null, `column ${column}`).toEqual(isGap ? null : expect.any(Number));
+        expect((chart?.mean[column] ?? null) === null, `column ${column}`).toBe(isGap);
       }
     }),
     { seed },

@@ -1,5 +1,5 @@
 /** What a measure found, as plain values; the table and the JSON are made from them. */
-export type Unit = 'ms' | 's' | 'MB' | '%' | '';
+export type Unit = 'µs' | 'ms' | 's' | 'kB' | 'MB' | '%' | '';
 
 /** What would be good enough: an amount of ours, or our share of the peer's in the same run. */
 type Goal =

@@ -7,17 +7,37 @@ import { findNatsServer } from '@muster/testkit';
 import { judge, type MeasureReport, ratioOf } from './finding.ts';
 import type { BenchContext, Measure } from './measure.ts';
 import { alert } from './measures/alert.ts';
+import { away } from './measures/away.ts';
+import { bucket } from './measures/bucket.ts';
 import { crash } from './measures/crash.ts';
+import { fold } from './measures/fold.ts';
+import { history } from './measures/history.ts';
 import { memory } from './measures/memory.ts';
 import { page } from './measures/page.ts';
+import { publish } from './measures/publish.ts';
 import { start } from './measures/start.ts';
+import { storage } from './measures/storage.ts';
 import { takeover } from './measures/takeover.ts';
 import { tick } from './measures/tick.ts';
 import { findPm2, PM2_VERSION, type Pm2Program } from './pm2.ts';
 import { run } from './run.ts';
 import { renderReports, type Surroundings } from './table.ts';
 
-const MEASURES: readonly Measure[] = [crash, start, memory, tick, takeover, alert, page];
+const MEASURES: readonly Measure[] = [
+  crash,
+  start,
+  memory,
+  tick,
+  takeover,
+  alert,
+  page,
+  fold,
+  publish,
+  history,
+  storage,
+  bucket,
+  away,
+];
 
 const HELP = `Usage: npm run bench -- [options]
 

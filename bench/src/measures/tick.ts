@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type HostMetrics, rows } from '@muster/contracts';
 import { type Bus, openBus, uuidv7 } from '@muster/contracts/bus';
 import { startNatsServer } from '@muster/testkit';
-import { loadSamplers, type Samplers } from '../agent-parts.ts';
 import type { Measure } from '../measure.ts';
 import { Muster } from '../muster.ts';
 import { cpuOfScrapes, findNodeExporter } from '../node-exporter.ts';
+import { loadSamplers, type Samplers } from '../program-parts.ts';
 import { mean, percentile } from '../statistics.ts';
 
 const EVERY_MS = 250;

@@ -1,7 +1,7 @@
 /* The built `muster` against a real nats-server with keys, and agents that exist on the bus only. */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { rows } from '@muster/contracts';
+import { chunkId, rows } from '@muster/contracts';
 import { openBus } from '@muster/contracts/bus';
 import { eventually } from '@muster/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -68,6 +68,53 @@ describe('bus', () => {
     const { code, stdout } = await muster('bus', 'setup');
     expect(stdout).toContain('nothing to change');
     expect(code).toBe(0);
+  });
+
+  test('setup: the retention of agent.yaml is set in place; an error in it changes nothing and is shown', async () => {
+    const file = join(bus.env['MUSTER_CONFIG_DIR'] ?? '', 'agent.yaml');
+    const before = await readFile(file, 'utf8');
+    try {
+      await writeFile(file, `${before}  retention:\n    rollup_1m: { age: 7 days }\n`);
+      const refused = await muster('bus', 'setup');
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain(`agent.yaml:4:23: 'bus.retention.rollup_1m.age' is "7 days"; write an age`);
+      await writeFile(file, `${before}  retention:\n    rollup_1m: { age: 7d }\n`);
+      expect((await muster('bus', 'setup')).stdout).toContain('updated MUSTER_DEVELOPMENT_ROLLUP_1M: max_age');
+    } finally {
+      await writeFile(file, before);
+    }
+    expect((await muster('bus', 'setup')).stdout).toContain('0 created, 1 updated');
+  });
+});
+
+describe('history', () => {
+  test('draws what the stream has, and says why its end may be missing', async () => {
+    const credentialsFile = join(bus.keysDir, 'agent-web1.creds');
+    const identity = { environment: 'development', role: 'agent', id: 'web1' } as const;
+    await using agent = openBus({ servers: bus.url, credentialsFile, ...identity });
+    await agent.connected();
+    const firstBucketAt = new Date(Math.floor(Date.now() / 60_000 - 10) * 60_000).toISOString();
+    const values = [0.1, null, 0.4];
+    const chunk = {
+      id: chunkId({ host: 'web1', service: 'rag-api', tier: '1m' }, firstBucketAt),
+      time: new Date().toISOString(),
+      source: 'agent/web1',
+      epoch: 1,
+      seq: 1,
+      tier: '1m' as const,
+      firstBucketAt,
+      bucketSeconds: 60,
+      series: [{ name: 'cpu', unit: 'ratio', count: [1, 0, 1], sum: values, min: values, max: values, last: values }],
+    };
+    const params = { host: 'web1', service: 'rag-api' };
+    await agent.publishOrdered(rows.serviceRollup1m, params, chunk, { expectedLastSeq: 0 });
+
+    const { code, stdout, stderr } = await muster('history', 'rag-api', '--since', '30m');
+    expect(stdout).toMatch(/^web1\/rag-api since .*, 1 min a column$/mu);
+    expect(stdout).toMatch(/^cpu +·+▃·█·+ +10\.0 % +25\.0 % +40\.0 %$/mu);
+    expect(stderr).toContain("the newest minutes may be missing: no agent answers for host 'web1'");
+    expect(code).toBe(0);
+    expect((await muster('history', 'rag-api', '--series', 'nope')).code).toBe(5);
   });
 });
 

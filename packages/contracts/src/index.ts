@@ -14,6 +14,7 @@ export * from './messages/status-file.ts';
 export * from './messages/stored.ts';
 export * from './permissions.ts';
 export * from './roles.ts';
+export * from './rollups.ts';
 export * from './rows.ts';
 export * from './streams.ts';
 export * from './subject.ts';

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Encoding } from './envelope.ts';
 import { AlertEvent } from './messages/alert.ts';
 import { AGENT_VERBS, type AgentVerb, PROBER_VERBS, type ProberVerb } from './messages/command.ts';
 import { AuditRecord, ComponentEvent } from './messages/component.ts';
@@ -20,6 +21,8 @@ export interface Row<T extends string = string, S extends z.ZodType = z.ZodType>
   /** `core` messages are lost when nobody listens; `stream` messages are kept. */
   readonly kind: 'core' | 'stream';
   readonly stream?: StreamName;
+  /** How its messages are packed where they are kept. */
+  readonly encoding?: Encoding;
   readonly publishers: readonly Role[];
   readonly subscribers: readonly Role[];
 }
@@ -63,18 +66,22 @@ function kept<const T extends string, S extends z.ZodType>(
   return { template, schema, kind: 'stream', stream, publishers, subscribers };
 }
 
+function packed<const T extends string, S extends z.ZodType>(row: Row<T, S>): Row<T, S> {
+  return { ...row, encoding: 'deflate' };
+}
+
 /** Every event and sample on the wire. Nothing else is ever published under the root. */
 export const rows = {
   hostPresence: core('host.{host}.presence', AgentPresence, ['agent']),
   hostMetrics: core('host.{host}.metrics', HostMetrics, ['agent']),
   hostEvent: kept('host.{host}.event', ComponentEvent, 'events', ['agent']),
   hostAudit: kept('host.{host}.audit', AuditRecord, 'audit', ['agent'], ['dashboard', 'operator', 'admin']),
-  hostRollup1m: kept('host.{host}.rollup.1m', RollupChunk, 'rollup-1m', ['agent']),
-  hostRollup15m: kept('host.{host}.rollup.15m', RollupChunk, 'rollup-15m', ['agent']),
-  hostRollup2h: kept('host.{host}.rollup.2h', RollupChunk, 'rollup-2h', ['agent']),
-  serviceRollup1m: kept('service.{host}.{service}.rollup.1m', RollupChunk, 'rollup-1m', ['agent']),
-  serviceRollup15m: kept('service.{host}.{service}.rollup.15m', RollupChunk, 'rollup-15m', ['agent']),
-  serviceRollup2h: kept('service.{host}.{service}.rollup.2h', RollupChunk, 'rollup-2h', ['agent']),
+  hostRollup1m: packed(kept('host.{host}.rollup.1m', RollupChunk, 'rollup-1m', ['agent'])),
+  hostRollup15m: packed(kept('host.{host}.rollup.15m', RollupChunk, 'rollup-15m', ['agent'])),
+  hostRollup2h: packed(kept('host.{host}.rollup.2h', RollupChunk, 'rollup-2h', ['agent'])),
+  serviceRollup1m: packed(kept('service.{host}.{service}.rollup.1m', RollupChunk, 'rollup-1m', ['agent'])),
+  serviceRollup15m: packed(kept('service.{host}.{service}.rollup.15m', RollupChunk, 'rollup-15m', ['agent'])),
+  serviceRollup2h: packed(kept('service.{host}.{service}.rollup.2h', RollupChunk, 'rollup-2h', ['agent'])),
   instanceEvent: kept('service.{host}.{service}.{instance}.event', InstanceEvent, 'events', ['agent']),
   instanceLog: kept('service.{host}.{service}.{instance}.log', LogBatch, 'logs', ['agent']),
   instanceProbe: kept('service.{host}.{service}.{instance}.probe', ProbeReport, 'probes', ['agent']),
@@ -82,9 +89,9 @@ export const rows = {
   proberPresence: core('prober.{prober}.presence', ProberPresence, ['prober']),
   proberEvent: kept('prober.{prober}.event', ComponentEvent, 'events', ['prober']),
   proberAudit: kept('prober.{prober}.audit', AuditRecord, 'audit', ['prober'], ['dashboard', 'operator', 'admin']),
-  proberRollup1m: kept('prober.{prober}.rollup.1m', RollupChunk, 'rollup-1m', ['prober']),
-  proberRollup15m: kept('prober.{prober}.rollup.15m', RollupChunk, 'rollup-15m', ['prober']),
-  proberRollup2h: kept('prober.{prober}.rollup.2h', RollupChunk, 'rollup-2h', ['prober']),
+  proberRollup1m: packed(kept('prober.{prober}.rollup.1m', RollupChunk, 'rollup-1m', ['prober'])),
+  proberRollup15m: packed(kept('prober.{prober}.rollup.15m', RollupChunk, 'rollup-15m', ['prober'])),
+  proberRollup2h: packed(kept('prober.{prober}.rollup.2h', RollupChunk, 'rollup-2h', ['prober'])),
   dashboardPresence: core('dashboard.{dashboard}.presence', DashboardPresence, ['dashboard']),
   dashboardAudit: kept('dashboard.{dashboard}.audit', AuditRecord, 'audit', ['dashboard'], ['operator', 'admin']),
   health: kept('health.{host}.{service}.{instance}', Verdict, 'events', ['prober']),
@@ -134,6 +141,7 @@ export const commands = {
   why: agentCommand('why'),
   outcome: agentCommand('outcome'),
   logs: agentCommand('logs'),
+  series: agentCommand('series'),
   watch: agentCommand('watch'),
   adopt: agentCommand('adopt'),
   forget: agentCommand('forget'),

@@ -17,12 +17,15 @@ export const STREAM_NAMES = [
 export type StreamName = (typeof STREAM_NAMES)[number];
 
 /** How long and how much: whichever bound is reached first ends a message's life. */
-interface Retention {
+export interface Retention {
   readonly maxAgeSeconds: number;
   readonly maxBytes: number;
 }
 
-const RETENTION: Readonly<Record<StreamName, Retention>> = {
+/** What a configuration changes of it. */
+export type RetentionChanges = Readonly<Partial<Record<StreamName, Partial<Retention>>>>;
+
+const DEFAULT_RETENTION: Readonly<Record<StreamName, Retention>> = {
   events: { maxAgeSeconds: 30 * DAY_SECONDS, maxBytes: 1024 * MIB },
   audit: { maxAgeSeconds: 365 * DAY_SECONDS, maxBytes: 256 * MIB },
   logs: { maxAgeSeconds: 7 * DAY_SECONDS, maxBytes: 2048 * MIB },
@@ -50,13 +53,14 @@ export function streamName(env: string, stream: StreamName): string {
 }
 
 /** All streams of an environment, their subjects taken from the rows. */
-export function streamDefinitions(env: string): readonly StreamDefinition[] {
+export function streamDefinitions(env: string, retention: RetentionChanges = {}): readonly StreamDefinition[] {
   return STREAM_NAMES.map((stream) => ({
     name: streamName(env, stream),
     subjects: Object.values(rows)
       .filter((row) => row.kind === 'stream' && row.stream === stream)
       .map((row) => buildFilter(env, row.template)),
     description: `Muster ${env}: ${stream}`,
-    ...RETENTION[stream],
+    ...DEFAULT_RETENTION[stream],
+    ...retention[stream],
   }));
 }

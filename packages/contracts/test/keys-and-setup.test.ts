@@ -7,6 +7,7 @@ import {
   mintKeys,
   natsServerConfig,
   openBus,
+  requiredStoreBytes,
   setupBus,
   writeNatsServerConfig,
 } from '@muster/contracts/bus';
@@ -167,6 +168,33 @@ test('what an older version left is migrated, and its data kept', async () => {
   expect((await setupBus(admin)).updated).toEqual([]);
   expect(await admin.history(rows.hostEvent, {})).toMatchObject([{ seq: 1, params: { host: 'web1' } }]);
   expect(await admin.kv('config').get('services')).toMatchObject({ revision: 1 });
+});
+
+test('another retention is set in place, and what is stored stays as far as it fits', async () => {
+  await using server = await startSecuredServer();
+  await using admin = open(server.url, { role: 'admin', id: 'setup' });
+  await admin.connected();
+  await setupBus(admin);
+  await using agent = open(server.url, { role: 'agent', id: 'web1' });
+  await agent.connected();
+  await agent.publishOrdered(rows.hostEvent, { host: 'web1' }, sample('hostEvent'), { expectedLastSeq: 0 });
+
+  const name = streamName(environment, 'events');
+  const retention = { events: { maxAgeSeconds: 86_400, maxBytes: 2_000_000 }, 'rollup-2h': { maxAgeSeconds: 7_200 } };
+  const { created, updated } = await setupBus(admin, { retention });
+  expect(created).toEqual([]);
+  expect(updated).toEqual([`${name}: max_age, max_bytes`, `${streamName(environment, 'rollup-2h')}: max_age`]);
+  expect((await setupBus(admin, { retention })).updated).toEqual([]);
+  const { config } = await admin.callJetStream<{ config: unknown }>(`STREAM.INFO.${name}`);
+  expect(config).toMatchObject({ max_age: 86_400 * 1e9, max_bytes: 2_000_000 });
+  expect(await admin.history(rows.hostEvent, {})).toHaveLength(1);
+  // And back to what it was.
+  expect((await setupBus(admin)).updated).toHaveLength(2);
+});
+
+test('what the server must be allowed to store follows what the streams may hold', () => {
+  const more = requiredStoreBytes(environment, { logs: { maxBytes: 2048 * 1024 ** 2 + 1 } });
+  expect(more).toBe(requiredStoreBytes(environment) + 1);
 });
 
 test('a layout of a newer version is not changed back', async () => {

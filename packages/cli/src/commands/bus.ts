@@ -7,6 +7,7 @@ import { ADMIN, OPERATOR, open } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { parseDurationMs } from '../option-values.ts';
+import { readRetentionOf } from '../retention.ts';
 import type { Terminal } from '../terminal.ts';
 import { examples } from './options.ts';
 
@@ -38,7 +39,9 @@ export function addBus(program: Command, context: Context, run: Run): void {
   bus
     .command('setup')
     .summary('create or migrate the streams and buckets of the bus')
-    .description('Creates the streams and buckets of the environment, and migrates those of an older version.')
+    .description(
+      'Creates the streams and buckets of the environment, and changes in place those of an older version or with another bus.retention in agent.yaml.',
+    )
     .option('--wait <time>', 'how long to wait for the server', parseDurationMs, 30_000)
     .addHelpText(
       'after',
@@ -81,6 +84,7 @@ async function keys({ agent, ...flags }: KeysOptions, { terminal, readSettings }
     ...listen,
     storeDir: join(stateDir, 'nats', 'jetstream'),
     trust: minted.trust,
+    retention: await readRetentionOf(settings, terminal),
   });
   const created = [...minted.created, ...(written === 'written' ? [configFile] : [])];
   const kept = minted.kept.length + (written === 'unchanged' ? 1 : 0);
@@ -115,9 +119,10 @@ function explainJoining(agent: string, settings: Settings, terminal: Terminal): 
 async function setup({ wait: waitMs, ...flags }: SetupOptions, context: Context): Promise<ExitCode> {
   const { terminal, signal } = context;
   const settings = context.readSettings(flags);
+  const retention = await readRetentionOf(settings, terminal);
   terminal.note(`muster: waiting for the bus at ${settings.servers.join(', ')}`);
   await using bus = await open(settings, ADMIN, waitMs, signal);
-  const { created, updated, unchanged } = await setupBus(bus);
+  const { created, updated, unchanged } = await setupBus(bus, { retention });
   terminal.print(
     ...created.map((stream) => `created ${stream}`),
     ...updated.map((stream) => `updated ${stream}`),

@@ -1,8 +1,10 @@
+import type { MetricsHistory } from '@muster/contracts/client';
 import { describe, expect, test } from 'vitest';
 import { alertEvent, instanceEvent, instanceStatus, NOW_MS, verdict } from '../../test/samples.ts';
 import { isCurrent, renderAlertLine, renderAlerts } from './alerts.ts';
 import { renderDiagnostics } from './diagnostics.ts';
 import { renderHostEvent, renderInstanceEvent } from './events.ts';
+import { renderHistory } from './history.ts';
 import { paintAnsi, paintPlain, printable } from './paint.ts';
 import { renderStatus, statusJson } from './status.ts';
 import { displayWidth, renderTable } from './table.ts';
@@ -209,6 +211,43 @@ describe('alerts', () => {
       '2026-11-23 10:00:00.000Z  critical  firing  web1/rag-api  failed  rag-api on web1 has failed',
     );
     expect([alertEvent(), alertEvent({ state: 'resolved' })].map(isCurrent)).toEqual([true, false]);
+  });
+});
+
+describe('history', () => {
+  const chart: MetricsHistory = {
+    tier: '1m',
+    stepMs: 60_000,
+    startsAtMs: [0, 60_000, 120_000, 180_000],
+    series: [
+      {
+        name: 'cpu',
+        unit: 'ratio',
+        count: [6, 0, 2, 0],
+        mean: [0.1, null, 0.5, null],
+        min: [0.05, null, 0.4, null],
+        max: [0.2, null, 0.8, null],
+        last: [0.1, null, 0.5, null],
+      },
+      {
+        name: 'disk.write',
+        unit: 'bytes/s',
+        count: [1, 1, 1, 1],
+        mean: [0, 0, 0, 1_000_000],
+        min: [0, 0, 0, 0],
+        max: [0, 0, 0, 2_500_000],
+        last: [0, 0, 0, 0],
+      },
+    ],
+  };
+
+  test('a line a series: dots where nothing was measured, means weighted by how often was looked', () => {
+    expect(renderHistory('web1/api', chart, paintPlain)).toEqual([
+      'web1/api since 1970-01-01 00:00:00.000Z, 1 min a column',
+      'SERIES      OVER TIME    MIN      MEAN       MAX',
+      'cpu         ▃·█·       5.0 %    20.0 %    80.0 %',
+      'disk.write  ▁▁▁█       0 B/s  250 kB/s  2.5 MB/s',
+    ]);
   });
 });
 

@@ -31,6 +31,6 @@ export {
   requiredStoreBytes,
   writeNatsServerConfig,
 } from './nats-config.ts';
-export { Outbox, type OutboxDelivery, type OutboxOptions } from './outbox.ts';
+export { Outbox, type OutboxDelivery, type OutboxOptions, type WaitingMessage } from './outbox.ts';
 export { LAYOUT_VERSION, SetupError, type SetupOptions, type SetupReport, setupBus } from './setup.ts';
 export { uuidv7 } from './uuid.ts';

@@ -1,5 +1,5 @@
 import { MAX_MESSAGE_BYTES } from '../envelope.ts';
-import { streamDefinitions } from '../streams.ts';
+import { type RetentionChanges, streamDefinitions } from '../streams.ts';
 import { readIfPresent, writePrivateFile } from './atomic-file.ts';
 import type { BusTrust } from './keys.ts';
 
@@ -18,18 +18,20 @@ export interface NatsServerOptions {
   /** Where JetStream keeps its data. */
   readonly storeDir: string;
   readonly trust: BusTrust;
+  /** What the streams keep, where it is not the default. */
+  readonly retention?: RetentionChanges;
 }
 
 /**
  * How much JetStream must be allowed to store. A server refuses a stream whose bound does not fit, however little is in
  * it, and by default allows three quarters of what is free on its disk: less than this on a small one.
  */
-export function requiredStoreBytes(environment: string): number {
-  return streamDefinitions(environment).reduce((sum, { maxBytes }) => sum + maxBytes, BUCKETS_BYTES);
+export function requiredStoreBytes(environment: string, retention?: RetentionChanges): number {
+  return streamDefinitions(environment, retention).reduce((sum, { maxBytes }) => sum + maxBytes, BUCKETS_BYTES);
 }
 
 /** The configuration of one nats-server that knows this bus's identities. It holds no secrets. */
-export function natsServerConfig({ environment, host, port, storeDir, trust }: NatsServerOptions): string {
+export function natsServerConfig({ environment, host, port, storeDir, trust, retention }: NatsServerOptions): string {
   return `# Written by 'muster bus keys', and again whenever that runs.
 server_name: ${quote(`muster-${environment}`)}
 listen: ${quote(`${host.includes(':') ? `[${host}]` : host}:${port}`)}
@@ -38,7 +40,7 @@ max_control_line: ${CONTROL_LINE_BYTES}
 
 jetstream {
   store_dir: ${quote(storeDir)}
-  max_file_store: ${requiredStoreBytes(environment)}
+  max_file_store: ${requiredStoreBytes(environment, retention)}
 }
 
 operator: ${quote(trust.operatorJwt)}

@@ -19,6 +19,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { ENCODINGS, type Encoding } from '../envelope.ts';
 
 const FILE_NAME = /^journal-(\d{10})\.jsonl$/;
 /** A file this much larger than what waits in it is written anew. */
@@ -30,14 +31,21 @@ export interface Entry {
   readonly number: number;
   readonly subject: string;
   readonly id: string;
-  /** The message as JSON text. */
+  /** The message as JSON text, or in base64 when it is encoded. */
   readonly payload: string;
+  readonly encoding: Encoding | undefined;
   /** The last sequence it was sent against, while it is not known whether it was stored. */
   attempt: number | undefined;
 }
 
 export type JournalLine =
-  | { readonly message: number; readonly subject: string; readonly id: string; readonly payload: unknown }
+  | {
+      readonly message: number;
+      readonly subject: string;
+      readonly id: string;
+      readonly encoding?: Encoding | undefined;
+      readonly payload: unknown;
+    }
   /** About to be sent, to be stored behind `last`. */
   | { readonly attempt: number; readonly last: number }
   /** Certainly not stored by that attempt; the subject's last sequence is `last`. */
@@ -52,6 +60,13 @@ export type JournalLine =
 const COUNT = z.int().min(0);
 const LINE: z.ZodType<JournalLine> = z.union([
   z.object({ message: COUNT, subject: z.string().min(1), id: z.string(), payload: z.record(z.string(), z.unknown()) }),
+  z.object({
+    message: COUNT,
+    subject: z.string().min(1),
+    id: z.string(),
+    encoding: z.enum(ENCODINGS),
+    payload: z.base64(),
+  }),
   z.object({ attempt: COUNT, last: COUNT }),
   z.object({ refused: COUNT, last: COUNT }),
   z.object({ stored: COUNT, last: COUNT }),
@@ -160,7 +175,8 @@ export class OutboxJournal {
 }
 
 /** The line of a message. */
-export function messageLine({ number, subject, id, payload }: Entry): JournalLine {
+export function messageLine({ number, subject, id, payload, encoding }: Entry): JournalLine {
+  if (encoding !== undefined) return { message: number, subject, id, encoding, payload };
   return { message: number, subject, id, payload: JSON.parse(payload) as unknown };
 }
 
@@ -197,9 +213,10 @@ class Reading {
     if ('message' in line) {
       this.#lastNumber = Math.max(this.#lastNumber, line.message);
       if (this.#settled.has(line.message)) return;
-      const { message: number, subject, id } = line;
+      const { message: number, subject, id, encoding } = line;
+      const payload = typeof line.payload === 'string' ? line.payload : JSON.stringify(line.payload);
       const attempt = this.#entries.get(number)?.attempt;
-      this.#entries.set(number, { number, subject, id, payload: JSON.stringify(line.payload), attempt });
+      this.#entries.set(number, { number, subject, id, payload, encoding, attempt });
     } else if ('attempt' in line) {
       this.#note(line.attempt, line.last, line.last);
     } else if ('refused' in line) {

@@ -14,10 +14,11 @@
  * whoever listens on the subject would hear that message twice.)
  */
 import type { z } from 'zod';
+import type { Encoding } from '../envelope.ts';
 import type { Row } from '../rows.ts';
 import { buildSubject, type SubjectParams } from '../subject.ts';
 import type { Bus } from './bus.ts';
-import { encodeMessage } from './codec.ts';
+import { decodeMessage, encodeForStream } from './codec.ts';
 import { BadReplyError, BusAwayError, RequestTimeoutError, WrongLastSequenceError } from './errors.ts';
 import { type Entry, type JournalContents, type JournalLine, messageLine, OutboxJournal } from './outbox-journal.ts';
 
@@ -47,6 +48,13 @@ export interface OutboxDelivery {
   readonly subject: string;
   /** Its sequence in the stream. */
   readonly seq: number;
+}
+
+/** A message that is not in its stream yet. */
+export interface WaitingMessage<M> {
+  readonly id: string;
+  /** `undefined` when its schema has changed since it was journaled. */
+  read(): M | undefined;
 }
 
 /** What waits on one subject. */
@@ -118,13 +126,29 @@ export class Outbox {
     const { bus } = this.#options;
     if (row.stream === undefined) throw new TypeError(`no stream keeps '${row.template}'`);
     const subject = buildSubject(bus.environment, row.template, params);
-    const payload = Buffer.from(encodeMessage(row.schema, subject, message)).toString('utf8');
-    const { id } = JSON.parse(payload) as { id: string };
-    const entry: Entry = { number: ++this.#lastNumber, subject, id, payload, attempt: undefined };
+    const { encoding } = row;
+    const payload = Buffer.from(encodeForStream(row, subject, message)).toString(textFormOf(encoding));
+    const { id } = message as { id: string };
+    const entry: Entry = { number: ++this.#lastNumber, subject, id, payload, encoding, attempt: undefined };
     this.#journal.append([messageLine(entry)]);
     this.#enqueue(entry);
     this.#makeRoom();
     this.#compactIfWorth();
+  }
+
+  /** What waits on one subject, oldest first. */
+  waiting<T extends string, S extends z.ZodType<{ id: string }>>(
+    row: Row<T, S>,
+    params: SubjectParams<T>,
+  ): readonly WaitingMessage<z.output<S>>[] {
+    const entries = this.#lanes.get(buildSubject(this.#options.bus.environment, row.template, params))?.waiting ?? [];
+    return entries.map(({ id, payload, encoding }) => ({
+      id,
+      read: () => {
+        const decoded = decodeMessage(row.schema, Buffer.from(payload, textFormOf(encoding)), encoding);
+        return decoded.ok ? decoded.message : undefined;
+      },
+    }));
   }
 
   /** Settles when nothing waits any more; rejects with the signal's reason. */
@@ -245,10 +269,10 @@ export class Outbox {
     }
   }
 
-  #publish(lane: Lane, { id, subject, payload }: Entry, expectedLastSeq: number): Promise<{ seq: number }> {
+  #publish(lane: Lane, { id, subject, payload, encoding }: Entry, expectedLastSeq: number): Promise<{ seq: number }> {
     const isFirst = lane.lastSeq === undefined;
-    const options = { expectedLastSeq, ...(isFirst && { messageId: id }) };
-    return this.#options.bus.publishEncoded(subject, Buffer.from(payload), options);
+    const options = { expectedLastSeq, encoding, ...(isFirst && { messageId: id }) };
+    return this.#options.bus.publishEncoded(subject, Buffer.from(payload, textFormOf(encoding)), options);
   }
 
   #delivered(lane: Lane, entry: Entry, seq: number): void {
@@ -338,6 +362,11 @@ export class Outbox {
 function mayHaveArrived(error: unknown): boolean {
   if (error instanceof BusAwayError) return error.isOutcomeUnknown;
   return error instanceof RequestTimeoutError || error instanceof BadReplyError;
+}
+
+/** How the bytes of a message stand in the journal. */
+function textFormOf(encoding: Encoding | undefined): 'utf8' | 'base64' {
+  return encoding === undefined ? 'utf8' : 'base64';
 }
 
 /** In characters, which is near enough. */

@@ -8,7 +8,7 @@
  */
 import type { StreamConfig, StreamInfo } from '@nats-io/jetstream';
 import { type BucketName, bucketName, buckets } from '../buckets.ts';
-import { type StreamDefinition, streamDefinitions } from '../streams.ts';
+import { type RetentionChanges, type StreamDefinition, streamDefinitions } from '../streams.ts';
 import { NoStreamError, StoreRefusedError } from './errors.ts';
 import { kvStream, kvSubject } from './kv-entry.ts';
 import type { NatsBus } from './nats-bus.ts';
@@ -24,6 +24,8 @@ const INSUFFICIENT_STORAGE = [10_023, 10_047, 10_028];
 export interface SetupOptions {
   /** On how many servers of a cluster each stream lives; default 1. */
   readonly replicas?: number;
+  /** What the streams keep, where it is not the default. */
+  readonly retention?: RetentionChanges;
 }
 
 export interface SetupReport {
@@ -45,12 +47,12 @@ export class SetupError extends Error {
 }
 
 /** Creates or updates all streams and buckets. Needs an admin. @throws SetupError, BusAwayError */
-export async function setupBus(bus: NatsBus, { replicas = 1 }: SetupOptions = {}): Promise<SetupReport> {
+export async function setupBus(bus: NatsBus, options: SetupOptions = {}): Promise<SetupReport> {
   const report = { created: [] as string[], updated: [] as string[], unchanged: [] as string[] };
-  for (const wanted of wantedStreams(bus.environment, replicas)) {
+  for (const wanted of wantedStreams(bus.environment, options)) {
     const present = await findStream(bus, wanted.name);
     if (present === undefined) {
-      await change(bus, 'CREATE', wanted);
+      await change(bus, 'CREATE', wanted, options);
       report.created.push(wanted.name);
       continue;
     }
@@ -59,7 +61,7 @@ export async function setupBus(bus: NatsBus, { replicas = 1 }: SetupOptions = {}
     if (differences.length === 0) {
       report.unchanged.push(wanted.name);
     } else {
-      await change(bus, 'UPDATE', { ...present, ...wanted });
+      await change(bus, 'UPDATE', { ...present, ...wanted }, options);
       report.updated.push(`${wanted.name}: ${differences.join(', ')}`);
     }
   }
@@ -84,9 +86,9 @@ type WantedStream = Pick<
   | 'num_replicas'
 >;
 
-function wantedStreams(environment: string, replicas: number): readonly WantedStream[] {
+function wantedStreams(environment: string, { replicas = 1, retention }: SetupOptions): readonly WantedStream[] {
   return [
-    ...streamDefinitions(environment).map((definition) => wantedStream(definition, replicas)),
+    ...streamDefinitions(environment, retention).map((definition) => wantedStream(definition, replicas)),
     ...(Object.keys(buckets) as BucketName[]).map((name) => wantedBucket(environment, name, replicas)),
   ];
 }
@@ -156,13 +158,18 @@ function isSame(a: unknown, b: unknown): boolean {
   return (a ?? false) === (b ?? false) || (a === undefined && b === 0);
 }
 
-async function change(bus: NatsBus, verb: 'CREATE' | 'UPDATE', config: WantedStream): Promise<void> {
+async function change(
+  bus: NatsBus,
+  verb: 'CREATE' | 'UPDATE',
+  config: WantedStream,
+  { retention }: SetupOptions,
+): Promise<void> {
   try {
     await bus.callJetStream(`STREAM.${verb}.${config.name}`, config);
   } catch (error) {
     if (!(error instanceof StoreRefusedError)) throw error;
     const advice = INSUFFICIENT_STORAGE.includes(error.code)
-      ? `: set 'max_file_store' in the jetstream block of nats-server's configuration to ${requiredStoreBytes(bus.environment)} or more`
+      ? `: set 'max_file_store' in the jetstream block of nats-server's configuration to ${requiredStoreBytes(bus.environment, retention)} or more`
       : '';
     throw new SetupError(config.name, `${error.reason}${advice}`, { cause: error });
   }

@@ -9,6 +9,7 @@ import type { SubjectParams } from '../subject.ts';
 import { BucketView } from './bucket-view.ts';
 import type { CommandArguments, CommandResult } from './commanding.ts';
 import { type Chain, FleetCommands } from './fleet-commands.ts';
+import { type HistoryQuery, type MetricsHistory, readMetricsHistory } from './metrics-history.ts';
 import { type HeardBeat, type HostPresence, presenceOf } from './presence.ts';
 
 /** The buckets that a client follows. */
@@ -46,6 +47,7 @@ export interface FleetClientOptions {
  */
 export class FleetClient implements Disposable {
   readonly #bus: Bus;
+  readonly #actor: string;
   readonly #commands: FleetCommands;
   readonly #nowMs: () => number;
   readonly #specs: BucketView<ValueOf<'specs'>>;
@@ -60,6 +62,7 @@ export class FleetClient implements Disposable {
   constructor({ nowMs = () => performance.now(), ...options }: FleetClientOptions) {
     const { bus } = options;
     this.#bus = bus;
+    this.#actor = options.actor;
     const positionOf = (host: string) => {
       const { isHeard, beat } = this.host(host);
       return isHeard ? beat : undefined;
@@ -131,6 +134,11 @@ export class FleetClient implements Disposable {
   async lastHostEvents(signal: AbortSignal): Promise<ReadonlyMap<string, ComponentEvent>> {
     const stored = await this.#bus.history(rows.hostEvent, {}, { lastOfEach: true, signal });
     return new Map(stored.map(({ params, message }) => [params.host, message]));
+  }
+
+  /** The metrics of a host or service as a chart shows them. @throws as `readMetricsHistory` */
+  history(query: HistoryQuery, signal?: AbortSignal): Promise<MetricsHistory> {
+    return readMetricsHistory({ bus: this.#bus, actor: this.#actor }, query, signal);
   }
 
   /** Each transition from now on. */

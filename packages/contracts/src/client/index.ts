@@ -1,4 +1,5 @@
 export type { CommandArguments, CommandResult, NoAnswer } from './commanding.ts';
+export type { ChartSeries } from './downsample.ts';
 export {
   type FleetChange,
   FleetClient,
@@ -7,4 +8,10 @@ export {
   type FollowedBucket,
 } from './fleet-client.ts';
 export { type Chain, FleetCommands, type FleetCommandsOptions } from './fleet-commands.ts';
+export {
+  type HistoryQuery,
+  type MetricsHistory,
+  type MetricsHistoryOptions,
+  readMetricsHistory,
+} from './metrics-history.ts';
 export { type HostPresence, PRESENCE_LIMIT_MS, presenceOf } from './presence.ts';

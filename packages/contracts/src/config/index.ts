@@ -1,5 +1,6 @@
 export type { ReservedService } from './cross-checks.ts';
 export { byPlace, type Diagnostic, formatDiagnostic, nearest } from './diagnostic.ts';
+export { RetentionMap, type RetentionReading, readRetention } from './retention.ts';
 export {
   type DependencyCondition,
   IdText,
@@ -20,5 +21,5 @@ export {
 } from './service-spec.ts';
 export { type ReadServicesOptions, readServices, type ServicesReading } from './services-file.ts';
 export { checkShape, describe, type ShapeOptions } from './shape.ts';
-export { durationMs, parseDuration } from './units.ts';
+export { durationMs, parseAge, parseDuration, parseSize } from './units.ts';
 export { type Path, type Place, parseYaml, type YamlSource } from './yaml-source.ts';

@@ -22,6 +22,43 @@ function sumOfParts(text: string): number | undefined {
   return sumMs;
 }
 
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800, y: 31_536_000 };
+const UNIT_BYTES: Readonly<Record<string, number>> = {
+  B: 1,
+  kB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+  TiB: 1024 ** 4,
+};
+
+/** Whole seconds of `3600`, `"30d"`, `"1y"` (365 days); `undefined` when it is no age. */
+export function parseAge(value: number | string): number | undefined {
+  return rounded(amountOf(value, /^(\d+(?:\.\d+)?)\s*([smhdwy])?$/, UNIT_SECONDS));
+}
+
+/** Whole bytes of `1048576`, `"512MiB"`, `"2GB"`; `undefined` when it is no size. */
+export function parseSize(value: number | string): number | undefined {
+  return rounded(amountOf(value, /^(\d+(?:\.\d+)?)\s*([kMGT]?B|[KMGT]iB)?$/, UNIT_BYTES));
+}
+
+function amountOf(
+  value: number | string,
+  pattern: RegExp,
+  units: Readonly<Record<string, number>>,
+): number | undefined {
+  if (typeof value === 'number') return value;
+  const [, amount, unit] = pattern.exec(value.trim()) ?? [];
+  return amount === undefined ? undefined : Number(amount) * (unit === undefined ? 1 : (units[unit] ?? Number.NaN));
+}
+
+function rounded(amount: number | undefined): number | undefined {
+  return amount === undefined || !Number.isFinite(amount) ? undefined : Math.round(amount);
+}
+
 /** A duration as people write it, read into milliseconds. */
 export function durationMs(atLeastMs: 0 | 1) {
   const expected = `write a duration${atLeastMs > 0 ? ' above zero' : ''} of at most 24 days: seconds (30), or with a unit ("250ms", "30s", "5m")`;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Envelope, Timestamp } from '../envelope.ts';
 import { Id, InstanceNumber } from '../ids.ts';
+import { ROLLUP_TIERS, RollupColumns } from './metrics.ts';
 import { Verdict } from './probe.ts';
 import { InstanceEvent, InstanceStatus } from './service.ts';
 
@@ -76,6 +77,14 @@ export const AGENT_VERBS = {
   logs: verb(
     InstanceTarget.extend({ lines: z.int().min(1).max(10_000), stream: z.enum(['stdout', 'stderr']).optional() }),
     ReplyEnvelope.extend({ lines: z.array(z.object({ stream: z.enum(['stdout', 'stderr']), text: z.string() })) }),
+  ),
+  /**
+   * What no stream has yet of one tier: the chunks that wait for the bus, and the open one. Of a service, or without one of
+   * the host itself.
+   */
+  series: verb(
+    CommandEnvelope.extend({ service: Id.optional(), tier: z.enum(ROLLUP_TIERS) }),
+    ReplyEnvelope.extend({ chunks: z.array(RollupColumns) }),
   ),
   /** Metrics each second, for `leaseMs` from the reply on. Renewed by asking again. */
   watch: verb(CommandEnvelope, ReplyEnvelope.extend({ leaseMs: z.number().min(0) })),

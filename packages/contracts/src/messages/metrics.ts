@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { OrderedEnvelope } from '../envelope.ts';
+import { OrderedEnvelope, Timestamp } from '../envelope.ts';
 import { Id, InstanceNumber } from '../ids.ts';
 
 const Ratio = z.number().min(0);
@@ -121,14 +121,23 @@ const RollupSeries = z.object({
   last: z.array(z.number().nullable()),
 });
 
+/** Finest first. */
 export const ROLLUP_TIERS = ['1m', '15m', '2h'] as const;
 export type RollupTier = (typeof ROLLUP_TIERS)[number];
+export const ROLLUP_BUCKET_SECONDS: Readonly<Record<RollupTier, number>> = { '1m': 60, '15m': 900, '2h': 7_200 };
+/** A chunk ends where so many buckets of its tier, counted from the epoch, are full. */
+export const BUCKETS_PER_CHUNK = 15;
 
-/** 15 buckets of one tier, columnar. Message id = subject + first bucket. */
-export const RollupChunk = OrderedEnvelope.extend({
+/** Consecutive buckets of one tier, columnar; the first is the first in which something was measured. */
+export const RollupColumns = z.object({
   tier: z.enum(ROLLUP_TIERS),
-  firstBucketAt: z.iso.datetime(),
+  /** UTC, a multiple of `bucketSeconds`. */
+  firstBucketAt: Timestamp,
   bucketSeconds: z.int().min(1),
   series: z.array(RollupSeries),
 });
+export type RollupColumns = z.infer<typeof RollupColumns>;
+
+/** At most 15 buckets of one host or service. Message id = subject + first bucket. */
+export const RollupChunk = OrderedEnvelope.extend(RollupColumns.shape);
 export type RollupChunk = z.infer<typeof RollupChunk>;

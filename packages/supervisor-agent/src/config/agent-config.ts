@@ -7,6 +7,7 @@ import {
   durationMs,
   IdText,
   parseYaml,
+  RetentionMap,
   strictMap,
 } from '@muster/contracts/config';
 import { z } from 'zod';
@@ -74,8 +75,11 @@ const AgentFile = strictMap(
         listen: Listen.default('127.0.0.1:4222').meta({ description: 'Where the embedded nats-server listens.' }),
         url: BusUrl.optional().meta({ description: 'A bus that somebody else runs; default the embedded one.' }),
         creds: Path.optional().meta({ description: 'The creds file of this agent.' }),
+        retention: RetentionMap.optional().meta({
+          description: "What the streams keep; 'muster bus setup' makes them so.",
+        }),
       },
-      'write a map with listen, url or creds',
+      'write a map with listen, url, creds or retention',
     ).prefault({}),
     metrics: strictMap(
       { interval: durationMs(1).default(10_000).meta({ description: 'Between two samples; default 10s.' }) },

@@ -26,6 +26,7 @@ import { PrepareQueue } from './prepare-queue.ts';
 import { Presence } from './presence.ts';
 import { RecoveryPermission } from './recovery-permission.ts';
 import { Reporter } from './reporter.ts';
+import { Rollups } from './rollups.ts';
 import { specEntryOf } from './spec-entry.ts';
 import { StatusFileWriter } from './status-file-writer.ts';
 import { stopStrayRuns } from './stray-runs.ts';
@@ -59,6 +60,8 @@ export interface AgentSetup {
 
 /** What waits on disk for the bus, at most. */
 const OUTBOX_BYTES = 64 * 1024 * 1024;
+/** Of complete chunks of metrics, beside that: some days of a host with 50 services. */
+const METRICS_OUTBOX_BYTES = 16 * 1024 * 1024;
 /** How long a shutdown waits for the bus to take what is left. What it does not take stays on disk. */
 const FLUSH_TIMEOUT_MS = 3_000;
 /** One look at every process of the host; with 100 services it takes some 25 ms. */
@@ -69,6 +72,7 @@ export class Agent {
   readonly #envelopes: Envelopes;
   readonly #bus: Bus;
   readonly #outbox: Outbox;
+  readonly #metricsOutbox: Outbox;
   readonly #events: HostEvents;
   readonly #registry: DriverRegistry;
   readonly #reporter: Reporter;
@@ -79,6 +83,7 @@ export class Agent {
   readonly #commands: Commands;
   readonly #presence: Presence;
   readonly #metrics: MetricsPublisher;
+  readonly #rollups: Rollups;
   readonly #statusFile: StatusFileWriter;
   readonly #prepareQueue = new PrepareQueue();
   readonly #treeLook: NodeJS.Timeout;
@@ -104,17 +109,25 @@ export class Agent {
       onDelivered: ({ id }) => agent?.onDelivered(id),
       onProblem: (error) => logger.warn({ reason: error.message }, 'events'),
     });
-    agent = new Agent(setup, bus, outbox);
+    const metricsOutbox = await Outbox.open({
+      directory: path.join(config.stateDir, 'metrics-outbox'),
+      bus,
+      maxBytes: METRICS_OUTBOX_BYTES,
+      onGap: (lost) => agent?.onMetricsGap(lost),
+      onProblem: (error) => logger.warn({ reason: error.message }, 'history of metrics'),
+    });
+    agent = new Agent(setup, bus, outbox, metricsOutbox);
     await agent.#begin();
     return agent;
   }
 
-  private constructor(setup: AgentSetup, bus: Bus, outbox: Outbox) {
+  private constructor(setup: AgentSetup, bus: Bus, outbox: Outbox, metricsOutbox: Outbox) {
     const { config, identity, logger } = setup;
     const { host, stateDir } = config;
     this.#setup = setup;
     this.#bus = bus;
     this.#outbox = outbox;
+    this.#metricsOutbox = metricsOutbox;
     this.#envelopes = new Envelopes(host, identity.epoch);
     this.#events = new HostEvents(host, this.#envelopes, outbox);
     this.#registry = createDriverRegistry({ runtimeFolder: setup.runtimeFolder });
@@ -127,6 +140,13 @@ export class Agent {
     this.#store = this.#openStore();
     this.#supervisor = new Supervisor(this.#manage());
     const freshness = new Freshness(identity.epoch);
+    this.#rollups = new Rollups({
+      host,
+      file: path.join(stateDir, 'rollups.json'),
+      envelopes: this.#envelopes,
+      outbox: metricsOutbox,
+      onProblem: (error) => logger.warn({ reason: messageOf(error) }, 'history of metrics'),
+    });
     this.#metrics = new MetricsPublisher({
       host,
       intervalMs: config.metricsIntervalMs,
@@ -134,6 +154,7 @@ export class Agent {
       bus,
       instances: () => this.#sampledInstances(),
       readInventory: (signal) => askInventory(setup.program, signal),
+      onSample: (sample, services) => this.#rollups.record(sample, services),
       onProblem: (error) => logger.warn({ reason: messageOf(error) }, 'no metrics this time'),
     });
     this.#commands = new Commands({
@@ -146,6 +167,7 @@ export class Agent {
       envelopes: this.#envelopes,
       outbox,
       watch: () => this.#metrics.watch(),
+      unpublished: (tier, service) => this.#rollups.unpublished(tier, service),
     });
     this.#presence = new Presence({
       host,
@@ -197,6 +219,10 @@ export class Agent {
 
   private onGap(lost: number): void {
     this.#events.announce('gap', `${lost} events were given up: ${OUTBOX_BYTES} bytes waited for the bus`, lost);
+  }
+
+  private onMetricsGap(lost: number): void {
+    this.#events.announce('gap', `${lost} chunks of metrics were given up: ${METRICS_OUTBOX_BYTES} bytes waited`, lost);
   }
 
   private onDelivered(eventId: string): void {
@@ -360,6 +386,8 @@ export class Agent {
     this.#statusFile.writeNow();
     this.#statusFile[Symbol.dispose]();
     this.#store[Symbol.dispose]();
+    this.#rollups.save();
+    await this.#metricsOutbox.close();
     await this.#outbox.close();
     await this.#bus[Symbol.asyncDispose]();
     await this.#registry[Symbol.asyncDispose]();

@@ -74,6 +74,10 @@ async function commanded() {
       watched.push('watch');
       return { leaseMs: 15_000 };
     },
+    unpublished: (tier, service) => {
+      const firstBucketAt = '2026-03-01T12:00:00.000Z';
+      return service === 'api' ? [{ tier, firstBucketAt, bucketSeconds: 60, series: [] }] : [];
+    },
   });
   listening.listen();
   return { host, bus, listening, events, audit, watched };
@@ -191,6 +195,14 @@ test('a watch says how long its lease is', async () => {
   using _ = host;
   expect((await bus.ask(commands.watch, envelope('one'))).leaseMs).toBe(15_000);
   expect(watched).toEqual(['watch']);
+});
+
+test('the series that no stream has yet are told, of what has any', async () => {
+  const { host, bus } = await commanded();
+  using _ = host;
+  const ofService = await bus.ask(commands.series, { ...envelope('one'), service: 'api', tier: '1m' });
+  expect(ofService).toMatchObject({ accepted: true, chunks: [{ tier: '1m', bucketSeconds: 60 }] });
+  expect((await bus.ask(commands.series, { ...envelope('two'), tier: '2h' })).chunks).toEqual([]);
 });
 
 test('what has stopped listening answers nothing', async () => {

@@ -10,6 +10,8 @@ import {
   type AuditRecord,
   type CommandCode,
   commands,
+  type RollupColumns,
+  type RollupTier,
   rows,
 } from '@muster/contracts';
 import type { Bus, Outbox, Subscription } from '@muster/contracts/bus';
@@ -32,6 +34,8 @@ export interface CommandsOptions {
   readonly outbox: Pick<Outbox, 'append'>;
   /** Samples each second for `leaseMs` from now. */
   readonly watch: () => { readonly leaseMs: number };
+  /** What no stream has yet of the metrics of a service, or of the host. */
+  readonly unpublished: (tier: RollupTier, service: string | undefined) => readonly RollupColumns[];
 }
 
 type ActingVerb = 'start' | 'stop' | 'restart' | 'adopt' | 'forget';
@@ -61,6 +65,7 @@ export class Commands {
       bus.respond(commands.why, { host }, async (request) => this.#why(request)),
       bus.respond(commands.outcome, { host }, async (request) => this.#outcome(request)),
       bus.respond(commands.watch, { host }, async (request) => this.#watch(request)),
+      bus.respond(commands.series, { host }, async (request) => this.#series(request)),
       bus.respond(commands.plan, { host }, async (request) => ({ ...this.#unsupported('plan', request), changes: [] })),
       bus.respond(commands.apply, { host }, async (request) => ({
         ...this.#unsupported('apply', request),
@@ -153,6 +158,11 @@ export class Commands {
   #watch(request: AgentRequest<'watch'>): AgentReply<'watch'> {
     const { leaseMs } = this.#options.watch();
     return { ...this.#reply(request, { accepted: true, code: 'ok', reason: 'samples each second' }), leaseMs };
+  }
+
+  #series(request: AgentRequest<'series'>): AgentReply<'series'> {
+    const chunks = this.#options.unpublished(request.tier, request.service);
+    return { ...this.#reply(request, ANSWERED), chunks: [...chunks] };
   }
 
   #unsupported(verb: AgentVerb, request: { readonly id: string }) {

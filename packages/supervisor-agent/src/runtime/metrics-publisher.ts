@@ -22,6 +22,8 @@ export interface MetricsPublisherOptions {
   readonly bus: Pick<Bus, 'publish' | 'isConnected'>;
   readonly instances: () => readonly SampledInstance[];
   readonly readInventory: (signal: AbortSignal) => Promise<InventoryResult>;
+  /** Told of each look, also while the bus is away. */
+  readonly onSample: (host: HostSample, services: readonly ServiceSample[]) => void;
   readonly onProblem: (error: unknown) => void;
 }
 
@@ -89,6 +91,7 @@ export class MetricsPublisher implements Disposable {
       // Rates are those since the last sample, so it is taken also while nobody can hear of it.
       const sample = this.#host.sample();
       const services = this.#services.sample(this.#options.instances());
+      this.#options.onSample(sample, services);
       if (this.#options.bus.isConnected) this.#publish(sample, services, intervalMs);
     } catch (error) {
       this.#options.onProblem(error);

@@ -1,0 +1,104 @@
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { HostSample, RollupColumns, RollupTier, Row, ServiceSample } from '@muster/contracts';
+
+/*
+ * Parts of the programs that the benchmark runs in its own process. They are nobody's public interface, so they are found
+ * by path.
+ */
+
+/** The agent's samplers, as far as they are used here. */
+export interface Samplers extends Disposable {
+  readonly host: { sample(): HostSample };
+  readonly services: {
+    sample(instances: readonly { service: string; instance: number; pids: readonly number[] }[]): ServiceSample[];
+  };
+}
+
+type Made<Key extends keyof Samplers> = new () => Samplers[Key] & Disposable;
+
+export async function loadSamplers(rootDir: string): Promise<Samplers> {
+  const { HostSampler } = await load<{ HostSampler: Made<'host'> }>(
+    rootDir,
+    'supervisor-agent/dist/host/host-sampler.js',
+  );
+  const { ServiceSampler } = await load<{ ServiceSampler: Made<'services'> }>(
+    rootDir,
+    'supervisor-agent/dist/host/service-sampler.js',
+  );
+  const host = new HostSampler();
+  const services = new ServiceSampler();
+  return {
+    host,
+    services,
+    [Symbol.dispose]() {
+      host[Symbol.dispose]();
+      services[Symbol.dispose]();
+    },
+  };
+}
+
+interface Measurement {
+  readonly name: string;
+}
+
+/** The agent's rollup, as far as it is used here. A chunk of the subject '' is the host's own. */
+export interface RollupParts {
+  readonly Rollup: new () => {
+    add(
+      nowMs: number,
+      measured: ReadonlyMap<string, readonly Measurement[]>,
+    ): { readonly chunks: readonly RollupChunkPart[] };
+    readonly memory: unknown;
+  };
+  readonly measureHost: (host: HostSample) => readonly Measurement[];
+  readonly measureService: (instances: readonly ServiceSample[]) => readonly Measurement[];
+  readonly saveRollup: (file: string, memory: unknown) => void;
+}
+
+export interface RollupChunkPart {
+  readonly subject: string;
+  readonly tier: RollupTier;
+  readonly firstBucketMs: number;
+  readonly bucketMs: number;
+  readonly series: RollupColumns['series'];
+}
+
+export async function loadRollup(rootDir: string): Promise<RollupParts> {
+  const folder = 'supervisor-agent/dist/core/rollup';
+  const { Rollup } = await load<Pick<RollupParts, 'Rollup'>>(rootDir, `${folder}/rollup.js`);
+  const { measureHost, measureService } = await load<RollupParts>(rootDir, `${folder}/kept-series.js`);
+  const { saveRollup } = await load<RollupParts>(rootDir, 'supervisor-agent/dist/runtime/rollup-file.js');
+  return { Rollup, measureHost, measureService, saveRollup };
+}
+
+/** How messages become bytes and back, as the bus does it. */
+export interface Codec {
+  encodeForStream(row: Row, subject: string, message: unknown): Uint8Array;
+  decodeMessage(schema: Row['schema'], bytes: Uint8Array): { readonly ok: boolean; readonly message?: unknown };
+}
+
+export function loadCodec(rootDir: string): Promise<Codec> {
+  return load(rootDir, 'contracts/dist/bus/codec.js');
+}
+
+/** What the dashboard makes of what it hears. */
+export interface DashboardFold {
+  readonly emptyFleet: (nowMs: number) => unknown;
+  readonly fold: (
+    fleet: unknown,
+    fact: { readonly kind: 'metrics'; readonly metrics: unknown },
+    nowMs: number,
+  ) => unknown;
+}
+
+export async function loadDashboardFold(rootDir: string): Promise<DashboardFold> {
+  const folder = 'dashboard/dist/server/view';
+  const { emptyFleet } = await load<Pick<DashboardFold, 'emptyFleet'>>(rootDir, `${folder}/fleet.js`);
+  const { fold } = await load<Pick<DashboardFold, 'fold'>>(rootDir, `${folder}/fold.js`);
+  return { emptyFleet, fold };
+}
+
+async function load<T>(rootDir: string, file: string): Promise<T> {
+  return (await import(pathToFileURL(path.join(rootDir, 'packages', file)).href)) as T;
+}

@@ -47,6 +47,7 @@ test('keys are made once, readable by their owner only, and kept', async () => {
   const first = await mint();
   expect(first.kept).toEqual([]);
   expect(first.created.map((file) => file.slice(directory.path.length + 1))).toEqual([
+    'root.nk',
     'operator.nk',
     'account.nk',
     'system.nk',

@@ -33,4 +33,6 @@ export {
 } from './nats-config.ts';
 export { Outbox, type OutboxDelivery, type OutboxOptions } from './outbox.ts';
 export { LAYOUT_VERSION, SetupError, type SetupOptions, type SetupReport, setupBus } from './setup.ts';
+export { type Credentials, parseCredentials } from './trust/credentials-file.ts';
+export { RevokeError, type RevokeOptions, readRevocations, revoke, type SignedRevocations } from './trust/revoke.ts';
 export { uuidv7 } from './uuid.ts';

@@ -3,10 +3,12 @@
  *
  * An operator signs two accounts, the fleet's and the server's own; the fleet's account signs one user per identity,
  * with the permissions of its role in the user's JWT. The server knows the operator and the accounts only, so a new
- * identity needs no change there. All of it is repeatable: a key, once made, stays; a JWT is signed again only when
- * what it must say has changed.
+ * identity needs no change there. Beside them stands the environment's root, which the server does not know: it signs
+ * what each identity may say to the others. All of it is repeatable: a key, once made, stays, unless it was revoked; a JWT
+ * or a grant is signed again only when what it must say has changed.
  */
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import {
   createAccount,
   createOperator,
@@ -16,16 +18,19 @@ import {
   encodeOperator,
   encodeUser,
   equivalent,
-  fmtCreds,
   fromSeed,
   type KeyPair,
-  parseCreds,
   type User,
 } from '@nats-io/jwt';
 import { Id } from '../ids.ts';
+import type { Grant } from '../messages/grant.ts';
 import { permissionsFor } from '../permissions.ts';
 import type { Role } from '../roles.ts';
 import { readIfPresent, writePrivateFile } from './atomic-file.ts';
+import { formatCredentials, parseCredentials } from './trust/credentials-file.ts';
+import { issueGrant, readGrant } from './trust/grant.ts';
+import { type Signer, signerFrom, verifierFrom } from './trust/nkey.ts';
+import { ROOT_KEY_FILE, readRevocations } from './trust/revoke.ts';
 
 const UNLIMITED = -1;
 /** How long a responder may take to answer. */
@@ -35,6 +40,8 @@ const RESPONSE_NANOS = 120 * 1_000_000_000;
 export interface Identity {
   readonly role: Role;
   readonly id: string;
+  /** For which hosts its word counts; default: an agent's for its own, everybody else's for all. */
+  readonly hosts?: readonly string[];
 }
 
 /** What a nats-server must know in order to let the identities in. No secrets. */
@@ -49,6 +56,8 @@ export interface MintOptions {
   readonly directory: string;
   readonly environment: string;
   readonly identities: readonly Identity[];
+  /** Public keys of further roots to trust, while the root is being replaced. */
+  readonly otherRoots?: readonly string[];
 }
 
 export interface MintedKeys {
@@ -85,13 +94,15 @@ export class ForeignCredentialsError extends Error {
 }
 
 /** Where an identity's credentials are: `<directory>/<role>-<id>.creds`. */
-export function credentialsFile(directory: string, { role, id }: Identity): string {
+export function credentialsFile(directory: string, { role, id }: Pick<Identity, 'role' | 'id'>): string {
   return join(directory, `${role}-${id}.creds`);
 }
 
 /** Makes what is missing and signs again what has changed. Files are 0600. @throws KeyFileError, ForeignCredentialsError */
-export async function mintKeys({ directory, environment, identities }: MintOptions): Promise<MintedKeys> {
+export async function mintKeys(options: MintOptions): Promise<MintedKeys> {
+  const { directory, environment, identities, otherRoots = [] } = options;
   const mint = new Mint(directory);
+  const root = signerOf(await mint.key(ROOT_KEY_FILE, createOperator));
   const operator = await mint.key('operator.nk', createOperator);
   const account = await mint.key('account.nk', createAccount);
   const system = await mint.key('system.nk', createAccount);
@@ -102,9 +113,11 @@ export async function mintKeys({ directory, environment, identities }: MintOptio
   const systemJwt = await mint.jwt('system.jwt', () =>
     encodeAccount('SYS', system, { limits: CONNECTION_LIMITS }, { signer: operator }),
   );
-  for (const identity of identities) {
-    await mint.user(credentialsFile(directory, identity), userClaims(environment, identity), account);
-  }
+  const roots = [root.publicKey, ...otherRoots];
+  const revoked = await readRevocations(directory, environment, roots);
+  const isRevoked = (key: string) => revoked?.list.revoked.some((entry) => entry.key === key) ?? false;
+  const issuer = { environment, account, root, roots, isRevoked };
+  for (const identity of identities) await mint.user(credentialsFile(directory, identity), identity, issuer);
   return {
     created: mint.created,
     kept: mint.kept,
@@ -135,6 +148,15 @@ function encodeFleetAccount(environment: string, account: KeyPair, operator: Key
     { limits: { ...CONNECTION_LIMITS, ...jetstream } },
     { signer: operator },
   );
+}
+
+/** Who signs what an identity is given. */
+interface Issuer {
+  readonly environment: string;
+  readonly account: KeyPair;
+  readonly root: Signer;
+  readonly roots: readonly string[];
+  readonly isRevoked: (key: string) => boolean;
 }
 
 interface UserClaims {
@@ -173,7 +195,7 @@ class Mint {
       return keyFrom(file, seed);
     }
     const key = create();
-    await this.#write(file, `${new TextDecoder().decode(key.getSeed())}\n`);
+    await this.#write(file, `${seedOf(key)}\n`);
     return key;
   }
 
@@ -189,17 +211,22 @@ class Mint {
     return fresh;
   }
 
-  async user(file: string, { name, claims }: UserClaims, account: KeyPair): Promise<void> {
+  async user(file: string, identity: Identity, issuer: Issuer): Promise<void> {
     const present = await readIfPresent(file);
-    const old = present === undefined ? undefined : await credentialsFrom(file, present);
-    if (old !== undefined && decode(old.jwt).iss !== account.getPublicKey()) throw new ForeignCredentialsError(file);
+    const found = present === undefined ? undefined : credentialsFrom(file, present);
+    if (found !== undefined && found.issuer !== issuer.account.getPublicKey()) throw new ForeignCredentialsError(file);
+    const old = found !== undefined && !issuer.isRevoked(found.key.getPublicKey()) ? found : undefined;
     const key = old?.key ?? createUser();
-    const fresh = await encodeUser(name, key, account, claims);
-    if (old !== undefined && (await saysTheSame(old.jwt, fresh))) {
-      this.kept.push(file);
-      return;
-    }
-    await this.#write(file, new TextDecoder().decode(fmtCreds(fresh, key)));
+    const { name, claims } = userClaims(issuer.environment, identity);
+    const fresh = await encodeUser(name, key, issuer.account, claims);
+    const text = formatCredentials({
+      jwt: old !== undefined && (await saysTheSame(old.jwt, fresh)) ? old.jwt : fresh,
+      seed: seedOf(key),
+      grant: grantFor(identity, key.getPublicKey(), old?.grant, issuer),
+      roots: issuer.roots,
+    });
+    if (text === present) this.kept.push(file);
+    else await this.#write(file, text);
   }
 
   async #write(file: string, text: string): Promise<void> {
@@ -216,13 +243,42 @@ function keyFrom(file: string, seed: string): KeyPair {
   }
 }
 
-async function credentialsFrom(file: string, text: string): Promise<{ key: KeyPair; jwt: string }> {
+function seedOf(key: KeyPair): string {
+  return new TextDecoder().decode(key.getSeed());
+}
+
+function signerOf(key: KeyPair): Signer {
+  return signerFrom(seedOf(key));
+}
+
+function credentialsFrom(file: string, text: string) {
+  const credentials = parseCredentials(text);
+  const key = keyFrom(file, credentials.seed);
   try {
-    const { key, jwt } = await parseCreds(new TextEncoder().encode(text));
-    return { key: keyFrom(file, key), jwt };
+    return { ...credentials, key, issuer: decode(credentials.jwt).iss };
   } catch (error) {
-    throw error instanceof KeyFileError ? error : new KeyFileError(file, error);
+    throw new KeyFileError(file, error);
   }
+}
+
+/** The present grant as long as it says what it must. */
+function grantFor(
+  { role, id, hosts }: Identity,
+  key: string,
+  present: string | undefined,
+  { environment, root }: Issuer,
+): string {
+  const wanted = { environment, key, role, id, hosts: hosts === undefined ? ownHosts(role, id) : [...hosts] };
+  if (present !== undefined) {
+    const read = readGrant(present, environment, [verifierFrom(root.publicKey)]);
+    if (read.ok && isDeepStrictEqual(read.value, { ...wanted, version: 1, issuedAt: read.value.issuedAt }))
+      return present;
+  }
+  return issueGrant(wanted, root);
+}
+
+function ownHosts(role: Role, id: string): Grant['hosts'] {
+  return role === 'agent' ? [id] : 'all';
 }
 
 /** Do two JWTs claim the same, whenever they were signed? */

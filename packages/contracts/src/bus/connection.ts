@@ -35,6 +35,11 @@ interface Wanted extends SubscribeOptions {
   live: NatsSubscription | undefined;
 }
 
+export interface ConnectionOptions extends BusOptions {
+  /** Told what the credentials say, before each attempt to connect. There is none when it rejects. */
+  readonly onCredentials: (text: string | undefined) => Promise<void>;
+}
+
 export interface SubscribeOptions {
   readonly queue?: string | undefined;
   /** What may arrive; default: what matches the filter. A stream delivers with the subjects it stored. */
@@ -47,7 +52,7 @@ interface Waiter {
 }
 
 export class Connection {
-  readonly #options: BusOptions;
+  readonly #options: ConnectionOptions;
   readonly #tally: Tally;
   readonly #servers: readonly string[];
   readonly #closing = new AbortController();
@@ -60,7 +65,7 @@ export class Connection {
   #sinceMs: number | undefined;
 
   /** Connects in the background. */
-  constructor(options: BusOptions, tally: Tally) {
+  constructor(options: ConnectionOptions, tally: Tally) {
     this.#options = options;
     this.#tally = tally;
     this.#servers = typeof options.servers === 'string' ? [options.servers] : options.servers;
@@ -147,12 +152,17 @@ export class Connection {
   }
 
   async #connectOnce(): Promise<NatsConnection | undefined> {
-    const { role, id, name } = this.#options;
+    const { role, id, name, onCredentials } = this.#options;
     try {
       const credentials = await this.#credentials();
+      await onCredentials(credentials).catch((error: Error) => {
+        throw new BusRefusedError(this.#servers, error.message, { cause: error });
+      });
       return await connect({
         servers: [...this.#servers],
-        ...(credentials === undefined ? {} : { authenticator: credsAuthenticator(credentials) }),
+        ...(credentials === undefined
+          ? {}
+          : { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
         name: name ?? `${role}/${id}`,
         inboxPrefix: inboxPrefix(role, id),
         reconnect: false,
@@ -167,12 +177,11 @@ export class Connection {
     }
   }
 
-  async #credentials(): Promise<Uint8Array | undefined> {
+  async #credentials(): Promise<string | undefined> {
     const { credentials, credentialsFile } = this.#options;
-    if (credentials !== undefined) return new TextEncoder().encode(credentials);
-    if (credentialsFile === undefined) return undefined;
+    if (credentials !== undefined || credentialsFile === undefined) return credentials;
     try {
-      return await readFile(credentialsFile);
+      return await readFile(credentialsFile, 'utf8');
     } catch (error) {
       throw new BusRefusedError(this.#servers, `cannot read '${credentialsFile}'`, { cause: error });
     }
@@ -219,6 +228,11 @@ export class Connection {
         // A denied subscription is told through the status.
         if (error !== null) return;
         this.#tally.count('received');
+        const spoilt = whyUnreadable(message);
+        if (spoilt !== undefined) {
+          this.#tally.problem('malformed', message.subject, `headers: ${spoilt}`);
+          return;
+        }
         const isOurs = wanted.accepts?.(message) ?? matchesFilter(wanted.filter, message.subject);
         if (!isOurs) {
           this.#tally.problem('foreign', message.subject, `arrived at the subscription '${wanted.filter}'`);
@@ -240,6 +254,16 @@ export class Connection {
         this.#tally.problem('error', undefined, error.message);
       }
     }
+  }
+}
+
+/** The library reads headers when they are asked for, and throws at some; the server lets any bytes through. */
+function whyUnreadable(message: Msg): string | undefined {
+  try {
+    void message.headers;
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
   }
 }
 

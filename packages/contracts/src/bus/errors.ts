@@ -108,6 +108,16 @@ export class PermissionDeniedError extends BusError {
   }
 }
 
+/** Without a grant nobody would believe the question, so it was not sent. */
+export class NoGrantError extends BusError {
+  readonly reason: string;
+
+  constructor(subject: string, reason: string) {
+    super('NoGrantError', `cannot ask '${subject}': ${reason}`, subject);
+    this.reason = reason;
+  }
+}
+
 /** The stream's last message of this subject is another than expected; nothing was stored. */
 export class WrongLastSequenceError extends BusError {
   readonly expected: number;

@@ -5,6 +5,7 @@ import { streamName } from '../streams.ts';
 import { buildFilter, parseSubject, type SubjectParams } from '../subject.ts';
 import type { HistoryOptions, StoredMessage } from './bus.ts';
 import { decodeMessage } from './codec.ts';
+import { isServerCopy, SERVER_COPY } from './server-copy.ts';
 import { type Delivery, type ReaderDependencies, type ReaderOptions, readStream } from './stream-reader.ts';
 import type { Tally } from './tally.ts';
 
@@ -20,9 +21,13 @@ export async function readHistory<T extends string, S extends z.ZodType>(
   const found: StoredMessage<T, S>[] = [];
   const limit = options.last ?? Number.POSITIVE_INFINITY;
 
-  function onDelivery({ subject, data, seq, time }: Delivery): void {
+  function onDelivery({ subject, data, headers, seq, time }: Delivery): void {
     const params = parseSubject(environment, row.template, subject);
     if (params === undefined) return;
+    if (isServerCopy(headers)) {
+      tally.problem('forged', subject, SERVER_COPY);
+      return;
+    }
     const decoded = decodeMessage(row.schema, data);
     if (!decoded.ok) {
       tally.problem(decoded.kind, subject, decoded.reason);

@@ -5,6 +5,7 @@ export type {
   BusProblem,
   ConnectionEvent,
   HistoryOptions,
+  KnownRevocations,
   KvBucket,
   KvHandlers,
   OrderedOptions,
@@ -23,6 +24,7 @@ export {
   type MintOptions,
   mintKeys,
 } from './keys.ts';
+export { limitProblems } from './limit-problems.ts';
 export { NatsBus, openBus } from './nats-bus.ts';
 export {
   CONTROL_LINE_BYTES,
@@ -34,5 +36,7 @@ export {
 export { Outbox, type OutboxDelivery, type OutboxOptions } from './outbox.ts';
 export { LAYOUT_VERSION, SetupError, type SetupOptions, type SetupReport, setupBus } from './setup.ts';
 export { type Credentials, parseCredentials } from './trust/credentials-file.ts';
+export { followRevocations, publishRevocations } from './trust/publish-revocations.ts';
+export type { Offered } from './trust/revocations.ts';
 export { RevokeError, type RevokeOptions, readRevocations, revoke, type SignedRevocations } from './trust/revoke.ts';
 export { uuidv7 } from './uuid.ts';

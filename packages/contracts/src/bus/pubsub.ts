@@ -4,6 +4,7 @@ import { buildFilter, buildSubject, parseSubject, type SubjectParams } from '../
 import type { Subscription } from './bus.ts';
 import { decodeMessage, encodeMessage } from './codec.ts';
 import type { Connection } from './connection.ts';
+import { isServerCopy, SERVER_COPY } from './server-copy.ts';
 import type { Tally } from './tally.ts';
 
 /** Core messages: sent now or never, heard by whoever listens. */
@@ -35,15 +36,22 @@ export class PubSub {
     filter: Partial<SubjectParams<T>>,
     handler: (message: z.output<S>, params: SubjectParams<T>) => void,
   ): Subscription {
-    return this.#connection.subscribe(buildFilter(this.#environment, row.template, filter), ({ subject, data }) => {
-      const params = parseSubject(this.#environment, row.template, subject);
-      if (params === undefined) {
-        this.#tally.problem('foreign', subject, `not a subject of '${row.template}'`);
-        return;
-      }
-      const decoded = decodeMessage(row.schema, data);
-      if (decoded.ok) handler(decoded.message, params);
-      else this.#tally.problem(decoded.kind, subject, decoded.reason);
-    });
+    return this.#connection.subscribe(
+      buildFilter(this.#environment, row.template, filter),
+      ({ subject, data, headers }) => {
+        const params = parseSubject(this.#environment, row.template, subject);
+        if (params === undefined) {
+          this.#tally.problem('foreign', subject, `not a subject of '${row.template}'`);
+          return;
+        }
+        if (isServerCopy(headers)) {
+          this.#tally.problem('forged', subject, SERVER_COPY);
+          return;
+        }
+        const decoded = decodeMessage(row.schema, data);
+        if (decoded.ok) handler(decoded.message, params);
+        else this.#tally.problem(decoded.kind, subject, decoded.reason);
+      },
+    );
   }
 }

@@ -363,6 +363,7 @@ describe('a message that somebody sends by itself', () => {
     };
     const raw = await openRaw(ADA);
     const before = web1.counters.forged;
+    const actedBefore = acted.length;
     let sentOnes = 0;
     for (let i = 0; i < 300; i++) {
       const which = random.integer(0, 2);
@@ -376,6 +377,7 @@ describe('a message that somebody sends by itself', () => {
     }
     await raw.flush();
     await eventually(() => web1.counters.forged - before === sentOnes, { message: 'all are counted' });
+    expect(acted).toHaveLength(actedBefore);
     await raw.close();
   });
 });
@@ -400,7 +402,7 @@ describe('an answer', () => {
     const told: BusProblem[] = [];
     await using ada = await open(ADA, told);
     const ask = () => ada.request(commands.outcome, { host: 'web1' }, sampleRequest('outcome'), { timeoutMs: 1_000 });
-    await expect(ask()).rejects.toThrow(/it is from agent\/db1, not from agent\/web1; no other came within 1000 ms/);
+    await expect(ask()).rejects.toThrow(/it is from agent\/db1, not from the agent that was asked; no other came within 1000 ms/);
     await expect(ask()).rejects.toThrow(BadReplyError);
     expect(told.map(({ kind }) => kind)).toEqual(['forged', 'forged']);
     await raw.close();

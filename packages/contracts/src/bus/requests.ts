@@ -177,5 +177,5 @@ function whyNotAnswerer(
 ): string | undefined {
   const own = params[ROLE_SCOPE[row.responder] ?? ''];
   if (role === row.responder && (own === undefined || own === id)) return undefined;
-  return `it is from ${role}/${id}, not from ${row.responder}${own === undefined ? '' : `/${String(own)}`}`;
+  return `it is from ${role}/${id}, not from the ${row.responder} that was asked`;
 }

@@ -203,7 +203,7 @@ describe('the server is made to publish stored bytes', () => {
     await raw.request('$KV.muster_test_views.z', bytesOf(lie), { timeout: 10_000 });
     const answering = web1.respond(commands.why, { host: 'web1' }, async () => {
       // Only now is the asker's inbox known: the attacker is given more than it could learn.
-      const [inbox = ''] = asking;
+      const inbox = await eventually(() => asking[0]);
       raw.publish(`$JS.API.DIRECT.GET.${views}`, bytesOf({ last_by_subj: '$KV.muster_test_views.z' }), {
         reply: inbox,
       });
@@ -402,7 +402,9 @@ describe('an answer', () => {
     const told: BusProblem[] = [];
     await using ada = await open(ADA, told);
     const ask = () => ada.request(commands.outcome, { host: 'web1' }, sampleRequest('outcome'), { timeoutMs: 1_000 });
-    await expect(ask()).rejects.toThrow(/it is from agent\/db1, not from the agent that was asked; no other came within 1000 ms/);
+    await expect(ask()).rejects.toThrow(
+      /it is from agent\/db1, not from the agent that was asked; no other came within 1000 ms/,
+    );
     await expect(ask()).rejects.toThrow(BadReplyError);
     expect(told.map(({ kind }) => kind)).toEqual(['forged', 'forged']);
     await raw.close();
@@ -489,10 +491,14 @@ describe('a revoked key', () => {
   test('the list in the bucket is replaced by a newer one only, whatever stands there', async () => {
     await using admin = await open(ADMIN);
     const list = await revoke({ directory: directory.path, environment, keys: [] });
-    await admin.kv('config').put(keys.revocations(), { ...sampleValue('config'), list: 'e30.AAAA', version: 9e15 });
+    await admin.kv('config').put(keys.revocations(), {
+      ...sampleValue('config'),
+      kind: 'revocations',
+      content: 'e30.AAAA',
+    });
     expect(await publishRevocations(admin, list)).toBe(true);
     expect(await publishRevocations(admin, list)).toBe(false);
-    expect((await admin.kv('config').get(keys.revocations()))?.value).toMatchObject({ list: list.text });
+    expect((await admin.kv('config').get(keys.revocations()))?.value).toMatchObject({ content: list.text });
   });
 });
 

@@ -38,8 +38,16 @@ test('a list that is published reaches an agent, which then announces it; a forg
   });
   await agent.bus.flush();
   const admin = await bus.connect('admin', 'setup');
-  const value = { id: 'x', time: new Date().toISOString(), source: 'admin/setup', list: 'e30.AAAA' };
-  await admin.kv('config').put(keys.revocations(), value);
+  await admin.kv('config').put(keys.revocations(), {
+    id: uuidv7(),
+    time: new Date().toISOString(),
+    source: 'admin/setup',
+    kind: 'revocations',
+    host: '_',
+    content: 'e30.AAAA',
+    origin: 'apply',
+    appliedBy: 'admin/setup',
+  });
   await using _prober = await startLeadingProber(bus);
 
   const entry = { key: `U${'A'.repeat(55)}`, identity: 'operator/mallory', reason: 'left' };

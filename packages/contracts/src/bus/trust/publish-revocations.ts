@@ -1,12 +1,9 @@
-import { z } from 'zod';
 import { keys } from '../../buckets.ts';
-import { Envelope } from '../../envelope.ts';
+import { NONE } from '../../ids.ts';
+import type { ConfigEntry } from '../../messages/stored.ts';
 import type { Bus, Subscription } from '../bus.ts';
 import { uuidv7 } from '../uuid.ts';
 import type { SignedRevocations } from './revoke.ts';
-
-/** What the bucket holds: the list as the root has signed it. */
-const Entry = Envelope.extend({ list: z.string() });
 
 /**
  * Puts the list where probers, dashboards and the next agent to come find it, unless a newer one is there. Whoever leads the
@@ -14,13 +11,21 @@ const Entry = Envelope.extend({ list: z.string() });
  */
 export async function publishRevocations(bus: Bus, { list, text }: SignedRevocations): Promise<boolean> {
   const config = bus.kv('config');
+  const source = `${bus.role}/${bus.id}`;
   for (;;) {
     const present = await config.get(keys.revocations());
-    const entry = Entry.safeParse(present?.value);
-    // What the root has not signed is no list, whatever it says of itself.
-    const known = entry.success ? bus.revocations.read(entry.data.list) : undefined;
-    if (known?.ok && known.value.version >= list.version) return false;
-    const value = { id: uuidv7(), time: new Date().toISOString(), source: `${bus.role}/${bus.id}`, list: text };
+    const known = present === undefined ? undefined : listIn(bus, present.value);
+    if (known !== undefined && known.list.version >= list.version) return false;
+    const value: ConfigEntry = {
+      id: uuidv7(),
+      time: new Date().toISOString(),
+      source,
+      kind: 'revocations',
+      host: NONE,
+      content: text,
+      origin: 'apply',
+      appliedBy: source,
+    };
     const put = await (present === undefined
       ? config.create(keys.revocations(), value)
       : config.update(keys.revocations(), value, present.revision));
@@ -33,16 +38,21 @@ export function followRevocations(bus: Bus, onList: (list: SignedRevocations) =>
   return bus.kv('config').watch(
     {
       onEntry: (_key, value) => {
-        const entry = Entry.safeParse(value);
-        const list = entry.success ? bus.revocations.read(entry.data.list) : undefined;
-        if (!entry.success || !list?.ok) return;
+        const list = value === undefined ? undefined : listIn(bus, value);
+        if (list === undefined) return;
         // Without a file there is nothing that could fail.
-        void bus.revocations.offer(entry.data.list).catch(() => {});
-        onList({ list: list.value, text: entry.data.list });
+        void bus.revocations.offer(list.text).catch(() => {});
+        onList(list);
       },
       onReady: () => {},
       onReset: () => {},
     },
     keys.revocations(),
   );
+}
+
+/** What the root has not signed is no list, whatever it says of itself. */
+function listIn(bus: Bus, { content }: ConfigEntry): SignedRevocations | undefined {
+  const read = bus.revocations.read(content);
+  return read.ok ? { list: read.value, text: content } : undefined;
 }

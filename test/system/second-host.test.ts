@@ -1,4 +1,4 @@
-/** An agent on another host joins a running system with nothing but a creds file and an address. */
+/** An agent on another host joins a running system, over TLS, with nothing but the line that `muster host add` prints. */
 import { eventually, startMusterSystem } from '@muster/testkit';
 import { expect, test } from 'vitest';
 
@@ -9,14 +9,14 @@ interface HostRow {
 }
 
 test('a second agent joins, is shown, is commanded, and is missed when it goes', async () => {
-  await using first = await startMusterSystem({ host: 'web1' });
+  await using first = await startMusterSystem({ host: 'web1', listenHost: '0.0.0.0' });
   await first.waitUntilUp();
-  const minted = await first.cli('bus', 'keys', '--agent', 'web2');
-  expect(minted, minted.stderr).toMatchObject({ code: 0 });
+  const added = await first.cli('host', 'add', 'web2', '--url', first.busUrl);
+  expect(added, added.stderr).toMatchObject({ code: 0 });
   // The server learns of new identities from the account, so nothing of the first host restarts.
   await using second = await startMusterSystem({
     host: 'web2',
-    bus: { url: first.busUrl, credentialsFile: first.credentials('agent-web2') },
+    joinLine: added.stdout,
     services: 'services:\n  - name: worker\n    command: [sleep, "100000"]\n',
   });
   await second.waitUntilReady('worker');

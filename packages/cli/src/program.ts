@@ -3,6 +3,8 @@ import { Command, CommanderError, Option } from 'commander';
 import { addAlerts } from './commands/alerts.ts';
 import { addBus } from './commands/bus.ts';
 import { addEvents } from './commands/events.ts';
+import { addHost } from './commands/host.ts';
+import { addJoin } from './commands/join.ts';
 import { addStatus } from './commands/status.ts';
 import { addValidate } from './commands/validate.ts';
 import { addVerbs } from './commands/verbs.ts';
@@ -70,6 +72,8 @@ function buildProgram(
   addAlerts(program, context, run);
   addEvents(program, context, run);
   addValidate(program, context, run);
+  addHost(program, context, run);
+  addJoin(program, context, run);
   addBus(program, context, run);
   return program;
 }

@@ -1,4 +1,5 @@
 export * from './buckets.ts';
+export * from './bus-address.ts';
 export { Deadline } from './deadline.ts';
 export * from './envelope.ts';
 export * from './ids.ts';

@@ -53,7 +53,7 @@ async function main(): Promise<void> {
     process.stderr.write(`${reading.errors.map(formatDiagnostic).join('\n')}\n`);
     process.exit(EXIT.usage);
   }
-  const { id, environment, servers, credentialsFile, stateDir, policy, musterRun } = reading.config;
+  const { id, environment, servers, credentialsFile, tls, stateDir, policy, musterRun } = reading.config;
   const stopping = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
@@ -64,6 +64,7 @@ async function main(): Promise<void> {
   await using bus = openBus({
     servers,
     ...(credentialsFile !== undefined && { credentialsFile }),
+    ...(tls !== undefined && { tls }),
     environment,
     role: 'prober',
     id,

@@ -1,13 +1,12 @@
-import { join } from 'node:path';
 import { isId } from '@muster/contracts';
-import { credentialsFile, type Identity, mintKeys, setupBus, writeNatsServerConfig } from '@muster/contracts/bus';
+import { type Identity, setupBus } from '@muster/contracts/bus';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Flags, Settings } from '../config.ts';
+import { makeBusFiles } from '../bus-files.ts';
+import type { Flags } from '../config.ts';
 import { ADMIN, OPERATOR, open } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { parseDurationMs } from '../option-values.ts';
-import type { Terminal } from '../terminal.ts';
 import { examples } from './options.ts';
 
 interface SetupOptions extends Flags {
@@ -68,48 +67,13 @@ function ownIdentities(hostId: string): readonly Identity[] {
 
 async function keys({ agent, ...flags }: KeysOptions, { terminal, readSettings }: Context): Promise<ExitCode> {
   const settings = readSettings(flags);
-  const { environment, hostId, keysDir, listen, stateDir } = settings;
   const other: readonly Identity[] = agent === undefined ? [] : [{ role: 'agent', id: agent }];
-  const minted = await mintKeys({
-    directory: keysDir,
-    environment,
-    identities: [...ownIdentities(hostId), ...other],
-  });
-  const configFile = join(stateDir, 'nats', 'nats.conf');
-  const written = await writeNatsServerConfig(configFile, {
-    environment,
-    ...listen,
-    storeDir: join(stateDir, 'nats', 'jetstream'),
-    trust: minted.trust,
-  });
-  const created = [...minted.created, ...(written === 'written' ? [configFile] : [])];
-  const kept = minted.kept.length + (written === 'unchanged' ? 1 : 0);
+  const { created, kept } = await makeBusFiles(settings, [...ownIdentities(settings.hostId), ...other]);
   terminal.print(...created.map((file) => `created ${file}`));
-  if (kept > 0) terminal.print(`kept ${kept} ${kept === 1 ? 'file' : 'files'} in ${stateDir}`);
-  if (agent !== undefined) explainJoining(agent, settings, terminal);
+  if (kept.length > 0) {
+    terminal.print(`kept ${kept.length} ${kept.length === 1 ? 'file' : 'files'} in ${settings.stateDir}`);
+  }
   return EXIT.ok;
-}
-
-function explainJoining(agent: string, settings: Settings, terminal: Terminal): void {
-  const { environment, keysDir, listen } = settings;
-  const isLocalOnly = listen.host === 'localhost' || listen.host === '::1' || listen.host.startsWith('127.');
-  const address = isLocalOnly || listen.host === '0.0.0.0' || listen.host === '::' ? 'THIS-HOST' : listen.host;
-  terminal.print(
-    '',
-    `To let the agent of '${agent}' join:`,
-    `  1. copy ${credentialsFile(keysDir, { role: 'agent', id: agent })} there, readable by its agent only`,
-    `  2. write into config/agent.yaml there:`,
-    `       environment: ${environment}`,
-    `       host: ${agent}`,
-    `       bus:`,
-    `         url: nats://${address}:${listen.port}`,
-    `         creds: /path/to/agent-${agent}.creds`,
-    ...(isLocalOnly
-      ? [
-          `  3. here the bus listens on ${listen.host} only: set bus.listen in config/agent.yaml, and run npm start again`,
-        ]
-      : []),
-  );
 }
 
 async function setup({ wait: waitMs, ...flags }: SetupOptions, context: Context): Promise<ExitCode> {

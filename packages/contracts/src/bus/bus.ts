@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { BucketName, ValueOf } from '../buckets.ts';
+import type { TlsFiles } from '../bus-address.ts';
 import type { Grant, RevocationList } from '../messages/grant.ts';
 import type { Role } from '../roles.ts';
 import type { RequestRow, Row } from '../rows.ts';
@@ -27,6 +28,11 @@ export interface BusOptions {
   readonly credentialsFile?: string;
   /** Contents of a creds file, instead of its path. */
   readonly credentials?: string;
+  /**
+   * With what to prove each other over TLS. Given, or with a server written `tls://`, there is TLS or no connection.
+   * Default: `ca.crt`, `<name>.crt` and `<name>.key` beside `<name>.creds`, as far as they are there.
+   */
+  readonly tls?: TlsFiles;
   readonly environment: string;
   readonly role: Role;
   readonly id: string;

@@ -19,6 +19,7 @@ import type { BusOptions, ConnectionEvent, Subscription } from './bus.ts';
 import { BusRefusedError } from './errors.ts';
 import { matchesFilter } from './matches-filter.ts';
 import type { Tally } from './tally.ts';
+import { isTlsAsked, tlsFor, tlsRefusal } from './tls.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A dead peer is noticed after two unanswered pings. */
@@ -141,7 +142,7 @@ export class Connection {
 
   async #run(): Promise<void> {
     while (!this.#closing.signal.aborted) {
-      const client = await this.#connectOnce();
+      const client = await this.#connectToAny();
       if (client !== undefined) {
         const ended = await this.#live(client);
         this.#away(ended?.message ?? 'connection closed');
@@ -151,30 +152,45 @@ export class Connection {
     }
   }
 
-  async #connectOnce(): Promise<NatsConnection | undefined> {
-    const { role, id, name, onCredentials } = this.#options;
-    try {
-      const credentials = await this.#credentials();
-      await onCredentials(credentials).catch((error: Error) => {
-        throw new BusRefusedError(this.#servers, error.message, { cause: error });
-      });
-      return await connect({
-        servers: [...this.#servers],
-        ...(credentials === undefined
-          ? {}
-          : { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
-        name: name ?? `${role}/${id}`,
-        inboxPrefix: inboxPrefix(role, id),
-        reconnect: false,
-        timeout: CONNECT_TIMEOUT_MS,
-        pingInterval: PING_INTERVAL_MS,
-        maxPingOut: MAX_PINGS_OUT,
-        noAsyncTraces: true,
-      });
-    } catch (error) {
-      this.#refused(error);
-      return undefined;
+  /** In random order, so that a fleet spreads over a cluster. */
+  async #connectToAny(): Promise<NatsConnection | undefined> {
+    const refusals: BusRefusedError[] = [];
+    for (const server of shuffled(this.#servers)) {
+      if (this.#closing.signal.aborted) return undefined;
+      try {
+        return await this.#connectTo(server);
+      } catch (error) {
+        const refusal = refusalFrom(server, isTlsAsked(server, this.#options), error);
+        if (refusal !== undefined) refusals.push(refusal);
+      }
     }
+    const [first] = refusals;
+    if (first !== undefined) this.#refused(first);
+    return undefined;
+  }
+
+  /** One server at a time: what its certificate must say is its own name. */
+  async #connectTo(server: string): Promise<NatsConnection> {
+    const { role, id, name, onCredentials } = this.#options;
+    const credentials = await this.#credentials();
+    await onCredentials(credentials).catch((error: Error) => {
+      throw new BusRefusedError([server], error.message, { cause: error });
+    });
+    const tls = await tlsFor(server, this.#options);
+    return await connect({
+      servers: [server],
+      ...(credentials === undefined
+        ? {}
+        : { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
+      ...(tls === undefined ? {} : { tls }),
+      name: name ?? `${role}/${id}`,
+      inboxPrefix: inboxPrefix(role, id),
+      reconnect: false,
+      timeout: CONNECT_TIMEOUT_MS,
+      pingInterval: PING_INTERVAL_MS,
+      maxPingOut: MAX_PINGS_OUT,
+      noAsyncTraces: true,
+    });
   }
 
   async #credentials(): Promise<string | undefined> {
@@ -187,9 +203,7 @@ export class Connection {
     }
   }
 
-  #refused(error: unknown): void {
-    const refusal = refusalFrom(this.#servers, error);
-    if (refusal === undefined) return;
+  #refused(refusal: BusRefusedError): void {
     this.#tally.problem('error', undefined, refusal.message);
     for (const waiter of this.#waiters) waiter.reject(refusal);
   }
@@ -267,10 +281,18 @@ function whyUnreadable(message: Msg): string | undefined {
   }
 }
 
-/** Is it that the server won't have us, rather than that it is away? */
-function refusalFrom(servers: readonly string[], error: unknown): BusRefusedError | undefined {
+/** Is it that the server won't have us, or that we won't have it, rather than that it is away? */
+function refusalFrom(server: string, isTlsAsked: boolean, error: unknown): BusRefusedError | undefined {
   if (error instanceof BusRefusedError) return error;
   const isRefusal =
     error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError;
-  return isRefusal ? new BusRefusedError(servers, error.message, { cause: error }) : undefined;
+  if (isRefusal) return new BusRefusedError([server], error.message, { cause: error });
+  return tlsRefusal(server, isTlsAsked, error);
+}
+
+function shuffled<T>(items: readonly T[]): readonly T[] {
+  return items
+    .map((item) => ({ item, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item);
 }

@@ -1,3 +1,4 @@
+export { writePrivateFile } from './atomic-file.ts';
 export type {
   Bus,
   BusCounters,
@@ -13,6 +14,15 @@ export type {
   StoredMessage,
   Subscription,
 } from './bus.ts';
+export {
+  CA_LIFETIME_DAYS,
+  CERTIFICATE_LIFETIME_DAYS,
+  type CertificateOptions,
+  type MintedCertificates,
+  mintCertificates,
+  RENEW_BEFORE_DAYS,
+  serverTlsFiles,
+} from './certificates.ts';
 export * from './errors.ts';
 export {
   type BusTrust,
@@ -34,7 +44,9 @@ export {
   writeNatsServerConfig,
 } from './nats-config.ts';
 export { Outbox, type OutboxDelivery, type OutboxOptions } from './outbox.ts';
+export { PushError, type PushOptions, pushAccount } from './push-account.ts';
 export { LAYOUT_VERSION, SetupError, type SetupOptions, type SetupReport, setupBus } from './setup.ts';
+export { tlsFilesBeside } from './tls.ts';
 export { type Credentials, parseCredentials } from './trust/credentials-file.ts';
 export { followRevocations, publishRevocations } from './trust/publish-revocations.ts';
 export type { Offered } from './trust/revocations.ts';

@@ -98,6 +98,11 @@ export function credentialsFile(directory: string, { role, id }: Pick<Identity, 
   return join(directory, `${role}-${id}.creds`);
 }
 
+/** Where a key that is being replaced waits until it is dropped. */
+export function oldFile(file: string): string {
+  return `${file}.old`;
+}
+
 /** Makes what is missing and signs again what has changed. Files are 0600. @throws KeyFileError, ForeignCredentialsError */
 export async function mintKeys(options: MintOptions): Promise<MintedKeys> {
   const { directory, environment, identities, otherRoots = [] } = options;

@@ -90,6 +90,7 @@ export class Agent {
     const bus = openBus({
       servers: config.bus.url,
       ...(config.bus.credsFile !== undefined && { credentialsFile: config.bus.credsFile }),
+      ...(config.bus.tls !== undefined && { tls: config.bus.tls }),
       environment: config.environment,
       role: 'agent',
       id: config.host,

@@ -10,6 +10,7 @@ import {
   writeNatsServerConfig,
 } from '@muster/contracts/bus';
 import type { Settings } from './config.ts';
+import { pidFileOf } from './embedded-server.ts';
 import { CliError } from './exit-codes.ts';
 import { ownNames } from './own-names.ts';
 
@@ -35,6 +36,7 @@ export async function makeBusFiles(settings: Settings, identities: readonly Iden
     ...listen,
     storeDir: join(stateDir, 'nats', 'jetstream'),
     trust: minted.trust,
+    pidFile: pidFileOf(settings),
     ...(isOpen && { tls: serverTlsFiles(keysDir) }),
   });
   const [createdConfig, keptConfig] = written === 'written' ? [[configFile], []] : [[], [configFile]];

@@ -81,6 +81,15 @@ describe('host add', () => {
     expect(await readdir(join(home.path, 'web1'))).toEqual(['config']);
   });
 
+  test('a bus that was on loopback until now has no certificate yet', async () => {
+    await first.writeAgentFile('bus: { listen: 127.0.0.1:4333 }\n');
+    await first.run(['bus', 'keys']);
+    await first.writeAgentFile(OPEN);
+    const { code, stderr } = await first.run(['host', 'add', 'web2']);
+    expect(stderr).toContain('the bus has no certificate yet: run npm start again');
+    expect(code).toBe(1);
+  });
+
   test('an address that the certificate is not for is refused', async () => {
     await first.run(['bus', 'keys']);
     const { code, stderr } = await first.run(['host', 'add', 'web2', '--url', 'tls://elsewhere.example.org:4333']);
@@ -95,6 +104,18 @@ describe('host add', () => {
     const { code, stderr } = await first.run(['host', 'add', host]);
     expect(stderr).toContain(expected);
     expect(code).toBe(2);
+  });
+});
+
+describe('host remove', () => {
+  test('a host that was never added is not found, and this one cannot be removed', async () => {
+    await first.run(['bus', 'keys']);
+    const unknown = await first.run(['host', 'remove', 'web9']);
+    expect(unknown.stderr).toBe("muster: cannot remove 'web9': no such host was added here\n");
+    expect(unknown.code).toBe(5);
+    const own = await first.run(['host', 'remove', 'web1']);
+    expect(own.stderr).toContain("cannot remove 'web1': that is this host");
+    expect(own.code).toBe(2);
   });
 });
 

@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  beginRotation,
   credentialsFile,
   type Identity,
   type MintOptions,
@@ -96,8 +97,8 @@ test('a further root is trusted while the root is being replaced', async () => {
   await mint();
   const { credentials } = await read(WEB1);
   const [old = ''] = credentials.roots;
-  await writeFile(join(directory.path, 'root.nk'), await readFile(join(directory.path, 'operator.nk')));
-  await mint({ otherRoots: [old] });
+  await beginRotation(directory.path, 'root');
+  await mint();
   const { credentials: renewed, roots } = await read(WEB1);
   expect(renewed.roots).toHaveLength(2);
   expect(renewed.roots[1]).toBe(old);
@@ -155,7 +156,9 @@ test('revoked keys are on a list that only grows, and are not used again', async
   expect(await revoke({ directory: directory.path, environment, keys: [entry] })).toEqual(first);
   expect(await readRevocations(directory.path, environment, credentials.roots)).toEqual(first);
 
-  expect((await mint()).created).toEqual([credentialsFile(directory.path, WEB1)]);
+  // The server learns of it from the account's JWT.
+  const changed = [join(directory.path, 'account.jwt'), credentialsFile(directory.path, WEB1)];
+  expect((await mint()).created).toEqual(changed);
   expect(await keyOf(WEB1)).not.toBe(key);
   const second = await revoke({
     directory: directory.path,

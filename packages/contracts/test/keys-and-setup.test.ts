@@ -50,6 +50,7 @@ test('keys are made once, readable by their owner only, and kept', async () => {
     'root.nk',
     'operator.nk',
     'account.nk',
+    'account-signing.nk',
     'system.nk',
     'operator.jwt',
     'account.jwt',

@@ -1,13 +1,13 @@
-import { isId } from '@muster/contracts';
 import { type Identity, setupBus } from '@muster/contracts/bus';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { makeBusFiles } from '../bus-files.ts';
 import type { Flags } from '../config.ts';
 import { ADMIN, OPERATOR, open } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { parseDurationMs } from '../option-values.ts';
+import { parseDurationMs, parseHostId } from '../option-values.ts';
 import { examples } from './options.ts';
+import { addRotate } from './rotate.ts';
 
 interface SetupOptions extends Flags {
   /** In ms. */
@@ -21,8 +21,8 @@ interface KeysOptions extends Flags {
 export function addBus(program: Command, context: Context, run: Run): void {
   const bus = program
     .command('bus')
-    .summary('make keys for the bus, and set up its streams and buckets')
-    .description('Prepares a bus. Both commands may be run again at any time: they keep what is there.')
+    .summary('make keys for the bus, set up its streams and buckets, replace keys')
+    .description('Prepares a bus: keys and setup may be run again at any time, they keep what is there.')
     .helpCommand(false)
     .addHelpText('after', examples('muster bus keys', 'muster bus keys --agent web2', 'muster bus setup --wait 60s'));
   bus
@@ -31,7 +31,7 @@ export function addBus(program: Command, context: Context, run: Run): void {
     .description(
       'Makes the keys of the bus, one credentials file for each identity of this machine, and the configuration of its nats-server. Works without network; keeps what exists; prints no secret.',
     )
-    .option('--agent <host>', 'also make credentials for the agent of another host', parseHost)
+    .option('--agent <host>', 'also make credentials for the agent of another host', parseHostId)
     .addHelpText('after', examples('muster bus keys', 'muster bus keys --agent web2'))
     .action((_options: unknown, command: Command) => run(() => keys(command.optsWithGlobals<KeysOptions>(), context)));
   bus
@@ -46,11 +46,7 @@ export function addBus(program: Command, context: Context, run: Run): void {
     .action((_options: unknown, command: Command) =>
       run(() => setup(command.optsWithGlobals<SetupOptions>(), context)),
     );
-}
-
-function parseHost(text: string): string {
-  if (!isId(text)) throw new InvalidArgumentError('Write a host id: 1 to 63 of a-z, 0-9, _ and -.');
-  return text;
+  addRotate(bus, context, run);
 }
 
 /** Everybody who speaks on the bus of one machine that runs the whole system. */

@@ -1,9 +1,10 @@
-import { isId } from '@muster/contracts';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { Flags } from '../config.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { addHost as enrol } from '../hosts/add-host.ts';
+import { removeHost as turnOut } from '../hosts/remove-host.ts';
+import { parseHostId } from '../option-values.ts';
 import { examples, JSON_FLAG } from './options.ts';
 
 interface HostOptions extends Flags {
@@ -23,7 +24,7 @@ export function addHost(program: Command, context: Context, run: Run): void {
     .description(
       'Makes credentials (and a certificate) for the agent of another host and prints one line to type there. Needs no network, and nothing restarts. A host that was added before gets the same line again. The line holds a secret.',
     )
-    .argument('<host>', "the other host's id", parseHost)
+    .argument('<host>', "the other host's id", parseHostId)
     .option(JSON_FLAG, 'print JSON, for programs')
     .addHelpText(
       'after',
@@ -36,11 +37,18 @@ export function addHost(program: Command, context: Context, run: Run): void {
     .action((id: string, _options: unknown, command: Command) =>
       run(() => add(id, command.optsWithGlobals<HostOptions>(), context)),
     );
-}
-
-function parseHost(text: string): string {
-  if (!isId(text)) throw new InvalidArgumentError('Write a host id: 1 to 63 of a-z, 0-9, _ and -.');
-  return text;
+  host
+    .command('remove')
+    .summary('close the connection of a host for good and void its credentials')
+    .description(
+      "Revokes the credentials of a host's agent: its connection is closed at once, and nothing that it signed counts. Its services go on. Adding it again makes new credentials.",
+    )
+    .argument('<host>', "the host's id", parseHostId)
+    .option(JSON_FLAG, 'print JSON, for programs')
+    .addHelpText('after', examples('muster host remove web2'))
+    .action((id: string, _options: unknown, command: Command) =>
+      run(() => removeOne(id, command.optsWithGlobals<HostOptions>(), context)),
+    );
 }
 
 async function add(
@@ -59,5 +67,16 @@ async function add(
     "shell's history type npx muster join there and paste it then",
   );
   terminal.print(`npx muster join ${token}`);
+  return EXIT.ok;
+}
+
+async function removeOne(
+  host: string,
+  { json, ...flags }: HostOptions,
+  { terminal, readSettings, signal }: Context,
+): Promise<ExitCode> {
+  const { servers } = await turnOut(host, readSettings(flags), (line) => terminal.note(line), signal);
+  if (json) terminal.printJson({ host, servers });
+  else terminal.print(`'${host}' is removed: its connection is closed, and its credentials are void`);
   return EXIT.ok;
 }

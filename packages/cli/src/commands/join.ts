@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
+import { isatty } from 'node:tty';
 import { credentialsFile, tlsFilesBeside, writePrivateFile } from '@muster/contracts/bus';
 import type { Command } from 'commander';
 import { withBusSettings } from '../agent-file.ts';
@@ -80,15 +81,16 @@ function pathFor(file: string, { rootDir }: Settings): string {
 }
 
 async function readLine(stdin: NodeJS.ReadStream, signal: AbortSignal): Promise<string> {
+  const isTerminal = isatty(0);
   // A terminal that assembles lines itself cuts them at 4,096 characters; readline in its terminal mode does not let it.
   const lines = createInterface({
     input: stdin,
     output: process.stderr,
-    terminal: stdin.isTTY === true,
+    terminal: isTerminal,
     prompt: "paste the line that 'muster host add' has printed, then Enter: ",
     signal,
   });
-  if (stdin.isTTY === true) lines.prompt();
+  if (isTerminal) lines.prompt();
   try {
     const [line] = await Promise.race([once(lines, 'line'), once(lines, 'close')]);
     return typeof line === 'string' ? line : '';

@@ -69,14 +69,20 @@ function busUrlFor(host: string, { listen, names, servers, isBusGiven }: Setting
 }
 
 /** Certificates of this bus's own; none for a bus without TLS, or with the certificates of somebody else. */
-async function tlsOf(url: string, identity: Identity, { keysDir, environment }: Settings) {
+async function tlsOf(url: string, identity: Identity, { keysDir, environment, isBusGiven }: Settings) {
   const server = serverTlsFiles(keysDir);
-  if (!url.startsWith('tls://') || !existsSync(server.certFile)) return undefined;
+  if (!url.startsWith('tls://')) return undefined;
+  if (!existsSync(server.certFile)) {
+    if (isBusGiven) return undefined;
+    throw new CliError(
+      'failed',
+      `cannot add '${identity.id}': the bus has no certificate yet: run npm start again, which makes it`,
+    );
+  }
   const certificate = new X509Certificate(await readFile(server.certFile));
-  for (const address of url.split(',')) {
-    const name = new URL(address.trim()).hostname.replace(/^\[|\]$/gu, '');
-    const isNamed = (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined;
-    if (isNamed) continue;
+  const name = new URL(url).hostname.replace(/^\[|\]$/gu, '');
+  const isNamed = (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined;
+  if (!isNamed) {
     throw new CliError(
       'failed',
       `cannot add '${identity.id}': the bus has no certificate for '${name}': add it to bus.names in config/agent.yaml and run npm start again`,

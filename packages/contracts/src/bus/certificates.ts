@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import type * as X509 from '@peculiar/x509';
 import type { TlsFiles } from '../bus-address.ts';
 import { readIfPresent, writePrivateFile } from './atomic-file.ts';
-import { credentialsFile, type Identity, KeyFileError, oldFile } from './keys.ts';
+import { credentialsFile, type Identity, KeyFileError } from './keys.ts';
+import { oldFile } from './old-file.ts';
 import { tlsFilesBeside } from './tls.ts';
 
 const DAY_MS = 86_400_000;

@@ -29,10 +29,12 @@ export {
   credentialsFile,
   ForeignCredentialsError,
   type Identity,
+  identitiesIn,
   KeyFileError,
   type MintedKeys,
   type MintOptions,
   mintKeys,
+  publicKeyIn,
 } from './keys.ts';
 export { limitProblems } from './limit-problems.ts';
 export { NatsBus, openBus } from './nats-bus.ts';
@@ -43,8 +45,10 @@ export {
   requiredStoreBytes,
   writeNatsServerConfig,
 } from './nats-config.ts';
+export { oldFile } from './old-file.ts';
 export { Outbox, type OutboxDelivery, type OutboxOptions } from './outbox.ts';
 export { PushError, type PushOptions, pushAccount } from './push-account.ts';
+export { beginRotation, finishRotation, type Rotatable, RotationError, replaceOperator } from './rotate.ts';
 export { LAYOUT_VERSION, SetupError, type SetupOptions, type SetupReport, setupBus } from './setup.ts';
 export { tlsFilesBeside } from './tls.ts';
 export { type Credentials, parseCredentials } from './trust/credentials-file.ts';

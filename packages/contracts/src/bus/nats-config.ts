@@ -19,6 +19,8 @@ export interface NatsServerOptions {
   /** Where JetStream keeps its data. */
   readonly storeDir: string;
   readonly trust: BusTrust;
+  /** Where the server writes its pid. */
+  readonly pidFile?: string;
   /** Paths; given, the server speaks TLS only, and lets in only who has a certificate of the same CA. */
   readonly tls?: Required<TlsFiles>;
 }
@@ -32,13 +34,21 @@ export function requiredStoreBytes(environment: string): number {
 }
 
 /** The configuration of one nats-server that knows this bus's identities. It holds no secrets. */
-export function natsServerConfig({ environment, host, port, storeDir, trust, tls }: NatsServerOptions): string {
+export function natsServerConfig({
+  environment,
+  host,
+  port,
+  storeDir,
+  trust,
+  pidFile,
+  tls,
+}: NatsServerOptions): string {
   return `# Written by 'muster bus keys', and again whenever that runs.
 server_name: ${quote(`muster-${environment}`)}
 listen: ${quote(`${inUrl(host)}:${port}`)}
 max_payload: ${2 * MAX_MESSAGE_BYTES}
 max_control_line: ${CONTROL_LINE_BYTES}
-
+${pidFile === undefined ? '' : `pid_file: ${quote(pidFile)}\n`}
 jetstream {
   store_dir: ${quote(storeDir)}
   max_file_store: ${requiredStoreBytes(environment)}

@@ -7,7 +7,8 @@
 import { join } from 'node:path';
 import { MAX_REVOKED_KEYS, RevocationList, type RevokedKey } from '../../messages/grant.ts';
 import { readIfPresent, writePrivateFile } from '../atomic-file.ts';
-import { signerFrom, verifierFrom } from './nkey.ts';
+import { oldFile } from '../old-file.ts';
+import { type Signer, signerFrom, verifierFrom } from './nkey.ts';
 import { openText, signText } from './signed-text.ts';
 
 /** The environment's root: whoever has this file decides who may say what. */
@@ -37,27 +38,51 @@ export class RevokeError extends Error {
 
 /** Voids all grants of these keys, in the list on disk. Publish it afterwards. @throws RevokeError */
 export async function revoke({ directory, environment, keys }: RevokeOptions): Promise<SignedRevocations> {
-  const seed = await readIfPresent(join(directory, ROOT_KEY_FILE));
-  if (seed === undefined) {
-    throw new RevokeError(`there is no '${ROOT_KEY_FILE}' in '${directory}': run it where the keys of the bus are`);
-  }
-  const root = signerFrom(seed.trim());
-  const present = await readRevocations(directory, environment, [root.publicKey]);
+  const { root, signer } = await readRoots(directory);
+  const present = await readRevocations(directory, environment, [root.publicKey, signer.publicKey]);
   const known = present?.list.revoked ?? [];
   const added = keys.filter(({ key }) => !known.some((entry) => entry.key === key));
   if (present !== undefined && added.length === 0) return present;
   if (known.length + added.length > MAX_REVOKED_KEYS) {
     throw new RevokeError(`the list is full (${MAX_REVOKED_KEYS} keys): replace the root, which voids all old grants`);
   }
+  return await write(directory, environment, [...known, ...added], present, signer);
+}
+
+/** Signs the list with the new root, before the old one is dropped. */
+export async function resignRevocations(directory: string, environment: string): Promise<void> {
+  const { root, signer } = await readRoots(directory);
+  const present = await readRevocations(directory, environment, [root.publicKey, signer.publicKey]);
+  if (present !== undefined) await write(directory, environment, present.list.revoked, present, root);
+}
+
+/** The root, and which one signs: the old one while it is being replaced, since not everybody knows the new one yet. */
+async function readRoots(directory: string): Promise<{ root: Signer; signer: Signer }> {
+  const file = join(directory, ROOT_KEY_FILE);
+  const seed = await readIfPresent(file);
+  if (seed === undefined) {
+    throw new RevokeError(`there is no '${ROOT_KEY_FILE}' in '${directory}': run it where the keys of the bus are`);
+  }
+  const oldSeed = await readIfPresent(oldFile(file));
+  return { root: signerFrom(seed.trim()), signer: signerFrom((oldSeed ?? seed).trim()) };
+}
+
+async function write(
+  directory: string,
+  environment: string,
+  revoked: readonly (Omit<RevokedKey, 'revokedAt'> & Partial<RevokedKey>)[],
+  present: SignedRevocations | undefined,
+  signer: Signer,
+): Promise<SignedRevocations> {
   const now = new Date();
   const list = RevocationList.parse({
     // A list that was lost and begun anew must not have a lower version than the one that agents know.
     version: Math.max((present?.list.version ?? 0) + 1, Math.floor(now.getTime() / 1_000)),
     environment,
     issuedAt: now.toISOString(),
-    revoked: [...known, ...added.map((key) => ({ ...key, revokedAt: now.toISOString() }))],
+    revoked: revoked.map((key) => ({ revokedAt: now.toISOString(), ...key })),
   });
-  const text = signText('revocations', list, root);
+  const text = signText('revocations', list, signer);
   await writePrivateFile(join(directory, LIST_FILE), `${text}\n`);
   return { list, text };
 }

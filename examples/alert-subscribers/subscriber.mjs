@@ -6,14 +6,21 @@
  * It needs only @nats-io/transport-node and the credentials of an observer, who may listen to alerts and do nothing else.
  */
 import { readFile } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
 import { connect, credsAuthenticator } from '@nats-io/transport-node';
 
 const url = process.env.MUSTER_BUS_URL || 'nats://127.0.0.1:4222';
 const creds = process.env.MUSTER_BUS_CREDENTIALS || '.muster/keys/observer-alerts.creds';
 const environment = process.env.MUSTER_ENVIRONMENT || 'development';
 
+// A bus that is reached from other hosts speaks TLS: its CA, our certificate and the key lie beside the credentials.
+const beside = (name) => resolve(dirname(creds), name);
+const own = basename(creds, '.creds');
+const tls = { caFile: beside('ca.crt'), certFile: beside(`${own}.crt`), keyFile: beside(`${own}.key`) };
+
 const connection = await connect({
   servers: url.split(','),
+  ...(url.startsWith('tls://') ? { tls } : {}),
   authenticator: credsAuthenticator(await readFile(creds)),
   maxReconnectAttempts: -1,
 });

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
-import { hostIdFrom, isId } from '@muster/contracts';
+import { embeddedBusUrl, hostIdFrom, isId, type Listen, type TlsFiles } from '@muster/contracts';
+import { tlsFilesFrom } from '@muster/contracts/config';
 import { parse } from 'yaml';
 import { CliError } from './exit-codes.ts';
 
@@ -15,23 +16,26 @@ export interface Flags {
 export interface Settings {
   /** `nats://host:port` addresses of the bus. */
   readonly servers: readonly string[];
+  /** They were named, by flag, variable or agent.yaml; else it is the embedded one. */
+  readonly isBusGiven: boolean;
   readonly environment: string;
+  /** The clone. */
+  readonly rootDir: string;
   readonly stateDir: string;
   readonly configDir: string;
   readonly keysDir: string;
   /** Given by flag, variable or agent.yaml; each command has its own default in `keysDir`. */
   readonly credentialsFile?: string;
+  /** `bus.tls` of agent.yaml; without it, what lies beside the credentials. */
+  readonly tls?: TlsFiles;
   /** Id of the host that this runs on. */
   readonly hostId: string;
   /** Who asks, for the audit. */
   readonly actor: string;
   /** Where the embedded server listens. */
   readonly listen: Listen;
-}
-
-interface Listen {
-  readonly host: string;
-  readonly port: number;
+  /** `bus.names` of agent.yaml. */
+  readonly names: readonly string[];
 }
 
 const DEFAULT_LISTEN: Listen = { host: '127.0.0.1', port: 4222 };
@@ -57,15 +61,19 @@ export function readSettings(flags: Flags, env: Readonly<Record<string, string |
   const url = flags.url ?? (env.MUSTER_BUS_URL || agent.url);
   const creds = flags.creds ?? env.MUSTER_BUS_CREDENTIALS;
   return {
-    servers: url === undefined ? [urlOf(listen)] : url.split(',').map((server) => server.trim()),
+    servers: url === undefined ? [embeddedBusUrl(listen)] : url.split(',').map((server) => server.trim()),
+    isBusGiven: url !== undefined,
     environment,
+    rootDir: ROOT_DIR,
     stateDir,
     configDir,
     keysDir: join(stateDir, 'keys'),
     ...(creds !== undefined && creds !== '' && { credentialsFile: resolve(creds) }),
     hostId: env.MUSTER_HOST || agent.host || hostIdFrom(hostname()),
+    ...(agent.tls !== undefined && { tls: agent.tls }),
     actor: actorName(),
     listen,
+    names: agent.names ?? [],
   };
 }
 
@@ -75,6 +83,8 @@ interface AgentFile {
   readonly environment?: string;
   readonly host?: string;
   readonly stateDir?: string;
+  readonly tls?: TlsFiles;
+  readonly names?: readonly string[];
 }
 
 /** What of agent.yaml matters here. The agent owns that file and refuses what is wrong in it, with its line. */
@@ -93,6 +103,8 @@ function readAgentFile(path: string): AgentFile {
     environment: textOf(fieldOf(file, 'environment')),
     host: textOf(fieldOf(file, 'host')),
     stateDir: textOf(fieldOf(file, 'state_dir')),
+    tls: tlsOf(fieldOf(bus, 'tls')),
+    names: textsOf(fieldOf(bus, 'names')),
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
@@ -105,18 +117,23 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
 }
 
+function textsOf(value: unknown): readonly string[] | undefined {
+  return Array.isArray(value) ? value.map(textOf).filter((text) => text !== undefined) : undefined;
+}
+
+/** Relative paths start at the clone, where the agent runs. */
+function tlsOf(value: unknown): TlsFiles | undefined {
+  if (value === undefined) return undefined;
+  const [ca, cert, key] = ['ca', 'cert', 'key'].map((name) => textOf(fieldOf(value, name)));
+  return tlsFilesFrom({ ca, cert, key }, ROOT_DIR);
+}
+
 /** `host:port`, `[::1]:port`, `:port` (every address) or a port, as in agent.yaml. */
 function parseListen(text: string | undefined): Listen | undefined {
   const match = /^(?:(\[[0-9a-fA-F:.]+\]|[^:\s]*):)?(\d{1,5})$/u.exec(text ?? '');
   if (match === null) return undefined;
   const [, host = DEFAULT_LISTEN.host, port] = match;
   return { host: host === '' ? '0.0.0.0' : host.replace(/^\[|\]$/gu, ''), port: Number(port) };
-}
-
-/** A server that listens on every address is reached over loopback from its own machine. */
-function urlOf({ host, port }: Listen): string {
-  const reachable = host === '0.0.0.0' || host === '::' ? DEFAULT_LISTEN.host : host;
-  return `nats://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
 function actorName(): string {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { Deadline, isId, ROLES } from '@muster/contracts';
-import { credentialsFile, type Identity, type NatsBus, openBus } from '@muster/contracts/bus';
+import { BusRefusedError, credentialsFile, type Identity, type NatsBus, openBus } from '@muster/contracts/bus';
 import type { Settings } from './config.ts';
 import { CliError } from './exit-codes.ts';
 
@@ -38,12 +38,13 @@ export async function open(
   signal: AbortSignal,
   onDenied: (subject: string) => void = () => {},
 ): Promise<NatsBus> {
-  const { servers, environment } = settings;
+  const { servers, environment, tls } = settings;
   checkGivenCredentials(settings);
   const file = findCredentials(settings, identity);
   const bus = openBus({
     servers,
     credentialsFile: file,
+    ...(tls !== undefined && { tls }),
     environment,
     ...identityOf(file),
     name: 'muster-cli',
@@ -106,8 +107,10 @@ function nameOf(payload: string): string {
 }
 
 function unreachable(servers: readonly string[], reason: string, cause?: unknown): CliError {
-  const message = `cannot reach the bus at ${servers.join(', ')}: ${reason}; is Muster running? start it with npm start`;
-  return new CliError('busUnreachable', message, { cause });
+  const isRefusal = cause instanceof BusRefusedError;
+  const advice = isRefusal ? cause.advice : 'is Muster running? start it with npm start';
+  const why = isRefusal ? cause.reason : reason;
+  return new CliError('busUnreachable', `cannot reach the bus at ${servers.join(', ')}: ${why}; ${advice}`, { cause });
 }
 
 function reasonOf(error: unknown, waitMs: number): string {

@@ -6,6 +6,7 @@ import type { Terminal } from './terminal.ts';
 export interface Context {
   readonly terminal: Terminal;
   readonly readSettings: (flags: Flags) => Settings;
+  readonly stdin: NodeJS.ReadStream;
   /** Aborted by Ctrl-C and TERM. */
   readonly signal: AbortSignal;
 }

@@ -96,10 +96,12 @@ export function changesOf(fleet: FleetClient, { host, service }: ResolvedTarget)
 
 const PROBLEMS: Readonly<Record<NoAnswer, string>> = {
   'no-agent': 'its agent is not on the bus',
+  'no-grant': "these credentials hold no grant that counts: run 'muster bus keys' where the keys of the bus are",
   'not-allowed': 'these credentials may not ask its agent',
   'bus-away': 'the bus is away',
   timeout: `its agent has not answered within ${ANSWER_TIMEOUT_MS / 1_000} s`,
-  unreadable: 'its agent gave an answer that cannot be read',
+  unreadable:
+    'its agent gave an answer that is not signed or not readable: are its version and its credentials up to date?',
 };
 
 /** Why an agent did not do what it was asked, to be said after the name of what it is about. */

@@ -25,6 +25,6 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 process.exitCode = await runProgram(
   process.argv.slice(2),
-  { terminal, signal: stop.signal, readSettings: (flags) => readSettings(flags, env) },
+  { terminal, stdin: process.stdin, signal: stop.signal, readSettings: (flags) => readSettings(flags, env) },
   version,
 );

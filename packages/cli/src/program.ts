@@ -4,6 +4,8 @@ import { addAlerts } from './commands/alerts.ts';
 import { addBus } from './commands/bus.ts';
 import { addEvents } from './commands/events.ts';
 import { addHistory } from './commands/history.ts';
+import { addHost } from './commands/host.ts';
+import { addJoin } from './commands/join.ts';
 import { addStatus } from './commands/status.ts';
 import { addValidate } from './commands/validate.ts';
 import { addVerbs } from './commands/verbs.ts';
@@ -72,6 +74,8 @@ function buildProgram(
   addEvents(program, context, run);
   addHistory(program, context, run);
   addValidate(program, context, run);
+  addHost(program, context, run);
+  addJoin(program, context, run);
   addBus(program, context, run);
   return program;
 }

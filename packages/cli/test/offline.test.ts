@@ -36,8 +36,12 @@ describe('use', () => {
     [['alerts', '--help'], 'muster alerts -f'],
     [['events', '--help'], 'muster events --last 20'],
     [['validate', '--help'], 'muster validate'],
+    [['host', '--help'], 'muster host add web2'],
+    [['host', 'add', '--help'], 'muster host add web2'],
+    [['join', '--help'], 'muster join <'],
     [['bus', '--help'], 'muster bus keys'],
     [['bus', 'setup', '--help'], 'muster bus setup'],
+    [['bus', 'rotate', '--help'], 'muster bus rotate account --finish'],
     [['bus', 'keys', '--help'], 'muster bus keys'],
     [['--version'], '0.1.0'],
   ])('%j', async (args, expected) => {
@@ -53,6 +57,7 @@ describe('use', () => {
     [['restart'], "error: missing required argument 'service'"],
     [['restart', 'a', '--timeout', 'soon'], 'Write a time such as 500ms, 30s or 2m.'],
     [['events', '--last', '0'], 'Write a whole number from 1 to 10000.'],
+    [['bus', 'rotate', 'agent-'], 'Write account, root, ca, operator, or an identity such as agent-web2.'],
     [['restart', 'a/b/c'], "muster: 'a/b/c' is not a service: write service, host/service or host/service.0"],
     [['status', '--env', 'Not An Env'], "muster: 'Not An Env' is not an environment"],
     [

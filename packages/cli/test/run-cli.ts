@@ -24,9 +24,13 @@ export class Running implements AsyncDisposable {
     args: readonly string[],
     env: Readonly<Record<string, string | undefined>>,
     cwd = ROOT_DIR,
+    /** What it reads on stdin. */
+    input?: string,
   ) {
     // A group of its own: a script's children hold its pipes, so they must end with it.
-    this.#child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const stdin = input === undefined ? 'ignore' : 'pipe';
+    this.#child = spawn(command, args, { cwd, env, stdio: [stdin, 'pipe', 'pipe'], detached: true });
+    this.#child.stdin?.end(input);
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
     });
@@ -71,14 +75,18 @@ export function bareEnvironment(env: Readonly<Record<string, string>> = {}): Rec
 }
 
 /** Starts the built `muster`, as a user would. */
-export function startCli(args: readonly string[], env: Readonly<Record<string, string>>): Running {
+export function startCli(args: readonly string[], env: Readonly<Record<string, string>>, input?: string): Running {
   if (!existsSync(join(ROOT_DIR, 'packages/cli/dist/main.js'))) {
     throw new Error('this test runs the built muster: run npm run build first');
   }
-  return new Running(process.execPath, [BIN, ...args], bareEnvironment(env));
+  return new Running(process.execPath, [BIN, ...args], bareEnvironment(env), ROOT_DIR, input);
 }
 
-export async function runCli(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Finished> {
-  await using running = startCli(args, env);
+export async function runCli(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  input?: string,
+): Promise<Finished> {
+  await using running = startCli(args, env, input);
   return await running.finished();
 }

@@ -58,4 +58,6 @@ export const keys = {
   instance: (host: string, service: string, instance: number) => `${host}.${service}.${instance}`,
   alert: (host: string, service: string, rule: string) => `${host}.${service}.${rule}`,
   lease: (kind: string, id: string) => `${kind}.${id}`,
+  /** In `config`: the list of revoked keys. */
+  revocations: () => 'revocations',
 } as const;

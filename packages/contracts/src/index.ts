@@ -1,10 +1,12 @@
 export * from './buckets.ts';
+export * from './bus-address.ts';
 export { Deadline } from './deadline.ts';
 export * from './envelope.ts';
 export * from './ids.ts';
 export * from './messages/alert.ts';
 export * from './messages/command.ts';
 export * from './messages/component.ts';
+export * from './messages/grant.ts';
 export * from './messages/log.ts';
 export * from './messages/metrics.ts';
 export * from './messages/presence.ts';

@@ -97,13 +97,12 @@ function jetStreamPublish(env: string, role: Role): string[] {
     '$JS.API.INFO',
     ...names.flatMap((name) => [
       `$JS.API.STREAM.INFO.${name}`,
-      `$JS.API.STREAM.MSG.GET.${name}`,
       `$JS.API.DIRECT.GET.${name}`,
       `$JS.API.DIRECT.GET.${name}.>`,
-      `$JS.API.CONSUMER.*.${name}`,
-      `$JS.API.CONSUMER.*.${name}.>`,
-      `$JS.API.CONSUMER.MSG.NEXT.${name}.>`,
-      `$JS.ACK.${name}.>`,
+      // What a reader makes it may also take away; the server forgets it anyway.
+      `$JS.API.CONSUMER.CREATE.${name}`,
+      `$JS.API.CONSUMER.CREATE.${name}.>`,
+      `$JS.API.CONSUMER.DELETE.${name}.>`,
       `$JS.FC.${name}.>`,
     ]),
   ];

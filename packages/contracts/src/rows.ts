@@ -8,7 +8,7 @@ import { HostMetrics, RollupChunk } from './messages/metrics.ts';
 import { AgentPresence, DashboardPresence, ProberPresence } from './messages/presence.ts';
 import { ProbeReport, Verdict } from './messages/probe.ts';
 import { InstanceEvent } from './messages/service.ts';
-import type { Role } from './roles.ts';
+import { AGENT_VERB_ROLES, PROBER_VERB_ROLES, type Role } from './roles.ts';
 import type { StreamName } from './streams.ts';
 
 /**
@@ -99,14 +99,12 @@ export const rows = {
 } as const satisfies Record<string, Row>;
 export type RowName = keyof typeof rows;
 
-const COMMANDERS: readonly Role[] = ['dashboard', 'operator', 'prober', 'admin'];
-
 function agentCommand<const V extends AgentVerb>(verb: V) {
   return {
     template: `command.{host}.${verb}`,
     kind: 'request',
     ...AGENT_VERBS[verb],
-    requesters: COMMANDERS,
+    requesters: AGENT_VERB_ROLES[verb],
     responder: 'agent',
   } as const;
 }
@@ -114,15 +112,12 @@ function agentCommand<const V extends AgentVerb>(verb: V) {
 /** Probers answer as one queue group: whoever is free takes it. */
 const PROBER_QUEUE = 'probers';
 
-function proberCommand<const V extends ProberVerb>(
-  verb: V,
-  requesters: readonly Role[] = ['dashboard', 'operator', 'admin'],
-) {
+function proberCommand<const V extends ProberVerb>(verb: V) {
   return {
     template: `command._prober.${verb}`,
     kind: 'request',
     ...PROBER_VERBS[verb],
-    requesters,
+    requesters: PROBER_VERB_ROLES[verb],
     responder: 'prober',
     queue: PROBER_QUEUE,
   } as const;
@@ -147,6 +142,7 @@ export const commands = {
   forget: agentCommand('forget'),
   verdict: agentCommand('verdict'),
   dependency: agentCommand('dependency'),
+  revocations: agentCommand('revocations'),
   shutdown: agentCommand('shutdown'),
 } as const satisfies { readonly [V in AgentVerb]: RequestRow };
 
@@ -155,5 +151,5 @@ export const proberCommands = {
   test: proberCommand('test'),
   acknowledge: proberCommand('acknowledge'),
   silence: proberCommand('silence'),
-  recover: proberCommand('recover', ['agent']),
+  recover: proberCommand('recover'),
 } as const satisfies { readonly [V in ProberVerb]: RequestRow };

@@ -13,12 +13,21 @@ import {
 import { eventually, freePort, type NatsServer, startNatsServer } from '@muster/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sample, sampleRequest, sampleValue } from './golden.ts';
+import { TestIdentities, WITHOUT_KEYS } from './identities.ts';
+
+const OPERATOR = { role: 'operator', id: 'ada' } as const;
+const AGENT = { role: 'agent', id: 'web1' } as const;
 
 let server: NatsServer;
+let identities: TestIdentities;
 beforeAll(async () => {
-  server = await startNatsServer();
+  server = await startNatsServer(WITHOUT_KEYS);
+  identities = await TestIdentities.mint('test', [OPERATOR, AGENT]);
 });
-afterAll(() => server[Symbol.asyncDispose]());
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await identities[Symbol.asyncDispose]();
+});
 
 const HOST = { host: 'web1' };
 const INSTANCE = { host: 'web1', service: 'rag-api', instance: 0 };
@@ -28,6 +37,20 @@ async function open(options: { environment?: string; onProblem?: (problem: BusPr
   const bus = openBus({ servers: url, environment, role: 'admin', id: 'tester', onProblem });
   await bus.connected();
   return bus;
+}
+
+/** Who asks, and who answers. */
+async function openPair(url = server.url) {
+  const operator = openBus({ servers: url, ...identities.as(OPERATOR) });
+  const agent = openBus({ servers: url, ...identities.as(AGENT) });
+  await Promise.all([operator.connected(), agent.connected()]);
+  return {
+    operator,
+    agent,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([operator.drain(), agent.drain()]);
+    },
+  };
 }
 
 async function makeStream(bus: Awaited<ReturnType<typeof open>>, name: string, subjects: string[]): Promise<void> {
@@ -86,46 +109,48 @@ test('a handler that throws ends nothing', async () => {
 });
 
 test('a question is answered; who is nobody answers at once; who is silent is a timeout', async () => {
-  await using bus = await open();
-  const request = sampleRequest('stop');
-  const ask = () => bus.request(commands.stop, HOST, request, { timeoutMs: 10_000 });
+  await using pair = await openPair();
+  const { operator, agent } = pair;
+  const ask = (timeoutMs = 10_000) => operator.request(commands.stop, HOST, sampleRequest('stop'), { timeoutMs });
   await expect(ask()).rejects.toThrow(NoResponderError);
 
-  const answering = bus.respond(commands.stop, HOST, async ({ id, service }, params) => ({
+  const answering = agent.respond(commands.stop, HOST, async ({ id, time, service }, { host }, { role, id: by }) => ({
     id: 'reply',
-    time: request.time,
+    time,
     source: 'agent/web1',
     commandId: id,
     accepted: true,
     code: 'ok' as const,
-    reason: `${params.host}: stopping ${service}`,
+    reason: `${host}: stopping ${service} for ${role}/${by}`,
   }));
-  await bus.flush();
-  expect(await ask()).toMatchObject({ commandId: request.id, reason: 'web1: stopping rag-api' });
+  await agent.flush();
+  expect(await ask()).toMatchObject({ reason: 'web1: stopping rag-api for operator/ada' });
   answering.stop();
 
-  bus.respond(commands.stop, HOST, () => new Promise(() => {}));
-  await bus.flush();
-  await expect(bus.request(commands.stop, HOST, request, { timeoutMs: 50 })).rejects.toThrow(RequestTimeoutError);
+  agent.respond(commands.stop, HOST, () => new Promise(() => {}));
+  await agent.flush();
+  await expect(ask(50)).rejects.toThrow(RequestTimeoutError);
 });
 
 test('a malformed question is refused, and so is one whose handler fails', async () => {
-  await using bus = await open();
-  bus.respond(commands.stop, HOST, () => Promise.reject(new Error('no disk')));
-  await bus.flush();
+  await using pair = await openPair();
+  const { operator, agent } = pair;
+  agent.respond(commands.stop, HOST, () => Promise.reject(new Error('no disk')));
+  await agent.flush();
   const row = { ...commands.stop, request: commands.reload.request };
-  const malformed = bus.request(row, HOST, sampleRequest('reload'), { timeoutMs: 10_000 });
+  const malformed = operator.request(row, HOST, sampleRequest('reload'), { timeoutMs: 10_000 });
   expect(await malformed).toMatchObject({ accepted: false, code: 'bad-request', reason: /service/ });
-  expect(bus.counters.malformed).toBe(1);
-  const failed = bus.request(commands.stop, HOST, sampleRequest('stop'), { timeoutMs: 10_000 });
+  expect(agent.counters).toMatchObject({ malformed: 1, refused: 1, forged: 0 });
+  const failed = operator.request(commands.stop, HOST, sampleRequest('stop'), { timeoutMs: 10_000 });
   expect(await failed).toMatchObject({ accepted: false, code: 'internal', reason: 'no disk' });
 });
 
 test('a refusal without the fields of the answer is told as a refusal', async () => {
-  await using bus = await open();
-  bus.respond(commands.status, HOST, () => Promise.reject(new Error('no disk')));
-  await bus.flush();
-  const asked = bus.request(commands.status, HOST, sampleRequest('status'), { timeoutMs: 10_000 });
+  await using pair = await openPair();
+  const { operator, agent } = pair;
+  agent.respond(commands.status, HOST, () => Promise.reject(new Error('no disk')));
+  await agent.flush();
+  const asked = operator.request(commands.status, HOST, sampleRequest('status'), { timeoutMs: 10_000 });
   await expect(asked).rejects.toMatchObject({ name: 'RequestRefusedError', code: 'internal', reason: 'no disk' });
 });
 
@@ -232,7 +257,7 @@ test('a watch begins again from scratch when the server comes back, with its dat
 
 test('it connects when the server comes, and subscriptions survive', async () => {
   const port = await freePort();
-  const bus = openBus({ servers: `nats://127.0.0.1:${port}`, environment: 'test', role: 'admin', id: 'early' });
+  const bus = openBus({ servers: `nats://127.0.0.1:${port}`, ...identities.as(OPERATOR) });
   const events: boolean[] = [];
   bus.onConnection(({ connected }) => events.push(connected));
   let heard = 0;
@@ -244,7 +269,7 @@ test('it connects when the server comes, and subscriptions survive', async () =>
   expect(bus.counters.dropped).toBe(1);
   await expect(bus.connected(AbortSignal.timeout(20))).rejects.toThrow(/timeout/);
 
-  await using late = await startNatsServer({ port });
+  await using late = await startNatsServer({ ...WITHOUT_KEYS, port });
   await bus.connected();
   await late.kill();
   await eventually(() => !bus.isConnected);
@@ -258,13 +283,14 @@ test('it connects when the server comes, and subscriptions survive', async () =>
 });
 
 test('what waits for an answer learns at once that the connection is lost', async () => {
-  await using own = await startNatsServer();
-  await using bus = await open({ url: own.url });
-  bus.respond(commands.stop, HOST, () => new Promise(() => {}));
-  await bus.flush();
-  const asked = bus.request(commands.stop, HOST, sampleRequest('stop'), { timeoutMs: 60_000 });
+  await using own = await startNatsServer(WITHOUT_KEYS);
+  await using pair = await openPair(own.url);
+  const { operator, agent } = pair;
+  agent.respond(commands.stop, HOST, () => new Promise(() => {}));
+  await agent.flush();
+  const asked = operator.request(commands.stop, HOST, sampleRequest('stop'), { timeoutMs: 60_000 });
   const failure = asked.catch((error: unknown) => error);
-  await bus.flush();
+  await operator.flush();
   await own.kill();
   expect(await failure).toMatchObject({ name: 'BusAwayError', isOutcomeUnknown: true });
 });

@@ -2,19 +2,26 @@ import { commands, rows } from '@muster/contracts';
 import { type NatsBus, openBus, setupBus } from '@muster/contracts/bus';
 import { type FleetChange, FleetClient } from '@muster/contracts/client';
 import { eventually, type NatsServer, startNatsServer } from '@muster/testkit';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { golden, sample, sampleValue } from './golden.ts';
+import { TestIdentities, WITHOUT_KEYS } from './identities.ts';
 
-const environment = 'test';
+const ADA = { role: 'operator', id: 'ada' } as const;
+const WEB1 = { role: 'agent', id: 'web1' } as const;
 const INSTANCE = { host: 'web1', service: 'rag-api', instance: 0 };
 
 let server: NatsServer;
 let bus: NatsBus;
 let agent: NatsBus;
+let identities: TestIdentities;
+beforeAll(async () => {
+  identities = await TestIdentities.mint('test', [ADA, WEB1]);
+});
+afterAll(() => identities[Symbol.asyncDispose]());
 beforeEach(async () => {
-  server = await startNatsServer();
-  bus = openBus({ servers: server.url, environment, role: 'operator', id: 'ada' });
-  agent = openBus({ servers: server.url, environment, role: 'agent', id: 'web1' });
+  server = await startNatsServer(WITHOUT_KEYS);
+  bus = openBus({ servers: server.url, ...identities.as(ADA) });
+  agent = openBus({ servers: server.url, ...identities.as(WEB1) });
   await Promise.all([bus.connected(), agent.connected()]);
   await setupBus(bus);
 });

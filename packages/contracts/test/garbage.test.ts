@@ -2,6 +2,8 @@
  * Bad input costs nothing: bytes of every kind on every subject that a bus listens to. What is not a message is counted;
  * the loops go on, and the good message behind it is heard.
  */
+
+import { connect as connectTcp } from 'node:net';
 import {
   bucketName,
   buckets,
@@ -18,8 +20,13 @@ import { eventually, type SeededRandom, seededRandom, startNatsServer } from '@m
 import { connect } from '@nats-io/transport-node';
 import { expect, test } from 'vitest';
 import { fileOf, golden } from './golden.ts';
+import { TestIdentities, WITHOUT_KEYS } from './identities.ts';
 
 const environment = 'test';
+const WEB1 = { role: 'agent', id: 'web1' } as const;
+const P1 = { role: 'prober', id: 'p1' } as const;
+/** Nobody of a fleet, and everybody: may ask anything. */
+const ASKERS = [{ role: 'operator', id: 'ada' }, { role: 'prober', id: 'p2' }, WEB1] as const;
 const EXAMPLE = {
   host: 'web1',
   service: 'rag-api',
@@ -56,9 +63,12 @@ function garbage(random: SeededRandom, good: object): Uint8Array[] {
 test('garbage on every subject is counted, and what is good behind it is heard', async () => {
   const random = seededRandom();
   console.log(`garbage: seed ${random.seed}`);
-  await using server = await startNatsServer();
+  await using server = await startNatsServer(WITHOUT_KEYS);
+  await using identities = await TestIdentities.mint(environment, [WEB1, P1, ...ASKERS]);
   await using bus = openBus({ servers: server.url, environment, role: 'admin', id: 'listener' });
-  await bus.connected();
+  await using agent = openBus({ servers: server.url, ...identities.as(WEB1) });
+  await using prober = openBus({ servers: server.url, ...identities.as(P1) });
+  await Promise.all([bus.connected(), agent.connected(), prober.connected()]);
   await setupBus(bus);
 
   // A client without types, as any tool on the network may be. It sees where the bus has its deliveries sent.
@@ -78,7 +88,13 @@ test('garbage on every subject is counted, and what is good behind it is heard',
     ...Object.entries(commands).map(([verb, row]): [string, RequestRow] => [`commands/${verb}`, row]),
     ...Object.entries(proberCommands).map(([verb, row]): [string, RequestRow] => [`prober-commands/${verb}`, row]),
   ];
-  for (const [name, row] of requests) bus.respond(row, {}, async () => golden(`${name}.reply`));
+  const asked = new Set<string>();
+  for (const [name, row] of requests) {
+    (row.responder === 'agent' ? agent : prober).respond(row, {}, async () => {
+      asked.add(name);
+      return golden(`${name}.reply`);
+    });
+  }
   const names = Object.keys(buckets) as (keyof typeof buckets)[];
   let ready = 0;
   for (const name of names) {
@@ -89,7 +105,7 @@ test('garbage on every subject is counted, and what is good behind it is heard',
     });
   }
   await eventually(() => ready === names.length);
-  await bus.flush();
+  await Promise.all([bus.flush(), agent.flush(), prober.flush()]);
 
   let sent = 0;
   const send = (subject: string, good: object) => {
@@ -110,12 +126,18 @@ test('garbage on every subject is counted, and what is good behind it is heard',
   expect(deliverSubjects).toHaveLength(names.length);
   for (const subject of deliverSubjects) send(subject, {});
   await raw.flush();
-  await bus.flush();
+  await Promise.all([bus.flush(), agent.flush(), prober.flush()]);
 
   expect(heard.size).toBe(0);
   expect(watched.size).toBe(0);
+  expect(asked.size).toBe(0);
   const { malformed, oversize, foreign } = bus.counters;
   expect(malformed).toBeGreaterThan(sent / 3);
+  // A question that nobody has signed is not read at all, whatever its bytes are.
+  for (const { counters } of [agent, prober]) {
+    expect(counters.forged).toBeGreaterThan(0);
+    expect(counters).toMatchObject({ malformed: 0, oversize: 0 });
+  }
   expect(oversize).toBeGreaterThanOrEqual(Object.keys(rows).length);
   expect(foreign).toBeGreaterThan(deliverSubjects.length);
   expect(ready, 'no watch began again').toBe(names.length);
@@ -124,25 +146,73 @@ test('garbage on every subject is counted, and what is good behind it is heard',
   for (const name of names) await bus.kv(name).put('a.b.0', golden(`buckets/${name}`) as never);
   await eventually(() => heard.size === Object.keys(rows).length, { message: 'every row is heard' });
   await eventually(() => watched.size === names.length, { message: 'every bucket is watched' });
+  const askers = ASKERS.map((identity) => openBus({ servers: server.url, ...identities.as(identity) }));
+  await Promise.all(askers.map((asker) => asker.connected()));
   for (const [name, row] of requests) {
-    expect(await bus.request(row, EXAMPLE, golden(`${name}.request`), { timeoutMs: 10_000 })).toEqual(
-      golden(`${name}.reply`),
-    );
+    const asker = askers.find(({ role }) => row.requesters.includes(role));
+    const reply = await asker?.request(row, EXAMPLE, golden(`${name}.request`), { timeoutMs: 10_000 });
+    expect(reply).toEqual(golden(`${name}.reply`));
   }
-  await raw.close();
+  await Promise.all([...askers.map((asker) => asker.drain()), raw.close()]);
 });
 
 test('what answers a question may be garbage too', async () => {
-  await using server = await startNatsServer();
-  await using bus = openBus({ servers: server.url, environment, role: 'admin', id: 'asker' });
+  await using server = await startNatsServer(WITHOUT_KEYS);
+  const [ADA] = ASKERS;
+  await using identities = await TestIdentities.mint(environment, [ADA]);
+  await using bus = openBus({ servers: server.url, ...identities.as(ADA) });
   await bus.connected();
   const raw = await connect({ servers: server.url });
   raw.subscribe(buildSubject(environment, commands.stop.template, EXAMPLE), {
     callback: (_error, message) => void message.respond('{"accepted":"perhaps"}'),
   });
   await raw.flush();
-  const asked = bus.request(commands.stop, EXAMPLE, golden('commands/stop.request') as never, { timeoutMs: 10_000 });
-  await expect(asked).rejects.toThrow(/cannot read the answer from 'muster\.v1\.test\.command\.web1\.stop': /);
-  expect(bus.counters.malformed).toBe(1);
+  const asked = bus.request(commands.stop, EXAMPLE, golden('commands/stop.request') as never, { timeoutMs: 1_000 });
+  await expect(asked).rejects.toThrow(
+    /cannot read the answer from 'muster\.v1\.test\.command\.web1\.stop': it is not signed: /,
+  );
+  expect(bus.counters).toMatchObject({ forged: 1, malformed: 0 });
   await raw.close();
+});
+
+test('headers that are none cost their message, and nothing else', async () => {
+  await using server = await startNatsServer(WITHOUT_KEYS);
+  await using identities = await TestIdentities.mint(environment, [WEB1]);
+  await using agent = openBus({ servers: server.url, ...identities.as(WEB1) });
+  await agent.connected();
+  const heard: string[] = [];
+  agent.subscribe(rows.hostPresence, {}, ({ host }) => heard.push(host));
+  agent.respond(commands.stop, { host: 'web1' }, async () => golden('commands/stop.reply') as never);
+  await agent.flush();
+  // Written by hand: no client sends such a thing.
+  const lines = [
+    'a name with spaces: x',
+    ': no name',
+    'Muster-Signature\u0000: x',
+    'Muster-Grant: a\rb',
+    '\u00e9: x',
+    'x:y\nz:u',
+  ];
+  const subjects = [
+    buildSubject(environment, commands.stop.template, EXAMPLE),
+    buildSubject(environment, rows.hostPresence.template, EXAMPLE),
+  ];
+  const socket = connectTcp({ host: '127.0.0.1', port: server.port });
+  socket.write('CONNECT {"verbose":false,"headers":true}\r\n');
+  for (const subject of subjects) {
+    for (const line of lines) {
+      const head = Buffer.from(`NATS/1.0\r\n${line}\r\n\r\n`);
+      const body = Buffer.from('{}');
+      socket.write(`HPUB ${subject} _INBOX.x ${head.length} ${head.length + body.length}\r\n`);
+      socket.write(Buffer.concat([head, body, Buffer.from('\r\n')]));
+    }
+  }
+  await eventually(() => {
+    const { malformed, forged } = agent.counters;
+    return malformed + forged === lines.length * subjects.length;
+  });
+  socket.destroy();
+  agent.publish(rows.hostPresence, EXAMPLE, golden('messages/host-presence') as never);
+  await eventually(() => heard.length > 0);
+  expect(heard).toEqual(['web1']);
 });

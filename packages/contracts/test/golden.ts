@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BucketName, ValueOf } from '@muster/contracts';
 import { type AgentRequest, type AgentVerb, type MessageOf, type RowName, type rows } from '@muster/contracts';
+import { uuidv7 } from '@muster/contracts/bus';
 
 const GOLDEN = join(import.meta.dirname, '../golden/v1');
 
@@ -24,6 +25,7 @@ export function sampleValue<B extends BucketName>(name: B): ValueOf<B> {
   return golden(`buckets/${name}`) as ValueOf<B>;
 }
 
+/** Under an id of its own, as every question is: the same bytes count once. */
 export function sampleRequest<V extends AgentVerb>(verb: V): AgentRequest<V> {
-  return golden(`commands/${verb}.request`) as AgentRequest<V>;
+  return { ...golden(`commands/${verb}.request`), id: uuidv7() } as AgentRequest<V>;
 }

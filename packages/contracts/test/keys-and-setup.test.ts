@@ -48,8 +48,10 @@ test('keys are made once, readable by their owner only, and kept', async () => {
   const first = await mint();
   expect(first.kept).toEqual([]);
   expect(first.created.map((file) => file.slice(directory.path.length + 1))).toEqual([
+    'root.nk',
     'operator.nk',
     'account.nk',
+    'account-signing.nk',
     'system.nk',
     'operator.jwt',
     'account.jwt',

@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { ID_PATTERN } from '@muster/contracts';
-import { checkShape, formatDiagnostic, IdText, parseYaml, strictMap } from '@muster/contracts/config';
+import { ID_PATTERN, type TlsFiles } from '@muster/contracts';
+import {
+  BusTls,
+  checkShape,
+  formatDiagnostic,
+  IdText,
+  parseYaml,
+  strictMap,
+  tlsFilesFrom,
+} from '@muster/contracts/config';
 import { z } from 'zod';
 import { isLoopbackName } from './guard.ts';
 
@@ -10,7 +18,7 @@ export interface DashboardConfig {
   /** Names this dashboard on the bus. */
   readonly id: string;
   readonly environment: string;
-  readonly bus: { readonly servers: readonly string[]; readonly credentialsFile: string };
+  readonly bus: { readonly servers: readonly string[]; readonly credentialsFile: string; readonly tls?: TlsFiles };
   readonly stateDir: string;
 }
 
@@ -58,8 +66,9 @@ const FileShape = strictMap(
       {
         url: text('write the address of the bus, such as nats://127.0.0.1:4222').optional(),
         credentials: text('write the path of a creds file').optional(),
+        tls: BusTls.optional(),
       },
-      'write a map with url and credentials',
+      'write a map with url, credentials and tls',
     ).optional(),
   },
   'write a map of settings, such as listen: 127.0.0.1:8003',
@@ -81,11 +90,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): D
   const servers = (env['MUSTER_BUS_URL'] || file.bus?.url || DEFAULT_BUS_URL).split(',').map((url) => url.trim());
   const credentials =
     env['MUSTER_BUS_CREDENTIALS'] || file.bus?.credentials || join(stateDir, 'keys', `dashboard-${id}.creds`);
+  const tls = file.bus?.tls === undefined ? undefined : tlsFilesFrom(file.bus.tls, process.cwd());
   return {
     listen: file.listen ?? { host: '127.0.0.1', port: 8003 },
     id,
     environment,
-    bus: { servers, credentialsFile: resolve(credentials) },
+    bus: { servers, credentialsFile: resolve(credentials), ...(tls !== undefined && { tls }) },
     stateDir,
   };
 }

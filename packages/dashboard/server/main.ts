@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type BusProblem, Outbox, openBus } from '@muster/contracts/bus';
+import { followRevocations, limitProblems, Outbox, openBus } from '@muster/contracts/bus';
 import { type Logger, pino } from 'pino';
 import { ConfigError, type DashboardConfig, PACKAGE_DIR, readConfig } from './config.ts';
 import { Dashboard } from './dashboard.ts';
@@ -68,11 +68,14 @@ async function run(config: DashboardConfig, log: Logger): Promise<number> {
   const version = ownVersion();
   const now = () => performance.now();
 
+  const onProblem = limitProblems((problem) => log.warn(problem, 'trouble on the bus'), now);
   // Disposed in reverse order, however this ends.
-  await using bus = openBus({ ...config.bus, environment, role: 'dashboard', id, onProblem: problemLog(log, now) });
+  await using bus = openBus({ ...config.bus, environment, role: 'dashboard', id, onProblem });
   bus.onConnection(({ connected, reason }) =>
     log.info({ connected, reason }, connected ? 'bus connected' : 'bus away'),
   );
+  // Answers of agents whose keys were revoked are not believed.
+  followRevocations(bus);
   const outbox = await Outbox.open({
     directory: join(stateDir, 'outbox', `dashboard-${id}`),
     bus,
@@ -123,21 +126,6 @@ function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
   });
-}
-
-const PROBLEM_LOG_INTERVAL_MS = 10_000;
-
-/** One line for each kind of problem in ten seconds, with how many there were: a flood must not become a flood of lines. */
-function problemLog(log: Logger, now: () => number): (problem: BusProblem) => void {
-  const seen = new Map<BusProblem['kind'], { count: number; loggedAtMs: number }>();
-  return ({ kind, subject, reason }) => {
-    const entry = seen.get(kind) ?? { count: 0, loggedAtMs: Number.NEGATIVE_INFINITY };
-    entry.count += 1;
-    seen.set(kind, entry);
-    if (now() - entry.loggedAtMs < PROBLEM_LOG_INTERVAL_MS) return;
-    log.warn({ kind, subject, reason, count: entry.count }, 'trouble on the bus');
-    seen.set(kind, { count: 0, loggedAtMs: now() });
-  };
 }
 
 function listenProblem({ code, message }: NodeJS.ErrnoException, { host, port }: DashboardConfig['listen']): string {

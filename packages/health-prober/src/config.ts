@@ -1,5 +1,7 @@
 import { resolve } from 'node:path';
+import type { TlsFiles } from '@muster/contracts';
 import {
+  BusTls,
   byPlace,
   checkShape,
   type Diagnostic,
@@ -7,6 +9,7 @@ import {
   IdText,
   parseYaml,
   strictMap,
+  tlsFilesFrom,
   wholeNumber,
 } from '@muster/contracts/config';
 import { z } from 'zod';
@@ -18,6 +21,7 @@ interface ProberConfig {
   readonly environment: string;
   readonly servers: readonly string[];
   readonly credentialsFile?: string;
+  readonly tls?: TlsFiles;
   readonly stateDir: string;
   readonly policy: ProbePolicy;
   /** `<agent-id>/<service>/<instance>/<generation>` when an agent started this prober. */
@@ -49,8 +53,9 @@ const ProberFile = strictMap(
       {
         servers: z.array(Server, { error: 'write a list of servers' }).min(1, { error: SERVER_RULE }).optional(),
         creds: Path.optional().meta({ description: 'The creds file of this prober.' }),
+        tls: BusTls.optional(),
       },
-      'write a map with servers or creds',
+      'write a map with servers, creds or tls',
     ).prefault({}),
     interval: durationMs(1).default(30_000).meta({ description: 'Between two probes of a target; default 30s.' }),
     retry: durationMs(1).default(5_000).meta({ description: 'While a failure is being confirmed; default 5s.' }),
@@ -102,6 +107,7 @@ export function readProberConfig(text: string, fileName: string, around: ProberS
       environment: variables.environment ?? file.environment ?? 'development',
       servers: variables.servers ?? file.bus.servers ?? ['nats://127.0.0.1:4222'],
       ...(credentialsFile !== undefined && { credentialsFile: resolve(around.currentDir, credentialsFile) }),
+      ...(file.bus.tls !== undefined && { tls: tlsFilesFrom(file.bus.tls, around.currentDir) }),
       // The state directory may be shared with the agent and with other probers.
       stateDir: resolve(around.currentDir, variables.stateDir ?? file.state_dir ?? '.muster', `prober-${id}`),
       policy: {

@@ -62,6 +62,7 @@ export class SimulatedAgent implements AsyncDisposable {
           keysDigest: '',
           services: 1,
           backlog: 0,
+          revocationsVersion: this.bus.revocations.version,
         },
       );
     };

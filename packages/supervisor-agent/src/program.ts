@@ -32,7 +32,7 @@ Keeps the services of config/services.yaml running on this host. Usually started
 
   MUSTER_CONFIG_DIR=./config node packages/supervisor-agent/bundle/main.js
 
-Configuration: config/agent.yaml (bus.url and bus.creds for a bus on another host) and config/services.yaml.
+Configuration: config/agent.yaml (bus.url, bus.creds and bus.tls for a bus on another host) and config/services.yaml.
 Environment:   MUSTER_CONFIG_DIR, MUSTER_STATE_DIR, MUSTER_ENVIRONMENT, MUSTER_HOST win over the file;
                MUSTER_EMBEDDED=1 also runs nats-server (MUSTER_NATS_SERVER names the program), prober and dashboard.
 Signals:       TERM and INT end the agent only. Its services go on, and the next agent adopts them.

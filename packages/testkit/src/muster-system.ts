@@ -16,6 +16,10 @@ export interface MusterSystemOptions {
   readonly isEmbedded?: boolean;
   /** A bus that the test runs itself. */
   readonly bus?: { readonly url: string; readonly credentialsFile: string };
+  /** Where the embedded bus listens; default 127.0.0.1. On others it speaks TLS. */
+  readonly listenHost?: string;
+  /** What `muster host add` printed on another system, whose bus this one joins. */
+  readonly joinLine?: string;
   readonly host?: string;
   readonly environment?: string;
   /** Further variables for the agent. */
@@ -84,8 +88,10 @@ export class MusterSystem implements AsyncDisposable {
     return path.join(this.#home.path, 'config');
   }
 
+  /** As its own machine reaches it. */
   get busUrl(): string {
-    return this.#options.bus?.url ?? `nats://127.0.0.1:${this.#busPort}`;
+    const scheme = this.#options.listenHost === undefined ? 'nats' : 'tls';
+    return this.#options.bus?.url ?? `${scheme}://127.0.0.1:${this.#busPort}`;
   }
 
   get dashboardUrl(): string {
@@ -131,15 +137,16 @@ export class MusterSystem implements AsyncDisposable {
     for (const directory of [this.stateDir, this.configDir, path.join(this.#home.path, 'run')]) {
       await mkdir(directory, { recursive: true, mode: 0o700 });
     }
-    const { bus } = this.#options;
+    const { bus, listenHost = '127.0.0.1', joinLine } = this.#options;
     const external = bus === undefined ? '' : `  url: ${bus.url}\n  creds: ${bus.credentialsFile}\n`;
     await writeFile(
       path.join(this.configDir, 'agent.yaml'),
-      `host: ${this.host}\nenvironment: ${this.environment}\nbus:\n  listen: 127.0.0.1:${this.#busPort}\n${external}`,
+      `host: ${this.host}\nenvironment: ${this.environment}\nbus:\n  listen: ${listenHost}:${this.#busPort}\n${external}`,
     );
     await writeFile(path.join(this.configDir, 'dashboard.yaml'), `listen: 127.0.0.1:${this.#dashboardPort}\n`);
     await this.writeServices(this.#options.services ?? 'services: []\n');
-    if (bus === undefined) await this.cli('bus', 'keys');
+    if (joinLine !== undefined) await this.#mustSucceed('join', joinLine);
+    else if (bus === undefined) await this.#mustSucceed('bus', 'keys');
   }
 
   /** Starts the agent; the one before must be dead. Does not wait for its services. */
@@ -187,6 +194,11 @@ export class MusterSystem implements AsyncDisposable {
     if (agent === undefined) throw new Error('no agent runs');
     if (agent.exitCode === null && agent.signalCode === null) await once(agent, 'exit');
     return agent.exitCode;
+  }
+
+  async #mustSucceed(...args: readonly string[]): Promise<void> {
+    const { code, stdout, stderr } = await this.cli(...args);
+    if (code !== 0) throw new Error(`muster ${args.join(' ')} ended with ${code}: ${stdout}${stderr}`);
   }
 
   /** Runs `muster …` against this system. */

@@ -1,15 +1,14 @@
-import { join } from 'node:path';
-import { isId } from '@muster/contracts';
-import { credentialsFile, type Identity, mintKeys, setupBus, writeNatsServerConfig } from '@muster/contracts/bus';
-import { type Command, InvalidArgumentError } from 'commander';
-import type { Flags, Settings } from '../config.ts';
+import { type Identity, setupBus } from '@muster/contracts/bus';
+import type { Command } from 'commander';
+import { makeBusFiles } from '../bus-files.ts';
+import type { Flags } from '../config.ts';
 import { ADMIN, OPERATOR, open } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { parseDurationMs } from '../option-values.ts';
+import { parseDurationMs, parseHostId } from '../option-values.ts';
 import { readRetentionOf } from '../retention.ts';
-import type { Terminal } from '../terminal.ts';
 import { examples } from './options.ts';
+import { addRotate } from './rotate.ts';
 
 interface SetupOptions extends Flags {
   /** In ms. */
@@ -23,8 +22,8 @@ interface KeysOptions extends Flags {
 export function addBus(program: Command, context: Context, run: Run): void {
   const bus = program
     .command('bus')
-    .summary('make keys for the bus, and set up its streams and buckets')
-    .description('Prepares a bus. Both commands may be run again at any time: they keep what is there.')
+    .summary('make keys for the bus, set up its streams and buckets, replace keys')
+    .description('Prepares a bus: keys and setup may be run again at any time, they keep what is there.')
     .helpCommand(false)
     .addHelpText('after', examples('muster bus keys', 'muster bus keys --agent web2', 'muster bus setup --wait 60s'));
   bus
@@ -33,7 +32,7 @@ export function addBus(program: Command, context: Context, run: Run): void {
     .description(
       'Makes the keys of the bus, one credentials file for each identity of this machine, and the configuration of its nats-server. Works without network; keeps what exists; prints no secret.',
     )
-    .option('--agent <host>', 'also make credentials for the agent of another host', parseHost)
+    .option('--agent <host>', 'also make credentials for the agent of another host', parseHostId)
     .addHelpText('after', examples('muster bus keys', 'muster bus keys --agent web2'))
     .action((_options: unknown, command: Command) => run(() => keys(command.optsWithGlobals<KeysOptions>(), context)));
   bus
@@ -50,11 +49,7 @@ export function addBus(program: Command, context: Context, run: Run): void {
     .action((_options: unknown, command: Command) =>
       run(() => setup(command.optsWithGlobals<SetupOptions>(), context)),
     );
-}
-
-function parseHost(text: string): string {
-  if (!isId(text)) throw new InvalidArgumentError('Write a host id: 1 to 63 of a-z, 0-9, _ and -.');
-  return text;
+  addRotate(bus, context, run);
 }
 
 /** Everybody who speaks on the bus of one machine that runs the whole system. */
@@ -71,49 +66,15 @@ function ownIdentities(hostId: string): readonly Identity[] {
 
 async function keys({ agent, ...flags }: KeysOptions, { terminal, readSettings }: Context): Promise<ExitCode> {
   const settings = readSettings(flags);
-  const { environment, hostId, keysDir, listen, stateDir } = settings;
   const other: readonly Identity[] = agent === undefined ? [] : [{ role: 'agent', id: agent }];
-  const minted = await mintKeys({
-    directory: keysDir,
-    environment,
-    identities: [...ownIdentities(hostId), ...other],
-  });
-  const configFile = join(stateDir, 'nats', 'nats.conf');
-  const written = await writeNatsServerConfig(configFile, {
-    environment,
-    ...listen,
-    storeDir: join(stateDir, 'nats', 'jetstream'),
-    trust: minted.trust,
-    retention: await readRetentionOf(settings, terminal),
-  });
-  const created = [...minted.created, ...(written === 'written' ? [configFile] : [])];
-  const kept = minted.kept.length + (written === 'unchanged' ? 1 : 0);
+  const retention = await readRetentionOf(settings, terminal);
+  const identities = [...ownIdentities(settings.hostId), ...other];
+  const { created, kept } = await makeBusFiles(settings, identities, retention);
   terminal.print(...created.map((file) => `created ${file}`));
-  if (kept > 0) terminal.print(`kept ${kept} ${kept === 1 ? 'file' : 'files'} in ${stateDir}`);
-  if (agent !== undefined) explainJoining(agent, settings, terminal);
+  if (kept.length > 0) {
+    terminal.print(`kept ${kept.length} ${kept.length === 1 ? 'file' : 'files'} in ${settings.stateDir}`);
+  }
   return EXIT.ok;
-}
-
-function explainJoining(agent: string, settings: Settings, terminal: Terminal): void {
-  const { environment, keysDir, listen } = settings;
-  const isLocalOnly = listen.host === 'localhost' || listen.host === '::1' || listen.host.startsWith('127.');
-  const address = isLocalOnly || listen.host === '0.0.0.0' || listen.host === '::' ? 'THIS-HOST' : listen.host;
-  terminal.print(
-    '',
-    `To let the agent of '${agent}' join:`,
-    `  1. copy ${credentialsFile(keysDir, { role: 'agent', id: agent })} there, readable by its agent only`,
-    `  2. write into config/agent.yaml there:`,
-    `       environment: ${environment}`,
-    `       host: ${agent}`,
-    `       bus:`,
-    `         url: nats://${address}:${listen.port}`,
-    `         creds: /path/to/agent-${agent}.creds`,
-    ...(isLocalOnly
-      ? [
-          `  3. here the bus listens on ${listen.host} only: set bus.listen in config/agent.yaml, and run npm start again`,
-        ]
-      : []),
-  );
 }
 
 async function setup({ wait: waitMs, ...flags }: SetupOptions, context: Context): Promise<ExitCode> {

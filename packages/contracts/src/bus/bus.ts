@@ -1,19 +1,24 @@
 import type { z } from 'zod';
 import type { BucketName, ValueOf } from '../buckets.ts';
+import type { TlsFiles } from '../bus-address.ts';
 import type { Encoding } from '../envelope.ts';
+import type { Grant, RevocationList } from '../messages/grant.ts';
 import type { Role } from '../roles.ts';
 import type { RequestRow, Row } from '../rows.ts';
 import type { SubjectParams } from '../subject.ts';
 import type { PermissionDeniedError } from './errors.ts';
+import type { Offered } from './trust/revocations.ts';
+import type { Opened } from './trust/signed-text.ts';
 
 /** Something on the bus that is not as it must be. It was counted and dropped; whoever logs it limits the rate. */
 export interface BusProblem {
   /**
    * `malformed`: not JSON, or not of its schema. `foreign`: arrived on a subject that was not subscribed.
-   * `oversize`: larger than a message may be. `permission`: the server denied a publish or a subscription.
-   * `error`: anything else, such as a handler that threw.
+   * `oversize`: larger than a message may be. `forged`: a question or an answer that is not signed by somebody who may say
+   * it, or that was heard before; or a message that the server was made to publish from a stream. `permission`: the server
+   * denied a publish or a subscription. `error`: anything else, such as a handler that threw.
    */
-  readonly kind: 'malformed' | 'foreign' | 'oversize' | 'permission' | 'error';
+  readonly kind: 'malformed' | 'foreign' | 'oversize' | 'forged' | 'permission' | 'error';
   readonly subject?: string;
   readonly reason: string;
 }
@@ -24,12 +29,29 @@ export interface BusOptions {
   readonly credentialsFile?: string;
   /** Contents of a creds file, instead of its path. */
   readonly credentials?: string;
+  /**
+   * With what to prove each other over TLS. Given, or with a server written `tls://`, there is TLS or no connection.
+   * Default: `ca.crt`, `<name>.crt` and `<name>.key` beside `<name>.creds`, as far as they are there.
+   */
+  readonly tls?: TlsFiles;
   readonly environment: string;
   readonly role: Role;
   readonly id: string;
   /** Shown in the server's connection list; default `<role>/<id>`. */
   readonly name?: string;
   readonly onProblem?: (problem: BusProblem) => void;
+  /** Where the list of revoked keys is remembered; without, it is forgotten with the process. */
+  readonly revocationsFile?: string;
+}
+
+/** Which keys count no more, as far as this program knows. */
+export interface KnownRevocations {
+  /** Of the list in force; 0 when there is none. */
+  readonly version: number;
+  /** What the environment's root has signed, else why it has not. Never throws. */
+  read(text: string): Opened<RevocationList>;
+  /** Takes a list that is newer. @throws when it could not be written down; it is in force nevertheless. */
+  offer(text: string): Promise<Offered>;
 }
 
 /** Something that goes on until it is stopped, also over reconnections. */
@@ -45,6 +67,9 @@ export interface BusCounters {
   readonly malformed: number;
   readonly foreign: number;
   readonly oversize: number;
+  readonly forged: number;
+  /** Questions that were answered with a refusal. */
+  readonly refused: number;
 }
 
 export interface ConnectionEvent {
@@ -128,6 +153,7 @@ export interface Bus extends AsyncDisposable {
   /** When the current connection began, in monotonic ms; `undefined` while away. */
   readonly connectedSinceMs: number | undefined;
   readonly counters: BusCounters;
+  readonly revocations: KnownRevocations;
 
   /** Waits for a connection. @throws BusRefusedError when the server does not let us in (it is tried on nevertheless). */
   connected(signal?: AbortSignal): Promise<void>;
@@ -158,8 +184,8 @@ export interface Bus extends AsyncDisposable {
   ): Subscription;
 
   /**
-   * Asks, and waits for the answer.
-   * @throws NoResponderError, RequestRefusedError, PermissionDeniedError: it was certainly not done;
+   * Asks, signed, and waits for an answer that is signed by who must give it. Others are counted and dropped.
+   * @throws NoGrantError, NoResponderError, RequestRefusedError, PermissionDeniedError: it was certainly not done;
    * RequestTimeoutError, BadReplyError: it may have been; BusAwayError says which
    */
   request<T extends string, Q extends z.ZodType, R extends z.ZodType>(
@@ -168,11 +194,14 @@ export interface Bus extends AsyncDisposable {
     request: z.input<Q>,
     options: RequestOptions,
   ): Promise<z.output<R>>;
-  /** Answers. A request that is not readable is refused with `bad-request`, a handler that throws with `internal`. */
+  /**
+   * Answers who is granted to ask this. Others are refused with `forbidden`, a request that is not readable with
+   * `bad-request`, a handler that throws with `internal`.
+   */
   respond<T extends string, Q extends z.ZodType, R extends z.ZodType>(
     row: RequestRow<T, Q, R>,
     filter: Partial<SubjectParams<T>>,
-    handler: (request: z.output<Q>, params: SubjectParams<T>) => Promise<z.input<R>>,
+    handler: (request: z.output<Q>, params: SubjectParams<T>, asker: Grant) => Promise<z.input<R>>,
   ): Subscription;
 
   kv<B extends BucketName>(bucket: B): KvBucket<ValueOf<B>>;

@@ -19,6 +19,7 @@ import type { BusOptions, ConnectionEvent, Subscription } from './bus.ts';
 import { BusRefusedError } from './errors.ts';
 import { matchesFilter } from './matches-filter.ts';
 import type { Tally } from './tally.ts';
+import { isTlsAsked, tlsFor, tlsRefusal } from './tls.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A dead peer is noticed after two unanswered pings. */
@@ -35,6 +36,11 @@ interface Wanted extends SubscribeOptions {
   live: NatsSubscription | undefined;
 }
 
+export interface ConnectionOptions extends BusOptions {
+  /** Told what the credentials say, before each attempt to connect. There is none when it rejects. */
+  readonly onCredentials: (text: string | undefined) => Promise<void>;
+}
+
 export interface SubscribeOptions {
   readonly queue?: string | undefined;
   /** What may arrive; default: what matches the filter. A stream delivers with the subjects it stored. */
@@ -47,7 +53,7 @@ interface Waiter {
 }
 
 export class Connection {
-  readonly #options: BusOptions;
+  readonly #options: ConnectionOptions;
   readonly #tally: Tally;
   readonly #servers: readonly string[];
   readonly #closing = new AbortController();
@@ -60,7 +66,7 @@ export class Connection {
   #sinceMs: number | undefined;
 
   /** Connects in the background. */
-  constructor(options: BusOptions, tally: Tally) {
+  constructor(options: ConnectionOptions, tally: Tally) {
     this.#options = options;
     this.#tally = tally;
     this.#servers = typeof options.servers === 'string' ? [options.servers] : options.servers;
@@ -136,7 +142,7 @@ export class Connection {
 
   async #run(): Promise<void> {
     while (!this.#closing.signal.aborted) {
-      const client = await this.#connectOnce();
+      const client = await this.#connectToAny();
       if (client !== undefined) {
         const ended = await this.#live(client);
         this.#away(ended?.message ?? 'connection closed');
@@ -146,41 +152,58 @@ export class Connection {
     }
   }
 
-  async #connectOnce(): Promise<NatsConnection | undefined> {
-    const { role, id, name } = this.#options;
-    try {
-      const credentials = await this.#credentials();
-      return await connect({
-        servers: [...this.#servers],
-        ...(credentials === undefined ? {} : { authenticator: credsAuthenticator(credentials) }),
-        name: name ?? `${role}/${id}`,
-        inboxPrefix: inboxPrefix(role, id),
-        reconnect: false,
-        timeout: CONNECT_TIMEOUT_MS,
-        pingInterval: PING_INTERVAL_MS,
-        maxPingOut: MAX_PINGS_OUT,
-        noAsyncTraces: true,
-      });
-    } catch (error) {
-      this.#refused(error);
-      return undefined;
+  /** In random order, so that a fleet spreads over a cluster. */
+  async #connectToAny(): Promise<NatsConnection | undefined> {
+    const refusals: BusRefusedError[] = [];
+    for (const server of shuffled(this.#servers)) {
+      if (this.#closing.signal.aborted) return undefined;
+      try {
+        return await this.#connectTo(server);
+      } catch (error) {
+        const refusal = refusalFrom(server, isTlsAsked(server, this.#options), error);
+        if (refusal !== undefined) refusals.push(refusal);
+      }
     }
+    const [first] = refusals;
+    if (first !== undefined) this.#refused(first);
+    return undefined;
   }
 
-  async #credentials(): Promise<Uint8Array | undefined> {
+  /** One server at a time: what its certificate must say is its own name. */
+  async #connectTo(server: string): Promise<NatsConnection> {
+    const { role, id, name, onCredentials } = this.#options;
+    const credentials = await this.#credentials();
+    await onCredentials(credentials).catch((error: Error) => {
+      throw new BusRefusedError([server], error.message, { cause: error });
+    });
+    const tls = await tlsFor(server, this.#options);
+    return await connect({
+      servers: [server],
+      ...(credentials === undefined
+        ? {}
+        : { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
+      ...(tls === undefined ? {} : { tls }),
+      name: name ?? `${role}/${id}`,
+      inboxPrefix: inboxPrefix(role, id),
+      reconnect: false,
+      timeout: CONNECT_TIMEOUT_MS,
+      pingInterval: PING_INTERVAL_MS,
+      maxPingOut: MAX_PINGS_OUT,
+      noAsyncTraces: true,
+    });
+  }
+
+  async #credentials(): Promise<string | undefined> {
     const { credentials, credentialsFile } = this.#options;
-    if (credentials !== undefined) return new TextEncoder().encode(credentials);
-    if (credentialsFile === undefined) return undefined;
+    if (credentials !== undefined || credentialsFile === undefined) return credentials;
     try {
-      return await readFile(credentialsFile);
+      return await readFile(credentialsFile, 'utf8');
     } catch (error) {
       throw new BusRefusedError(this.#servers, `cannot read '${credentialsFile}'`, { cause: error });
     }
   }
 
-  #refused(error: unknown): void {
-    const refusal = refusalFrom(this.#servers, error);
-    if (refusal === undefined) return;
+  #refused(refusal: BusRefusedError): void {
     this.#tally.problem('error', undefined, refusal.message);
     for (const waiter of this.#waiters) waiter.reject(refusal);
   }
@@ -219,6 +242,11 @@ export class Connection {
         // A denied subscription is told through the status.
         if (error !== null) return;
         this.#tally.count('received');
+        const spoilt = whyUnreadable(message);
+        if (spoilt !== undefined) {
+          this.#tally.problem('malformed', message.subject, `headers: ${spoilt}`);
+          return;
+        }
         const isOurs = wanted.accepts?.(message) ?? matchesFilter(wanted.filter, message.subject);
         if (!isOurs) {
           this.#tally.problem('foreign', message.subject, `arrived at the subscription '${wanted.filter}'`);
@@ -243,10 +271,28 @@ export class Connection {
   }
 }
 
-/** Is it that the server won't have us, rather than that it is away? */
-function refusalFrom(servers: readonly string[], error: unknown): BusRefusedError | undefined {
+/** The library reads headers when they are asked for, and throws at some; the server lets any bytes through. */
+function whyUnreadable(message: Msg): string | undefined {
+  try {
+    void message.headers;
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Is it that the server won't have us, or that we won't have it, rather than that it is away? */
+function refusalFrom(server: string, isTlsAsked: boolean, error: unknown): BusRefusedError | undefined {
   if (error instanceof BusRefusedError) return error;
   const isRefusal =
     error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError;
-  return isRefusal ? new BusRefusedError(servers, error.message, { cause: error }) : undefined;
+  if (isRefusal) return new BusRefusedError([server], error.message, { cause: error });
+  return tlsRefusal(server, isTlsAsked, error);
+}
+
+function shuffled<T>(items: readonly T[]): readonly T[] {
+  return items
+    .map((item) => ({ item, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item);
 }

@@ -49,16 +49,20 @@ export class BusAwayError extends BusError {
   }
 }
 
-/** nats-server answers, but does not let us in. */
+/** nats-server answers, but does not let us in, or we don't trust it. */
 export class BusRefusedError extends Error {
   readonly servers: readonly string[];
   readonly reason: string;
+  /** What would do. */
+  readonly advice: string;
 
-  constructor(servers: readonly string[], reason: string, options?: ErrorOptions) {
-    super(`cannot connect to the bus '${servers.join(', ')}': ${reason}: check the credentials`, options);
+  constructor(servers: readonly string[], reason: string, options: ErrorOptions & { readonly advice?: string } = {}) {
+    const { advice = 'check the credentials', ...rest } = options;
+    super(`cannot connect to the bus '${servers.join(', ')}': ${reason}: ${advice}`, rest);
     this.name = 'BusRefusedError';
     this.servers = servers;
     this.reason = reason;
+    this.advice = advice;
   }
 }
 
@@ -105,6 +109,16 @@ export class RequestRefusedError extends BusError {
 export class PermissionDeniedError extends BusError {
   constructor(subject: string) {
     super('PermissionDeniedError', `not allowed to publish to '${subject}' with these credentials`, subject);
+  }
+}
+
+/** Without a grant nobody would believe the question, so it was not sent. */
+export class NoGrantError extends BusError {
+  readonly reason: string;
+
+  constructor(subject: string, reason: string) {
+    super('NoGrantError', `cannot ask '${subject}': ${reason}`, subject);
+    this.reason = reason;
   }
 }
 

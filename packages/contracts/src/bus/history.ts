@@ -6,6 +6,7 @@ import { streamName } from '../streams.ts';
 import { buildFilter, parseSubject, type SubjectParams } from '../subject.ts';
 import type { HistoryOptions, StoredMessage } from './bus.ts';
 import { decodeMessage } from './codec.ts';
+import { isServerCopy, SERVER_COPY } from './server-copy.ts';
 import { type Delivery, type ReaderDependencies, type ReaderOptions, readStream } from './stream-reader.ts';
 import type { Tally } from './tally.ts';
 
@@ -25,6 +26,10 @@ export async function readHistory<T extends string, S extends z.ZodType>(
   function take({ subject, data, headers, seq, time }: Delivery): boolean {
     const params = parseSubject(environment, row.template, subject);
     if (params === undefined) return false;
+    if (isServerCopy(headers)) {
+      tally.problem('forged', subject, SERVER_COPY);
+      return false;
+    }
     const decoded = decodeMessage(row.schema, data, headers?.get(ENCODING_HEADER));
     if (!decoded.ok) {
       tally.problem(decoded.kind, subject, decoded.reason);

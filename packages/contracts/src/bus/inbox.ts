@@ -1,16 +1,21 @@
 import { headers as createHeaders, type Msg, nuid } from '@nats-io/transport-node';
 import type { Connection } from './connection.ts';
-import { BusAwayError, NoResponderError, PermissionDeniedError, RequestTimeoutError } from './errors.ts';
+import { BadReplyError, BusAwayError, NoResponderError, PermissionDeniedError, RequestTimeoutError } from './errors.ts';
 import type { Tally } from './tally.ts';
 
 export interface AskOptions {
   readonly timeoutMs: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
+  /** Why this is not the answer, whatever it says. It is dropped, and the true one is waited for. */
+  readonly refuse?: (message: Msg) => string | undefined;
 }
 
 interface Pending {
   readonly subject: string;
+  readonly refuse: AskOptions['refuse'];
+  /** Why the last one was not the answer. */
+  refusal: string | undefined;
   readonly settle: (outcome: Msg | Error) => void;
 }
 
@@ -42,7 +47,7 @@ export class Inbox {
     });
   }
 
-  /** @throws BusAwayError, NoResponderError, RequestTimeoutError, PermissionDeniedError, or the signal's reason */
+  /** @throws BusAwayError, NoResponderError, RequestTimeoutError, PermissionDeniedError, BadReplyError, or the signal's reason */
   ask(subject: string, payload: Uint8Array, options: AskOptions): Promise<Msg> {
     const client = this.#connection.client;
     if (client === undefined || client.isClosed()) return Promise.reject(new BusAwayError(subject, false));
@@ -58,7 +63,7 @@ export class Inbox {
     return answer;
   }
 
-  #expect(token: string, subject: string, { timeoutMs, signal }: AskOptions): Promise<Msg> {
+  #expect(token: string, subject: string, { timeoutMs, signal, refuse }: AskOptions): Promise<Msg> {
     return new Promise((resolve, reject) => {
       const settle = (outcome: Msg | Error) => {
         this.#pending.delete(token);
@@ -68,9 +73,10 @@ export class Inbox {
         else resolve(outcome);
       };
       const onAbort = () => settle(signal?.reason as Error);
-      const timer = setTimeout(() => settle(new RequestTimeoutError(subject, timeoutMs)), timeoutMs);
+      const timer = setTimeout(() => settle(tooLate(pending, timeoutMs)), timeoutMs);
       signal?.addEventListener('abort', onAbort);
-      this.#pending.set(token, { subject, settle });
+      const pending: Pending = { subject, refuse, refusal: undefined, settle };
+      this.#pending.set(token, pending);
     });
   }
 
@@ -78,8 +84,17 @@ export class Inbox {
     // An unknown token is an answer that came too late.
     const pending = this.#pending.get(message.subject.slice(this.#prefix.length + 1));
     if (pending === undefined) return;
-    const isNoResponder = message.data.length === 0 && message.headers?.code === 503;
-    pending.settle(isNoResponder ? new NoResponderError(pending.subject) : message);
+    if (message.data.length === 0 && message.headers?.code === 503) {
+      pending.settle(new NoResponderError(pending.subject));
+      return;
+    }
+    const refusal = pending.refuse?.(message);
+    if (refusal === undefined) {
+      pending.settle(message);
+      return;
+    }
+    pending.refusal = refusal;
+    this.#tally.problem('forged', pending.subject, `answer: ${refusal}`);
   }
 
   #settleAll(concerns: (subject: string) => boolean, errorFor: (subject: string) => Error): void {
@@ -87,8 +102,14 @@ export class Inbox {
   }
 }
 
-function withHeaders(values: Readonly<Record<string, string>> | undefined) {
-  if (values === undefined) return {};
+function tooLate({ subject, refusal }: Pending, timeoutMs: number): Error {
+  if (refusal === undefined) return new RequestTimeoutError(subject, timeoutMs);
+  return new BadReplyError(subject, `${refusal}; no other came within ${timeoutMs} ms`);
+}
+
+/** What `publish` takes beside the bytes. */
+export function withHeaders(values: Readonly<Record<string, string>> = {}) {
+  if (Object.keys(values).length === 0) return {};
   const headers = createHeaders();
   for (const [name, value] of Object.entries(values)) headers.set(name, value);
   return { headers };

@@ -1,3 +1,4 @@
+export { writePrivateFile } from './atomic-file.ts';
 export type {
   Bus,
   BusCounters,
@@ -5,6 +6,7 @@ export type {
   BusProblem,
   ConnectionEvent,
   HistoryOptions,
+  KnownRevocations,
   KvBucket,
   KvHandlers,
   OrderedOptions,
@@ -12,17 +14,29 @@ export type {
   StoredMessage,
   Subscription,
 } from './bus.ts';
+export {
+  CA_LIFETIME_DAYS,
+  CERTIFICATE_LIFETIME_DAYS,
+  type CertificateOptions,
+  type MintedCertificates,
+  mintCertificates,
+  RENEW_BEFORE_DAYS,
+  serverTlsFiles,
+} from './certificates.ts';
 export * from './errors.ts';
 export {
   type BusTrust,
   credentialsFile,
   ForeignCredentialsError,
   type Identity,
+  identitiesIn,
   KeyFileError,
   type MintedKeys,
   type MintOptions,
   mintKeys,
+  publicKeyIn,
 } from './keys.ts';
+export { limitProblems } from './limit-problems.ts';
 export { NatsBus, openBus } from './nats-bus.ts';
 export {
   CONTROL_LINE_BYTES,
@@ -31,6 +45,14 @@ export {
   requiredStoreBytes,
   writeNatsServerConfig,
 } from './nats-config.ts';
+export { oldFile } from './old-file.ts';
 export { Outbox, type OutboxDelivery, type OutboxOptions, type WaitingMessage } from './outbox.ts';
+export { PushError, type PushOptions, pushAccount } from './push-account.ts';
+export { beginRotation, finishRotation, type Rotatable, RotationError, replaceOperator } from './rotate.ts';
 export { LAYOUT_VERSION, SetupError, type SetupOptions, type SetupReport, setupBus } from './setup.ts';
+export { tlsFilesBeside } from './tls.ts';
+export { type Credentials, parseCredentials } from './trust/credentials-file.ts';
+export { followRevocations, publishRevocations } from './trust/publish-revocations.ts';
+export type { Offered } from './trust/revocations.ts';
+export { RevokeError, type RevokeOptions, readRevocations, revoke, type SignedRevocations } from './trust/revoke.ts';
 export { uuidv7 } from './uuid.ts';

@@ -1,13 +1,17 @@
 /*
  * The bus's credentials, as files, without a network.
  *
- * An operator signs two accounts, the fleet's and the server's own; the fleet's account signs one user per identity,
+ * An operator signs two accounts, the fleet's and the server's own; a key of the fleet's account signs one user per identity,
  * with the permissions of its role in the user's JWT. The server knows the operator and the accounts only, so a new
- * identity needs no change there. All of it is repeatable: a key, once made, stays; a JWT is signed again only when
- * what it must say has changed.
+ * identity needs no change there. Beside them stands the environment's root, which the server does not know: it signs
+ * what each identity may say to the others. All of it is repeatable: a key, once made, stays, unless it was revoked; a JWT
+ * or a grant is signed again only when what it must say has changed.
  */
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import {
+  type Account,
   createAccount,
   createOperator,
   createUser,
@@ -16,17 +20,23 @@ import {
   encodeOperator,
   encodeUser,
   equivalent,
-  fmtCreds,
   fromSeed,
   type KeyPair,
-  parseCreds,
   type User,
 } from '@nats-io/jwt';
-import { Id } from '../ids.ts';
+import { Id, isId } from '../ids.ts';
+import type { Grant } from '../messages/grant.ts';
 import { permissionsFor } from '../permissions.ts';
-import type { Role } from '../roles.ts';
+import { ROLES, type Role } from '../roles.ts';
 import { readIfPresent, writePrivateFile } from './atomic-file.ts';
+import { oldFile } from './old-file.ts';
+import { formatCredentials, parseCredentials } from './trust/credentials-file.ts';
+import { issueGrant, readGrant } from './trust/grant.ts';
+import { type Signer, signerFrom, verifierFrom } from './trust/nkey.ts';
+import { ROOT_KEY_FILE, readRevocations } from './trust/revoke.ts';
 
+/** Signs users; the account's own key, which can never be replaced, need not. */
+export const SIGNING_KEY_FILE = 'account-signing.nk';
 const UNLIMITED = -1;
 /** How long a responder may take to answer. */
 const RESPONSE_NANOS = 120 * 1_000_000_000;
@@ -35,6 +45,8 @@ const RESPONSE_NANOS = 120 * 1_000_000_000;
 export interface Identity {
   readonly role: Role;
   readonly id: string;
+  /** For which hosts its word counts; default: an agent's for its own, everybody else's for all. */
+  readonly hosts?: readonly string[];
 }
 
 /** What a nats-server must know in order to let the identities in. No secrets. */
@@ -84,27 +96,69 @@ export class ForeignCredentialsError extends Error {
   }
 }
 
+/** The public key in a creds file. @throws KeyFileError */
+export async function publicKeyIn(file: string): Promise<string> {
+  return credentialsFrom(file, (await readIfPresent(file)) ?? '').key.getPublicKey();
+}
+
+/** Everybody who has credentials in this directory, with the scope that they were granted. */
+export async function identitiesIn(directory: string, environment: string): Promise<readonly Identity[]> {
+  const names = (await readdir(directory)).sort();
+  const identities = await Promise.all(names.map((name) => identityOf(join(directory, name), environment)));
+  return identities.filter((identity) => identity !== undefined);
+}
+
+async function identityOf(file: string, environment: string): Promise<Identity | undefined> {
+  const [, name, id = ''] = /^([a-z]+)-(.+)\.creds$/.exec(basename(file)) ?? [];
+  const role = ROLES.find((known) => known === name);
+  if (role === undefined || !isId(id)) return undefined;
+  const { grant = '', roots } = parseCredentials((await readIfPresent(file)) ?? '');
+  const read = readGrant(grant, environment, roots.map(verifierFrom));
+  const isNarrow = read.ok && role !== 'agent' && read.value.hosts !== 'all';
+  return { role, id, ...(isNarrow && { hosts: read.value.hosts as readonly string[] }) };
+}
+
 /** Where an identity's credentials are: `<directory>/<role>-<id>.creds`. */
-export function credentialsFile(directory: string, { role, id }: Identity): string {
+export function credentialsFile(directory: string, { role, id }: Pick<Identity, 'role' | 'id'>): string {
   return join(directory, `${role}-${id}.creds`);
 }
 
 /** Makes what is missing and signs again what has changed. Files are 0600. @throws KeyFileError, ForeignCredentialsError */
-export async function mintKeys({ directory, environment, identities }: MintOptions): Promise<MintedKeys> {
+export async function mintKeys(options: MintOptions): Promise<MintedKeys> {
+  const { directory, environment, identities } = options;
   const mint = new Mint(directory);
+  const root = signerOf(await mint.key(ROOT_KEY_FILE, createOperator));
+  const oldRoot = await mint.oldKey(ROOT_KEY_FILE);
   const operator = await mint.key('operator.nk', createOperator);
   const account = await mint.key('account.nk', createAccount);
+  const signing = await mint.key(SIGNING_KEY_FILE, createAccount);
+  const oldSigning = await mint.oldKey(SIGNING_KEY_FILE);
   const system = await mint.key('system.nk', createAccount);
   const operatorJwt = await mint.jwt('operator.jwt', () =>
     encodeOperator(`muster-${environment}`, operator, { system_account: system.getPublicKey() }),
   );
-  const accountJwt = await mint.jwt('account.jwt', () => encodeFleetAccount(environment, account, operator));
+  const roots = [root.publicKey, ...(oldRoot === undefined ? [] : [oldRoot.getPublicKey()])];
+  const revoked = (await readRevocations(directory, environment, roots))?.list.revoked ?? [];
+  const accountJwt = await mint.jwt('account.jwt', () =>
+    encodeFleetAccount(environment, account, operator, {
+      signing_keys: [signing, ...(oldSigning === undefined ? [] : [oldSigning])].map((key) => key.getPublicKey()),
+      revocations: Object.fromEntries(revoked.map(({ key, revokedAt }) => [key, secondsOf(revokedAt)])),
+    }),
+  );
   const systemJwt = await mint.jwt('system.jwt', () =>
     encodeAccount('SYS', system, { limits: CONNECTION_LIMITS }, { signer: operator }),
   );
-  for (const identity of identities) {
-    await mint.user(credentialsFile(directory, identity), userClaims(environment, identity), account);
-  }
+  const issuer: Issuer = {
+    environment,
+    account,
+    signing,
+    // Everybody must know the new root before those who are believed everywhere are granted by it. An agent is asked by
+    // programs that do: all of its own bus.
+    rootFor: (role) => (oldRoot === undefined || role === 'agent' ? root : signerOf(oldRoot)),
+    roots,
+    isRevoked: (key) => revoked.some((entry) => entry.key === key),
+  };
+  for (const identity of identities) await mint.user(credentialsFile(directory, identity), identity, issuer);
   return {
     created: mint.created,
     kept: mint.kept,
@@ -127,14 +181,30 @@ const CONNECTION_LIMITS = {
   wildcards: true,
 };
 
-function encodeFleetAccount(environment: string, account: KeyPair, operator: KeyPair): Promise<string> {
+function encodeFleetAccount(
+  environment: string,
+  account: KeyPair,
+  operator: KeyPair,
+  claims: Partial<Account>,
+): Promise<string> {
   const jetstream = { mem_storage: UNLIMITED, disk_storage: UNLIMITED, streams: UNLIMITED, consumer: UNLIMITED };
   return encodeAccount(
     `muster-${environment}`,
     account,
-    { limits: { ...CONNECTION_LIMITS, ...jetstream } },
+    { ...claims, limits: { ...CONNECTION_LIMITS, ...jetstream } },
     { signer: operator },
   );
+}
+
+/** Who signs what an identity is given. */
+interface Issuer {
+  readonly environment: string;
+  readonly account: KeyPair;
+  /** Signs users in the account's name. */
+  readonly signing: KeyPair;
+  readonly rootFor: (role: Role) => Signer;
+  readonly roots: readonly string[];
+  readonly isRevoked: (key: string) => boolean;
 }
 
 interface UserClaims {
@@ -173,8 +243,15 @@ class Mint {
       return keyFrom(file, seed);
     }
     const key = create();
-    await this.#write(file, `${new TextDecoder().decode(key.getSeed())}\n`);
+    await this.#write(file, `${seedOf(key)}\n`);
     return key;
+  }
+
+  /** The key before that one, while it is being replaced. */
+  async oldKey(name: string): Promise<KeyPair | undefined> {
+    const file = oldFile(join(this.#directory, name));
+    const seed = await readIfPresent(file);
+    return seed === undefined ? undefined : keyFrom(file, seed);
   }
 
   async jwt(name: string, encode: () => Promise<string>): Promise<string> {
@@ -189,17 +266,22 @@ class Mint {
     return fresh;
   }
 
-  async user(file: string, { name, claims }: UserClaims, account: KeyPair): Promise<void> {
+  async user(file: string, identity: Identity, issuer: Issuer): Promise<void> {
     const present = await readIfPresent(file);
-    const old = present === undefined ? undefined : await credentialsFrom(file, present);
-    if (old !== undefined && decode(old.jwt).iss !== account.getPublicKey()) throw new ForeignCredentialsError(file);
+    const found = present === undefined ? undefined : credentialsFrom(file, present);
+    if (found !== undefined && found.account !== issuer.account.getPublicKey()) throw new ForeignCredentialsError(file);
+    const old = found !== undefined && !issuer.isRevoked(found.key.getPublicKey()) ? found : undefined;
     const key = old?.key ?? createUser();
-    const fresh = await encodeUser(name, key, account, claims);
-    if (old !== undefined && (await saysTheSame(old.jwt, fresh))) {
-      this.kept.push(file);
-      return;
-    }
-    await this.#write(file, new TextDecoder().decode(fmtCreds(fresh, key)));
+    const { name, claims } = userClaims(issuer.environment, identity);
+    const fresh = await encodeUser(name, key, issuer.account, claims, { signer: issuer.signing });
+    const text = formatCredentials({
+      jwt: old !== undefined && (await saysTheSame(old.jwt, fresh)) ? old.jwt : fresh,
+      seed: seedOf(key),
+      grant: grantFor(identity, key.getPublicKey(), old?.grant, issuer),
+      roots: issuer.roots,
+    });
+    if (text === present) this.kept.push(file);
+    else await this.#write(file, text);
   }
 
   async #write(file: string, text: string): Promise<void> {
@@ -216,13 +298,49 @@ function keyFrom(file: string, seed: string): KeyPair {
   }
 }
 
-async function credentialsFrom(file: string, text: string): Promise<{ key: KeyPair; jwt: string }> {
+function seedOf(key: KeyPair): string {
+  return new TextDecoder().decode(key.getSeed());
+}
+
+function signerOf(key: KeyPair): Signer {
+  return signerFrom(seedOf(key));
+}
+
+function credentialsFrom(file: string, text: string) {
+  const credentials = parseCredentials(text);
+  const key = keyFrom(file, credentials.seed);
   try {
-    const { key, jwt } = await parseCreds(new TextEncoder().encode(text));
-    return { key: keyFrom(file, key), jwt };
+    // What a signing key has signed names the account that it signed for.
+    const { iss, nats } = decode<User>(credentials.jwt);
+    return { ...credentials, key, account: nats.issuer_account ?? iss };
   } catch (error) {
-    throw error instanceof KeyFileError ? error : new KeyFileError(file, error);
+    throw new KeyFileError(file, error);
   }
+}
+
+/** The present grant as long as it says what it must. */
+function grantFor(
+  { role, id, hosts }: Identity,
+  key: string,
+  present: string | undefined,
+  { environment, rootFor }: Issuer,
+): string {
+  const root = rootFor(role);
+  const wanted = { environment, key, role, id, hosts: hosts === undefined ? ownHosts(role, id) : [...hosts] };
+  if (present !== undefined) {
+    const read = readGrant(present, environment, [verifierFrom(root.publicKey)]);
+    if (read.ok && isDeepStrictEqual(read.value, { ...wanted, version: 1, issuedAt: read.value.issuedAt }))
+      return present;
+  }
+  return issueGrant(wanted, root);
+}
+
+function ownHosts(role: Role, id: string): Grant['hosts'] {
+  return role === 'agent' ? [id] : 'all';
+}
+
+function secondsOf(time: string): number {
+  return Math.floor(Date.parse(time) / 1_000);
 }
 
 /** Do two JWTs claim the same, whenever they were signed? */

@@ -4,6 +4,7 @@ import type { KvHandlers, Subscription } from './bus.ts';
 import { decodeMessage } from './codec.ts';
 import { PermissionDeniedError } from './errors.ts';
 import { isDeletion, kvStream, kvSubject } from './kv-entry.ts';
+import { isServerCopy, SERVER_COPY } from './server-copy.ts';
 import { type Delivery, type ReaderDependencies, readStream } from './stream-reader.ts';
 import type { Tally } from './tally.ts';
 
@@ -82,6 +83,10 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
     const key = subject.slice(kvSubject(bucket, '').length);
     if (isDeletion(headers)) {
       this.#guard((handlers) => handlers.onEntry(key, undefined, seq));
+      return;
+    }
+    if (isServerCopy(headers)) {
+      this.#tally.problem('forged', subject, SERVER_COPY);
       return;
     }
     const decoded = decodeMessage(schema, data);

@@ -5,11 +5,20 @@ import { BadReplyError, NoResponderError, NoStreamError, WrongLastSequenceError 
 import { isDeletion, KV_OPERATION, kvStream, kvSubject } from './kv-entry.ts';
 import { KvWatch } from './kv-watch.ts';
 import { store } from './ordered-publish.ts';
+import { isStoredServerCopy, SERVER_COPY } from './server-copy.ts';
 import type { ReaderDependencies } from './stream-reader.ts';
 import type { Tally } from './tally.ts';
 
 const READ_TIMEOUT_MS = 5_000;
 const EMPTY = new Uint8Array();
+
+interface LastEntry {
+  readonly data: Uint8Array;
+  readonly seq: number;
+  readonly isDeleted: boolean;
+  readonly isServerCopy: boolean;
+}
+
 /** One bucket. Writes are plain publishes, which an identity without the JetStream API may make too. */
 export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
   readonly #dependencies: ReaderDependencies;
@@ -52,6 +61,10 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
   async get(key: string): Promise<{ value: z.output<S>; revision: number } | undefined> {
     const last = await this.#last(key);
     if (last === undefined || last.isDeleted) return undefined;
+    if (last.isServerCopy) {
+      this.#tally.problem('forged', this.#subject(key), SERVER_COPY);
+      return undefined;
+    }
     const decoded = decodeMessage(this.#schema, last.data);
     if (decoded.ok) return { value: decoded.message, revision: last.seq };
     this.#tally.problem(decoded.kind, this.#subject(key), decoded.reason);
@@ -76,7 +89,7 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
   }
 
   /** The last entry of the key, deletions included. */
-  async #last(key: string): Promise<{ data: Uint8Array; seq: number; isDeleted: boolean } | undefined> {
+  async #last(key: string): Promise<LastEntry | undefined> {
     const subject = this.#subject(key);
     const call = `$JS.API.DIRECT.GET.${kvStream(this.#bucket)}.${subject}`;
     const { data, headers } = await this.#dependencies.inbox
@@ -87,7 +100,7 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
     if (headers?.code === 404) return undefined;
     const seq = Number(headers?.get('Nats-Sequence') ?? 0);
     if (seq === 0) throw new BadReplyError(subject, headers?.description ?? 'no sequence');
-    return { data, seq, isDeleted: isDeletion(headers) };
+    return { data, seq, isDeleted: isDeletion(headers), isServerCopy: isStoredServerCopy(headers) };
   }
 
   #subject(key: string): string {

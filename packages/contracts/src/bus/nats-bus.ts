@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { type BucketName, bucketName, buckets, type ValueOf } from '../buckets.ts';
 import { ENCODING_HEADER } from '../envelope.ts';
+import type { Grant } from '../messages/grant.ts';
 import { inboxPrefix } from '../permissions.ts';
 import type { Role } from '../roles.ts';
 import type { RequestRow, Row } from '../rows.ts';
@@ -28,6 +29,9 @@ import { store } from './ordered-publish.ts';
 import { PubSub } from './pubsub.ts';
 import { Requests } from './requests.ts';
 import { Tally } from './tally.ts';
+import { Revocations } from './trust/revocations.ts';
+import { Signatures } from './trust/signatures.ts';
+import { readTrust } from './trust/trust.ts';
 
 /** Returns at once; connects in the background, and again for ever. */
 export function openBus(options: BusOptions): NatsBus {
@@ -39,24 +43,42 @@ export class NatsBus implements Bus {
   readonly environment: string;
   readonly role: Role;
   readonly id: string;
+  readonly revocations: Revocations;
   readonly #tally: Tally;
   readonly #connection: Connection;
   readonly #inbox: Inbox;
   readonly #pubsub: PubSub;
   readonly #requests: Requests;
   readonly #prefix: string;
+  /** As last read; what follows from them is worked out once. */
+  #credentials: string | undefined;
+  /** Why this identity can neither ask nor believe anybody. */
+  #untrusted: string | undefined;
 
   constructor(options: BusOptions) {
-    const { environment, role, id, onProblem } = options;
+    const { environment, role, id, onProblem, revocationsFile } = options;
     this.environment = environment;
     this.role = role;
     this.id = id;
     this.#prefix = inboxPrefix(role, id);
     this.#tally = new Tally(onProblem);
-    this.#connection = new Connection(options, this.#tally);
+    this.revocations = new Revocations(environment, revocationsFile);
+    const signatures = new Signatures(environment, this.revocations);
+    this.#connection = new Connection(
+      { ...options, onCredentials: (text) => this.#useCredentials(text, signatures) },
+      this.#tally,
+    );
+    this.#connection.onConnection(({ connected }) => {
+      if (connected && this.#untrusted !== undefined) this.#tally.problem('error', undefined, this.#untrusted);
+    });
     this.#inbox = new Inbox(this.#connection, this.#tally, this.#prefix);
     this.#pubsub = new PubSub(environment, this.#connection, this.#tally);
-    this.#requests = new Requests(environment, `${role}/${id}`, this.#connection, this.#inbox, this.#tally);
+    this.#requests = new Requests(
+      { environment, source: `${role}/${id}`, signatures },
+      this.#connection,
+      this.#inbox,
+      this.#tally,
+    );
   }
 
   get isConnected(): boolean {
@@ -122,7 +144,7 @@ export class NatsBus implements Bus {
   respond<T extends string, Q extends z.ZodType, R extends z.ZodType>(
     row: RequestRow<T, Q, R>,
     filter: Partial<SubjectParams<T>>,
-    handler: (request: z.output<Q>, params: SubjectParams<T>) => Promise<z.input<R>>,
+    handler: (request: z.output<Q>, params: SubjectParams<T>, asker: Grant) => Promise<z.input<R>>,
   ): Subscription {
     return this.#requests.respond(row, filter, handler);
   }
@@ -165,6 +187,16 @@ export class NatsBus implements Bus {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.drain();
+  }
+
+  async #useCredentials(text: string | undefined, signatures: Signatures): Promise<void> {
+    if (text !== undefined && text === this.#credentials) return;
+    const trust = readTrust(text, this);
+    await this.revocations.trust(trust.ok ? trust.value.roots : []);
+    signatures.use(trust);
+    // Who connects without credentials, to a bus without keys, knows it.
+    this.#untrusted = trust.ok || text === undefined ? undefined : trust.reason;
+    this.#credentials = text;
   }
 
   get #reading() {

@@ -1,3 +1,4 @@
+import { inUrl, type TlsFiles } from '../bus-address.ts';
 import { MAX_MESSAGE_BYTES } from '../envelope.ts';
 import { type RetentionChanges, streamDefinitions } from '../streams.ts';
 import { readIfPresent, writePrivateFile } from './atomic-file.ts';
@@ -20,6 +21,10 @@ export interface NatsServerOptions {
   readonly trust: BusTrust;
   /** What the streams keep, where it is not the default. */
   readonly retention?: RetentionChanges;
+  /** Where the server writes its pid. */
+  readonly pidFile?: string;
+  /** Paths; given, the server speaks TLS only, and lets in only who has a certificate of the same CA. */
+  readonly tls?: Required<TlsFiles>;
 }
 
 /**
@@ -31,18 +36,27 @@ export function requiredStoreBytes(environment: string, retention?: RetentionCha
 }
 
 /** The configuration of one nats-server that knows this bus's identities. It holds no secrets. */
-export function natsServerConfig({ environment, host, port, storeDir, trust, retention }: NatsServerOptions): string {
+export function natsServerConfig({
+  environment,
+  host,
+  port,
+  storeDir,
+  trust,
+  retention,
+  pidFile,
+  tls,
+}: NatsServerOptions): string {
   return `# Written by 'muster bus keys', and again whenever that runs.
 server_name: ${quote(`muster-${environment}`)}
-listen: ${quote(`${host.includes(':') ? `[${host}]` : host}:${port}`)}
+listen: ${quote(`${inUrl(host)}:${port}`)}
 max_payload: ${2 * MAX_MESSAGE_BYTES}
 max_control_line: ${CONTROL_LINE_BYTES}
-
+${pidFile === undefined ? '' : `pid_file: ${quote(pidFile)}\n`}
 jetstream {
   store_dir: ${quote(storeDir)}
   max_file_store: ${requiredStoreBytes(environment, retention)}
 }
-
+${tls === undefined ? '' : tlsBlock(tls)}
 operator: ${quote(trust.operatorJwt)}
 system_account: ${quote(trust.systemAccount)}
 resolver: MEMORY
@@ -50,6 +64,21 @@ resolver_preload: {
 ${Object.entries(trust.accounts)
   .map(([account, jwt]) => `  ${account}: ${quote(jwt)}`)
   .join('\n')}
+}
+`;
+}
+
+/** The handshake's default of 2 s is short for a machine under load. */
+const TLS_TIMEOUT_SECONDS = 10;
+
+function tlsBlock({ certFile, keyFile, caFile }: Required<TlsFiles>): string {
+  return `
+tls {
+  cert_file: ${quote(certFile)}
+  key_file: ${quote(keyFile)}
+  ca_file: ${quote(caFile)}
+  verify: true
+  timeout: ${TLS_TIMEOUT_SECONDS}
 }
 `;
 }

@@ -5,6 +5,7 @@ import { buildFilter, buildSubject, parseSubject, type SubjectParams } from '../
 import type { Subscription } from './bus.ts';
 import { decodeMessage, encodeMessage } from './codec.ts';
 import type { Connection } from './connection.ts';
+import { isServerCopy, SERVER_COPY } from './server-copy.ts';
 import type { Tally } from './tally.ts';
 
 /** Core messages: sent now or never, heard by whoever listens. */
@@ -42,6 +43,10 @@ export class PubSub {
         const params = parseSubject(this.#environment, row.template, subject);
         if (params === undefined) {
           this.#tally.problem('foreign', subject, `not a subject of '${row.template}'`);
+          return;
+        }
+        if (isServerCopy(headers)) {
+          this.#tally.problem('forged', subject, SERVER_COPY);
           return;
         }
         const decoded = decodeMessage(row.schema, data, headers?.get(ENCODING_HEADER));

@@ -1,27 +1,45 @@
 import type { Msg } from '@nats-io/transport-node';
 import type { z } from 'zod';
-import { Refusal } from '../messages/command.ts';
+import { Refusal, SIGNATURE_HEADER } from '../messages/command.ts';
+import { type Grant, isInScope } from '../messages/grant.ts';
+import { ROLE_SCOPE } from '../roles.ts';
 import type { RequestRow } from '../rows.ts';
 import { buildFilter, buildSubject, parseSubject, type SubjectParams } from '../subject.ts';
 import type { RequestOptions, Subscription } from './bus.ts';
 import { decodeMessage, encodeMessage } from './codec.ts';
 import type { Connection } from './connection.ts';
-import { BadReplyError, RequestRefusedError } from './errors.ts';
-import type { Inbox } from './inbox.ts';
+import { BadReplyError, BusAwayError, RequestRefusedError } from './errors.ts';
+import { type Inbox, withHeaders } from './inbox.ts';
 import type { Tally } from './tally.ts';
+import type { CheckedRequest, Signatures } from './trust/signatures.ts';
 import { uuidv7 } from './uuid.ts';
+
+/** Who asks and answers here. */
+interface Speaker {
+  readonly environment: string;
+  readonly source: string;
+  readonly signatures: Signatures;
+}
+
+type Handler<T extends string, Q extends z.ZodType, R extends z.ZodType> = (
+  request: z.output<Q>,
+  params: SubjectParams<T>,
+  asker: Grant,
+) => Promise<z.input<R>>;
 
 /** Questions and answers. */
 export class Requests {
   readonly #environment: string;
   readonly #source: string;
+  readonly #signatures: Signatures;
   readonly #connection: Connection;
   readonly #inbox: Inbox;
   readonly #tally: Tally;
 
-  constructor(environment: string, source: string, connection: Connection, inbox: Inbox, tally: Tally) {
+  constructor({ environment, source, signatures }: Speaker, connection: Connection, inbox: Inbox, tally: Tally) {
     this.#environment = environment;
     this.#source = source;
+    this.#signatures = signatures;
     this.#connection = connection;
     this.#inbox = inbox;
     this.#tally = tally;
@@ -34,7 +52,15 @@ export class Requests {
     options: RequestOptions,
   ): Promise<z.output<R>> {
     const subject = buildSubject(this.#environment, row.template, params);
-    const { data } = await this.#inbox.ask(subject, encodeMessage(row.request, subject, request), options);
+    const payload = encodeMessage(row.request, subject, request);
+    // Before the first connection nobody knows yet what the credentials are worth.
+    if (this.#connection.client === undefined) throw new BusAwayError(subject, false);
+    const headers = { ...this.#signatures.signRequest(subject, payload) };
+    const refuse = (message: Msg) => {
+      const signed = this.#signatures.checkReply(headers[SIGNATURE_HEADER], message);
+      return signed.ok ? whyNotAnswerer(row, params, signed.value) : signed.reason;
+    };
+    const { data } = await this.#inbox.ask(subject, payload, { ...options, headers, refuse });
     const reply = decodeMessage(row.reply, data);
     if (reply.ok) return reply.message;
     // A refusal may come from before the question was understood: it has none of the answer's own fields.
@@ -47,7 +73,7 @@ export class Requests {
   respond<T extends string, Q extends z.ZodType, R extends z.ZodType>(
     row: RequestRow<T, Q, R>,
     filter: Partial<SubjectParams<T>>,
-    handler: (request: z.output<Q>, params: SubjectParams<T>) => Promise<z.input<R>>,
+    handler: Handler<T, Q, R>,
   ): Subscription {
     const subjects = buildFilter(this.#environment, row.template, filter);
     return this.#connection.subscribe(subjects, (message) => void this.#handle(row, message, handler), {
@@ -59,32 +85,49 @@ export class Requests {
   async #handle<T extends string, Q extends z.ZodType, R extends z.ZodType>(
     row: RequestRow<T, Q, R>,
     message: Msg,
-    handler: (request: z.output<Q>, params: SubjectParams<T>) => Promise<z.input<R>>,
+    handler: Handler<T, Q, R>,
   ): Promise<void> {
     const { subject, reply } = message;
     const params = parseSubject(this.#environment, row.template, subject);
-    // Answers go to inboxes only: else whoever asks could have our answer published as somebody's message.
-    if (params === undefined || (reply !== undefined && !reply.startsWith('_INBOX.'))) {
-      this.#tally.problem('foreign', subject, `not a question of '${row.template}', or answered to '${reply}'`);
+    // Answers go to inboxes only: else whoever asks could have our answer published as somebody's message. What the server
+    // was made to publish out of a stream has no inbox behind it.
+    if (params === undefined || !reply?.startsWith('_INBOX.')) {
+      this.#tally.problem('foreign', subject, `not a question of '${row.template}', or with no inbox for its answer`);
       return;
     }
+    // Before anything of it is read: who may not ask costs a signature, and no more.
+    const checked = permit(row, params, this.#signatures.checkRequest(subject, message));
+    if (checked.kind !== 'proven') {
+      this.#tally.problem('forged', subject, checked.reason);
+      if (checked.kind === 'forged') this.#refuse(reply, checked.signature, 'forbidden', checked.reason);
+      return;
+    }
+    const { asker, signature } = checked;
     const request = decodeMessage(row.request, message.data);
     if (!request.ok) {
       this.#tally.problem(request.kind, subject, request.reason);
-      this.#send(message, this.#refusal('bad-request', request.reason));
+      this.#refuse(reply, signature, 'bad-request', request.reason);
       return;
     }
     try {
-      this.#send(message, encodeMessage(row.reply, subject, await handler(request.message, params)));
+      const answer = await handler(request.message, params, asker);
+      if (isRefusal(answer)) this.#tally.count('refused');
+      this.#send(reply, signature, encodeMessage(row.reply, subject, answer));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#tally.problem('error', subject, `handler failed: ${reason}`);
-      this.#send(message, this.#refusal('internal', reason));
+      this.#refuse(reply, signature, 'internal', reason);
     }
   }
 
-  #refusal(code: 'bad-request' | 'internal', reason: string): Uint8Array {
-    return encodeMessage(Refusal, 'refusal', {
+  #refuse(
+    inbox: string,
+    requestSignature: string | undefined,
+    code: 'forbidden' | 'bad-request' | 'internal',
+    reason: string,
+  ): void {
+    this.#tally.count('refused');
+    const refusal = encodeMessage(Refusal, 'refusal', {
       id: uuidv7(),
       time: new Date().toISOString(),
       source: this.#source,
@@ -93,14 +136,46 @@ export class Requests {
       code,
       reason,
     });
+    this.#send(inbox, requestSignature, refusal);
   }
 
   /** The connection that brought the question may be gone: then its answer goes nowhere. */
-  #send(message: Msg, payload: Uint8Array): void {
-    if (message.reply === undefined || message.reply === '') return;
+  #send(inbox: string, requestSignature: string | undefined, payload: Uint8Array): void {
     const client = this.#connection.client;
     if (client === undefined || client.isClosed() || client.isDraining()) return;
-    client.publish(message.reply, payload);
+    const signed = requestSignature === undefined ? undefined : this.#signatures.signReply(requestSignature, payload);
+    client.publish(inbox, payload, withHeaders({ ...signed }));
     this.#tally.count('published');
   }
+}
+
+function isRefusal(answer: unknown): boolean {
+  return typeof answer === 'object' && answer !== null && 'accepted' in answer && answer.accepted === false;
+}
+
+/** Who proved to have asked may not have been granted to ask this, or of this host. */
+function permit(row: RequestRow, params: Readonly<Record<string, unknown>>, checked: CheckedRequest): CheckedRequest {
+  if (checked.kind !== 'proven') return checked;
+  const { asker, signature } = checked;
+  if (!row.requesters.includes(asker.role)) {
+    const reason = `${asker.role}/${asker.id} may not ask this: the roles that may are ${row.requesters.join(', ')}`;
+    return { kind: 'forged', reason, signature };
+  }
+  const host = params['host'];
+  if (typeof host === 'string' && !isInScope(asker, host)) {
+    const reason = `${asker.role}/${asker.id} is not granted host '${host}': have credentials made that name it`;
+    return { kind: 'forged', reason, signature };
+  }
+  return checked;
+}
+
+/** An agent answers for its own host only; any prober for all. */
+function whyNotAnswerer(
+  row: RequestRow,
+  params: Readonly<Record<string, unknown>>,
+  { role, id }: Grant,
+): string | undefined {
+  const own = params[ROLE_SCOPE[row.responder] ?? ''];
+  if (role === row.responder && (own === undefined || own === id)) return undefined;
+  return `it is from ${role}/${id}, not from the ${row.responder} that was asked`;
 }

@@ -3,7 +3,16 @@ import type { BusCounters, BusProblem } from './bus.ts';
 /** Counts what passes, and tells what is wrong. */
 export class Tally {
   readonly #onProblem: (problem: BusProblem) => void;
-  readonly #counters = { published: 0, received: 0, dropped: 0, malformed: 0, foreign: 0, oversize: 0 };
+  readonly #counters = {
+    published: 0,
+    received: 0,
+    dropped: 0,
+    malformed: 0,
+    foreign: 0,
+    oversize: 0,
+    forged: 0,
+    refused: 0,
+  };
 
   constructor(onProblem: (problem: BusProblem) => void = () => {}) {
     this.#onProblem = onProblem;
@@ -13,12 +22,12 @@ export class Tally {
     return { ...this.#counters };
   }
 
-  count(what: 'published' | 'received' | 'dropped'): void {
+  count(what: 'published' | 'received' | 'dropped' | 'refused'): void {
     this.#counters[what]++;
   }
 
   problem(kind: BusProblem['kind'], subject: string | undefined, reason: string): void {
-    if (kind === 'malformed' || kind === 'foreign' || kind === 'oversize') this.#counters[kind]++;
+    if (kind !== 'permission' && kind !== 'error') this.#counters[kind]++;
     this.#onProblem(subject === undefined ? { kind, reason } : { kind, subject, reason });
   }
 

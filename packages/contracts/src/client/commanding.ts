@@ -3,6 +3,7 @@ import type { Bus } from '../bus/bus.ts';
 import {
   BadReplyError,
   BusAwayError,
+  NoGrantError,
   NoResponderError,
   PermissionDeniedError,
   RequestRefusedError,
@@ -20,7 +21,7 @@ export type CommandArguments<V extends AgentVerb> = Omit<
 >;
 
 /** Why a command has no answer. */
-export type NoAnswer = 'no-agent' | 'not-allowed' | 'bus-away' | 'timeout' | 'unreadable';
+export type NoAnswer = 'no-agent' | 'no-grant' | 'not-allowed' | 'bus-away' | 'timeout' | 'unreadable';
 
 /** What became of a command. Nobody has to guess whether it acted. */
 export type CommandResult<V extends AgentVerb = AgentVerb> =
@@ -78,6 +79,9 @@ function failureOf(error: unknown, commandId: string, host: string): Exclude<Com
   }
   if (error instanceof NoResponderError) {
     return { outcome: 'undelivered', commandId, code: 'no-agent', reason: `no agent answers for host '${host}'` };
+  }
+  if (error instanceof NoGrantError) {
+    return { outcome: 'undelivered', commandId, code: 'no-grant', reason: error.reason };
   }
   if (error instanceof PermissionDeniedError) {
     return { outcome: 'undelivered', commandId, code: 'not-allowed', reason: error.message };

@@ -1,3 +1,4 @@
+export { BusTls, tlsFilesFrom } from './bus-tls.ts';
 export type { ReservedService } from './cross-checks.ts';
 export { byPlace, type Diagnostic, formatDiagnostic, nearest } from './diagnostic.ts';
 export { RetentionMap, type RetentionReading, readRetention } from './retention.ts';

@@ -5,7 +5,10 @@ import { ROLLUP_TIERS, RollupColumns } from './metrics.ts';
 import { Verdict } from './probe.ts';
 import { InstanceEvent, InstanceStatus } from './service.ts';
 
-/** Headers of a signed command: the sender's nkey over subject, id, freshness and body; and the root-signed grant. */
+/**
+ * Headers of a question and of its answer. The asker signs subject and body, which holds id and quoted position; the giver
+ * of the answer signs the question's signature and the body. The grant, signed by the root, says whose key that is.
+ */
 export const SIGNATURE_HEADER = 'Muster-Signature';
 export const GRANT_HEADER = 'Muster-Grant';
 
@@ -92,6 +95,8 @@ export const AGENT_VERBS = {
   forget: verb(InstanceTarget, ReplyEnvelope),
   verdict: verb(CommandEnvelope.extend({ verdict: Verdict }), ReplyEnvelope),
   dependency: verb(CommandEnvelope.extend({ target: z.string(), met: z.boolean(), reason: z.string() }), ReplyEnvelope),
+  /** The list of revoked keys, which the root has signed itself; answered with the version that is in force then. */
+  revocations: verb(CommandEnvelope.extend({ list: z.string() }), ReplyEnvelope.extend({ version: z.int().min(0) })),
   shutdown: verb(CommandEnvelope, ReplyEnvelope),
 } as const;
 export type AgentVerb = keyof typeof AGENT_VERBS;

@@ -27,7 +27,10 @@ export type ComponentEvent = z.infer<typeof ComponentEvent>;
 
 /** Who asked what, and what came of it. */
 export const AuditRecord = OrderedEnvelope.extend({
+  /** As the asker says: a person or a program. */
   actor: z.string(),
+  /** Whose signature the question bore: `dashboard/main`. */
+  askedBy: z.string().optional(),
   verb: z.string(),
   target: z.string(),
   commandId: z.string(),

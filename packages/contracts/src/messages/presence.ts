@@ -31,6 +31,8 @@ export const AgentPresence = Beat.extend({
   services: z.int().min(0),
   /** Events that wait on the agent's disk for the bus. */
   backlog: z.int().min(0),
+  /** Which list of revoked keys is in force there; 0 when none is. */
+  revocationsVersion: z.int().min(0).optional(),
 });
 export type AgentPresence = z.infer<typeof AgentPresence>;
 

@@ -1,5 +1,13 @@
 /** What the prober answers on the bus. */
-import { type InstanceStatus, keys, type ProberReply, type ProberRequest, proberCommands } from '@muster/contracts';
+import {
+  type Grant,
+  type InstanceStatus,
+  isInScope,
+  keys,
+  type ProberReply,
+  type ProberRequest,
+  proberCommands,
+} from '@muster/contracts';
 import { type Bus, type Subscription, uuidv7 } from '@muster/contracts/bus';
 import { askForSlot, releaseSlot, type Slot } from '../core/recovery.ts';
 import { monotonicMs, wallTime } from './clock.ts';
@@ -34,8 +42,10 @@ export class Answers {
     const { bus } = options;
     const refuse = async ({ id }: { id: string }) => this.#reply(id, UNSUPPORTED);
     this.#subscriptions = [
-      bus.respond(proberCommands.recover, {}, async (request) => this.#recover(request)),
-      bus.respond(proberCommands.probe, {}, async (request) => this.#reply(request.id, this.#probe(request))),
+      bus.respond(proberCommands.recover, {}, async (request, _params, asker) => this.#recover(request, asker)),
+      bus.respond(proberCommands.probe, {}, async (request, _params, asker) =>
+        this.#reply(request.id, this.#probe(request, asker)),
+      ),
       bus.respond(proberCommands.test, {}, refuse),
       bus.respond(proberCommands.acknowledge, {}, refuse),
       bus.respond(proberCommands.silence, {}, refuse),
@@ -53,8 +63,9 @@ export class Answers {
     for (const subscription of this.#subscriptions) subscription.stop();
   }
 
-  #recover(request: ProberRequest<'recover'>): ProberReply<'recover'> {
+  #recover(request: ProberRequest<'recover'>, asker: Grant): ProberReply<'recover'> {
     const { host, service, instance = 0, generation, id } = request;
+    if (!isInScope(asker, host)) return { ...this.#reply(id, foreignHost(asker, host)), granted: false, slotMs: 0 };
     const key = keys.instance(host, service, instance);
     const statuses = this.#options.statuses();
     const status = statuses.get(key);
@@ -69,7 +80,8 @@ export class Answers {
     return { ...this.#reply(id, answer), granted, slotMs: granted ? SLOT_MS : 0 };
   }
 
-  #probe({ host, service, instance = 0 }: ProberRequest<'probe'>): Answer {
+  #probe({ host, service, instance = 0 }: ProberRequest<'probe'>, asker: Grant): Answer {
+    if (!isInScope(asker, host)) return foreignHost(asker, host);
     const key = keys.instance(host, service, instance);
     if (!this.#options.statuses().has(key)) {
       return { accepted: false, code: 'unknown-instance', reason: `'${key}' is not known here` };
@@ -82,4 +94,8 @@ export class Answers {
   #reply<A extends Answer>(commandId: string, answer: A) {
     return { id: uuidv7(), time: wallTime(), source: `prober/${this.#options.prober}`, commandId, ...answer };
   }
+}
+
+function foreignHost({ role, id }: Grant, host: string): Answer {
+  return { accepted: false, code: 'forbidden', reason: `${role}/${id} is not granted host '${host}'` };
 }

@@ -15,6 +15,7 @@ export interface HostWatchOptions {
   readonly onSilence: (host: string, silentMs: number, lastBeatId: string | undefined) => void;
   /** The first beat of a host, and the first with another identity or place. */
   readonly onChange: (host: string) => void;
+  readonly onBeat: (presence: AgentPresence) => void;
 }
 
 /** Listens to the presence of all hosts, and says which fall silent and which are back. */
@@ -58,6 +59,7 @@ export class HostWatch {
       before.bootId === presence.bootId &&
       before.networkNamespace === presence.networkNamespace;
     if (!isSame) this.#options.onChange(host);
+    this.#options.onBeat(presence);
   }
 
   #look(): void {

@@ -19,6 +19,7 @@ import { HostWatch } from './host-watch.ts';
 import type { Cursor, MemoryFile } from './memory-file.ts';
 import { Mirror } from './mirror.ts';
 import { Probing } from './probing.ts';
+import { RevocationCourier } from './revocation-courier.ts';
 
 const TICK_MS = 5_000;
 /** Without a memory, events of the last two minutes are read: a prober that died may have left them untold. */
@@ -56,6 +57,7 @@ export class JudgeTerm {
   readonly #desk: AlertDesk;
   readonly #court: Court;
   readonly #feed: EventFeed;
+  readonly #courier: RevocationCourier;
   readonly #votes: Subscription;
   #answers: Answers | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -102,6 +104,7 @@ export class JudgeTerm {
       announce: (alert) => announcer.alert(alert),
     });
     this.#fleet = new Fleet({ bus, onChange: (key) => this.#update(key) });
+    this.#courier = new RevocationCourier({ bus, prober, onProblem: options.onProblem });
     this.#hosts = new HostWatch({
       bus,
       expected: () => this.#fleet.hosts(),
@@ -109,6 +112,7 @@ export class JudgeTerm {
       onChange: (host) => {
         for (const key of this.#fleet.keysOn(host)) this.#update(key);
       },
+      onBeat: (presence) => this.#courier.noteBeat(presence),
     });
     this.#court = new Court({
       policy: { maxAttempts: policy.attempts, quorum: (voters) => policy.quorum ?? majority(voters) },
@@ -158,6 +162,7 @@ export class JudgeTerm {
     this.#feed.stop();
     this.#probing.stop();
     this.#hosts.stop();
+    this.#courier.stop();
     this.#fleet.stop();
   }
 

@@ -61,11 +61,6 @@ log: { level: debug }
   expect(configDirOf({ ...around, env })).toBe('/etc/muster');
 });
 
-test('a client connects to a real address where the server listens on all', () => {
-  expect(configOf('bus: { listen: 0.0.0.0:4333 }').bus.url).toBe('nats://127.0.0.1:4333');
-  expect(configOf('bus: { listen: "[::]:4333" }').bus.url).toBe('nats://[::1]:4333');
-});
-
 test('all that is wrong is said at once', () => {
   const text =
     'enviroment: x\nhost: WEB\nbus:\n  listen: 4222\n  url: nats://me:hunter2@bus\nmetrics: { interval: often }\n';
@@ -99,4 +94,24 @@ test.each([
 ])('the JSON Schema of %s.yaml is up to date (else: npm run schemas -w packages/supervisor-agent)', (name, schema) => {
   const file = new URL(`../../../../config/schema/${name}.schema.json`, import.meta.url);
   expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(JSON.parse(JSON.stringify(schema)));
+});
+
+test('a bus that others reach speaks TLS, with the files beside the creds unless they are named', () => {
+  expect(configOf('bus: { listen: "0.0.0.0:4333", names: [bus.example.org] }').bus).toMatchObject({
+    url: 'tls://127.0.0.1:4333',
+    isExternal: false,
+  });
+  // A client connects to a real address where the server listens on all.
+  expect(configOf('bus: { listen: "[::]:4333" }').bus.url).toBe('tls://[::1]:4333');
+  expect(configOf('bus: { tls: { ca: keys/ca.crt, cert: /k/a.crt, key: /k/a.key } }').bus.tls).toEqual({
+    caFile: '/srv/muster/keys/ca.crt',
+    certFile: '/k/a.crt',
+    keyFile: '/k/a.key',
+  });
+});
+
+test('there is no way to write that TLS is not to be checked', () => {
+  for (const text of ['bus: { tls: { verify: false } }', 'bus: { tls: false }', 'bus: { tls: { cert: a.crt } }']) {
+    expect(readAgentConfig(text, 'agent.yaml', around)).toHaveProperty('errors');
+  }
 });

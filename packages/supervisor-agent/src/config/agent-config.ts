@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
-import { hostIdFrom } from '@muster/contracts';
+import { embeddedBusUrl, hostIdFrom, type TlsFiles } from '@muster/contracts';
 import {
+  BusTls,
   byPlace,
   checkShape,
   type Diagnostic,
@@ -9,6 +10,7 @@ import {
   parseYaml,
   RetentionMap,
   strictMap,
+  tlsFilesFrom,
 } from '@muster/contracts/config';
 import { z } from 'zod';
 
@@ -34,6 +36,8 @@ interface BusConfig {
   /** The address was given: the bus is run by somebody else. */
   readonly isExternal: boolean;
   readonly credsFile?: string;
+  /** Default: what lies beside the creds file. */
+  readonly tls?: TlsFiles;
   /** The nats-server program, when it is not the first on PATH. */
   readonly serverProgram?: string;
 }
@@ -64,6 +68,9 @@ const Listen = z
 const BUS_URL_RULE = 'write nats://host:port or tls://host:port, without user and password';
 const BusUrl = z.string({ error: BUS_URL_RULE }).refine(isBusUrl, { error: BUS_URL_RULE });
 
+const NAMES_RULE = 'write a list of host names and addresses, such as [bus.example.org, 10.0.0.5]';
+const ServerName = z.string({ error: NAMES_RULE }).regex(/^[A-Za-z0-9_.:-]+$/, { error: NAMES_RULE });
+
 /** The shape of agent.yaml; every key may be left out. */
 const AgentFile = strictMap(
   {
@@ -75,11 +82,16 @@ const AgentFile = strictMap(
         listen: Listen.default('127.0.0.1:4222').meta({ description: 'Where the embedded nats-server listens.' }),
         url: BusUrl.optional().meta({ description: 'A bus that somebody else runs; default the embedded one.' }),
         creds: Path.optional().meta({ description: 'The creds file of this agent.' }),
+        tls: BusTls.optional(),
+        names: z
+          .array(ServerName, { error: NAMES_RULE })
+          .optional()
+          .meta({ description: 'Further names and addresses by which other hosts reach the embedded nats-server.' }),
         retention: RetentionMap.optional().meta({
           description: "What the streams keep; 'muster bus setup' makes them so.",
         }),
       },
-      'write a map with listen, url, creds or retention',
+      'write a map with listen, names, url, creds, tls or retention',
     ).prefault({}),
     metrics: strictMap(
       { interval: durationMs(1).default(10_000).meta({ description: 'Between two samples; default 10s.' }) },
@@ -124,9 +136,10 @@ export function readAgentConfig(text: string, fileName: string, around: AgentSur
       isEmbedded: variables.isEmbedded,
       bus: {
         listen,
-        url: file.bus.url ?? `nats://${reachable(listen.host)}:${listen.port}`,
+        url: file.bus.url ?? embeddedBusUrl(listen),
         isExternal: file.bus.url !== undefined,
         ...(file.bus.creds !== undefined && { credsFile: resolve(around.currentDir, file.bus.creds) }),
+        ...(file.bus.tls !== undefined && { tls: tlsFilesFrom(file.bus.tls, around.currentDir) }),
         ...(variables.serverProgram !== undefined && { serverProgram: variables.serverProgram }),
       },
       metricsIntervalMs: file.metrics.interval,
@@ -175,10 +188,4 @@ function splitListen(listen: string): { host: string; port: number } {
 
 function isPort(port: number): boolean {
   return port >= 1 && port <= 65_535;
-}
-
-/** A wildcard address is for listening; a client needs a real one. */
-function reachable(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  return host === '[::]' ? '[::1]' : host;
 }

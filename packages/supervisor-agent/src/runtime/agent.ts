@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { type InstanceEvent, keys, type StatusFile } from '@muster/contracts';
-import { type Bus, NoStreamError, Outbox, openBus } from '@muster/contracts/bus';
+import { type Bus, limitProblems, NoStreamError, Outbox, openBus } from '@muster/contracts/bus';
 import type { ServiceSpec } from '@muster/contracts/config';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
@@ -95,10 +95,12 @@ export class Agent {
     const bus = openBus({
       servers: config.bus.url,
       ...(config.bus.credsFile !== undefined && { credentialsFile: config.bus.credsFile }),
+      ...(config.bus.tls !== undefined && { tls: config.bus.tls }),
       environment: config.environment,
       role: 'agent',
       id: config.host,
-      onProblem: (problem) => logger.warn({ problem }, 'bus'),
+      revocationsFile: path.join(config.stateDir, 'revocations.signed'),
+      onProblem: limitProblems((problem) => logger.warn({ problem }, 'bus')),
     });
     let agent: Agent | undefined;
     const outbox = await Outbox.open({
@@ -180,6 +182,7 @@ export class Agent {
         keysDigest: this.#keys.digest(),
         services: this.#reporter.statuses().length,
         backlog: outbox.backlog,
+        revocationsVersion: bus.revocations.version,
       }),
     });
     this.#treeLook = setInterval(() => this.#lookAtTrees(), TREE_LOOK_INTERVAL_MS);

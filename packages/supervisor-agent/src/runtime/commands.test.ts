@@ -1,7 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type AuditRecord, commands, type InstanceEvent, type Position, type RequestRow } from '@muster/contracts';
+import {
+  type AuditRecord,
+  commands,
+  type Grant,
+  type InstanceEvent,
+  type Position,
+  type RequestRow,
+} from '@muster/contracts';
 import type { Bus, Outbox } from '@muster/contracts/bus';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { z } from 'zod';
@@ -12,10 +19,25 @@ import { Envelopes } from './envelopes.ts';
 import { Freshness } from './freshness.ts';
 import { Reporter } from './reporter.ts';
 
-type Answerer = (request: unknown, params: unknown) => Promise<unknown>;
+type Answerer = (request: unknown, params: unknown, asker: Grant) => Promise<unknown>;
+
+const ASKER: Grant = {
+  version: 1,
+  environment: 'test',
+  key: `U${'A'.repeat(55)}`,
+  role: 'operator',
+  id: 'cli',
+  hosts: 'all',
+  issuedAt: '2026-03-01T12:00:00.000Z',
+};
 
 /** The bus as far as commands need it: whoever asks is answered in memory, and what is said must fit the schemas. */
-class MemoryResponder implements Pick<Bus, 'respond'> {
+class MemoryResponder implements Pick<Bus, 'respond' | 'revocations'> {
+  readonly revocations: Bus['revocations'] = {
+    version: 3,
+    read: () => ({ ok: false, reason: 'not asked for' }),
+    offer: async (list) => ({ outcome: list as 'newer', reason: 'as offered' }),
+  };
   readonly #answerers = new Map<unknown, Answerer>();
 
   respond: Bus['respond'] = (row, _filter, handler) => {
@@ -31,7 +53,7 @@ class MemoryResponder implements Pick<Bus, 'respond'> {
     row: RequestRow<T, Q, R>,
     request: z.input<Q>,
   ): Promise<z.output<R>> {
-    const reply = await this.#answerers.get(row)?.(row.request.parse(request), { host: 'web1' });
+    const reply = await this.#answerers.get(row)?.(row.request.parse(request), { host: 'web1' }, ASKER);
     return row.reply.parse(reply);
   }
 }
@@ -98,7 +120,9 @@ test('a command acts, and its id is among the causes of what follows', async () 
   expect(reply).toMatchObject({ accepted: true, code: 'ok', commandId: 'one', reason: 'asked to stop by ada' });
   await host.settled();
   expect(events.filter(({ causes }) => causes.includes('one')).map(({ to }) => to)).toEqual(['stopping', 'stopped']);
-  expect(audit).toMatchObject([{ actor: 'ada', verb: 'stop', target: 'web1/api.0', commandId: 'one', accepted: true }]);
+  expect(audit).toMatchObject([
+    { actor: 'ada', askedBy: 'operator/cli', verb: 'stop', target: 'web1/api.0', commandId: 'one', accepted: true },
+  ]);
 });
 
 test('the same id acts once, also when the agent was killed in between', async () => {
@@ -188,6 +212,18 @@ test('status tells all instances; why tells the events of one', async () => {
     code: 'unknown-service',
     events: [],
   });
+});
+
+test.each([
+  ['newer', { accepted: true, code: 'ok' }],
+  ['known', { accepted: true, code: 'ok' }],
+  ['older', { accepted: false, code: 'stale' }],
+  ['forged', { accepted: false, code: 'forbidden' }],
+])('a list of revoked keys that is %s is answered with the version in force', async (list, answer) => {
+  const { host, bus } = await commanded();
+  using _ = host;
+  const reply = await bus.ask(commands.revocations, { ...envelope('one'), list });
+  expect(reply).toMatchObject({ ...answer, version: 3, reason: 'as offered' });
 });
 
 test('a watch says how long its lease is', async () => {

@@ -10,6 +10,7 @@ import {
   type AuditRecord,
   type CommandCode,
   commands,
+  type Grant,
   type RollupColumns,
   type RollupTier,
   rows,
@@ -25,7 +26,7 @@ import type { Supervisor } from './supervisor.ts';
 
 export interface CommandsOptions {
   readonly host: string;
-  readonly bus: Pick<Bus, 'respond'>;
+  readonly bus: Pick<Bus, 'respond' | 'revocations'>;
   readonly supervisor: Supervisor;
   readonly reporter: Reporter;
   readonly journal: CommandJournal;
@@ -44,6 +45,9 @@ const ACTING_VERBS: readonly ActingVerb[] = ['start', 'stop', 'restart', 'adopt'
 /** Verbs of the grammar that this version does not carry out yet: they are refused by name, not left unanswered. */
 const UNSUPPORTED_VERBS = ['scale', 'reload', 'logs', 'verdict', 'dependency', 'shutdown'] as const;
 
+/** What a list of revoked keys is answered with. */
+const OFFER_CODES = { newer: 'ok', known: 'ok', older: 'stale', forged: 'forbidden' } as const;
+
 /** The answer to what only asks. */
 const ANSWERED: Answer = { accepted: true, code: 'ok', reason: '' };
 
@@ -58,7 +62,9 @@ export class Commands {
   listen(): void {
     const { bus, host } = this.#options;
     for (const verb of ACTING_VERBS) {
-      this.#subscriptions.push(bus.respond(commands[verb], { host }, async (request) => this.#act(verb, request)));
+      const act = async (request: AgentRequest<ActingVerb>, _params: unknown, asker: Grant) =>
+        this.#act(verb, request, asker);
+      this.#subscriptions.push(bus.respond(commands[verb], { host }, act));
     }
     this.#subscriptions.push(
       bus.respond(commands.status, { host }, async (request) => this.#status(request)),
@@ -66,6 +72,7 @@ export class Commands {
       bus.respond(commands.outcome, { host }, async (request) => this.#outcome(request)),
       bus.respond(commands.watch, { host }, async (request) => this.#watch(request)),
       bus.respond(commands.series, { host }, async (request) => this.#series(request)),
+      bus.respond(commands.revocations, { host }, async (request) => this.#revocations(request)),
       bus.respond(commands.plan, { host }, async (request) => ({ ...this.#unsupported('plan', request), changes: [] })),
       bus.respond(commands.apply, { host }, async (request) => ({
         ...this.#unsupported('apply', request),
@@ -82,7 +89,7 @@ export class Commands {
     for (const subscription of this.#subscriptions.splice(0)) subscription.stop();
   }
 
-  #act(verb: ActingVerb, request: AgentRequest<ActingVerb>): AgentReply<ActingVerb> {
+  #act(verb: ActingVerb, request: AgentRequest<ActingVerb>, asker: Grant): AgentReply<ActingVerb> {
     const { journal } = this.#options;
     const before = journal.find(request.id);
     // The same id never acts twice: whoever asks again hears what was answered the first time.
@@ -91,7 +98,7 @@ export class Commands {
     const answer: Answer =
       'runner' in target ? { accepted: true, code: 'ok', reason: `asked to ${verb}` } : { ...target, accepted: false };
     journal.record(request.id, answer);
-    this.#audit(verb, request, answer);
+    this.#audit(verb, request, asker, answer);
     if (!('runner' in target)) return this.#reply(request, answer);
     const { runner } = target;
     if (verb === 'adopt') {
@@ -165,6 +172,14 @@ export class Commands {
     return { ...this.#reply(request, ANSWERED), chunks: [...chunks] };
   }
 
+  /** The list proves itself: who brings it matters no more than for any other question. */
+  async #revocations(request: AgentRequest<'revocations'>): Promise<AgentReply<'revocations'>> {
+    const { revocations } = this.#options.bus;
+    const { outcome, reason } = await revocations.offer(request.list);
+    const code = OFFER_CODES[outcome];
+    return { ...this.#reply(request, { accepted: code === 'ok', code, reason }), version: revocations.version };
+  }
+
   #unsupported(verb: AgentVerb, request: { readonly id: string }) {
     const reason = `this version of the agent cannot '${verb}' yet`;
     return this.#reply(request, { accepted: false, code: 'unsupported', reason });
@@ -181,11 +196,12 @@ export class Commands {
     return { ...this.#options.envelopes.unordered(), commandId: id, ...answer };
   }
 
-  #audit(verb: ActingVerb, request: AgentRequest<ActingVerb>, { accepted, reason }: Answer): void {
+  #audit(verb: ActingVerb, request: AgentRequest<ActingVerb>, { role, id }: Grant, { accepted, reason }: Answer): void {
     const { outbox, host, envelopes } = this.#options;
     const record: AuditRecord = {
       ...envelopes.next(),
       actor: request.actor,
+      askedBy: `${role}/${id}`,
       verb,
       target: `${host}/${request.service}.${request.instance ?? 0}`,
       commandId: request.id,

@@ -13,7 +13,7 @@ export interface PresenceOptions {
   readonly envelopes: Envelopes;
   readonly freshness: Freshness;
   readonly bus: Pick<Bus, 'publish' | 'isConnected'>;
-  readonly facts: () => Pick<AgentPresence, 'keysDigest' | 'services' | 'backlog'>;
+  readonly facts: () => Pick<AgentPresence, 'keysDigest' | 'services' | 'backlog' | 'revocationsVersion'>;
 }
 
 const JITTER = 0.25;

@@ -1,0 +1,95 @@
+import { X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { isIP, isIPv4 } from 'node:net';
+import { inUrl, isLoopbackHost } from '@muster/contracts';
+import {
+  credentialsFile,
+  type Identity,
+  mintCertificates,
+  mintKeys,
+  serverTlsFiles,
+  tlsFilesBeside,
+} from '@muster/contracts/bus';
+import { expectBusKeys } from '../bus-files.ts';
+import type { Settings } from '../config.ts';
+import { CliError } from '../exit-codes.ts';
+import { formatJoinToken } from '../join-token.ts';
+import { ownAddresses } from '../own-names.ts';
+
+export interface AddedHost {
+  /** As the other host reaches the bus. */
+  readonly url: string;
+  readonly token: string;
+  /** It had no credentials before. */
+  readonly isNew: boolean;
+}
+
+/** Makes what the agent of another host needs. Files only, no network. @throws CliError */
+export async function addHost(host: string, settings: Settings): Promise<AddedHost> {
+  const { environment, keysDir } = settings;
+  if (host === settings.hostId) {
+    throw new CliError('usage', `cannot add '${host}': that is this host, which belongs to its bus already`);
+  }
+  expectBusKeys(settings, `add '${host}'`);
+  const url = busUrlFor(host, settings);
+  const identity: Identity = { role: 'agent', id: host };
+  const creds = credentialsFile(keysDir, identity);
+  const isNew = !existsSync(creds);
+  await mintKeys({ directory: keysDir, environment, identities: [identity] });
+  const tls = await tlsOf(url, identity, settings);
+  const token = formatJoinToken({
+    environment,
+    host,
+    url,
+    creds: await readFile(creds, 'utf8'),
+    ...(tls !== undefined && { tls }),
+  });
+  return { url, token, isNew };
+}
+
+/** The address that was given, else the one of this machine that others are likely to reach. */
+function busUrlFor(host: string, { listen, names, servers, isBusGiven }: Settings): string {
+  if (isBusGiven) return servers[0] ?? '';
+  if (isLoopbackHost(listen.host)) {
+    throw new CliError(
+      'failed',
+      `cannot add '${host}': the bus listens on ${listen.host} only: set bus.listen in config/agent.yaml to an address that '${host}' reaches, such as 0.0.0.0:${listen.port}, and run npm start again`,
+    );
+  }
+  const isAny = listen.host === '0.0.0.0' || listen.host === '::';
+  const address = isAny ? (names[0] ?? ownAddresses().find(isIPv4) ?? ownAddresses()[0]) : listen.host;
+  if (address === undefined) {
+    throw new CliError(
+      'failed',
+      `cannot add '${host}': this machine has no address but loopback: say with --url how '${host}' reaches the bus`,
+    );
+  }
+  return `tls://${inUrl(address)}:${listen.port}`;
+}
+
+/** Certificates of this bus's own; none for a bus without TLS, or with the certificates of somebody else. */
+async function tlsOf(url: string, identity: Identity, { keysDir, environment, isBusGiven }: Settings) {
+  const server = serverTlsFiles(keysDir);
+  if (!url.startsWith('tls://')) return undefined;
+  if (!existsSync(server.certFile)) {
+    if (isBusGiven) return undefined;
+    throw new CliError(
+      'failed',
+      `cannot add '${identity.id}': the bus has no certificate yet: run npm start again, which makes it`,
+    );
+  }
+  const certificate = new X509Certificate(await readFile(server.certFile));
+  const name = new URL(url).hostname.replace(/^\[|\]$/gu, '');
+  const isNamed = (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined;
+  if (!isNamed) {
+    throw new CliError(
+      'failed',
+      `cannot add '${identity.id}': the bus has no certificate for '${name}': add it to bus.names in config/agent.yaml and run npm start again`,
+    );
+  }
+  await mintCertificates({ directory: keysDir, environment, identities: [identity] });
+  const { caFile, certFile, keyFile } = tlsFilesBeside(credentialsFile(keysDir, identity));
+  const [ca, cert, key] = await Promise.all([caFile, certFile, keyFile].map((file) => readFile(file, 'utf8')));
+  return { ca: ca ?? '', cert: cert ?? '', key: key ?? '' };
+}

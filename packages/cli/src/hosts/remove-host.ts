@@ -1,0 +1,69 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import type { RetentionChanges } from '@muster/contracts';
+import {
+  credentialsFile,
+  type Identity,
+  oldFile,
+  publicKeyIn,
+  revoke,
+  type SignedRevocations,
+  tlsFilesBeside,
+} from '@muster/contracts/bus';
+import { expectBusKeys, makeBusFiles } from '../bus-files.ts';
+import type { Settings } from '../config.ts';
+import { CliError } from '../exit-codes.ts';
+import { tellEverybody, tellServers } from '../tell-servers.ts';
+
+export interface RemoveHostOptions {
+  readonly settings: Settings;
+  /** What the streams keep: it goes into nats-server's configuration. */
+  readonly retention: RetentionChanges;
+  readonly onProgress: (line: string) => void;
+}
+
+export interface RemovedHost {
+  /** The servers that have closed its connection, and let it in no more. */
+  readonly servers: readonly string[];
+}
+
+/**
+ * Turns a host out. What is on disk comes first, so that a restarted nats-server knows it too; then the running servers
+ * are told, then everybody who would believe the host's signature. Doing it again goes on where it broke off.
+ * @throws CliError
+ */
+export async function removeHost(
+  host: string,
+  { settings, retention, onProgress }: RemoveHostOptions,
+  signal: AbortSignal,
+): Promise<RemovedHost> {
+  if (host === settings.hostId) {
+    throw new CliError('usage', `cannot remove '${host}': that is this host, which runs the bus`);
+  }
+  expectBusKeys(settings, `remove '${host}'`);
+  const revocations = await revokeKeysOf({ role: 'agent', id: host }, settings);
+  const { trust } = await makeBusFiles(settings, [], retention);
+  onProgress(`the credentials of '${host}' are void`);
+  const servers = await tellServers(settings, trust);
+  onProgress(`told nats-server ${servers.join(', ')}`);
+  await tellEverybody(settings, revocations, signal);
+  onProgress('told everybody who might believe it');
+  return { servers };
+}
+
+async function revokeKeysOf(identity: Identity, { keysDir, environment }: Settings): Promise<SignedRevocations> {
+  const name = `${identity.role}/${identity.id}`;
+  const creds = credentialsFile(keysDir, identity);
+  const { certFile, keyFile } = tlsFilesBeside(creds);
+  // While its key is being replaced, a host has two.
+  const files = [creds, oldFile(creds)].filter((file) => existsSync(file));
+  const keys = await Promise.all(
+    files.map(async (file) => ({ key: await publicKeyIn(file), identity: name, reason: 'host removed' })),
+  );
+  const revocations = await revoke({ directory: keysDir, environment, keys });
+  if (keys.length === 0 && !revocations.list.revoked.some((entry) => entry.identity === name)) {
+    throw new CliError('notFound', `cannot remove '${identity.id}': no such host was added here`);
+  }
+  for (const file of [...files, certFile, keyFile]) await rm(file, { force: true });
+  return revocations;
+}

@@ -1,0 +1,53 @@
+import {
+  type BusTrust,
+  credentialsFile,
+  PushError,
+  publishRevocations,
+  pushAccount,
+  type SignedRevocations,
+} from '@muster/contracts/bus';
+import type { Settings } from './config.ts';
+import { ADMIN, open } from './connect.ts';
+import { CliError } from './exit-codes.ts';
+
+/**
+ * Tells every running server what its configuration says by now of the fleet's account: who was revoked is cut off at once.
+ * Resolves with the names of the servers. @throws CliError (busUnreachable)
+ */
+export async function tellServers(
+  settings: Settings,
+  { accounts, systemAccount }: BusTrust,
+): Promise<readonly string[]> {
+  const { keysDir, servers, tls } = settings;
+  const [account = '', accountJwt = ''] = Object.entries(accounts).find(([key]) => key !== systemAccount) ?? [];
+  try {
+    return await pushAccount({
+      directory: keysDir,
+      servers,
+      credentialsFile: credentialsFile(keysDir, ADMIN),
+      ...(tls !== undefined && { tls }),
+      account,
+      accountJwt,
+    });
+  } catch (error) {
+    if (!(error instanceof PushError)) throw error;
+    throw new CliError(
+      'busUnreachable',
+      `${error.message}; its configuration says it already: restart nats-server, or do this again when the bus is up`,
+      { cause: error },
+    );
+  }
+}
+
+/** The bus may be restarting just now. */
+const CONNECT_TIMEOUT_MS = 20_000;
+
+/** Tells everybody which keys count no more. @throws CliError (busUnreachable) */
+export async function tellEverybody(
+  settings: Settings,
+  revocations: SignedRevocations,
+  signal: AbortSignal,
+): Promise<void> {
+  await using bus = await open(settings, ADMIN, CONNECT_TIMEOUT_MS, signal);
+  await publishRevocations(bus, revocations);
+}

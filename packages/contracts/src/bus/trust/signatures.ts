@@ -1,0 +1,146 @@
+/*
+ * Questions and answers that prove who says them.
+ *
+ * The server's permissions say who may publish where. They do not hold against whoever may read streams: such a client
+ * can have the server itself publish stored bytes on any subject. So each question is signed by its asker over the
+ * subject and the bytes, and each answer by its giver over the question's signature and the bytes. Beside each signature
+ * stands the grant by which the root says whose key it is. What is checked here needs no clock and no network.
+ */
+import type { MsgHdrs } from '@nats-io/transport-node';
+import { GRANT_HEADER, SIGNATURE_HEADER } from '../../messages/command.ts';
+import type { Grant } from '../../messages/grant.ts';
+import { NoGrantError } from '../errors.ts';
+import { readGrant } from './grant.ts';
+import { type Verifier, verifierFrom } from './nkey.ts';
+import type { Revocations } from './revocations.ts';
+import { bytesToSign, type Opened } from './signed-text.ts';
+import type { Trust } from './trust.ts';
+
+/** Grants that were found good are known by their text; beyond this many the oldest is read again. */
+const MAX_KNOWN_GRANTS = 1_024;
+/** So many questions are known again. What is older is left to the asker's quote of the agent's position. */
+const MAX_HEARD = 4_096;
+
+/** What is put beside the bytes. */
+export interface SignatureHeaders {
+  readonly [SIGNATURE_HEADER]: string;
+  readonly [GRANT_HEADER]: string;
+}
+
+/** What came beside the bytes. */
+interface Signed {
+  readonly headers?: MsgHdrs | undefined;
+  readonly data: Uint8Array;
+}
+
+/** A question, once its headers were checked. */
+export type CheckedRequest =
+  /** The answer is bound to the signature. */
+  | { readonly kind: 'proven'; readonly asker: Grant; readonly signature: string }
+  /** Its asker counts no more, but may learn why: `signature` is proven. Else nothing is, and no answer is signed. */
+  | { readonly kind: 'forged'; readonly reason: string; readonly signature?: string }
+  /** Heard before. It gets no answer: a second one could be passed off as the first. */
+  | { readonly kind: 'repeated'; readonly reason: string };
+
+interface KnownGrant {
+  readonly grant: Grant;
+  readonly key: Verifier;
+}
+
+export class Signatures {
+  readonly #environment: string;
+  readonly #revocations: Revocations;
+  #trust: Opened<Trust> = { ok: false, reason: 'the bus was not reached yet' };
+  readonly #known = new Map<string, KnownGrant>();
+  readonly #heard = new Set<string>();
+
+  constructor(environment: string, revocations: Revocations) {
+    this.#environment = environment;
+    this.#revocations = revocations;
+  }
+
+  /** From now on. */
+  use(trust: Opened<Trust>): void {
+    this.#trust = trust;
+    this.#known.clear();
+  }
+
+  /** @throws NoGrantError */
+  signRequest(subject: string, payload: Uint8Array): SignatureHeaders {
+    if (!this.#trust.ok) throw new NoGrantError(subject, this.#trust.reason);
+    return sign(this.#trust.value, bytesToSign('request', subject, payload));
+  }
+
+  /** `undefined` when there is nothing to sign with. */
+  signReply(requestSignature: string, payload: Uint8Array): SignatureHeaders | undefined {
+    return this.#trust.ok ? sign(this.#trust.value, bytesToSign('reply', requestSignature, payload)) : undefined;
+  }
+
+  /** Who asks? The same bytes count once. Never throws. */
+  checkRequest(subject: string, message: Signed): CheckedRequest {
+    const signature = readHeader(message, SIGNATURE_HEADER);
+    const signed = this.#signer(message, signature, bytesToSign('request', subject, message.data));
+    if (!signed.ok) return { kind: 'forged', reason: signed.reason };
+    if (this.#heard.has(signature)) return { kind: 'repeated', reason: 'it was heard before' };
+    remember(this.#heard, signature, MAX_HEARD);
+    const revoked = this.#whyRevoked(signed.value);
+    if (revoked !== undefined) return { kind: 'forged', reason: revoked, signature };
+    return { kind: 'proven', asker: signed.value, signature };
+  }
+
+  /** Who answers the question that bore this signature? Never throws. */
+  checkReply(requestSignature: string, message: Signed): Opened<Grant> {
+    const signature = readHeader(message, SIGNATURE_HEADER);
+    const signed = this.#signer(message, signature, bytesToSign('reply', requestSignature, message.data));
+    const revoked = signed.ok ? this.#whyRevoked(signed.value) : undefined;
+    return revoked === undefined ? signed : { ok: false, reason: revoked };
+  }
+
+  /** Whose key has signed these bytes, whether or not it still counts. */
+  #signer(message: Signed, signature: string, bytes: Uint8Array): Opened<Grant> {
+    const grantText = readHeader(message, GRANT_HEADER);
+    if (signature === '' || grantText === '') {
+      return { ok: false, reason: `it is not signed: ${SIGNATURE_HEADER} and ${GRANT_HEADER} are needed` };
+    }
+    const known = this.#grant(grantText);
+    if (!known.ok) return known;
+    const { grant, key } = known.value;
+    if (key.verifies(bytes, signature)) return { ok: true, value: grant };
+    return { ok: false, reason: `it is not what ${grant.role}/${grant.id} has signed` };
+  }
+
+  #whyRevoked({ key, role, id }: Grant): string | undefined {
+    if (!this.#revocations.isRevoked(key)) return undefined;
+    return `the key of ${role}/${id} was revoked: have new credentials made`;
+  }
+
+  #grant(text: string): Opened<KnownGrant> {
+    const before = this.#known.get(text);
+    if (before !== undefined) return { ok: true, value: before };
+    if (!this.#trust.ok) return { ok: false, reason: `nobody is believed here: ${this.#trust.reason}` };
+    const opened = readGrant(text, this.#environment, this.#trust.value.roots);
+    if (!opened.ok) return { ok: false, reason: `its grant does not count: ${opened.reason}` };
+    try {
+      const known = { grant: opened.value, key: verifierFrom(opened.value.key) };
+      if (this.#known.size >= MAX_KNOWN_GRANTS) this.#known.delete(this.#known.keys().next().value ?? '');
+      this.#known.set(text, known);
+      return { ok: true, value: known };
+    } catch (error) {
+      return { ok: false, reason: `its grant does not count: ${(error as Error).message}` };
+    }
+  }
+}
+
+function sign({ signer, grantText }: Trust, bytes: Uint8Array): SignatureHeaders {
+  return { [SIGNATURE_HEADER]: signer.sign(bytes), [GRANT_HEADER]: grantText };
+}
+
+/** Empty when there is none, or when the headers are not readable. */
+function readHeader({ headers }: Signed, name: string): string {
+  return headers?.get(name) ?? '';
+}
+
+function remember(seen: Set<string>, value: string, max: number): void {
+  if (seen.size >= max) seen.delete(seen.values().next().value ?? '');
+  seen.add(value);
+}

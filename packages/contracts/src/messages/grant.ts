@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { Timestamp } from '../envelope.ts';
+import { Id } from '../ids.ts';
+import { ROLES } from '../roles.ts';
+
+/** A user's public nkey. */
+const UserKey = z.string().regex(/^U[A-Z2-7]{55}$/, 'must be a public user nkey');
+
+/**
+ * Who may speak with a key, as the environment's root has signed it. A newer version may hold restrictions that an older
+ * reader would not see, so an unknown version is refused.
+ */
+export const Grant = z.object({
+  version: z.literal(1),
+  environment: Id,
+  key: UserKey,
+  role: z.enum(ROLES),
+  id: Id,
+  /** For which hosts its word counts. It travels with each question, so the list is short. */
+  hosts: z.union([z.literal('all'), z.array(Id).max(64)]),
+  issuedAt: Timestamp,
+});
+export type Grant = z.infer<typeof Grant>;
+
+/** Does the word of whoever bears this grant count for `host`? */
+export function isInScope({ hosts }: Pick<Grant, 'hosts'>, host: string): boolean {
+  return hosts === 'all' || hosts.includes(host);
+}
+
+/** More would not fit into one message. */
+export const MAX_REVOKED_KEYS = 2_000;
+
+/** A key whose grants are void, whenever they were signed. */
+export const RevokedKey = z.object({
+  key: UserKey,
+  /** Whose it was: `agent/web1`. */
+  identity: z.string().min(1).max(80),
+  reason: z.string().max(80),
+  revokedAt: Timestamp,
+});
+export type RevokedKey = z.infer<typeof RevokedKey>;
+
+/** All keys that count no more, as the environment's root has signed it. A list is only ever replaced by a higher version. */
+export const RevocationList = z.object({
+  version: z.int().min(1),
+  environment: Id,
+  issuedAt: Timestamp,
+  revoked: z.array(RevokedKey).max(MAX_REVOKED_KEYS),
+});
+export type RevocationList = z.infer<typeof RevocationList>;

@@ -1,0 +1,513 @@
+/*
+ * Whoever may read streams can have the server itself publish stored bytes wherever it likes, and whoever is between two
+ * others can keep what it saw. Each attack here is tried on a real server with everybody's own credentials; what it
+ * brings about is that a counter moves.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type AgentVerb, bucketName, buildSubject, commands, keys, proberCommands, rows } from '@muster/contracts';
+import {
+  BadReplyError,
+  type BusProblem,
+  credentialsFile,
+  type Identity,
+  mintKeys,
+  type NatsBus,
+  NoGrantError,
+  natsServerConfig,
+  openBus,
+  parseCredentials,
+  publishRevocations,
+  revoke,
+  setupBus,
+} from '@muster/contracts/bus';
+import { FleetClient } from '@muster/contracts/client';
+import {
+  eventually,
+  type NatsServer,
+  seededRandom,
+  startNatsServer,
+  type TemporaryDirectory,
+  temporaryDirectory,
+} from '@muster/testkit';
+import { fmtCreds, fromSeed } from '@nats-io/jwt';
+import { connect, credsAuthenticator, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { issueGrant } from '../src/bus/trust/grant.ts';
+import { type Signer, signerFrom } from '../src/bus/trust/nkey.ts';
+import { bytesToSign } from '../src/bus/trust/signed-text.ts';
+import { golden, sample, sampleRequest, sampleValue } from './golden.ts';
+
+const environment = 'test';
+const WEB1 = { role: 'agent', id: 'web1' } as const;
+const DB1 = { role: 'agent', id: 'db1' } as const;
+const PROBER = { role: 'prober', id: 'p1' } as const;
+const DASHBOARD = { role: 'dashboard', id: 'd1' } as const;
+const ADA = { role: 'operator', id: 'ada' } as const;
+/** An operator of web1 only. */
+const BOB = { role: 'operator', id: 'bob', hosts: ['web1'] } as const;
+const ADMIN = { role: 'admin', id: 'setup' } as const;
+const STOP_WEB1 = buildSubject(environment, commands.stop.template, { host: 'web1' });
+const NOT_SIGNED_SO = 'it is not what operator/ada has signed';
+const soon = { timeoutMs: 10_000 };
+
+let server: NatsServer;
+let directory: TemporaryDirectory;
+let web1: NatsBus;
+/** What web1 was asked to stop, by whom. */
+const acted: string[] = [];
+const problems: BusProblem[] = [];
+
+beforeAll(async () => {
+  directory = await temporaryDirectory();
+  const identities: readonly Identity[] = [WEB1, DB1, PROBER, DASHBOARD, ADA, BOB, ADMIN];
+  const { trust } = await mintKeys({ directory: directory.path, environment, identities });
+  const storeDir = join(directory.path, 'jetstream');
+  const config = natsServerConfig({ environment, host: '127.0.0.1', port: 4222, storeDir, trust });
+  server = await startNatsServer({ config, storeDir });
+  await using admin = await open(ADMIN);
+  await setupBus(admin);
+  web1 = await open(WEB1, problems);
+  web1.respond(commands.stop, { host: 'web1' }, async ({ id, service }, _params, { role, id: by }) => {
+    acted.push(`${service} for ${role}/${by}`);
+    return { ...(golden('commands/stop.reply') as object), commandId: id } as never;
+  });
+  await web1.flush();
+});
+afterAll(async () => {
+  await web1.drain();
+  await server[Symbol.asyncDispose]();
+  await directory[Symbol.asyncDispose]();
+});
+
+function fileOf(identity: Identity): string {
+  return credentialsFile(directory.path, identity);
+}
+
+async function open(identity: Identity, told: BusProblem[] = [], credentials?: string): Promise<NatsBus> {
+  const { role, id } = identity;
+  const bus = openBus({
+    servers: server.url,
+    ...(credentials === undefined ? { credentialsFile: fileOf(identity) } : { credentials }),
+    environment,
+    role,
+    id,
+    onProblem: (problem) => void told.push(problem),
+  });
+  await bus.connected(AbortSignal.timeout(20_000));
+  return bus;
+}
+
+/** A client without rules of its own, with the credentials of somebody. */
+async function openRaw(identity: Identity): Promise<NatsConnection> {
+  const authenticator = credsAuthenticator(await readFile(fileOf(identity)));
+  return connect({ servers: server.url, authenticator, inboxPrefix: `_INBOX.${identity.role}.${identity.id}` });
+}
+
+async function signerOf(identity: Identity): Promise<{ signer: Signer; grant: string }> {
+  const { seed, grant = '' } = parseCredentials(await readFile(fileOf(identity), 'utf8'));
+  return { signer: signerFrom(seed), grant };
+}
+
+interface Forgery {
+  readonly signature?: string;
+  readonly grant?: string;
+}
+
+function headersOf({ signature, grant }: Forgery) {
+  const all = headers();
+  if (signature !== undefined) all.set('Muster-Signature', signature);
+  if (grant !== undefined) all.set('Muster-Grant', grant);
+  return all;
+}
+
+const bytesOf = (value: unknown) => Buffer.from(JSON.stringify(value));
+
+/** Runs an attack, and returns what web1 made of it. Nothing of it may act. */
+async function attacked(attack: () => Promise<unknown>): Promise<BusProblem | undefined> {
+  const before = web1.counters;
+  const actedBefore = acted.length;
+  await attack();
+  await eventually(() => web1.counters.forged + web1.counters.foreign > before.forged + before.foreign, {
+    message: 'the attack is counted',
+  });
+  expect(acted.slice(actedBefore)).toEqual([]);
+  return problems.at(-1);
+}
+
+test('who is granted it is obeyed, and known to who obeys', async () => {
+  await using ada = await open(ADA);
+  await using bob = await open(BOB);
+  for (const bus of [ada, bob]) {
+    const asked = bus.request(commands.stop, { host: 'web1' }, sampleRequest('stop'), soon);
+    expect(await asked).toMatchObject({ accepted: true });
+  }
+  expect(acted.slice(-2)).toEqual(['rag-api for operator/ada', 'rag-api for operator/bob']);
+});
+
+describe('the server is made to publish stored bytes', () => {
+  /** Stores a command in a stream that the dashboard may write, as the dashboard would sign it for another subject. */
+  async function stored(raw: NatsConnection, forgery: Forgery): Promise<void> {
+    const subject = `$KV.${bucketName(environment, 'views')}.x`;
+    await raw.request(subject, bytesOf(sampleRequest('stop')), { timeout: 10_000, headers: headersOf(forgery) });
+  }
+  const views = `KV_${bucketName(environment, 'views')}`;
+
+  test('as a command, by DIRECT.GET: refused and counted', async () => {
+    const raw = await openRaw(DASHBOARD);
+    await stored(raw, {});
+    const problem = await attacked(async () => {
+      raw.publish(`$JS.API.DIRECT.GET.${views}`, bytesOf({ last_by_subj: `$KV.muster_test_views.x` }), {
+        reply: STOP_WEB1,
+      });
+      await raw.flush();
+    });
+    expect(problem).toMatchObject({ kind: 'foreign', subject: STOP_WEB1, reason: /no inbox for its answer/ });
+    await raw.close();
+  });
+
+  test('as a command, by a consumer that delivers there: refused and counted', async () => {
+    const raw = await openRaw(DASHBOARD);
+    await stored(raw, {});
+    const config = { ack_policy: 'none', deliver_policy: 'last', deliver_subject: STOP_WEB1, mem_storage: true };
+    const problem = await attacked(async () => {
+      await raw.request(`$JS.API.CONSUMER.CREATE.${views}`, bytesOf({ stream_name: views, config }), {
+        timeout: 10_000,
+      });
+    });
+    expect(problem?.kind).toBe('foreign');
+    await raw.close();
+  });
+
+  test('as a command that an operator has signed: refused', async () => {
+    const { signer, grant } = await signerOf(ADA);
+    const body = bytesOf(sampleRequest('stop'));
+    const signature = signer.sign(bytesToSign('request', STOP_WEB1, body));
+    const raw = await openRaw(DASHBOARD);
+    await raw.request('$KV.muster_test_views.y', body, { timeout: 10_000, headers: headersOf({ signature, grant }) });
+    const problem = await attacked(async () => {
+      raw.publish(`$JS.API.DIRECT.GET.${views}`, bytesOf({ last_by_subj: '$KV.muster_test_views.y' }), {
+        reply: STOP_WEB1,
+      });
+      await raw.flush();
+    });
+    expect(problem?.kind).toBe('foreign');
+    await raw.close();
+  });
+
+  test('as an answer: dropped and counted, and the true answer is heard', async () => {
+    const told: BusProblem[] = [];
+    await using ada = await open(ADA, told);
+    const raw = await openRaw(DASHBOARD);
+    const lie = { ...golden('commands/why.reply'), reason: 'a lie' };
+    await raw.request('$KV.muster_test_views.z', bytesOf(lie), { timeout: 10_000 });
+    const answering = web1.respond(commands.why, { host: 'web1' }, async () => {
+      // Only now is the asker's inbox known: the attacker is given more than it could learn.
+      const [inbox = ''] = asking;
+      raw.publish(`$JS.API.DIRECT.GET.${views}`, bytesOf({ last_by_subj: '$KV.muster_test_views.z' }), {
+        reply: inbox,
+      });
+      await raw.flush();
+      await eventually(() => ada.counters.forged === 1);
+      return golden('commands/why.reply') as never;
+    });
+    const asking: string[] = [];
+    const spy = await openRaw(WEB1);
+    spy.subscribe(buildSubject(environment, commands.why.template, { host: 'web1' }), {
+      callback: (_error, message) => void asking.push(message.reply ?? ''),
+    });
+    await Promise.all([spy.flush(), web1.flush()]);
+    const asked = ada.request(commands.why, { host: 'web1' }, sampleRequest('why'), soon);
+    expect((await asked).reason).not.toBe('a lie');
+    expect(told).toMatchObject([{ kind: 'forged', reason: expect.stringContaining('answer: it is not signed') }]);
+    answering.stop();
+    await Promise.all([spy.close(), raw.close()]);
+  });
+
+  test('as an entry of a bucket, and as an event: counted, and not taken for one', async () => {
+    const told: BusProblem[] = [];
+    await using reader = await open(ADA, told);
+    const raw = await openRaw(DASHBOARD);
+    const status = { ...sampleValue('status'), service: 'forged' };
+    await raw.request('$KV.muster_test_views.status', bytesOf(status), { timeout: 10_000 });
+    await raw.request('$KV.muster_test_views.beat', bytesOf(sample('hostPresence')), { timeout: 10_000 });
+    const seen: string[] = [];
+    reader
+      .kv('status')
+      .watch({ onEntry: (key) => seen.push(key), onReady: () => seen.push('ready'), onReset: () => {} });
+    reader.subscribe(rows.hostPresence, {}, () => seen.push('beat'));
+    await eventually(() => seen.includes('ready'));
+    await reader.flush();
+    const key = keys.instance('web1', 'forged', 0);
+    const get = (last: string, reply: string) =>
+      raw.publish(`$JS.API.DIRECT.GET.${views}`, bytesOf({ last_by_subj: `$KV.muster_test_views.${last}` }), { reply });
+    get('status', `$KV.${bucketName(environment, 'status')}.${key}`);
+    get('beat', buildSubject(environment, rows.hostPresence.template, { host: 'web1' }));
+    await raw.flush();
+    await eventually(() => reader.counters.forged >= 2, { message: 'both are counted' });
+    expect(seen).toEqual(['ready']);
+    expect(await reader.kv('status').get(key)).toBeUndefined();
+    expect(told.every(({ kind }) => kind === 'forged')).toBe(true);
+    // The next true word is heard.
+    await web1.kv('status').put(key, sampleValue('status'));
+    expect(await reader.kv('status').get(key)).toBeDefined();
+    await eventually(() => seen.includes(key));
+    await raw.close();
+  });
+});
+
+describe('a message that somebody sends by itself', () => {
+  /** As the server lets an operator publish it. */
+  async function sent(forgery: Forgery, body: Uint8Array = bytesOf(sampleRequest('stop'))): Promise<string> {
+    const raw = await openRaw(ADA);
+    let answer: Msg | undefined;
+    const problem = await attacked(async () => {
+      answer = await raw.request(STOP_WEB1, body, { timeout: 10_000, headers: headersOf(forgery) });
+    });
+    expect(problem).toMatchObject({ kind: 'forged', subject: STOP_WEB1 });
+    expect(answer?.json()).toMatchObject({ accepted: false, code: 'forbidden', reason: problem?.reason });
+    await raw.close();
+    return problem?.reason ?? '';
+  }
+  const signed = async (identity: Identity, body: Uint8Array, subject = STOP_WEB1): Promise<Required<Forgery>> => {
+    const { signer, grant } = await signerOf(identity);
+    return { signature: signer.sign(bytesToSign('request', subject, body)), grant };
+  };
+
+  test('without headers', async () => {
+    expect(await sent({})).toBe('it is not signed: Muster-Signature and Muster-Grant are needed');
+    const { grant, signature } = await signed(ADA, bytesOf(sampleRequest('stop')));
+    expect(await sent({ grant })).toMatch(/it is not signed/);
+    expect(await sent({ signature })).toMatch(/it is not signed/);
+  });
+
+  test('with another body than was signed, or for another host', async () => {
+    const body = bytesOf(sampleRequest('stop'));
+    expect(await sent(await signed(ADA, bytesOf(sampleRequest('stop'))), body)).toBe(NOT_SIGNED_SO);
+    const elsewhere = buildSubject(environment, commands.stop.template, { host: 'db1' });
+    expect(await sent(await signed(ADA, body, elsewhere), body)).toBe(NOT_SIGNED_SO);
+  });
+
+  test('with the grant of somebody with another key, and with a role that may not', async () => {
+    const body = bytesOf(sampleRequest('stop'));
+    const { signature } = await signed(PROBER, body);
+    const { grant } = await signerOf(ADA);
+    expect(await sent({ signature, grant }, body)).toBe(NOT_SIGNED_SO);
+    expect(await sent(await signed(PROBER, body), body)).toBe(
+      'prober/p1 may not ask this: the roles that may are dashboard, operator, admin',
+    );
+    const again = bytesOf(sampleRequest('stop'));
+    expect(await sent(await signed(WEB1, again), again)).toMatch(/^agent\/web1 may not ask this/);
+  });
+
+  test('with a grant that its bearer has signed itself, or for another environment', async () => {
+    const { signer } = await signerOf(ADA);
+    const root = signerFrom((await readFile(join(directory.path, 'root.nk'), 'utf8')).trim());
+    const wanted = { key: signer.publicKey, role: 'admin', id: 'setup', hosts: 'all' } as const;
+    const body = bytesOf(sampleRequest('stop'));
+    const signature = signer.sign(bytesToSign('request', STOP_WEB1, body));
+    const selfSigned = issueGrant({ ...wanted, environment }, signer);
+    expect(await sent({ signature, grant: selfSigned }, body)).toMatch(/not signed by this environment's root/);
+    const elsewhere = issueGrant({ ...wanted, environment: 'production' }, root);
+    expect(await sent({ signature, grant: elsewhere }, body)).toMatch(/it is for environment 'production'/);
+  });
+
+  test('that was heard before: no second answer, and no second deed', async () => {
+    const body = bytesOf(sampleRequest('stop'));
+    const forgery = await signed(ADA, body);
+    const raw = await openRaw(ADA);
+    const first = await raw.request(STOP_WEB1, body, { timeout: 10_000, headers: headersOf(forgery) });
+    expect(first.json()).toMatchObject({ accepted: true });
+    let answers = 0;
+    raw.subscribe('_INBOX.operator.ada.replay', { callback: () => void answers++ });
+    const problem = await attacked(async () => {
+      raw.publish(STOP_WEB1, body, { reply: '_INBOX.operator.ada.replay', headers: headersOf(forgery) });
+      await raw.flush();
+    });
+    expect(problem).toMatchObject({ kind: 'forged', reason: 'it was heard before' });
+    // Whatever had been sent to the inbox is there by now.
+    await web1.flush();
+    await raw.flush();
+    expect(answers).toBe(0);
+    await raw.close();
+  });
+
+  test('about a host that is not in its grant', async () => {
+    await using db1 = await open(DB1);
+    db1.respond(commands.stop, { host: 'db1' }, async () => golden('commands/stop.reply') as never);
+    await db1.flush();
+    await using bob = await open(BOB);
+    const asked = bob.request(commands.stop, { host: 'db1' }, sampleRequest('stop'), soon);
+    expect(await asked).toMatchObject({
+      accepted: false,
+      code: 'forbidden',
+      reason: "operator/bob is not granted host 'db1': have credentials made that name it",
+    });
+    expect(db1.counters).toMatchObject({ forged: 1, refused: 1 });
+  });
+
+  test('with garbage for headers: nothing throws, all is counted', async () => {
+    const random = seededRandom();
+    console.log(`headers: seed ${random.seed}`);
+    const body = bytesOf(sampleRequest('stop'));
+    const good = await signed(ADA, body);
+    const mutated = (text: string) => {
+      const at = random.integer(0, text.length - 1);
+      return random.pick([
+        text.slice(0, at),
+        text.slice(0, at) + text.slice(at + 1),
+        `${text.slice(0, at)}${random.pick(['.', '=', ' ', '\u{1f511}', 'A', '-'])}${text.slice(at + 1)}`,
+        text.repeat(random.integer(2, 20)),
+        Buffer.from(Array.from({ length: at }, () => random.integer(0, 255))).toString('base64url'),
+      ]);
+    };
+    const raw = await openRaw(ADA);
+    const before = web1.counters.forged;
+    const actedBefore = acted.length;
+    let sentOnes = 0;
+    for (let i = 0; i < 300; i++) {
+      const which = random.integer(0, 2);
+      const forgery = {
+        signature: which === 0 ? good.signature : mutated(good.signature),
+        grant: which === 1 ? good.grant : mutated(good.grant),
+      };
+      if (forgery.signature.trim() === good.signature && forgery.grant.trim() === good.grant) continue;
+      raw.publish(STOP_WEB1, body, { reply: '_INBOX.operator.ada.fuzz', headers: headersOf(forgery) });
+      sentOnes++;
+    }
+    await raw.flush();
+    await eventually(() => web1.counters.forged - before === sentOnes, { message: 'all are counted' });
+    expect(acted).toHaveLength(actedBefore);
+    await raw.close();
+  });
+});
+
+describe('an answer', () => {
+  test('that another agent has signed, or that answers something else, is none', async () => {
+    const { signer, grant } = await signerOf(DB1);
+    const own = await signerOf(WEB1);
+    const template = commands.outcome.template;
+    const raw = await openRaw(WEB1);
+    let round = 0;
+    raw.subscribe(buildSubject(environment, template, { host: 'web1' }), {
+      callback: (_error, message) => {
+        const body = bytesOf(golden('commands/outcome.reply'));
+        const question = message.headers?.get('Muster-Signature') ?? '';
+        const foreign = { signature: signer.sign(bytesToSign('reply', question, body)), grant };
+        const elsewhere = { signature: own.signer.sign(bytesToSign('reply', 'another', body)), grant: own.grant };
+        message.respond(body, { headers: headersOf(round++ === 0 ? foreign : elsewhere) });
+      },
+    });
+    await raw.flush();
+    const told: BusProblem[] = [];
+    await using ada = await open(ADA, told);
+    const ask = () => ada.request(commands.outcome, { host: 'web1' }, sampleRequest('outcome'), { timeoutMs: 1_000 });
+    await expect(ask()).rejects.toThrow(
+      /it is from agent\/db1, not from the agent that was asked; no other came within 1000 ms/,
+    );
+    await expect(ask()).rejects.toThrow(BadReplyError);
+    expect(told.map(({ kind }) => kind)).toEqual(['forged', 'forged']);
+    await raw.close();
+  });
+
+  test('to an agent that asks a prober is signed too, and only agents may ask to recover', async () => {
+    await using prober = await open(PROBER);
+    const askers: string[] = [];
+    prober.respond(proberCommands.recover, {}, async (_request, _params, { role, id }) => {
+      askers.push(`${role}/${id}`);
+      return golden('prober-commands/recover.reply') as never;
+    });
+    await prober.flush();
+    const request = golden('prober-commands/recover.request') as never;
+    expect(await web1.request(proberCommands.recover, {}, request, soon)).toMatchObject({ granted: true });
+    expect(askers).toEqual(['agent/web1']);
+  });
+});
+
+test('credentials of an older version hold no grant: they say so once, and what would do', async () => {
+  const { seed, jwt } = parseCredentials(await readFile(fileOf(ADA), 'utf8'));
+  const older = new TextDecoder().decode(fmtCreds(jwt, fromSeed(new TextEncoder().encode(seed))));
+  const told: BusProblem[] = [];
+  await using ada = await open(ADA, told, older);
+  const remedy = /the credentials hold no grant: run 'muster bus keys' where the keys of the bus are/;
+  await expect(ada.request(commands.stop, { host: 'web1' }, sampleRequest('stop'), soon)).rejects.toThrow(NoGrantError);
+  expect(told).toMatchObject([{ kind: 'error', reason: expect.stringMatching(remedy) }]);
+  using fleet = new FleetClient({ bus: ada, actor: 'user/ada' });
+  expect(await fleet.command('web1', 'stop', { service: 'rag-api' })).toMatchObject({
+    outcome: 'undelivered',
+    code: 'no-grant',
+    reason: expect.stringMatching(remedy),
+  });
+});
+
+describe('a revoked key', () => {
+  const MALLORY = { role: 'operator', id: 'mallory' } as const;
+
+  test('counts no more as soon as the list is known; lists only go forward; both survive a restart', async () => {
+    const storeFile = join(directory.path, 'agent-revocations');
+    const openDb1 = async () => {
+      const { role, id } = DB1;
+      const bus = openBus({
+        servers: server.url,
+        credentialsFile: fileOf(DB1),
+        environment,
+        role,
+        id,
+        revocationsFile: storeFile,
+      });
+      bus.respond(commands.stop, { host: 'db1' }, async () => golden('commands/stop.reply') as never);
+      await bus.connected();
+      await bus.flush();
+      return bus;
+    };
+    await mintKeys({ directory: directory.path, environment, identities: [MALLORY] });
+    await using mallory = await open(MALLORY);
+    const ask = () => mallory.request(commands.stop, { host: 'db1' }, sampleRequest('stop'), soon);
+    const db1 = await openDb1();
+    expect(await ask()).toMatchObject({ accepted: true });
+
+    const { signer } = await signerOf(MALLORY);
+    const entry = { key: signer.publicKey, identity: 'operator/mallory', reason: 'left' };
+    const empty = await revoke({ directory: directory.path, environment, keys: [] });
+    const list = await revoke({ directory: directory.path, environment, keys: [entry] });
+    expect(await db1.revocations.offer(list.text)).toMatchObject({ outcome: 'newer' });
+    expect(await db1.revocations.offer(list.text)).toMatchObject({ outcome: 'known' });
+    expect(await db1.revocations.offer(empty.text)).toMatchObject({ outcome: 'older' });
+    expect(await db1.revocations.offer(`${list.text.slice(0, -4)}AAAA`)).toMatchObject({ outcome: 'forged' });
+    const refused = {
+      accepted: false,
+      code: 'forbidden',
+      reason: 'the key of operator/mallory was revoked: have new credentials made',
+    };
+    expect(await ask()).toMatchObject(refused);
+    expect(db1.counters.forged).toBe(1);
+    await db1.drain();
+
+    await using again = await openDb1();
+    expect(again.revocations.version).toBe(list.list.version);
+    expect(await ask()).toMatchObject(refused);
+  });
+
+  test('the list in the bucket is replaced by a newer one only, whatever stands there', async () => {
+    await using admin = await open(ADMIN);
+    const list = await revoke({ directory: directory.path, environment, keys: [] });
+    await admin.kv('config').put(keys.revocations(), {
+      ...sampleValue('config'),
+      kind: 'revocations',
+      content: 'e30.AAAA',
+    });
+    expect(await publishRevocations(admin, list)).toBe(true);
+    expect(await publishRevocations(admin, list)).toBe(false);
+    expect((await admin.kv('config').get(keys.revocations()))?.value).toMatchObject({ content: list.text });
+  });
+});
+
+test('every verb of an agent has its askers', () => {
+  for (const [verb, { requesters }] of Object.entries(commands) as [AgentVerb, { requesters: readonly string[] }][]) {
+    expect(requesters.length, verb).toBeGreaterThan(0);
+    expect(requesters, verb).not.toContain('agent');
+    expect(requesters, verb).not.toContain('observer');
+  }
+  const acts = ['start', 'stop', 'restart', 'scale', 'reload', 'apply', 'adopt', 'forget', 'shutdown'] as const;
+  for (const verb of acts) expect(commands[verb].requesters, verb).not.toContain('prober');
+});

@@ -94,12 +94,12 @@ export type RowName = keyof typeof rows;
 
 const COMMANDERS: readonly Role[] = ['dashboard', 'operator', 'prober', 'admin'];
 
-function agentCommand<const V extends AgentVerb>(verb: V) {
+function agentCommand<const V extends AgentVerb>(verb: V, requesters: readonly Role[] = COMMANDERS) {
   return {
     template: `command.{host}.${verb}`,
     kind: 'request',
     ...AGENT_VERBS[verb],
-    requesters: COMMANDERS,
+    requesters,
     responder: 'agent',
   } as const;
 }
@@ -140,6 +140,7 @@ export const commands = {
   verdict: agentCommand('verdict'),
   dependency: agentCommand('dependency'),
   shutdown: agentCommand('shutdown'),
+  claim: agentCommand('claim', ['agent']),
 } as const satisfies { readonly [V in AgentVerb]: RequestRow };
 
 export const proberCommands = {
@@ -147,5 +148,6 @@ export const proberCommands = {
   test: proberCommand('test'),
   acknowledge: proberCommand('acknowledge'),
   silence: proberCommand('silence'),
+  forget: proberCommand('forget', ['operator', 'admin']),
   recover: proberCommand('recover', ['agent']),
 } as const satisfies { readonly [V in ProberVerb]: RequestRow };

@@ -88,6 +88,8 @@ export interface KvHandlers<V> {
 export interface KvBucket<V> {
   put(key: string, value: V): Promise<{ revision: number }>;
   delete(key: string): Promise<void>;
+  /** Only when `revision` is still the last one of this key: false when somebody else was faster. */
+  deleteRevision(key: string, revision: number): Promise<boolean>;
   /** Only when there is no such key: `undefined` when there is one. */
   create(key: string, value: V): Promise<{ revision: number } | undefined>;
   /** Only when `revision` is still the last one of this key: `undefined` when somebody else was faster. */
@@ -163,11 +165,14 @@ export interface Bus extends AsyncDisposable {
     request: z.input<Q>,
     options: RequestOptions,
   ): Promise<z.output<R>>;
-  /** Answers. A request that is not readable is refused with `bad-request`, a handler that throws with `internal`. */
+  /**
+   * Answers. A request that is not readable is refused with `bad-request`, a handler that throws with `internal`. A handler
+   * that has no answer leaves the question to others.
+   */
   respond<T extends string, Q extends z.ZodType, R extends z.ZodType>(
     row: RequestRow<T, Q, R>,
     filter: Partial<SubjectParams<T>>,
-    handler: (request: z.output<Q>, params: SubjectParams<T>) => Promise<z.input<R>>,
+    handler: (request: z.output<Q>, params: SubjectParams<T>) => Promise<z.input<R> | undefined>,
   ): Subscription;
 
   kv<B extends BucketName>(bucket: B): KvBucket<ValueOf<B>>;

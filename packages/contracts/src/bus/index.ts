@@ -23,6 +23,7 @@ export {
   type MintOptions,
   mintKeys,
 } from './keys.ts';
+export { keysDigest } from './keys-digest.ts';
 export { NatsBus, openBus } from './nats-bus.ts';
 export {
   CONTROL_LINE_BYTES,

@@ -47,7 +47,7 @@ export class Requests {
   respond<T extends string, Q extends z.ZodType, R extends z.ZodType>(
     row: RequestRow<T, Q, R>,
     filter: Partial<SubjectParams<T>>,
-    handler: (request: z.output<Q>, params: SubjectParams<T>) => Promise<z.input<R>>,
+    handler: (request: z.output<Q>, params: SubjectParams<T>) => Promise<z.input<R> | undefined>,
   ): Subscription {
     const subjects = buildFilter(this.#environment, row.template, filter);
     return this.#connection.subscribe(subjects, (message) => void this.#handle(row, message, handler), {
@@ -59,7 +59,7 @@ export class Requests {
   async #handle<T extends string, Q extends z.ZodType, R extends z.ZodType>(
     row: RequestRow<T, Q, R>,
     message: Msg,
-    handler: (request: z.output<Q>, params: SubjectParams<T>) => Promise<z.input<R>>,
+    handler: (request: z.output<Q>, params: SubjectParams<T>) => Promise<z.input<R> | undefined>,
   ): Promise<void> {
     const { subject, reply } = message;
     const params = parseSubject(this.#environment, row.template, subject);
@@ -75,7 +75,8 @@ export class Requests {
       return;
     }
     try {
-      this.#send(message, encodeMessage(row.reply, subject, await handler(request.message, params)));
+      const answer = await handler(request.message, params);
+      if (answer !== undefined) this.#send(message, encodeMessage(row.reply, subject, answer));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#tally.problem('error', subject, `handler failed: ${reason}`);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Envelope, Timestamp } from '../envelope.ts';
 import { Id, InstanceNumber } from '../ids.ts';
 import { Verdict } from './probe.ts';
-import { InstanceEvent, InstanceStatus } from './service.ts';
+import { DependencyCondition, InstanceEvent, InstanceStatus } from './service.ts';
 
 /** Headers of a signed command: the sender's nkey over subject, id, freshness and body; and the root-signed grant. */
 export const SIGNATURE_HEADER = 'Muster-Signature';
@@ -53,6 +53,23 @@ const ServiceTarget = CommandEnvelope.extend({ service: Id });
 /** Where the agent stands, for quoting as `fresh`. */
 const PositionReply = ReplyEnvelope.extend({ epoch: z.int().min(0), seq: z.int().min(0) });
 
+/** One agent among several that want to speak for one host. */
+export const Claimant = z.object({
+  /** Random, of this run of the agent: a copied state directory has the same agent id. */
+  claimant: z.string().min(1).max(128),
+  agentId: z.string(),
+  bootId: z.string(),
+  epoch: z.int().min(0),
+});
+export type Claimant = z.infer<typeof Claimant>;
+
+/** For how long the word of the leading prober on a service of another host counts. */
+export const DEPENDENCY_LEASE_MS = 30_000;
+
+export const COMMAND_OUTCOMES = ['unknown', 'accepted', 'refused', 'done', 'failed'] as const;
+export const CommandOutcome = z.enum(COMMAND_OUTCOMES).catch('unknown');
+export type CommandOutcome = (typeof COMMAND_OUTCOMES)[number];
+
 const verb = <Q extends z.ZodType, R extends z.ZodType>(request: Q, reply: R) => ({ request, reply });
 
 /** What an agent can be asked: `command.<host>.<verb>`. */
@@ -69,9 +86,16 @@ export const AGENT_VERBS = {
     InstanceTarget,
     PositionReply.extend({ status: InstanceStatus.optional(), events: z.array(InstanceEvent) }),
   ),
+  /** What became of the command with the id `of`. `unknown`: this agent has never seen it, so it has not acted on it. */
   outcome: verb(
     CommandEnvelope.extend({ of: z.string() }),
-    ReplyEnvelope.extend({ outcome: z.enum(['unknown', 'accepted', 'refused', 'done', 'failed']).catch('unknown') }),
+    ReplyEnvelope.extend({
+      outcome: CommandOutcome,
+      /** What had been asked, and of which instance. */
+      verb: z.string().optional(),
+      service: Id.optional(),
+      instance: InstanceNumber.optional(),
+    }),
   ),
   logs: verb(
     InstanceTarget.extend({ lines: z.int().min(1).max(10_000), stream: z.enum(['stdout', 'stderr']).optional() }),
@@ -82,8 +106,26 @@ export const AGENT_VERBS = {
   adopt: verb(InstanceTarget, ReplyEnvelope),
   forget: verb(InstanceTarget, ReplyEnvelope),
   verdict: verb(CommandEnvelope.extend({ verdict: Verdict }), ReplyEnvelope),
-  dependency: verb(CommandEnvelope.extend({ target: z.string(), met: z.boolean(), reason: z.string() }), ReplyEnvelope),
+  /**
+   * How a service of another host stands, `<host>/<service>`: told by the leading prober whenever it changes, and again
+   * before `DEPENDENCY_LEASE_MS` are over. Without that it counts as not known.
+   */
+  dependency: verb(
+    CommandEnvelope.extend({
+      target: z.string(),
+      /** Absent means ready. */
+      condition: DependencyCondition.optional(),
+      met: z.boolean(),
+      reason: z.string(),
+    }),
+    ReplyEnvelope,
+  ),
   shutdown: verb(CommandEnvelope, ReplyEnvelope),
+  /** An agent asks who else speaks for its host. Only the one that does answers, and its answer is a refusal. `isHolder`: the asker does as well. */
+  claim: verb(
+    CommandEnvelope.extend({ ...Claimant.shape, isHolder: z.boolean() }),
+    ReplyEnvelope.extend(Claimant.shape),
+  ),
 } as const;
 export type AgentVerb = keyof typeof AGENT_VERBS;
 
@@ -95,6 +137,8 @@ export const PROBER_VERBS = {
   test: verb(CommandEnvelope.extend({ rule: Id }), ReplyEnvelope),
   acknowledge: verb(AlertTarget.extend({ comment: z.string().optional(), until: Timestamp.optional() }), ReplyEnvelope),
   silence: verb(AlertTarget.extend({ comment: z.string().optional(), until: Timestamp }), ReplyEnvelope),
+  /** The host has been taken away: all that is stored of it goes, and so do its alerts. Refused while it is heard. */
+  forget: verb(CommandEnvelope.extend({ host: Id }), ReplyEnvelope.extend({ keys: z.int().min(0) })),
   /** May this instance be restarted for its health? Granted slots are few, so that a sick fleet is not restarted at once. */
   recover: verb(
     InstanceTarget.extend({ host: Id, generation: z.int().min(0), reason: z.string() }),

@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { type InstanceEvent, keys, type StatusFile } from '@muster/contracts';
-import { type Bus, NoStreamError, Outbox, openBus } from '@muster/contracts/bus';
+import { NoStreamError, Outbox, uuidv7 } from '@muster/contracts/bus';
 import type { ServiceSpec } from '@muster/contracts/config';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
@@ -13,11 +13,14 @@ import { askInventory } from '../host/ask-inventory.ts';
 import { messageOf } from '../message-of.ts';
 import type { AgentIdentity } from './agent-identity.ts';
 import { AgentKeys } from './agent-keys.ts';
+import { ClaimedBus } from './claimed-bus.ts';
 import { CommandJournal } from './command-journal.ts';
+import { CommandOutcomes } from './command-outcomes.ts';
 import { Commands } from './commands.ts';
 import { Envelopes } from './envelopes.ts';
 import { Freshness } from './freshness.ts';
 import { HostEvents } from './host-events.ts';
+import { HostTakenError } from './host-taken-error.ts';
 import type { InstanceRunner, Transition } from './instance-runner.ts';
 import { InstanceStore, keyOf } from './instance-store.ts';
 import { manageService, type RunnerSurroundings } from './managed-services.ts';
@@ -25,6 +28,7 @@ import { MetricsPublisher } from './metrics-publisher.ts';
 import { PrepareQueue } from './prepare-queue.ts';
 import { Presence } from './presence.ts';
 import { RecoveryPermission } from './recovery-permission.ts';
+import { RemoteDependencies } from './remote-dependencies.ts';
 import { Reporter } from './reporter.ts';
 import { specEntryOf } from './spec-entry.ts';
 import { StatusFileWriter } from './status-file-writer.ts';
@@ -63,11 +67,13 @@ const OUTBOX_BYTES = 64 * 1024 * 1024;
 const FLUSH_TIMEOUT_MS = 3_000;
 /** One look at every process of the host; with 100 services it takes some 25 ms. */
 const TREE_LOOK_INTERVAL_MS = 60_000;
+/** So long a start waits for a bus elsewhere to say whether the host is taken. Services must not wait longer for it. */
+const CLAIM_TIMEOUT_MS = 1_000;
 
 export class Agent {
   readonly #setup: AgentSetup;
   readonly #envelopes: Envelopes;
-  readonly #bus: Bus;
+  readonly #bus: ClaimedBus;
   readonly #outbox: Outbox;
   readonly #events: HostEvents;
   readonly #registry: DriverRegistry;
@@ -76,6 +82,8 @@ export class Agent {
   readonly #recovery: RecoveryPermission;
   readonly #store: InstanceStore;
   readonly #supervisor: Supervisor;
+  readonly #remote: RemoteDependencies;
+  readonly #outcomes: CommandOutcomes;
   readonly #commands: Commands;
   readonly #presence: Presence;
   readonly #metrics: MetricsPublisher;
@@ -85,16 +93,28 @@ export class Agent {
   #isEnding = false;
   #isSettingUpBusAgain = false;
 
+  /** @throws HostTakenError when another agent on this machine speaks for this host */
   static async start(setup: AgentSetup): Promise<Agent> {
-    const { config, logger } = setup;
-    const bus = openBus({
+    const { config, identity, logger } = setup;
+    const { agentId, bootId, epoch } = identity;
+    const envelopes = new Envelopes(config.host, epoch);
+    const bus = new ClaimedBus({
       servers: config.bus.url,
       ...(config.bus.credsFile !== undefined && { credentialsFile: config.bus.credsFile }),
       environment: config.environment,
       role: 'agent',
       id: config.host,
       onProblem: (problem) => logger.warn({ problem }, 'bus'),
+      self: { claimant: uuidv7(), agentId, bootId, epoch },
+      envelopes,
+      onTaken: (reason) => agent?.onHostTaken(reason),
+      onRival: (reason) => agent?.onHostTaken(reason),
     });
+    if (config.bus.isExternal) await bus.settled(AbortSignal.timeout(CLAIM_TIMEOUT_MS));
+    if (bus.rival?.bootId === bootId) {
+      await bus.drain();
+      throw new HostTakenError(config.host, bus.rival);
+    }
     let agent: Agent | undefined;
     const outbox = await Outbox.open({
       directory: path.join(config.stateDir, 'outbox'),
@@ -104,18 +124,18 @@ export class Agent {
       onDelivered: ({ id }) => agent?.onDelivered(id),
       onProblem: (error) => logger.warn({ reason: error.message }, 'events'),
     });
-    agent = new Agent(setup, bus, outbox);
+    agent = new Agent(setup, envelopes, bus, outbox);
     await agent.#begin();
     return agent;
   }
 
-  private constructor(setup: AgentSetup, bus: Bus, outbox: Outbox) {
+  private constructor(setup: AgentSetup, envelopes: Envelopes, bus: ClaimedBus, outbox: Outbox) {
     const { config, identity, logger } = setup;
     const { host, stateDir } = config;
     this.#setup = setup;
     this.#bus = bus;
     this.#outbox = outbox;
-    this.#envelopes = new Envelopes(host, identity.epoch);
+    this.#envelopes = envelopes;
     this.#events = new HostEvents(host, this.#envelopes, outbox);
     this.#registry = createDriverRegistry({ runtimeFolder: setup.runtimeFolder });
     this.#keys = new AgentKeys(bus, stateDir, (error, isFirst) => {
@@ -125,7 +145,12 @@ export class Agent {
     this.#reporter = new Reporter({ host, envelopes: this.#envelopes, outbox, statuses: this.#keys.statuses });
     this.#recovery = new RecoveryPermission(bus, host, this.#envelopes);
     this.#store = this.#openStore();
-    this.#supervisor = new Supervisor(this.#manage());
+    this.#remote = new RemoteDependencies(() => this.#supervisor.remoteChanged());
+    this.#supervisor = new Supervisor(this.#manage(), (dependency) => this.#remote.verdict(dependency));
+    const journal = new CommandJournal(path.join(stateDir, 'commands.jsonl'));
+    this.#outcomes = new CommandOutcomes(journal, (error) =>
+      logger.warn({ reason: messageOf(error) }, 'what came of a command could not be written down'),
+    );
     const freshness = new Freshness(identity.epoch);
     this.#metrics = new MetricsPublisher({
       host,
@@ -141,7 +166,9 @@ export class Agent {
       bus,
       supervisor: this.#supervisor,
       reporter: this.#reporter,
-      journal: new CommandJournal(path.join(stateDir, 'commands.jsonl')),
+      journal,
+      outcomes: this.#outcomes,
+      dependencies: this.#remote,
       freshness,
       envelopes: this.#envelopes,
       outbox,
@@ -199,6 +226,12 @@ export class Agent {
     this.#events.announce('gap', `${lost} events were given up: ${OUTBOX_BYTES} bytes waited for the bus`, lost);
   }
 
+  private onHostTaken(reason: string): void {
+    this.#setup.logger.warn({ reason }, 'host id taken');
+    this.#events.announce('host-id-taken', reason);
+    this.#statusFile.changed();
+  }
+
   private onDelivered(eventId: string): void {
     this.#reporter.delivered(eventId);
   }
@@ -213,6 +246,8 @@ export class Agent {
     }
     this.#keys.dropFormer();
     this.#events.announce('started', `agent ${this.#setup.version} started with ${services.length} services`);
+    if (this.#bus.isConnected) this.#onConnection(true, 'connected before anything was started');
+    else if (this.#bus.reason !== undefined) this.onHostTaken(this.#bus.reason);
     if (refusedConfig === '')
       this.#events.announce('config-loaded', `${services.length + systemServices.length} services`);
     else this.#events.announce('config-refused', refusedConfig);
@@ -260,6 +295,7 @@ export class Agent {
 
   #onTransition(runner: InstanceRunner, transition: Transition): void {
     this.#reporter.report(runner, transition);
+    this.#outcomes.transitioned(runner);
     const { from, to } = transition;
     const isSame =
       from.name === to.name &&
@@ -329,11 +365,12 @@ export class Agent {
     const recentEvents = [...this.#supervisor.runners()]
       .flatMap(({ key }) => this.#reporter.recentEvents(key.service, key.instance))
       .sort((a, b) => a.epoch - b.epoch || a.seq - b.seq);
+    const { reason } = this.#bus;
     return {
       writtenAt: new Date().toISOString(),
       host: this.#setup.config.host,
       agentId: this.#setup.identity.agentId,
-      bus: { connected: this.#bus.isConnected },
+      bus: { connected: this.#bus.isConnected, ...(reason !== undefined && { reason }) },
       instances: this.#reporter.statuses(),
       recentEvents,
     };
@@ -355,6 +392,7 @@ export class Agent {
     this.#prepareQueue[Symbol.dispose]();
     this.#supervisor.detach();
     this.#presence[Symbol.dispose]();
+    this.#remote[Symbol.dispose]();
     this.#metrics[Symbol.dispose]();
     this.#keys.stop();
     this.#statusFile.writeNow();

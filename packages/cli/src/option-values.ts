@@ -1,3 +1,4 @@
+import { isId } from '@muster/contracts';
 import { parseDuration } from '@muster/contracts/config';
 import { InvalidArgumentError } from 'commander';
 
@@ -6,6 +7,12 @@ export function parseDurationMs(text: string): number {
   const durationMs = parseDuration(text);
   if (durationMs === undefined) throw new InvalidArgumentError('Write a time such as 500ms, 30s or 2m.');
   return durationMs;
+}
+
+/** @throws InvalidArgumentError saying what would do. */
+export function parseId(text: string): string {
+  if (!isId(text)) throw new InvalidArgumentError('Write 1 to 63 of a-z, 0-9, _ and -.');
+  return text;
 }
 
 const MAX_COUNT = 10_000;

@@ -3,6 +3,8 @@ import { Command, CommanderError, Option } from 'commander';
 import { addAlerts } from './commands/alerts.ts';
 import { addBus } from './commands/bus.ts';
 import { addEvents } from './commands/events.ts';
+import { addHosts } from './commands/hosts.ts';
+import { addOutcome } from './commands/outcome.ts';
 import { addStatus } from './commands/status.ts';
 import { addValidate } from './commands/validate.ts';
 import { addVerbs } from './commands/verbs.ts';
@@ -65,7 +67,9 @@ function buildProgram(
       ].join('\n'),
     );
   addStatus(program, context, run);
+  addHosts(program, context, run);
   addVerbs(program, context, run);
+  addOutcome(program, context, run);
   addWhy(program, context, run);
   addAlerts(program, context, run);
   addEvents(program, context, run);

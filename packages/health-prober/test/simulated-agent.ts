@@ -1,13 +1,15 @@
 import { join } from 'node:path';
 import {
+  commands,
   type InstanceEvent,
   type InstanceStatus,
   keys,
   PRESENCE_INTERVAL_MS,
   type ProbeReport,
   rows,
+  type ServiceSpecEntry,
 } from '@muster/contracts';
-import { type Bus, Outbox, uuidv7 } from '@muster/contracts/bus';
+import { type Bus, keysDigest, Outbox, uuidv7 } from '@muster/contracts/bus';
 import type { TestBus } from './test-bus.ts';
 
 /** An agent as the bus knows one: presence, specs, statuses, events through a journal. It supervises nothing. */
@@ -59,7 +61,7 @@ export class SimulatedAgent implements AsyncDisposable {
           uptimeSeconds: 1,
           eventLoopLagMs: 0,
           monotonicMs: performance.now(),
-          keysDigest: '',
+          keysDigest: keysDigest(this.#keys()),
           services: 1,
           backlog: 0,
         },
@@ -73,7 +75,11 @@ export class SimulatedAgent implements AsyncDisposable {
     clearInterval(this.#beat);
   }
 
-  async configure(service: string, healthCheckUrl?: string): Promise<void> {
+  async configure(
+    service: string,
+    healthCheckUrl?: string,
+    dependencies: ServiceSpecEntry['dependencies'] = [],
+  ): Promise<void> {
     await this.bus.kv('specs').put(keys.spec(this.host, service), {
       ...this.#envelope(),
       host: this.host,
@@ -82,7 +88,7 @@ export class SimulatedAgent implements AsyncDisposable {
       command: 'sleep 1d',
       ...(healthCheckUrl !== undefined && { healthCheckUrl }),
       environmentNames: [],
-      dependencies: [],
+      dependencies,
       autoRestart: true,
       maxRestarts: 10,
       restartDelayMs: 0,
@@ -183,6 +189,23 @@ export class SimulatedAgent implements AsyncDisposable {
     );
   }
 
+  /** Answers for its state, as an agent does that can be asked. */
+  answer(): void {
+    this.bus.respond(commands.status, { host: this.host }, async ({ id }) => ({
+      ...this.#envelope(),
+      commandId: id,
+      accepted: true,
+      code: 'ok',
+      reason: '',
+      instances: [...this.#statuses.values()],
+    }));
+  }
+
+  /** It forgets that it has the service, and what it has put of it stays. */
+  lose(service: string): void {
+    this.#statuses.delete(keys.instance(this.host, service, 0));
+  }
+
   async remove(service: string): Promise<void> {
     this.#statuses.delete(keys.instance(this.host, service, 0));
     await this.bus.kv('status').delete(keys.instance(this.host, service, 0));
@@ -192,6 +215,13 @@ export class SimulatedAgent implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#beat);
     await this.#outbox.close();
+  }
+
+  #keys(): string[] {
+    return [...this.#statuses.values()].flatMap(({ host, service, instance }) => [
+      keys.instance(host, service, instance),
+      keys.spec(host, service),
+    ]);
   }
 
   #generationOf(service: string): number {

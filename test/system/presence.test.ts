@@ -135,7 +135,10 @@ describe.concurrent('on one bus', () => {
       },
       { timeoutMs: LONG_MS },
     );
-    expect(told).toMatchObject({ connected: false, reason: expect.stringMatching(/another agent .* speaks for 'clone'/) });
+    expect(told).toMatchObject({
+      connected: false,
+      reason: expect.stringMatching(/another agent .* speaks for 'clone'/),
+    });
     expect(agentId).not.toBe(firstId);
 
     // Also over a restart of the first one, which is quicker than the other's patience.
@@ -201,7 +204,9 @@ describe.concurrent('on one bus', () => {
     expect(await database.waitUntilReady('pg')).toMatchObject({ generation: 1 });
   });
 
-  test('a command whose answer was lost has an unknown outcome, and its id tells what came of it', async ({ expect }) => {
+  test('a command whose answer was lost has an unknown outcome, and its id tells what came of it', async ({
+    expect,
+  }) => {
     await using system = await startMusterSystem({
       host: 'slow1',
       bus: bus.of('slow1'),

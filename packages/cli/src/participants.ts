@@ -50,7 +50,12 @@ export async function readParticipants(
     }),
     ...dashboards.map((standing): Participant => {
       const note = standing.beat && `${standing.beat.viewers} viewers`;
-      return { kind: 'dashboard', id: standing.dashboard, ...standingOf(standing), ...(note !== undefined && { note }) };
+      return {
+        kind: 'dashboard',
+        id: standing.dashboard,
+        ...standingOf(standing),
+        ...(note !== undefined && { note }),
+      };
     }),
   ];
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import {
+  type ComponentEvent,
   commands,
   type InstanceEvent,
   type InstanceStatus,
@@ -44,7 +45,10 @@ export class SimulatedAgent implements AsyncDisposable {
     this.#outbox = outbox;
   }
 
-  beat(place: { agentId?: string; bootId?: string; networkNamespace?: string } = {}): void {
+  beat(
+    place: { agentId?: string; bootId?: string; networkNamespace?: string } = {},
+    everyMs = PRESENCE_INTERVAL_MS,
+  ): void {
     clearInterval(this.#beat);
     const send = () => {
       const { agentId = 'other-agent', bootId = 'other-boot', networkNamespace = '1' } = place;
@@ -68,7 +72,7 @@ export class SimulatedAgent implements AsyncDisposable {
       );
     };
     send();
-    this.#beat = setInterval(send, PRESENCE_INTERVAL_MS);
+    this.#beat = setInterval(send, everyMs);
   }
 
   fallSilent(): void {
@@ -146,6 +150,10 @@ export class SimulatedAgent implements AsyncDisposable {
     this.#puts.set(event.id, () => this.bus.kv('status').put(key, status));
     this.#outbox.append(rows.instanceEvent, { host: this.host, service, instance: 0 }, event);
     return event;
+  }
+
+  announce(kind: ComponentEvent['kind']): void {
+    this.#outbox.append(rows.hostEvent, { host: this.host }, { ...this.#envelope(), kind, reason: '', causes: [] });
   }
 
   /** A first start, up to `running`. */

@@ -33,7 +33,12 @@ export function addEvents(program: Command, context: Context, run: Run): void {
     .option('--last <count>', 'how many past events', parseCount, 50)
     .addHelpText(
       'after',
-      examples('muster events --last 20', 'muster events --since 10m --host web1', 'muster events -f --service rag-api', 'muster events -f --host web1 --json'),
+      examples(
+        'muster events --last 20',
+        'muster events --since 10m --host web1',
+        'muster events -f --service rag-api',
+        'muster events -f --host web1 --json',
+      ),
     )
     .action((_options: unknown, command: Command) =>
       run(() => events(command.optsWithGlobals<EventsOptions>(), context)),

@@ -36,7 +36,10 @@ export function addOutcome(program: Command, context: Context, run: Run): void {
     .option('--host <id>', 'only ask the agent of this host', parseId)
     .addHelpText(
       'after',
-      examples('muster outcome 01939a00-0000-7000-8000-000000000001 --host web1', 'muster restart api --json --no-wait'),
+      examples(
+        'muster outcome 01939a00-0000-7000-8000-000000000001 --host web1',
+        'muster restart api --json --no-wait',
+      ),
     )
     .action((id: string, _options: unknown, command: Command) =>
       run(() => outcome(id, command.optsWithGlobals<OutcomeOptions>(), context)),

@@ -98,7 +98,12 @@ async function steer(verb: Verb, text: string, options: VerbOptions, context: Co
   return outcomes.includes('failed') ? EXIT.failed : EXIT.ok;
 }
 
-function explainRefusal(verb: Verb, host: string, name: string, result: Exclude<CommandResult, { outcome: 'accepted' }>): CliError {
+function explainRefusal(
+  verb: Verb,
+  host: string,
+  name: string,
+  result: Exclude<CommandResult, { outcome: 'accepted' }>,
+): CliError {
   switch (result.outcome) {
     case 'refused': {
       const { code, reason } = result;

@@ -254,7 +254,14 @@ describe('hosts', () => {
     const lines = renderParticipants(
       [
         host,
-        { kind: 'host', id: 'web2', state: 'unknown', ageMs: 300_000, services: 1, note: 'its agent is not on the bus' },
+        {
+          kind: 'host',
+          id: 'web2',
+          state: 'unknown',
+          ageMs: 300_000,
+          services: 1,
+          note: 'its agent is not on the bus',
+        },
         { kind: 'prober', id: 'main', state: 'heard', ageMs: 0, clockSkewMs: 90_000, note: '5 targets, judges' },
       ],
       paintPlain,

@@ -70,5 +70,11 @@ export function presenceOf<B>(
   if (heard === undefined) return { isHeard: false, ...silence };
   const { beat, heardAtMs, clockSkewMs } = heard;
   const ageMs = nowMs - heardAtMs;
-  return { beat, ageMs, isHeard: connectedSinceMs !== undefined && ageMs <= PRESENCE_LIMIT_MS, ...silence, clockSkewMs };
+  return {
+    beat,
+    ageMs,
+    isHeard: connectedSinceMs !== undefined && ageMs <= PRESENCE_LIMIT_MS,
+    ...silence,
+    clockSkewMs,
+  };
 }

@@ -45,8 +45,11 @@ export class Fleet {
 
   /** All that is stored of a host: by key, in which bucket, and the id of the value. */
   storedOn(host: string): ReadonlyMap<string, { readonly bucket: 'specs' | 'status'; readonly id: string }> {
-    const entries = (bucket: 'specs' | 'status', keysOfHost: Iterable<string>, of: ReadonlyMap<string, { id: string }>) =>
-      [...keysOfHost].map((key) => [key, { bucket, id: of.get(key)?.id ?? '' }] as const);
+    const entries = (
+      bucket: 'specs' | 'status',
+      keysOfHost: Iterable<string>,
+      of: ReadonlyMap<string, { id: string }>,
+    ) => [...keysOfHost].map((key) => [key, { bucket, id: of.get(key)?.id ?? '' }] as const);
     return new Map([
       ...entries('status', this.#statusKeys.of(host), this.statuses),
       ...entries('specs', this.#specKeys.of(host), this.specs),

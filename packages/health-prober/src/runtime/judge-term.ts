@@ -208,8 +208,10 @@ export class JudgeTerm {
   }
 
   async #forget(host: string): Promise<Answer & { keys: number }> {
-    if (this.#hosts.silenceOf(host) === 0) {
-      return { accepted: false, code: 'wrong-state', reason: `host ${host} is heard`, keys: 0 };
+    const silentMs = this.#hosts.silenceOf(host);
+    if (silentMs === undefined || silentMs === 0) {
+      const reason = silentMs === 0 ? `host ${host} is heard` : `it is not known yet whether host ${host} is silent`;
+      return { accepted: false, code: 'wrong-state', reason, keys: 0 };
     }
     this.#hosts.forget(host);
     const keys = await this.#ghosts.forget(host);

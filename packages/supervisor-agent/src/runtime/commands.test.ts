@@ -1,7 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type AuditRecord, commands, DEPENDENCY_LEASE_MS, type InstanceEvent, type Position, type RequestRow } from '@muster/contracts';
+import {
+  type AuditRecord,
+  commands,
+  DEPENDENCY_LEASE_MS,
+  type InstanceEvent,
+  type Position,
+  type RequestRow,
+} from '@muster/contracts';
 import type { Bus, Outbox } from '@muster/contracts/bus';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { z } from 'zod';
@@ -143,7 +150,12 @@ describe('what came of a command', () => {
     const act = async (verb: 'start' | 'stop' | 'restart', id: string, service: string, fresh?: Position) =>
       bus.ask(commands[verb], { ...envelope(id), service, fresh: fresh ?? (await freshFrom(bus)) });
     await act('restart', 'again', 'api');
-    expect(await ask(bus, 'again')).toMatchObject({ outcome: 'accepted', verb: 'restart', service: 'api', instance: 0 });
+    expect(await ask(bus, 'again')).toMatchObject({
+      outcome: 'accepted',
+      verb: 'restart',
+      service: 'api',
+      instance: 0,
+    });
     await host.settled();
     expect(await ask(bus, 'again')).toMatchObject({ outcome: 'done', reason: 'it is running' });
     await act('stop', 'old', 'api', { epoch: 6, seq: 1 });

@@ -9,8 +9,7 @@ import { FleetClient } from '@muster/contracts/client';
 import {
   eventually,
   type FixtureProcess,
-  isAlive,
-  MusterSystem,
+  type MusterSystem,
   type MusterSystemOptions,
   startFixture,
   startMusterSystem,
@@ -185,15 +184,23 @@ describe.concurrent('on one bus', () => {
       bus: bus.of('app1'),
       services: servicesYaml({ name: 'api', ...SLEEP, dependencies: ['db1/pg'] }),
     });
-    const { pid = 0 } = await application.waitUntilReady('api');
+    await using watching = await fleetOf();
+    const { fleet } = watching;
+    const { pid } = await application.waitUntilReady('api');
 
     faults.stall();
-    await application.waitFor('api', ({ state }) => state === 'running');
+    const isGone = () => fleet.snapshot().alerts.get('db1._.host-gone')?.data.state === 'firing';
+    await eventually(isGone, { timeoutMs: LONG_MS, message: 'the alert that db1 is gone' });
     // What runs goes on; what falls, waits.
+    expect(await application.waitUntilReady('api')).toMatchObject({ pid });
+    let killed: number | undefined;
     await eventually(
       async () => {
-        if (isAlive(pid)) process.kill(pid, 'SIGKILL');
         const [api] = await application.instances();
+        if (api?.state === 'running' && api.pid !== undefined && api.pid !== killed) {
+          killed = api.pid;
+          process.kill(killed, 'SIGKILL');
+        }
         return api?.state === 'pending' && /db1\/pg: host db1 is not heard for more than/.test(api.reason);
       },
       { timeoutMs: LONG_MS, message: 'api waits for db1' },

@@ -98,6 +98,7 @@ export class Agent {
     const { config, identity, logger } = setup;
     const { agentId, bootId, epoch } = identity;
     const envelopes = new Envelopes(config.host, epoch);
+    let agent: Agent | undefined;
     const bus = new ClaimedBus({
       servers: config.bus.url,
       ...(config.bus.credsFile !== undefined && { credentialsFile: config.bus.credsFile }),
@@ -115,7 +116,6 @@ export class Agent {
       await bus.drain();
       throw new HostTakenError(config.host, bus.rival);
     }
-    let agent: Agent | undefined;
     const outbox = await Outbox.open({
       directory: path.join(config.stateDir, 'outbox'),
       bus,

@@ -28,6 +28,8 @@ const TICK_MS = 5_000;
 const LOOK_BACK_MS = 120_000;
 /** Alerts are read from a little earlier on, so that those of all these events are among them. */
 const LOOK_BACK_MARGIN_MS = 60_000;
+/** A message has its bounds: of more keys the number is told. */
+const NAMED_KEYS = 20;
 /** Made from events, so that reading the events again makes them again. The others are made from what is seen now. */
 const EVENT_RULES: ReadonlySet<string> = new Set<RuleName>(['failed', 'restart-loop', 'restarted']);
 
@@ -126,8 +128,11 @@ export class JudgeTerm {
       commands,
       fleet: this.#fleet,
       isKnown: (host) => this.#hosts.knows(host),
-      onRemoved: (host, removed) =>
-        announcer.component('ghosts-removed', `no agent keeps these any more: ${removed.join(', ')}`, { host }),
+      onRemoved: (host, removed) => {
+        const some = removed.slice(0, NAMED_KEYS).join(', ');
+        const rest = removed.length > NAMED_KEYS ? ` and ${removed.length - NAMED_KEYS} more` : '';
+        announcer.component('ghosts-removed', `no agent keeps these any more: ${some}${rest}`, { host });
+      },
       onProblem: options.onProblem,
     });
     this.#dependencies = new DependencyTeller({ commands, fleet: this.#fleet, hosts: this.#hosts });

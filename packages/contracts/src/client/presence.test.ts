@@ -3,7 +3,7 @@ import { PRESENCE_LIMIT_MS } from '../messages/presence.ts';
 import { hear, presenceOf } from './presence.ts';
 
 const beat = { time: '2026-03-01T12:00:00.000Z' };
-const heard = { beat, heardAtMs: 10_000, clockSkewMs: 0 };
+const heard = { beat, heardAtMs: 10_000, skewsMs: [0] };
 
 test.each([
   ['just heard', heard, 5_000, 10_500, { isHeard: true, ageMs: 500, silentForMs: 500 }],
@@ -26,15 +26,14 @@ test('while we are away nobody is silent', () => {
   expect(presenceOf(heard, undefined, 999_999)).not.toHaveProperty('silentForMs');
 });
 
-test('the skew of a clock is that of the fastest beat, follows a clock that is set, and forgets slowly', () => {
+test.each([
+  ['the beat that was least late', [40, 3, 200], 90_000, 89_997],
+  ['a clock behind ours', [3], -250, -253],
+  ['beats that were held up for seconds', [3, 6_000, 4_000, 2_000], 0, -3],
+  ['a clock that was set back, after a while', [0, ...Array.from({ length: 8 }, () => 60_000)], 0, -60_000],
+])('the skew is told by %s', (_what, delaysMs, aheadMs, skewMs) => {
+  let last: ReturnType<typeof hear<typeof beat>> | undefined;
   const wallMs = Date.parse(beat.time);
-  const after = (delays: readonly number[], aheadMs: number) =>
-    delays.reduce<ReturnType<typeof hear> | undefined>(
-      (before, delayMs) => hear(before, beat, { nowMs: 0, wallMs: wallMs - aheadMs + delayMs }),
-      undefined,
-    )?.clockSkewMs;
-  expect(after([40, 3, 200], 90_000)).toBe(90_000 - 4);
-  expect(after([3], -250)).toBe(-253);
-  const before = hear(undefined, beat, { nowMs: 0, wallMs });
-  expect(hear(before, beat, { nowMs: 0, wallMs: wallMs + 60_000 }).clockSkewMs).toBe(-60_000);
+  for (const delayMs of delaysMs) last = hear(last, beat, { nowMs: 0, wallMs: wallMs - aheadMs + delayMs });
+  expect(presenceOf(last, 0, 0).clockSkewMs).toBe(skewMs);
 });

@@ -6,11 +6,12 @@ interface Beat {
   readonly time: string;
 }
 
-/** A sender's last beat, when it was heard by our own monotonic clock, and how far its wall clock seems to be ahead. */
+/** A sender's last beat, and when it was heard by our own monotonic clock. */
 export interface HeardBeat<B> {
   readonly beat: B;
   readonly heardAtMs: number;
-  readonly clockSkewMs: number;
+  /** How far its wall clock seemed to be ahead of ours at each of the last beats, the newest last. */
+  readonly skewsMs: readonly number[];
 }
 
 /** What can be said about a sender of beats now. */
@@ -39,21 +40,17 @@ export interface DashboardStanding extends Presence<DashboardPresence> {
   readonly dashboard: string;
 }
 
-/** A clock that seems to jump by more has been set; less is the network's delay. */
-const CLOCK_STEP_MS = 1_000;
-/** A fast beat counts for the next ones less by so much each: clocks drift. */
-const SKEW_DECAY_MS = 1;
+/** So many beats tell of the sender's clock: some were not delayed, and a clock that is set back shows after as many. */
+const SKEW_BEATS = 8;
 
-/** One beat more. Every beat underestimates the skew by its own delay, so the highest of the last ones is the best. */
+/** One beat more. */
 export function hear<B extends Beat>(
   before: HeardBeat<B> | undefined,
   beat: B,
   { nowMs, wallMs }: { readonly nowMs: number; readonly wallMs: number },
 ): HeardBeat<B> {
-  const seenMs = Date.parse(beat.time) - wallMs;
-  const isStep = before === undefined || Math.abs(seenMs - before.clockSkewMs) > CLOCK_STEP_MS;
-  const clockSkewMs = isStep ? seenMs : Math.max(seenMs, before.clockSkewMs - SKEW_DECAY_MS);
-  return { beat, heardAtMs: nowMs, clockSkewMs };
+  const skewsMs = [...(before?.skewsMs ?? []), Date.parse(beat.time) - wallMs].slice(-SKEW_BEATS);
+  return { beat, heardAtMs: nowMs, skewsMs };
 }
 
 /** `connectedSinceMs` as `Bus.connectedSinceMs`; all times are of one monotonic clock. */
@@ -68,8 +65,10 @@ export function presenceOf<B>(
       ? {}
       : { silentForMs: nowMs - Math.max(connectedSinceMs, heard?.heardAtMs ?? connectedSinceMs) };
   if (heard === undefined) return { isHeard: false, ...silence };
-  const { beat, heardAtMs, clockSkewMs } = heard;
+  const { beat, heardAtMs, skewsMs } = heard;
   const ageMs = nowMs - heardAtMs;
+  // A beat that was late makes the clock look as far behind: the least late of them is the best.
+  const clockSkewMs = Math.max(...skewsMs);
   return {
     beat,
     ageMs,

@@ -203,7 +203,7 @@ export class SimulatedAgent implements AsyncDisposable {
       ...this.#envelope(),
       commandId: id,
       accepted: true,
-      code: 'ok',
+      code: 'ok' as const,
       reason: '',
       instances: [...this.#statuses.values()],
     }));

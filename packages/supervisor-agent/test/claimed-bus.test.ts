@@ -35,7 +35,7 @@ function claim(host: string, name: string, epoch: number, url = server.url) {
     ...envelopes.next(),
     commandId: id,
     accepted: true,
-    code: 'ok',
+    code: 'ok' as const,
     reason: name,
     instances: [],
   }));

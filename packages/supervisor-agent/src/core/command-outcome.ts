@@ -18,15 +18,11 @@ export function settle(act: Act, state: State): Settled | undefined {
   if (act.verb === 'stop') {
     return state.name === 'orphaned' ? { outcome: 'failed', reason: state.reason } : undefined;
   }
-  switch (state.name) {
-    case 'failed':
-    case 'backoff':
-      return { outcome: 'failed', reason: state.memory.failure ?? `it is in ${state.name}` };
-    case 'orphaned':
-      return act.verb === 'adopt' ? undefined : { outcome: 'failed', reason: state.reason };
-    default:
-      return undefined;
+  if (state.name === 'failed' || state.name === 'backoff') {
+    return { outcome: 'failed', reason: state.memory.failure ?? `it is in ${state.name}` };
   }
+  if (state.name === 'orphaned' && act.verb !== 'adopt') return { outcome: 'failed', reason: state.reason };
+  return undefined;
 }
 
 /** As `settle`, for a command that a former agent had accepted: it may have been killed before it acted. */

@@ -148,6 +148,6 @@ export const proberCommands = {
   test: proberCommand('test'),
   acknowledge: proberCommand('acknowledge'),
   silence: proberCommand('silence'),
-  forget: proberCommand('forget', ['operator', 'admin']),
+  remove: proberCommand('remove', ['operator', 'admin']),
   recover: proberCommand('recover', ['agent']),
 } as const satisfies { readonly [V in ProberVerb]: RequestRow };

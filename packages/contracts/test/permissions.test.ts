@@ -75,6 +75,10 @@ async function open(identity: Identity, problems: BusProblem[] = []): Promise<Na
 const EVENT = { expectedLastSeq: 0 };
 const soon = { timeoutMs: 10_000 };
 
+test('no verb of the probers is one of the agents: a right to ask all hosts would be a right to ask them', () => {
+  expect(Object.keys(proberCommands).filter((verb) => verb in commands)).toEqual([]);
+});
+
 test('every role is tried here', () => {
   expect(new Set(IDENTITIES.map(({ role }) => role))).toEqual(new Set<Role>(ROLES));
 });

@@ -104,7 +104,7 @@ test.concurrent('a host that was taken away is forgotten when somebody says so, 
   using fleet = new FleetClient({ bus: operator, actor: 'ada' });
   const ask = async () =>
     operator.request(
-      proberCommands.forget,
+      proberCommands.remove,
       {},
       { id: uuidv7(), time: new Date().toISOString(), source: 'operator/cli', actor: 'ada', host: 'web1' },
       { timeoutMs: 10_000 },

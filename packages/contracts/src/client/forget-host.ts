@@ -29,7 +29,7 @@ export async function forgetHost(
     const source = `${bus.role}/${bus.id}`;
     const request = { id: uuidv7(), time: new Date().toISOString(), source, actor, host };
     try {
-      const reply = await bus.request(proberCommands.forget, {}, request, { timeoutMs, signal });
+      const reply = await bus.request(proberCommands.remove, {}, request, { timeoutMs, signal });
       if (reply.accepted) return { outcome: 'forgotten', keys: reply.keys };
       if (reply.code !== 'wrong-state') return { outcome: 'refused', reason: reply.reason };
     } catch (error) {

@@ -131,14 +131,17 @@ export type AgentVerb = keyof typeof AGENT_VERBS;
 
 const AlertTarget = CommandEnvelope.extend({ fingerprint: z.string() });
 
-/** What the probers can be asked, as one queue group: `command._prober.<verb>`. */
+/**
+ * What the probers can be asked, as one queue group: `command._prober.<verb>`. No verb may be one of the agents': who may
+ * ask that of every host may ask it of `_prober` too.
+ */
 export const PROBER_VERBS = {
   probe: verb(InstanceTarget.extend({ host: Id }), ReplyEnvelope),
   test: verb(CommandEnvelope.extend({ rule: Id }), ReplyEnvelope),
   acknowledge: verb(AlertTarget.extend({ comment: z.string().optional(), until: Timestamp.optional() }), ReplyEnvelope),
   silence: verb(AlertTarget.extend({ comment: z.string().optional(), until: Timestamp }), ReplyEnvelope),
   /** The host has been taken away: all that is stored of it goes, and so do its alerts. Refused while it is heard. */
-  forget: verb(CommandEnvelope.extend({ host: Id }), ReplyEnvelope.extend({ keys: z.int().min(0) })),
+  remove: verb(CommandEnvelope.extend({ host: Id }), ReplyEnvelope.extend({ keys: z.int().min(0) })),
   /** May this instance be restarted for its health? Granted slots are few, so that a sick fleet is not restarted at once. */
   recover: verb(
     InstanceTarget.extend({ host: Id, generation: z.int().min(0), reason: z.string() }),

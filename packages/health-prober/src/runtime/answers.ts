@@ -38,7 +38,7 @@ export class Answers {
     this.#subscriptions = [
       bus.respond(proberCommands.recover, {}, async (request) => this.#recover(request)),
       bus.respond(proberCommands.probe, {}, async (request) => this.#reply(request.id, this.#probe(request))),
-      bus.respond(proberCommands.forget, {}, async ({ id, host }) => this.#reply(id, await options.forget(host))),
+      bus.respond(proberCommands.remove, {}, async ({ id, host }) => this.#reply(id, await options.forget(host))),
       bus.respond(proberCommands.test, {}, refuse),
       bus.respond(proberCommands.acknowledge, {}, refuse),
       bus.respond(proberCommands.silence, {}, refuse),

@@ -112,7 +112,7 @@ export async function startLauncher(system: MusterSystem): Promise<FixtureProces
 }
 
 /** The environment of the system's programs, without what is not set. */
-function environmentOf(system: MusterSystem): Record<string, string> {
+export function environmentOf(system: MusterSystem): Record<string, string> {
   const isSet = (entry: readonly [string, string | undefined]): entry is [string, string] => entry[1] !== undefined;
   return Object.fromEntries(Object.entries(system.env).filter(isSet));
 }

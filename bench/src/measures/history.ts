@@ -13,7 +13,7 @@ import {
   serviceRollups,
 } from '@muster/contracts';
 import { type Bus, uuidv7 } from '@muster/contracts/bus';
-import { FleetClient } from '@muster/contracts/client';
+import { readMetricsHistory } from '@muster/contracts/client';
 import { seededRandom } from '@muster/testkit';
 import { BENCH_ENVIRONMENT, type BenchBus, startBenchBus } from '../bench-bus.ts';
 import type { Finding } from '../finding.ts';
@@ -68,9 +68,8 @@ async function measureChart(
   answerSeries(agent);
   await agent.flush();
 
+  await using reader = await bus.open('dashboard', 'bench');
   const ask = async (service: number) => {
-    await using reader = await bus.open('dashboard', 'bench');
-    using fleet = new FleetClient({ bus: reader, actor: 'bench' });
     const to = new Date();
     const startedAtMs = performance.now();
     const query = {
@@ -80,7 +79,7 @@ async function measureChart(
       to,
       width: WIDTH,
     };
-    const chart = await fleet.history(query, signal);
+    const chart = await readMetricsHistory({ bus: reader, actor: 'bench' }, query, signal);
     const tookMs = performance.now() - startedAtMs;
     const filled = chart.series[0]?.count.filter((count) => count > 0).length ?? 0;
     if (chart.series.length !== SERIES.length || filled < chart.startsAtMs.length * 0.9) {
@@ -94,7 +93,7 @@ async function measureChart(
   const cold: number[] = [];
   for (let round = 0; round < (isQuick ? 1 : 3); round += 1) {
     await bus.server.restart();
-    await Promise.all([bus.admin.connected(signal), agent.connected(signal)]);
+    await Promise.all([reader, agent].map((one) => one.connected(signal)));
     await agent.flush();
     cold.push(await ask((round * 53 + 11) % services));
   }

@@ -20,7 +20,7 @@ export const EXIT_CODES_HELP = `Exit codes:
   1  refused or failed; for validate: the file has errors
   2  wrong use, or a setting that cannot be read
   3  the bus cannot be reached
-  4  outcome unknown: sent, but not seen to finish in time
+  4  outcome unknown: sent, but not seen to finish in time; 'muster outcome <id>' asks again
   5  no such host, service or instance`;
 
 /** A command can't do what it was asked. The message says what failed, on what, why, and what to do. */

@@ -9,9 +9,9 @@ export function parseDurationMs(text: string): number {
   return durationMs;
 }
 
-/** The id of a host. @throws InvalidArgumentError saying what would do. */
-export function parseHostId(text: string): string {
-  if (!isId(text)) throw new InvalidArgumentError('Write a host id: 1 to 63 of a-z, 0-9, _ and -.');
+/** @throws InvalidArgumentError saying what would do. */
+export function parseId(text: string): string {
+  if (!isId(text)) throw new InvalidArgumentError('Write 1 to 63 of a-z, 0-9, _ and -.');
   return text;
 }
 

@@ -2,6 +2,7 @@ import type { StatusFile } from '@muster/contracts';
 import type { Settings } from './config.ts';
 import { CliError } from './exit-codes.ts';
 import type { FleetReading } from './fleet-reading.ts';
+import { printable } from './render/paint.ts';
 import { formatSpan } from './render/time.ts';
 import { readStatusFile } from './status-file.ts';
 import type { Terminal } from './terminal.ts';
@@ -24,6 +25,7 @@ export async function fromOwnFile<T>(
   if (file === undefined) throw error;
   terminal.note(`muster: the bus is away; this host's own file says, as of ${formatSpan(ageMs(file))} ago:`);
   terminal.note(`muster: (${error.message})`);
+  if (file.bus.reason !== undefined) terminal.note(`muster: its agent says: ${printable(file.bus.reason)}`);
   return read(file);
 }
 

@@ -5,7 +5,9 @@ import { addBus } from './commands/bus.ts';
 import { addEvents } from './commands/events.ts';
 import { addHistory } from './commands/history.ts';
 import { addHost } from './commands/host.ts';
+import { addHosts } from './commands/hosts.ts';
 import { addJoin } from './commands/join.ts';
+import { addOutcome } from './commands/outcome.ts';
 import { addStatus } from './commands/status.ts';
 import { addValidate } from './commands/validate.ts';
 import { addVerbs } from './commands/verbs.ts';
@@ -68,7 +70,9 @@ function buildProgram(
       ].join('\n'),
     );
   addStatus(program, context, run);
+  addHosts(program, context, run);
   addVerbs(program, context, run);
+  addOutcome(program, context, run);
   addWhy(program, context, run);
   addAlerts(program, context, run);
   addEvents(program, context, run);

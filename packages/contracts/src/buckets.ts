@@ -13,6 +13,8 @@ export interface Bucket<S extends z.ZodType = z.ZodType> {
   readonly schema: S;
   readonly history: number;
   readonly writers: readonly Role[];
+  /** Who else deletes entries, of senders that are gone. The server cannot tell a deletion from a write. */
+  readonly deleters: readonly Role[];
   readonly readers: readonly Role[];
   /** Agents write below their own host only: the key's first token. */
   readonly keyedByHost: boolean;
@@ -24,14 +26,14 @@ function bucket<S extends z.ZodType>(
   name: string,
   schema: S,
   writers: readonly Role[],
-  options: Partial<Pick<Bucket, 'history' | 'readers' | 'keyedByHost'>> = {},
+  options: Partial<Pick<Bucket, 'history' | 'readers' | 'deleters' | 'keyedByHost'>> = {},
 ): Bucket<S> {
-  return { name, schema, writers, history: 1, readers: READERS, keyedByHost: false, ...options };
+  return { name, schema, writers, deleters: [], history: 1, readers: READERS, keyedByHost: false, ...options };
 }
 
 export const buckets = {
-  specs: bucket('specs', ServiceSpecEntry, ['agent'], { keyedByHost: true }),
-  status: bucket('status', InstanceStatus, ['agent'], { keyedByHost: true }),
+  specs: bucket('specs', ServiceSpecEntry, ['agent'], { keyedByHost: true, deleters: ['prober'] }),
+  status: bucket('status', InstanceStatus, ['agent'], { keyedByHost: true, deleters: ['prober'] }),
   health: bucket('health', Verdict, ['prober']),
   alerts: bucket('alerts', AlertEvent, ['prober']),
   leases: bucket('leases', Lease, ['prober']),

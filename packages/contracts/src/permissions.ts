@@ -23,7 +23,7 @@ export function permissionsFor(env: string, role: Role, id: string): Permissions
   const all: readonly Row[] = Object.values(rows);
   const publish = [
     ...all.filter((row) => row.publishers.includes(role)).map((row) => sendFilter(env, row.template, role, id)),
-    ...requests.filter((row) => row.requesters.includes(role)).map((row) => sendFilter(env, row.template, role, id)),
+    ...requests.filter((row) => row.requesters.includes(role)).map((row) => askFilter(env, row.template, role, id)),
     ...kvPublish(env, role, id),
     ...jetStreamPublish(env, role),
   ];
@@ -63,6 +63,11 @@ function sendFilter(env: string, template: string, role: Role, id: string): stri
   return buildSubtree(env, [tokens[0] as string, id]);
 }
 
+/** An agent asks below its own host only, and never all of it: those are the commands to itself. */
+function askFilter(env: string, template: string, role: Role, id: string): string {
+  return buildFilter(env, template, role === 'agent' ? { host: id } : {});
+}
+
 function answerFilter(env: string, row: RequestRow, role: Role, id: string): string {
   const tokens = row.template.split('.');
   return buildSubtree(env, [tokens[0] as string, role === 'agent' ? id : (tokens[1] as string)]);
@@ -70,7 +75,7 @@ function answerFilter(env: string, row: RequestRow, role: Role, id: string): str
 
 function kvPublish(env: string, role: Role, id: string): string[] {
   return (Object.keys(buckets) as BucketName[])
-    .filter((name) => buckets[name].writers.includes(role))
+    .filter((name) => buckets[name].writers.includes(role) || buckets[name].deleters.includes(role))
     .map((name) => {
       const own = role === 'agent' && buckets[name].keyedByHost ? `${id}.` : '';
       return `$KV.${bucketName(env, name)}.${own}>`;

@@ -39,6 +39,7 @@ export const AGENT_VERB_ROLES: Readonly<Record<AgentVerb, readonly Role[]>> = {
   dependency: ['prober'],
   revocations: ['prober', 'operator', 'admin'],
   shutdown: PEOPLE,
+  claim: ['agent'],
 };
 
 /** Who may ask the probers what. */
@@ -47,5 +48,6 @@ export const PROBER_VERB_ROLES: Readonly<Record<ProberVerb, readonly Role[]>> = 
   test: PEOPLE,
   acknowledge: PEOPLE,
   silence: PEOPLE,
+  remove: ['operator', 'admin'],
   recover: ['agent'],
 };

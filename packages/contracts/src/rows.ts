@@ -144,6 +144,7 @@ export const commands = {
   dependency: agentCommand('dependency'),
   revocations: agentCommand('revocations'),
   shutdown: agentCommand('shutdown'),
+  claim: agentCommand('claim'),
 } as const satisfies { readonly [V in AgentVerb]: RequestRow };
 
 export const proberCommands = {
@@ -151,5 +152,6 @@ export const proberCommands = {
   test: proberCommand('test'),
   acknowledge: proberCommand('acknowledge'),
   silence: proberCommand('silence'),
+  remove: proberCommand('remove'),
   recover: proberCommand('recover'),
 } as const satisfies { readonly [V in ProberVerb]: RequestRow };

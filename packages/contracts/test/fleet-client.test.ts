@@ -8,6 +8,7 @@ import { TestIdentities, WITHOUT_KEYS } from './identities.ts';
 
 const ADA = { role: 'operator', id: 'ada' } as const;
 const WEB1 = { role: 'agent', id: 'web1' } as const;
+const P1 = { role: 'prober', id: 'p1' } as const;
 const INSTANCE = { host: 'web1', service: 'rag-api', instance: 0 };
 
 let server: NatsServer;
@@ -15,7 +16,7 @@ let bus: NatsBus;
 let agent: NatsBus;
 let identities: TestIdentities;
 beforeAll(async () => {
-  identities = await TestIdentities.mint('test', [ADA, WEB1]);
+  identities = await TestIdentities.mint('test', [ADA, WEB1, P1]);
 });
 afterAll(() => identities[Symbol.asyncDispose]());
 beforeEach(async () => {
@@ -62,6 +63,36 @@ test('it reads what is stored, follows what changes, and drops what is gone afte
   await agent.kv('status').put('web1.rag-api.0', sampleValue('status'));
   await eventually(() => fleet.snapshot().status.size === 1);
   expect([...fleet.snapshot().status.keys()]).toEqual(['web1.rag-api.0']);
+});
+
+test('it follows probers and dashboards as well, measures an agent, and asks what came of a command', async () => {
+  await using prober = openBus({ servers: server.url, ...identities.as(P1) });
+  await prober.connected();
+  using fleet = new FleetClient({ bus, actor: 'user/ada' });
+  const wallMs = Date.now() + 90_000;
+  const ahead = { time: new Date(wallMs).toISOString() };
+  agent.respond(
+    commands.status,
+    { host: 'web1' },
+    async () => ({ ...golden('commands/status.reply'), time: new Date(Date.now() + 90_000).toISOString() }) as never,
+  );
+  agent.respond(commands.outcome, { host: 'web1' }, async () => golden('commands/outcome.reply') as never);
+  await Promise.all([bus.flush(), agent.flush()]);
+  prober.publish(rows.proberPresence, { prober: 'p1' }, sample('proberPresence'));
+  prober.publish(rows.dashboardPresence, { dashboard: 'd1' }, sample('dashboardPresence'));
+  prober.publish(rows.dashboardPresence, { dashboard: 'd2' }, sample('dashboardPresence'));
+  agent.publish(rows.hostPresence, { host: 'web1' }, { ...sample('hostPresence'), ...ahead });
+  await eventually(() => fleet.snapshot().probers.length > 0 && fleet.host('web1').isHeard);
+  await eventually(() => fleet.snapshot().dashboards.length > 0);
+  expect(fleet.snapshot()).toMatchObject({
+    probers: [{ prober: 'p1', isHeard: true }],
+    dashboards: [{ dashboard: 'd1', isHeard: true }],
+  });
+  expect(Math.abs((fleet.host('web1').clockSkewMs ?? 0) - 90_000)).toBeLessThan(5_000);
+  const { roundTripMs = Number.NaN, clockSkewMs = Number.NaN } = await fleet.measure('web1');
+  expect(Math.abs(clockSkewMs - 90_000)).toBeLessThanOrEqual(roundTripMs + 10);
+  expect(await fleet.outcome('web1', 'any')).toMatchObject({ outcome: 'accepted', reply: { outcome: 'done' } });
+  expect(await fleet.measure('db1')).toMatchObject({ result: { outcome: 'undelivered' } });
 });
 
 test('waiting for what is stored ends with its signal', async () => {

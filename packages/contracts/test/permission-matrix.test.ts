@@ -55,12 +55,13 @@ function reading(streams: readonly string[], ofBuckets: readonly string[]): read
   ];
 }
 
-const ASKING = ['status', 'why', 'outcome'].map((verb) => `muster.v1.test.command.*.${verb}`);
+const ASKING = ['status', 'why', 'series', 'outcome'].map((verb) => `muster.v1.test.command.*.${verb}`);
 const ACTING = ['start', 'stop', 'restart', 'scale', 'reload', 'plan', 'apply', 'logs', 'watch', 'adopt', 'forget'].map(
   (verb) => `muster.v1.test.command.*.${verb}`,
 );
 const SHUTDOWN = 'muster.v1.test.command.*.shutdown';
 const REVOKING = 'muster.v1.test.command.*.revocations';
+const REMOVING = 'muster.v1.test.command._prober.remove';
 const PROBERS = ['probe', 'test', 'acknowledge', 'silence'].map((verb) => `muster.v1.test.command._prober.${verb}`);
 const putting = (...names: readonly string[]) => names.map((name) => `$KV.muster_test_${name}.>`);
 
@@ -86,6 +87,8 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       '$KV.muster_test_specs.web1.>',
       '$KV.muster_test_status.web1.>',
       'muster.v1.test.command._prober.recover',
+      // Who else speaks for its host, and no other question to itself.
+      'muster.v1.test.command.web1.claim',
     ],
     subscribe: ['muster.v1.test.command.web1.>', '_INBOX.agent.web1.>'],
   },
@@ -96,6 +99,8 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       'muster.v1.test.health.>',
       'muster.v1.test.alert.>',
       ...putting('health', 'alerts', 'leases', 'notified', 'silences', 'maintenance'),
+      // What no agent keeps any more it takes away.
+      ...putting('specs', 'status'),
       ...ASKING,
       'muster.v1.test.command.*.verdict',
       'muster.v1.test.command.*.dependency',
@@ -130,6 +135,7 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       SHUTDOWN,
       REVOKING,
       ...PROBERS,
+      REMOVING,
       ...putting('silences', 'maintenance', 'config'),
       ...reading([...EVENTS, 'AUDIT'], OPEN_BUCKETS),
     ],
@@ -152,6 +158,7 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       SHUTDOWN,
       REVOKING,
       ...PROBERS,
+      REMOVING,
       ...putting('silences', 'maintenance', 'config', ...SECRET_BUCKETS),
       '$JS.API.>',
       '$JS.ACK.>',

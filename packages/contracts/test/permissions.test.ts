@@ -19,6 +19,7 @@ import {
   type Identity,
   mintKeys,
   type NatsBus,
+  NoResponderError,
   natsServerConfig,
   openBus,
   PermissionDeniedError,
@@ -73,6 +74,10 @@ async function open(identity: Identity, problems: BusProblem[] = []): Promise<Na
 
 const EVENT = { expectedLastSeq: 0 };
 const soon = { timeoutMs: 10_000 };
+
+test('no verb of the probers is one of the agents: a right to ask all hosts would be a right to ask them', () => {
+  expect(Object.keys(proberCommands).filter((verb) => verb in commands)).toEqual([]);
+});
 
 test('every role is tried here', () => {
   expect(new Set(IDENTITIES.map(({ role }) => role))).toEqual(new Set<Role>(ROLES));
@@ -134,6 +139,14 @@ describe('an agent', () => {
     }
   });
 
+  test('asks who else speaks for its own host, and for no other', async () => {
+    await using agent = await open(WEB1);
+    const request = sampleRequest('claim');
+    await expect(agent.request(commands.claim, { host: 'web1' }, request, soon)).rejects.toThrow(NoResponderError);
+    await expect(agent.request(commands.claim, { host: 'db1' }, request, soon)).rejects.toThrow(PermissionDeniedError);
+    expect(permissionsFor(environment, 'agent', 'web1').publish).not.toContain('muster.v1.test.command.web1.>');
+  });
+
   test.each([
     'INFO',
     'STREAM.INFO.MUSTER_TEST_EVENTS',
@@ -186,6 +199,12 @@ test('a prober does its work: it follows, judges, alerts, leads', async () => {
   prober.publish(rows.proberPresence, { prober: 'p1' }, sample('proberPresence'));
   await prober.publishOrdered(rows.proberProbe, { ...INSTANCE, prober: 'p1' }, sample('proberProbe'), EVENT);
   expect(await prober.history(rows.health, {})).toHaveLength(1);
+  // It removes what no agent keeps any more, unless it has changed meanwhile.
+  const { revision = 0 } = (await prober.kv('status').get('web1.rag-api.0')) ?? {};
+  await agent.kv('status').put('web1.rag-api.0', sampleValue('status'));
+  expect(await prober.kv('status').deleteRevision('web1.rag-api.0', revision)).toBe(false);
+  expect(await prober.kv('status').deleteRevision('web1.rag-api.0', revision + 1)).toBe(true);
+  expect(await prober.kv('status').get('web1.rag-api.0')).toBeUndefined();
   await prober.flush();
   expect(problems).toEqual([]);
 
@@ -215,6 +234,7 @@ test.each([DASHBOARD, OPERATOR])('a $role does its work: it follows, reads back,
   await bus.flush();
   expect(problems).toEqual([]);
   await expect(bus.kv('status').put('web1.rag-api.0', sampleValue('status'))).rejects.toThrow(PermissionDeniedError);
+  await expect(bus.kv('status').delete('web1.rag-api.0')).rejects.toThrow(PermissionDeniedError);
   const verdict = bus.publishOrdered(rows.health, INSTANCE, sample('health'), EVENT);
   await expect(verdict).rejects.toThrow(PermissionDeniedError);
 });

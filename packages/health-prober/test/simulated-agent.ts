@@ -1,13 +1,16 @@
 import { join } from 'node:path';
 import {
+  type ComponentEvent,
+  commands,
   type InstanceEvent,
   type InstanceStatus,
   keys,
   PRESENCE_INTERVAL_MS,
   type ProbeReport,
   rows,
+  type ServiceSpecEntry,
 } from '@muster/contracts';
-import { type Bus, Outbox, uuidv7 } from '@muster/contracts/bus';
+import { type Bus, keysDigest, Outbox, uuidv7 } from '@muster/contracts/bus';
 import type { TestBus } from './test-bus.ts';
 
 /** An agent as the bus knows one: presence, specs, statuses, events through a journal. It supervises nothing. */
@@ -42,7 +45,10 @@ export class SimulatedAgent implements AsyncDisposable {
     this.#outbox = outbox;
   }
 
-  beat(place: { agentId?: string; bootId?: string; networkNamespace?: string } = {}): void {
+  beat(
+    place: { agentId?: string; bootId?: string; networkNamespace?: string } = {},
+    everyMs = PRESENCE_INTERVAL_MS,
+  ): void {
     clearInterval(this.#beat);
     const send = () => {
       const { agentId = 'other-agent', bootId = 'other-boot', networkNamespace = '1' } = place;
@@ -59,7 +65,7 @@ export class SimulatedAgent implements AsyncDisposable {
           uptimeSeconds: 1,
           eventLoopLagMs: 0,
           monotonicMs: performance.now(),
-          keysDigest: '',
+          keysDigest: keysDigest(this.#keys()),
           services: 1,
           backlog: 0,
           revocationsVersion: this.bus.revocations.version,
@@ -67,14 +73,18 @@ export class SimulatedAgent implements AsyncDisposable {
       );
     };
     send();
-    this.#beat = setInterval(send, PRESENCE_INTERVAL_MS);
+    this.#beat = setInterval(send, everyMs);
   }
 
   fallSilent(): void {
     clearInterval(this.#beat);
   }
 
-  async configure(service: string, healthCheckUrl?: string): Promise<void> {
+  async configure(
+    service: string,
+    healthCheckUrl?: string,
+    dependencies: ServiceSpecEntry['dependencies'] = [],
+  ): Promise<void> {
     await this.bus.kv('specs').put(keys.spec(this.host, service), {
       ...this.#envelope(),
       host: this.host,
@@ -83,7 +93,7 @@ export class SimulatedAgent implements AsyncDisposable {
       command: 'sleep 1d',
       ...(healthCheckUrl !== undefined && { healthCheckUrl }),
       environmentNames: [],
-      dependencies: [],
+      dependencies,
       autoRestart: true,
       maxRestarts: 10,
       restartDelayMs: 0,
@@ -143,6 +153,10 @@ export class SimulatedAgent implements AsyncDisposable {
     return event;
   }
 
+  announce(kind: ComponentEvent['kind']): void {
+    this.#outbox.append(rows.hostEvent, { host: this.host }, { ...this.#envelope(), kind, reason: '', causes: [] });
+  }
+
   /** A first start, up to `running`. */
   start(service: string): InstanceEvent {
     const generation = this.#generationOf(service) + 1;
@@ -184,6 +198,23 @@ export class SimulatedAgent implements AsyncDisposable {
     );
   }
 
+  /** Answers for its state, as an agent does that can be asked. */
+  answer(): void {
+    this.bus.respond(commands.status, { host: this.host }, async ({ id }) => ({
+      ...this.#envelope(),
+      commandId: id,
+      accepted: true,
+      code: 'ok' as const,
+      reason: '',
+      instances: [...this.#statuses.values()],
+    }));
+  }
+
+  /** It forgets that it has the service, and what it has put of it stays. */
+  lose(service: string): void {
+    this.#statuses.delete(keys.instance(this.host, service, 0));
+  }
+
   async remove(service: string): Promise<void> {
     this.#statuses.delete(keys.instance(this.host, service, 0));
     await this.bus.kv('status').delete(keys.instance(this.host, service, 0));
@@ -193,6 +224,13 @@ export class SimulatedAgent implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#beat);
     await this.#outbox.close();
+  }
+
+  #keys(): string[] {
+    return [...this.#statuses.values()].flatMap(({ host, service, instance }) => [
+      keys.instance(host, service, instance),
+      keys.spec(host, service),
+    ]);
   }
 
   #generationOf(service: string): number {

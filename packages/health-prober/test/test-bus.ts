@@ -26,6 +26,7 @@ export class TestBus implements AsyncDisposable {
         { role: 'prober', id: 'main' },
         { role: 'prober', id: 'spare' },
         { role: 'dashboard', id: 'main' },
+        { role: 'operator', id: 'cli' },
       ],
     });
     const storeDir = join(home.path, 'jetstream');

@@ -17,6 +17,7 @@ import { type LoadedServices, loadServices } from './config/load-services.ts';
 import { messageOf } from './message-of.ts';
 import { Agent } from './runtime/agent.ts';
 import { AgentIdError, readIdentity } from './runtime/agent-identity.ts';
+import { HostTakenError } from './runtime/host-taken-error.ts';
 import { LauncherLink } from './runtime/launcher-link.ts';
 import { StartProgress } from './runtime/start-progress.ts';
 import { lockStateDirectory, StateLockedError } from './runtime/state-lock.ts';
@@ -230,10 +231,10 @@ try {
 try {
   await main();
 } catch (error) {
-  const isRefusal = error instanceof Refusal || error instanceof StateLockedError || error instanceof AgentIdError;
+  const isRefusal = [Refusal, StateLockedError, AgentIdError, HostTakenError].some((kind) => error instanceof kind);
   const isExplained = isRefusal || error instanceof StateDirectoryError;
   process.stderr.write(
-    `${isExplained ? error.message : `the agent failed: ${error instanceof Error ? error.stack : String(error)}`}\n`,
+    `${isExplained ? messageOf(error) : `the agent failed: ${error instanceof Error ? error.stack : String(error)}`}\n`,
   );
   process.exit(isRefusal ? EXIT.refused : EXIT.failed);
 }

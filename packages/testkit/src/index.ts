@@ -15,4 +15,5 @@ export { type InstanceFacts, MusterSystem, type MusterSystemOptions, startMuster
 export { findNatsServer, type NatsServer, type NatsServerOptions, startNatsServer } from './nats-server.ts';
 export { type SeededRandom, seededRandom } from './seeded-random.ts';
 export { killTagged, type TaggedProcess, taggedProcesses } from './tagged-processes.ts';
+export { startTcpFaults, type TcpFaults } from './tcp-faults.ts';
 export { type TemporaryDirectory, temporaryDirectory } from './temporary-directory.ts';

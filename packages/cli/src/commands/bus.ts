@@ -5,7 +5,7 @@ import type { Flags } from '../config.ts';
 import { ADMIN, OPERATOR, open } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { parseDurationMs, parseHostId } from '../option-values.ts';
+import { parseDurationMs, parseId } from '../option-values.ts';
 import { readRetentionOf } from '../retention.ts';
 import { examples } from './options.ts';
 import { addRotate } from './rotate.ts';
@@ -32,7 +32,7 @@ export function addBus(program: Command, context: Context, run: Run): void {
     .description(
       'Makes the keys of the bus, one credentials file for each identity of this machine, and the configuration of its nats-server. Works without network; keeps what exists; prints no secret.',
     )
-    .option('--agent <host>', 'also make credentials for the agent of another host', parseHostId)
+    .option('--agent <host>', 'also make credentials for the agent of another host', parseId)
     .addHelpText('after', examples('muster bus keys', 'muster bus keys --agent web2'))
     .action((_options: unknown, command: Command) => run(() => keys(command.optsWithGlobals<KeysOptions>(), context)));
   bus

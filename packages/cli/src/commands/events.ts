@@ -1,11 +1,11 @@
-import { type ComponentEvent, type InstanceEvent, isId, rows } from '@muster/contracts';
+import { type ComponentEvent, type InstanceEvent, rows } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { connect, OPERATOR } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Denial, follow } from '../follow.ts';
-import { parseCount } from '../option-values.ts';
+import { parseCount, parseDurationMs, parseId } from '../option-values.ts';
 import { renderHostEvent, renderInstanceEvent } from '../render/events.ts';
 import type { Terminal } from '../terminal.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
@@ -15,6 +15,8 @@ interface EventsOptions extends ReadOptions {
   readonly host?: string;
   readonly service?: string;
   readonly last: number;
+  /** In ms. */
+  readonly since?: number;
 }
 
 export function addEvents(program: Command, context: Context, run: Run): void {
@@ -27,19 +29,20 @@ export function addEvents(program: Command, context: Context, run: Run): void {
     .option('-f, --follow', 'go on with the events that come')
     .option('--host <id>', 'only of this host', parseId)
     .option('--service <id>', 'only of this service', parseId)
+    .option('--since <time>', 'only of the last so long, such as 30m or 2h', parseDurationMs)
     .option('--last <count>', 'how many past events', parseCount, 50)
     .addHelpText(
       'after',
-      examples('muster events --last 20', 'muster events -f --service rag-api', 'muster events -f --host web1 --json'),
+      examples(
+        'muster events --last 20',
+        'muster events --since 10m --host web1',
+        'muster events -f --service rag-api',
+        'muster events -f --host web1 --json',
+      ),
     )
     .action((_options: unknown, command: Command) =>
       run(() => events(command.optsWithGlobals<EventsOptions>(), context)),
     );
-}
-
-function parseId(text: string): string {
-  if (!isId(text)) throw new InvalidArgumentError('Write 1 to 63 of a-z, 0-9, _ and -.');
-  return text;
 }
 
 /** One event, of a service or of a host itself, as it is printed. */
@@ -48,7 +51,7 @@ type Shown =
   | { readonly kind: 'host'; readonly host: string; readonly event: ComponentEvent };
 
 async function events(options: EventsOptions, context: Context): Promise<ExitCode> {
-  const { json, follow: isFollowing, host, service, last, ...flags } = options;
+  const { json, follow: isFollowing, host, service, last, since: sinceMs, ...flags } = options;
   const { terminal, signal } = context;
   const settings = context.readSettings(flags);
   const denial = new Denial();
@@ -70,7 +73,7 @@ async function events(options: EventsOptions, context: Context): Promise<ExitCod
     }
     await bus.flush();
   }
-  const past = await readPast(bus, filter, last, signal);
+  const past = await readPast(bus, filter, { last, sinceMs }, signal);
   for (const shown of past) print(shown);
   if (!isFollowing) return EXIT.ok;
   const printed = new Set(past.map(({ event }) => event.id));
@@ -84,12 +87,14 @@ async function events(options: EventsOptions, context: Context): Promise<ExitCod
 async function readPast(
   bus: Bus,
   filter: { readonly host?: string; readonly service?: string },
-  last: number,
+  { last, sinceMs }: { readonly last: number; readonly sinceMs: number | undefined },
   signal: AbortSignal,
 ): Promise<Shown[]> {
+  const start = sinceMs === undefined ? {} : { startTime: new Date(Date.now() - sinceMs) };
+  const options = { last, ...start, signal };
   const [ofInstances, ofHosts] = await Promise.all([
-    bus.history(rows.instanceEvent, filter, { last, signal }),
-    filter.service === undefined ? bus.history(rows.hostEvent, filter, { last, signal }) : [],
+    bus.history(rows.instanceEvent, filter, options),
+    filter.service === undefined ? bus.history(rows.hostEvent, filter, options) : [],
   ]);
   const stored = [
     ...ofInstances.map(({ seq, message }) => ({ seq, shown: { kind: 'instance', event: message } as const })),

@@ -4,7 +4,7 @@ import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { addHost as enrol } from '../hosts/add-host.ts';
 import { removeHost as turnOut } from '../hosts/remove-host.ts';
-import { parseHostId } from '../option-values.ts';
+import { parseId } from '../option-values.ts';
 import { readRetentionOf } from '../retention.ts';
 import { examples, JSON_FLAG } from './options.ts';
 
@@ -25,7 +25,7 @@ export function addHost(program: Command, context: Context, run: Run): void {
     .description(
       'Makes credentials (and a certificate) for the agent of another host and prints one line to type there. Needs no network, and nothing restarts. A host that was added before gets the same line again. The line holds a secret.',
     )
-    .argument('<host>', "the other host's id", parseHostId)
+    .argument('<host>', "the other host's id", parseId)
     .option(JSON_FLAG, 'print JSON, for programs')
     .addHelpText(
       'after',
@@ -44,7 +44,7 @@ export function addHost(program: Command, context: Context, run: Run): void {
     .description(
       "Revokes the credentials of a host's agent: its connection is closed at once, and nothing that it signed counts. Its services go on. Adding it again makes new credentials.",
     )
-    .argument('<host>', "the host's id", parseHostId)
+    .argument('<host>', "the host's id", parseId)
     .option(JSON_FLAG, 'print JSON, for programs')
     .addHelpText('after', examples('muster host remove web2'))
     .action((id: string, _options: unknown, command: Command) =>

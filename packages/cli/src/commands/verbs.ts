@@ -68,7 +68,7 @@ async function steer(verb: Verb, text: string, options: VerbOptions, context: Co
   await bus.flush();
   const { host, service, instance } = target;
   const result = await fleet.command(host, verb, { service, ...(instance !== undefined && { instance }) }, signal);
-  if (result.outcome !== 'accepted') throw explainRefusal(verb, name, result);
+  if (result.outcome !== 'accepted') throw explainRefusal(verb, host, name, result);
   const { accepted, reason, commandId } = result.reply;
   if (!wait) {
     if (json) terminal.printJson({ target: name, accepted, commandId, reason });
@@ -91,11 +91,19 @@ async function steer(verb: Verb, text: string, options: VerbOptions, context: Co
     onFinished: print,
     signal: deadline.signal,
   });
-  if (outcomes.includes('unknown')) return EXIT.outcomeUnknown;
+  if (outcomes.includes('unknown')) {
+    terminal.note(`muster: ask again what came of it: muster outcome ${commandId} --host ${host}`);
+    return EXIT.outcomeUnknown;
+  }
   return outcomes.includes('failed') ? EXIT.failed : EXIT.ok;
 }
 
-function explainRefusal(verb: Verb, name: string, result: Exclude<CommandResult, { outcome: 'accepted' }>): CliError {
+function explainRefusal(
+  verb: Verb,
+  host: string,
+  name: string,
+  result: Exclude<CommandResult, { outcome: 'accepted' }>,
+): CliError {
   switch (result.outcome) {
     case 'refused': {
       const { code, reason } = result;
@@ -106,7 +114,8 @@ function explainRefusal(verb: Verb, name: string, result: Exclude<CommandResult,
     case 'undelivered':
       return new CliError('failed', `cannot ${verb} '${name}': ${problemOf(result)}`);
     case 'unknown': {
-      const message = `cannot tell whether '${name}' was asked to ${verb}: ${problemOf(result)}: see muster status ${name}`;
+      const ask = `muster outcome ${result.commandId} --host ${host}`;
+      const message = `cannot tell whether '${name}' was asked to ${verb}: ${problemOf(result)}: ask what came of it: ${ask}`;
       return new CliError('outcomeUnknown', message);
     }
   }

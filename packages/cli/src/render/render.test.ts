@@ -4,8 +4,10 @@ import { alertEvent, instanceEvent, instanceStatus, NOW_MS, verdict } from '../.
 import { isCurrent, renderAlertLine, renderAlerts } from './alerts.ts';
 import { renderDiagnostics } from './diagnostics.ts';
 import { renderHostEvent, renderInstanceEvent } from './events.ts';
+import { renderFoundOutcome } from './found-outcome.ts';
 import { renderHistory } from './history.ts';
 import { paintAnsi, paintPlain, printable } from './paint.ts';
+import { renderParticipants, renderStandingChange } from './participants.ts';
 import { renderStatus, statusJson } from './status.ts';
 import { displayWidth, renderTable } from './table.ts';
 import { formatAge, formatSpan } from './time.ts';
@@ -271,4 +273,59 @@ describe('diagnostics', () => {
   ])('values of an environment are not shown: %s', (_style, text, diagnostic) => {
     expect(renderDiagnostics('error', [diagnostic], text, paintPlain).join('\n')).not.toContain('hush');
   });
+});
+
+describe('hosts', () => {
+  const host = {
+    kind: 'host',
+    id: 'web1',
+    state: 'heard',
+    ageMs: 900,
+    version: '0.1.0',
+    uptimeSeconds: 3_720,
+    services: 5,
+    backlog: 0,
+    clockSkewMs: -3,
+    roundTripMs: 1.4,
+  } as const;
+
+  test('one row for each, with a dash for what is not known', () => {
+    const lines = renderParticipants(
+      [
+        host,
+        {
+          kind: 'host',
+          id: 'web2',
+          state: 'unknown',
+          ageMs: 300_000,
+          services: 1,
+          note: 'its agent is not on the bus',
+        },
+        { kind: 'prober', id: 'main', state: 'heard', ageMs: 0, clockSkewMs: 90_000, note: '5 targets, judges' },
+      ],
+      paintPlain,
+    );
+    expect(lines).toEqual([
+      'KIND    ID    STATE      AGE  VERSION  UPTIME  SERVICES  BACKLOG    SKEW  ROUND TRIP  NOTE',
+      'host    web1  ● heard     0s  0.1.0     1h02m         5        0   -3 ms      1.4 ms',
+      'host    web2  ? unknown   5m  -             -         1        -       -           -  its agent is not on the bus',
+      'prober  main  ● heard     0s  -             -         -        -  +1 min           -  5 targets, judges',
+    ]);
+  });
+
+  test('a change is one line', () => {
+    expect(renderStandingChange({ ...host, state: 'unknown', ageMs: 6_700 }, '12:00', paintPlain)).toBe(
+      '12:00  host web1  unknown, last beat 6.7 s ago',
+    );
+    expect(renderStandingChange(host, '12:00', paintPlain)).toBe('12:00  host web1  heard');
+  });
+});
+
+test.each([
+  [{ host: 'web1', verb: 'restart', service: 'api' }, 'restart web1/api.0: done: it is running'],
+  [{ host: 'web1', verb: 'stop', target: 'web1/api.1' }, 'stop web1/api.1: done: it is running'],
+  [{}, 'x: done: it is running'],
+])('the outcome of a command %j: %s', (known, line) => {
+  const found = { commandId: 'x', outcome: 'done', isAnswered: true, reason: 'it is running', ...known } as const;
+  expect(renderFoundOutcome(found, paintPlain)).toBe(line);
 });

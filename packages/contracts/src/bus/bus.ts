@@ -116,6 +116,8 @@ export interface KvHandlers<V> {
 export interface KvBucket<V> {
   put(key: string, value: V): Promise<{ revision: number }>;
   delete(key: string): Promise<void>;
+  /** Only when `revision` is still the last one of this key: false when somebody else was faster. */
+  deleteRevision(key: string, revision: number): Promise<boolean>;
   /** Only when there is no such key: `undefined` when there is one. */
   create(key: string, value: V): Promise<{ revision: number } | undefined>;
   /** Only when `revision` is still the last one of this key: `undefined` when somebody else was faster. */
@@ -196,12 +198,12 @@ export interface Bus extends AsyncDisposable {
   ): Promise<z.output<R>>;
   /**
    * Answers who is granted to ask this. Others are refused with `forbidden`, a request that is not readable with
-   * `bad-request`, a handler that throws with `internal`.
+   * `bad-request`, a handler that throws with `internal`. A handler that has no answer leaves the question to others.
    */
   respond<T extends string, Q extends z.ZodType, R extends z.ZodType>(
     row: RequestRow<T, Q, R>,
     filter: Partial<SubjectParams<T>>,
-    handler: (request: z.output<Q>, params: SubjectParams<T>, asker: Grant) => Promise<z.input<R>>,
+    handler: (request: z.output<Q>, params: SubjectParams<T>, asker: Grant) => Promise<z.input<R> | undefined>,
   ): Subscription;
 
   kv<B extends BucketName>(bucket: B): KvBucket<ValueOf<B>>;

@@ -36,6 +36,7 @@ export {
   mintKeys,
   publicKeyIn,
 } from './keys.ts';
+export { keysDigest } from './keys-digest.ts';
 export { limitProblems } from './limit-problems.ts';
 export { NatsBus, openBus } from './nats-bus.ts';
 export {

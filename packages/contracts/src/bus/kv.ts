@@ -11,6 +11,7 @@ import type { Tally } from './tally.ts';
 
 const READ_TIMEOUT_MS = 5_000;
 const EMPTY = new Uint8Array();
+const DELETION = { [KV_OPERATION]: 'DEL' };
 
 interface LastEntry {
   readonly data: Uint8Array;
@@ -38,7 +39,18 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
   }
 
   async delete(key: string): Promise<void> {
-    await store(this.#dependencies.inbox, this.#subject(key), EMPTY, { headers: { [KV_OPERATION]: 'DEL' } });
+    await store(this.#dependencies.inbox, this.#subject(key), EMPTY, { headers: DELETION });
+  }
+
+  async deleteRevision(key: string, revision: number): Promise<boolean> {
+    const conditions = { headers: DELETION, expectedLastSeq: revision };
+    try {
+      await store(this.#dependencies.inbox, this.#subject(key), EMPTY, conditions);
+      return true;
+    } catch (error) {
+      if (error instanceof WrongLastSequenceError) return false;
+      throw error;
+    }
   }
 
   async create(key: string, value: z.output<S>): Promise<{ revision: number } | undefined> {

@@ -25,7 +25,7 @@ type Handler<T extends string, Q extends z.ZodType, R extends z.ZodType> = (
   request: z.output<Q>,
   params: SubjectParams<T>,
   asker: Grant,
-) => Promise<z.input<R>>;
+) => Promise<z.input<R> | undefined>;
 
 /** Questions and answers. */
 export class Requests {
@@ -111,6 +111,7 @@ export class Requests {
     }
     try {
       const answer = await handler(request.message, params, asker);
+      if (answer === undefined) return;
       if (isRefusal(answer)) this.#tally.count('refused');
       this.#send(reply, signature, encodeMessage(row.reply, subject, answer));
     } catch (error) {

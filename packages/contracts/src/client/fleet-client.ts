@@ -6,11 +6,14 @@ import type { ComponentEvent } from '../messages/component.ts';
 import type { InstanceEvent, InstanceRef } from '../messages/service.ts';
 import { rows } from '../rows.ts';
 import type { SubjectParams } from '../subject.ts';
+import { Beats } from './beats.ts';
 import { BucketView } from './bucket-view.ts';
 import type { CommandArguments, CommandResult } from './commanding.ts';
 import { type Chain, FleetCommands } from './fleet-commands.ts';
+import { type ForgetOutcome, forgetHost } from './forget-host.ts';
+import { type Measured, measure } from './measure.ts';
 import { type HistoryQuery, type MetricsHistory, readMetricsHistory } from './metrics-history.ts';
-import { type HeardBeat, type HostPresence, presenceOf } from './presence.ts';
+import type { DashboardStanding, HostPresence, ProberStanding } from './presence.ts';
 
 /** The buckets that a client follows. */
 export type FollowedBucket = 'specs' | 'status' | 'health' | 'alerts';
@@ -20,15 +23,20 @@ export type FleetChange =
   | {
       [B in FollowedBucket]: { readonly kind: B; readonly key: string; readonly value: ValueOf<B> | undefined };
     }[FollowedBucket]
-  | { readonly kind: 'presence'; readonly host: string };
+  | { readonly kind: 'presence'; readonly host: string }
+  | { readonly kind: 'prober'; readonly prober: string }
+  | { readonly kind: 'dashboard'; readonly dashboard: string };
 
 export interface FleetSnapshot {
   readonly specs: ReadonlyMap<string, ValueOf<'specs'>>;
   readonly status: ReadonlyMap<string, ValueOf<'status'>>;
   readonly health: ReadonlyMap<string, ValueOf<'health'>>;
   readonly alerts: ReadonlyMap<string, ValueOf<'alerts'>>;
-  /** Every host that was ever heard, or has a status. */
+  /** Every host that was heard within a day, or has a status. */
   readonly hosts: readonly HostPresence[];
+  /** All that were heard within a day. */
+  readonly probers: readonly ProberStanding[];
+  readonly dashboards: readonly DashboardStanding[];
 }
 
 export interface FleetClientOptions {
@@ -49,35 +57,54 @@ export class FleetClient implements Disposable {
   readonly #bus: Bus;
   readonly #actor: string;
   readonly #commands: FleetCommands;
-  readonly #nowMs: () => number;
+  readonly #timeoutMs: number | undefined;
   readonly #specs: BucketView<ValueOf<'specs'>>;
   readonly #status: BucketView<ValueOf<'status'>>;
   readonly #health: BucketView<ValueOf<'health'>>;
   readonly #alerts: BucketView<ValueOf<'alerts'>>;
-  readonly #beats = new Map<string, HeardBeat>();
-  readonly #presence: Subscription;
+  readonly #hosts: Beats<typeof rows.hostPresence.template, typeof rows.hostPresence.schema>;
+  readonly #probers: Beats<typeof rows.proberPresence.template, typeof rows.proberPresence.schema>;
+  readonly #dashboards: Beats<typeof rows.dashboardPresence.template, typeof rows.dashboardPresence.schema>;
   readonly #listeners = new Set<(change: FleetChange) => void>();
 
   /** Begins to follow at once. */
   constructor({ nowMs = () => performance.now(), ...options }: FleetClientOptions) {
     const { bus } = options;
     this.#bus = bus;
-    this.#actor = options.actor;
     const positionOf = (host: string) => {
       const { isHeard, beat } = this.host(host);
       return isHeard ? beat : undefined;
     };
     this.#commands = new FleetCommands({ ...options, positionOf });
-    this.#nowMs = nowMs;
+    this.#actor = options.actor;
+    this.#timeoutMs = options.timeoutMs;
     this.#specs = new BucketView(bus.kv('specs'), (key, value) => this.#tell({ kind: 'specs', key, value }));
     this.#status = new BucketView(bus.kv('status'), (key, value) => this.#tell({ kind: 'status', key, value }));
     this.#health = new BucketView(bus.kv('health'), (key, value) => this.#tell({ kind: 'health', key, value }));
     this.#alerts = new BucketView(bus.kv('alerts'), (key, value) => this.#tell({ kind: 'alerts', key, value }));
-    this.#presence = bus.subscribe(rows.hostPresence, {}, (beat, { host }) => {
-      // A host speaks for itself only.
-      if (beat.host !== host) return;
-      this.#beats.set(host, { beat, heardAtMs: this.#nowMs() });
-      this.#tell({ kind: 'presence', host });
+    this.#hosts = new Beats({
+      bus,
+      row: rows.hostPresence,
+      senderOf: (params) => params.host,
+      namedIn: (beat) => beat.host,
+      nowMs,
+      onBeat: (host) => this.#tell({ kind: 'presence', host }),
+    });
+    this.#probers = new Beats({
+      bus,
+      row: rows.proberPresence,
+      senderOf: (params) => params.prober,
+      namedIn: (beat) => beat.prober,
+      nowMs,
+      onBeat: (prober) => this.#tell({ kind: 'prober', prober }),
+    });
+    this.#dashboards = new Beats({
+      bus,
+      row: rows.dashboardPresence,
+      senderOf: (params) => params.dashboard,
+      namedIn: (beat) => beat.dashboard,
+      nowMs,
+      onBeat: (dashboard) => this.#tell({ kind: 'dashboard', dashboard }),
     });
   }
 
@@ -88,18 +115,20 @@ export class FleetClient implements Disposable {
 
   /** Everything known now. The maps go on changing: copy what must stay. */
   snapshot(): FleetSnapshot {
-    const hosts = new Set([...this.#beats.keys(), ...[...this.#status.values.values()].map(({ host }) => host)]);
+    const hosts = new Set([...this.#hosts.senders(), ...[...this.#status.values.values()].map(({ host }) => host)]);
     return {
       specs: this.#specs.values,
       status: this.#status.values,
       health: this.#health.values,
       alerts: this.#alerts.values,
       hosts: [...hosts].sort().map((host) => this.host(host)),
+      probers: this.#probers.senders().map((prober) => ({ prober, ...this.#probers.presence(prober) })),
+      dashboards: this.#dashboards.senders().map((id) => ({ dashboard: id, ...this.#dashboards.presence(id) })),
     };
   }
 
   host(host: string): HostPresence {
-    return presenceOf(host, this.#beats.get(host), this.#bus.connectedSinceMs, this.#nowMs());
+    return { host, ...this.#hosts.presence(host) };
   }
 
   /** Returns how to stop listening. */
@@ -123,6 +152,30 @@ export class FleetClient implements Disposable {
     return this.#commands.status(host, signal);
   }
 
+  /** Who has ever probed for this fleet, as far as the stream knows. */
+  async knownProbers(signal: AbortSignal): Promise<readonly string[]> {
+    const stored = await this.#bus.history(rows.proberEvent, {}, { lastOfEach: true, signal });
+    return stored.map(({ params }) => params.prober);
+  }
+
+  /** What became of a command, by its id: asked of the agent that it went to. */
+  outcome(host: string, commandId: string, signal?: AbortSignal): Promise<CommandResult<'outcome'>> {
+    return this.#commands.outcome(host, commandId, signal);
+  }
+
+  /** How far an agent is, and how far its wall clock is ahead of ours, by one question to it. */
+  measure(host: string, signal?: AbortSignal): Promise<Measured> {
+    return measure(() => this.status(host, signal));
+  }
+
+  /**
+   * A host has been taken away: the leading prober deletes all that is stored of it, and ends its alerts. It refuses while
+   * the host is heard, so this waits for its silence.
+   */
+  forgetHost(host: string, signal: AbortSignal): Promise<ForgetOutcome> {
+    return forgetHost({ bus: this.#bus, actor: this.#actor, timeoutMs: this.#timeoutMs }, host, signal);
+  }
+
   /** Why an instance is as it is; when its agent does not answer, with the status that the bucket has. */
   async why(ref: InstanceRef, signal?: AbortSignal): Promise<Chain> {
     const chain = await this.#commands.chain(ref, signal);
@@ -130,10 +183,23 @@ export class FleetClient implements Disposable {
     return { ...chain, status: chain.status ?? this.#status.values.get(keys.instance(host, service, instance)) };
   }
 
-  /** What each host's agent last told of itself: also of a host that has no services, and is silent between two beats. */
+  /**
+   * What each host's agent last told of itself: also of a host that has no services, and is silent between two beats. A
+   * host that was taken away after that is left out.
+   */
   async lastHostEvents(signal: AbortSignal): Promise<ReadonlyMap<string, ComponentEvent>> {
-    const stored = await this.#bus.history(rows.hostEvent, {}, { lastOfEach: true, signal });
-    return new Map(stored.map(({ params, message }) => [params.host, message]));
+    const [told, ofProbers] = await Promise.all([
+      this.#bus.history(rows.hostEvent, {}, { lastOfEach: true, signal }),
+      this.#bus.history(rows.proberEvent, {}, { signal }),
+    ]);
+    const forgottenAt = new Map(
+      ofProbers.flatMap(({ seq, message: { kind, host } }) =>
+        kind === 'host-forgotten' && host !== undefined ? [[host, seq] as const] : [],
+      ),
+    );
+    // Both are in one stream, so its order says which came last.
+    const present = told.filter(({ seq, params }) => seq > (forgottenAt.get(params.host) ?? 0));
+    return new Map(present.map(({ params, message }) => [params.host, message]));
   }
 
   /** The metrics of a host or service as a chart shows them. @throws as `readMetricsHistory` */
@@ -155,7 +221,7 @@ export class FleetClient implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#presence.stop();
+    for (const beats of [this.#hosts, this.#probers, this.#dashboards]) beats.stop();
     for (const view of [this.#specs, this.#status, this.#health, this.#alerts]) view.stop();
     this.#listeners.clear();
   }

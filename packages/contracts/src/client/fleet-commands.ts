@@ -62,6 +62,11 @@ export class FleetCommands {
     return sendCommand(this.#sender, host, 'status', {}, { signal });
   }
 
+  /** What became of the command `of` that went to this host. `unknown`: its agent has never seen it. */
+  outcome(host: string, of: string, signal?: AbortSignal): Promise<CommandResult<'outcome'>> {
+    return sendCommand(this.#sender, host, 'outcome', { of }, { signal });
+  }
+
   /**
    * Why an instance is as it is: from its agent, or from the stream when the agent does not answer. An instance that
    * nobody knows has no status and no events. @throws what reading the stream throws

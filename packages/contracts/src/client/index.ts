@@ -8,10 +8,12 @@ export {
   type FollowedBucket,
 } from './fleet-client.ts';
 export { type Chain, FleetCommands, type FleetCommandsOptions } from './fleet-commands.ts';
+export type { ForgetOutcome } from './forget-host.ts';
+export type { Measured } from './measure.ts';
 export {
   type HistoryQuery,
   type MetricsHistory,
   type MetricsHistoryOptions,
   readMetricsHistory,
 } from './metrics-history.ts';
-export { type HostPresence, PRESENCE_LIMIT_MS, presenceOf } from './presence.ts';
+export type { DashboardStanding, HostPresence, Presence, ProberStanding } from './presence.ts';

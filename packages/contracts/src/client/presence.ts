@@ -1,42 +1,79 @@
-import type { AgentPresence } from '../messages/presence.ts';
-import { PRESENCE_INTERVAL_MS, PRESENCE_MISSED_BEATS } from '../messages/presence.ts';
+import type { AgentPresence, DashboardPresence, ProberPresence } from '../messages/presence.ts';
+import { PRESENCE_LIMIT_MS } from '../messages/presence.ts';
 
-/** A host that has not been heard for so long is unknown. */
-export const PRESENCE_LIMIT_MS = PRESENCE_INTERVAL_MS * PRESENCE_MISSED_BEATS;
-
-/** A host's last beat, and when it was heard by our own monotonic clock. */
-export interface HeardBeat {
-  readonly beat: AgentPresence;
-  readonly heardAtMs: number;
+/** What every sender of beats says. */
+interface Beat {
+  readonly time: string;
 }
 
-/** What can be said about a host's agent now. */
-export interface HostPresence {
-  readonly host: string;
+/** A sender's last beat, and when it was heard by our own monotonic clock. */
+export interface HeardBeat<B> {
+  readonly beat: B;
+  readonly heardAtMs: number;
+  /** How far its wall clock seemed to be ahead of ours at each of the last beats, the newest last. */
+  readonly skewsMs: readonly number[];
+}
+
+/** What can be said about a sender of beats now. */
+export interface Presence<B> {
   /** Its last beat, however old. */
-  readonly beat?: AgentPresence;
+  readonly beat?: B;
   /** Since that beat, by our own clock. */
   readonly ageMs?: number;
-  /** Heard lately. If not, whatever is known of the host is of the past. */
+  /** Heard lately. If not, whatever is known of the sender is of the past. */
   readonly isHeard: boolean;
   /** How long it could have been heard and was not; `undefined` while we ourselves are away from the bus. */
   readonly silentForMs?: number;
+  /** How far its wall clock is ahead of ours, for people: no decision hangs on it. Too low by the delay of its beats. */
+  readonly clockSkewMs?: number;
+}
+
+export interface HostPresence extends Presence<AgentPresence> {
+  readonly host: string;
+}
+
+export interface ProberStanding extends Presence<ProberPresence> {
+  readonly prober: string;
+}
+
+export interface DashboardStanding extends Presence<DashboardPresence> {
+  readonly dashboard: string;
+}
+
+/** So many beats tell of the sender's clock: some were not delayed, and a clock that is set back shows after as many. */
+const SKEW_BEATS = 8;
+
+/** One beat more. */
+export function hear<B extends Beat>(
+  before: HeardBeat<B> | undefined,
+  beat: B,
+  { nowMs, wallMs }: { readonly nowMs: number; readonly wallMs: number },
+): HeardBeat<B> {
+  const skewsMs = [...(before?.skewsMs ?? []), Date.parse(beat.time) - wallMs].slice(-SKEW_BEATS);
+  return { beat, heardAtMs: nowMs, skewsMs };
 }
 
 /** `connectedSinceMs` as `Bus.connectedSinceMs`; all times are of one monotonic clock. */
-export function presenceOf(
-  host: string,
-  heard: HeardBeat | undefined,
+export function presenceOf<B>(
+  heard: HeardBeat<B> | undefined,
   connectedSinceMs: number | undefined,
   nowMs: number,
-): HostPresence {
+): Presence<B> {
   // Silence counts from our own connection: before it we would not have heard anybody.
   const silence =
     connectedSinceMs === undefined
       ? {}
       : { silentForMs: nowMs - Math.max(connectedSinceMs, heard?.heardAtMs ?? connectedSinceMs) };
-  if (heard === undefined) return { host, isHeard: false, ...silence };
-  const ageMs = nowMs - heard.heardAtMs;
-  const isHeard = connectedSinceMs !== undefined && ageMs <= PRESENCE_LIMIT_MS;
-  return { host, beat: heard.beat, ageMs, isHeard, ...silence };
+  if (heard === undefined) return { isHeard: false, ...silence };
+  const { beat, heardAtMs, skewsMs } = heard;
+  const ageMs = nowMs - heardAtMs;
+  // A beat that was late makes the clock look as far behind: the least late of them is the best.
+  const clockSkewMs = Math.max(...skewsMs);
+  return {
+    beat,
+    ageMs,
+    isHeard: connectedSinceMs !== undefined && ageMs <= PRESENCE_LIMIT_MS,
+    ...silence,
+    clockSkewMs,
+  };
 }

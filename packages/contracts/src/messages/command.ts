@@ -3,7 +3,7 @@ import { Envelope, Timestamp } from '../envelope.ts';
 import { Id, InstanceNumber } from '../ids.ts';
 import { ROLLUP_TIERS, RollupColumns } from './metrics.ts';
 import { Verdict } from './probe.ts';
-import { InstanceEvent, InstanceStatus } from './service.ts';
+import { DependencyCondition, InstanceEvent, InstanceStatus } from './service.ts';
 
 /**
  * Headers of a question and of its answer. The asker signs subject and body, which holds id and quoted position; the giver
@@ -57,6 +57,23 @@ const ServiceTarget = CommandEnvelope.extend({ service: Id });
 /** Where the agent stands, for quoting as `fresh`. */
 const PositionReply = ReplyEnvelope.extend({ epoch: z.int().min(0), seq: z.int().min(0) });
 
+/** One agent among several that want to speak for one host. */
+export const Claimant = z.object({
+  /** Random, of this run of the agent: a copied state directory has the same agent id. */
+  claimant: z.string().min(1).max(128),
+  agentId: z.string(),
+  bootId: z.string(),
+  epoch: z.int().min(0),
+});
+export type Claimant = z.infer<typeof Claimant>;
+
+/** For how long the word of the leading prober on a service of another host counts. */
+export const DEPENDENCY_LEASE_MS = 30_000;
+
+export const COMMAND_OUTCOMES = ['unknown', 'accepted', 'refused', 'done', 'failed'] as const;
+export const CommandOutcome = z.enum(COMMAND_OUTCOMES).catch('unknown');
+export type CommandOutcome = (typeof COMMAND_OUTCOMES)[number];
+
 const verb = <Q extends z.ZodType, R extends z.ZodType>(request: Q, reply: R) => ({ request, reply });
 
 /** What an agent can be asked: `command.<host>.<verb>`. */
@@ -73,9 +90,16 @@ export const AGENT_VERBS = {
     InstanceTarget,
     PositionReply.extend({ status: InstanceStatus.optional(), events: z.array(InstanceEvent) }),
   ),
+  /** What became of the command with the id `of`. `unknown`: this agent has never seen it, so it has not acted on it. */
   outcome: verb(
     CommandEnvelope.extend({ of: z.string() }),
-    ReplyEnvelope.extend({ outcome: z.enum(['unknown', 'accepted', 'refused', 'done', 'failed']).catch('unknown') }),
+    ReplyEnvelope.extend({
+      outcome: CommandOutcome,
+      /** What had been asked, and of which instance. */
+      verb: z.string().optional(),
+      service: Id.optional(),
+      instance: InstanceNumber.optional(),
+    }),
   ),
   logs: verb(
     InstanceTarget.extend({ lines: z.int().min(1).max(10_000), stream: z.enum(['stdout', 'stderr']).optional() }),
@@ -94,21 +118,44 @@ export const AGENT_VERBS = {
   adopt: verb(InstanceTarget, ReplyEnvelope),
   forget: verb(InstanceTarget, ReplyEnvelope),
   verdict: verb(CommandEnvelope.extend({ verdict: Verdict }), ReplyEnvelope),
-  dependency: verb(CommandEnvelope.extend({ target: z.string(), met: z.boolean(), reason: z.string() }), ReplyEnvelope),
+  /**
+   * How a service of another host stands, `<host>/<service>`: told by the leading prober whenever it changes, and again
+   * before `DEPENDENCY_LEASE_MS` are over. Without that it counts as not known.
+   */
+  dependency: verb(
+    CommandEnvelope.extend({
+      target: z.string(),
+      /** Absent means ready. */
+      condition: DependencyCondition.optional(),
+      met: z.boolean(),
+      reason: z.string(),
+    }),
+    ReplyEnvelope,
+  ),
   /** The list of revoked keys, which the root has signed itself; answered with the version that is in force then. */
   revocations: verb(CommandEnvelope.extend({ list: z.string() }), ReplyEnvelope.extend({ version: z.int().min(0) })),
   shutdown: verb(CommandEnvelope, ReplyEnvelope),
+  /** An agent asks who else speaks for its host. Only the one that does answers, and its answer is a refusal. `isHolder`: the asker does as well. */
+  claim: verb(
+    CommandEnvelope.extend({ ...Claimant.shape, isHolder: z.boolean() }),
+    ReplyEnvelope.extend(Claimant.shape),
+  ),
 } as const;
 export type AgentVerb = keyof typeof AGENT_VERBS;
 
 const AlertTarget = CommandEnvelope.extend({ fingerprint: z.string() });
 
-/** What the probers can be asked, as one queue group: `command._prober.<verb>`. */
+/**
+ * What the probers can be asked, as one queue group: `command._prober.<verb>`. No verb may be one of the agents': who may
+ * ask that of every host may ask it of `_prober` too.
+ */
 export const PROBER_VERBS = {
   probe: verb(InstanceTarget.extend({ host: Id }), ReplyEnvelope),
   test: verb(CommandEnvelope.extend({ rule: Id }), ReplyEnvelope),
   acknowledge: verb(AlertTarget.extend({ comment: z.string().optional(), until: Timestamp.optional() }), ReplyEnvelope),
   silence: verb(AlertTarget.extend({ comment: z.string().optional(), until: Timestamp }), ReplyEnvelope),
+  /** The host has been taken away: all that is stored of it goes, and so do its alerts. Refused while it is heard. */
+  remove: verb(CommandEnvelope.extend({ host: Id }), ReplyEnvelope.extend({ keys: z.int().min(0) })),
   /** May this instance be restarted for its health? Granted slots are few, so that a sick fleet is not restarted at once. */
   recover: verb(
     InstanceTarget.extend({ host: Id, generation: z.int().min(0), reason: z.string() }),

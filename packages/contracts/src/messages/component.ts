@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Envelope, OrderedEnvelope } from '../envelope.ts';
+import { Id } from '../ids.ts';
 
 /** Something happened to an agent, prober or dashboard itself. */
 export const ComponentEvent = OrderedEnvelope.extend({
@@ -15,11 +16,16 @@ export const ComponentEvent = OrderedEnvelope.extend({
       'gap',
       'lease-won',
       'lease-lost',
+      'host-id-taken',
+      'host-forgotten',
+      'ghosts-removed',
       'unknown',
     ])
     .catch('unknown'),
   reason: z.string(),
   causes: z.array(z.string()).max(32),
+  /** Which host it is about, when that is not its sender: one that was taken away, or one whose left keys were removed. */
+  host: Id.optional(),
   /** With `gap`: how many messages were given up for want of room. */
   lost: z.int().min(0).optional(),
 });

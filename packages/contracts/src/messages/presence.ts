@@ -8,6 +8,9 @@ export const PRESENCE_INTERVAL_MS = 2_000;
 /** After this many missed beats, counted from the observer's own connection, the sender is `unknown`. */
 export const PRESENCE_MISSED_BEATS = 3;
 
+/** A sender that has not been heard for so long is unknown. Beats are jittered, so the last one may be due a quarter later. */
+export const PRESENCE_LIMIT_MS = PRESENCE_INTERVAL_MS * (PRESENCE_MISSED_BEATS + 0.25);
+
 const Beat = OrderedEnvelope.extend({
   version: z.string(),
   uptimeSeconds: z.number().min(0),

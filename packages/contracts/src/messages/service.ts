@@ -95,6 +95,10 @@ export const InstanceStatus = OrderedEnvelope.extend({
 });
 export type InstanceStatus = z.infer<typeof InstanceStatus>;
 
+/** What a dependent waits for. */
+export const DependencyCondition = z.enum(['started', 'ready', 'completed']);
+export type DependencyCondition = z.infer<typeof DependencyCondition>;
+
 /** What is configured, as far as others may know it: KV bucket `specs`. Values of the environment never leave the host. */
 export const ServiceSpecEntry = OrderedEnvelope.extend({
   host: Id,
@@ -105,9 +109,8 @@ export const ServiceSpecEntry = OrderedEnvelope.extend({
   port: z.int().min(1).max(65_535).optional(),
   healthCheckUrl: z.string().optional(),
   environmentNames: z.array(z.string()),
-  dependencies: z.array(
-    z.object({ target: z.string(), condition: z.enum(['started', 'ready', 'completed']).catch('ready') }),
-  ),
+  /** `target`: a service of this host, or `<host>/<service>`. */
+  dependencies: z.array(z.object({ target: z.string(), condition: DependencyCondition.catch('ready') })),
   autoRestart: z.boolean(),
   maxRestarts: z.int().min(0),
   restartDelayMs: z.number().min(0),

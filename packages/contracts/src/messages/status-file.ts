@@ -13,7 +13,8 @@ export const StatusFile = z.object({
   writtenAt: Timestamp,
   host: z.string(),
   agentId: z.string(),
-  bus: z.object({ connected: z.boolean() }),
+  /** `reason`: why it counts as away although it may be there. */
+  bus: z.object({ connected: z.boolean(), reason: z.string().optional() }),
   instances: z.array(InstanceStatus),
   /** Of all instances, oldest first. */
   recentEvents: z.array(InstanceEvent),

@@ -1,9 +1,9 @@
+import { PRESENCE_LIMIT_MS } from '@muster/contracts';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as make from '../../test/support/demo-facts.ts';
 import { emptyFleet, type Fact, type Fleet } from './fleet.ts';
 import { fold, LATENCY_POINTS } from './fold.ts';
-import { SILENCE_MS } from './presence.ts';
 import { type RenderMemo, render } from './render.ts';
 
 const CONTEXT = { environment: 'test', dashboard: 'main' };
@@ -51,7 +51,7 @@ describe('what is not confirmed lately is unknown', () => {
         [1, running],
         [2, beat(1)],
       ],
-      2 + SILENCE_MS,
+      2 + PRESENCE_LIMIT_MS,
       'running',
     ],
     [
@@ -61,7 +61,7 @@ describe('what is not confirmed lately is unknown', () => {
         [1, running],
         [2, beat(1)],
       ],
-      3 + SILENCE_MS,
+      3 + PRESENCE_LIMIT_MS,
       'unknown',
     ],
     [
@@ -136,7 +136,7 @@ describe('what is not confirmed lately is unknown', () => {
         }
         nowMs += laterMs;
         const shown = row(fleet, nowMs)?.state;
-        const mayBeShown = isConnected && isListed && nowMs - heardAtMs <= SILENCE_MS;
+        const mayBeShown = isConnected && isListed && nowMs - heardAtMs <= PRESENCE_LIMIT_MS;
         expect(shown === undefined || shown === (mayBeShown ? 'running' : 'unknown')).toBe(true);
       }),
     );

@@ -195,6 +195,20 @@ export function observeHost(host: string, silentMs: number, lastBeatId: string |
   };
 }
 
+/** The host was taken away: nobody misses it any more. */
+export function observeRemovedHost(host: string): Observation {
+  const reason = 'the host was taken away';
+  return {
+    rule: 'host-gone',
+    subject: { host, service: NONE },
+    isOn: false,
+    summary: `host ${host} is forgotten`,
+    reason,
+    causes: [],
+    value: 'forgotten',
+  };
+}
+
 function observation(
   rule: RuleName,
   fact: Fact,

@@ -27,6 +27,7 @@ import {
   observeFact,
   observeGone,
   observeHost,
+  observeRemovedHost,
   observeVerdict,
   type Tale,
   tellEvent,
@@ -112,6 +113,10 @@ export class AlertDesk {
 
   takeHost(host: string, silentMs: number, lastBeatId: string | undefined): void {
     this.take(observeHost(host, silentMs, lastBeatId));
+  }
+
+  takeRemovedHost(host: string): void {
+    this.take(observeRemovedHost(host));
   }
 
   /** The instance is no longer configured. */

@@ -49,7 +49,7 @@ export class Announcer {
       directory,
       bus,
       onDelivered: ({ id, seq }) => announcer.#delivered(id, seq),
-      onGap: (lost) => announcer.component('gap', 'the journal was full: the oldest messages were given up', lost),
+      onGap: (lost) => announcer.component('gap', 'the journal was full: the oldest messages were given up', { lost }),
       onProblem: (error) => onProblem('the outbox is stuck for now', error),
     });
     const announcer = new Announcer(options, outbox);
@@ -106,8 +106,8 @@ export class Announcer {
     this.#lastValues.put(`health ${key}`, () => this.#options.bus.kv('health').delete(key));
   }
 
-  component(kind: ComponentEvent['kind'], reason: string, lost?: number): void {
-    const event: ComponentEvent = { ...this.stamp(), kind, reason, causes: [], ...(lost !== undefined && { lost }) };
+  component(kind: ComponentEvent['kind'], reason: string, more: Pick<ComponentEvent, 'lost' | 'host'> = {}): void {
+    const event: ComponentEvent = { ...this.stamp(), kind, reason, causes: [], ...more };
     this.#outbox.append(rows.proberEvent, { prober: this.#options.prober }, event);
   }
 

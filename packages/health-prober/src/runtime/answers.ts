@@ -15,6 +15,8 @@ import { monotonicMs, wallTime } from './clock.ts';
 /** A restart that takes longer than this has gone wrong, and its slot is free for another. */
 const SLOT_MS = 60_000;
 
+export type Answer = Pick<ProberReply<'probe'>, 'accepted' | 'code' | 'reason'>;
+
 export interface AnswersOptions {
   readonly bus: Bus;
   readonly prober: string;
@@ -22,9 +24,9 @@ export interface AnswersOptions {
   readonly statuses: () => ReadonlyMap<string, InstanceStatus>;
   /** False when this prober does not probe it. */
   readonly probeNow: (key: string) => boolean;
+  /** A host was taken away. Refuses while it is heard. */
+  readonly forget: (host: string) => Promise<Answer & { readonly keys: number }>;
 }
-
-type Answer = Pick<ProberReply<'probe'>, 'accepted' | 'code' | 'reason'>;
 
 const UNSUPPORTED: Answer = {
   accepted: false,
@@ -46,6 +48,7 @@ export class Answers {
       bus.respond(proberCommands.probe, {}, async (request, _params, asker) =>
         this.#reply(request.id, this.#probe(request, asker)),
       ),
+      bus.respond(proberCommands.remove, {}, async ({ id, host }) => this.#reply(id, await options.forget(host))),
       bus.respond(proberCommands.test, {}, refuse),
       bus.respond(proberCommands.acknowledge, {}, refuse),
       bus.respond(proberCommands.silence, {}, refuse),

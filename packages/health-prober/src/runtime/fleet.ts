@@ -12,14 +12,16 @@ export interface FleetOptions {
 export class Fleet {
   readonly #specs: Mirror<ServiceSpecEntry>;
   readonly #statuses: Mirror<InstanceStatus>;
-  readonly #byHost = new Map<string, Set<string>>();
+  readonly #statusKeys = new KeysByHost();
+  readonly #specKeys = new KeysByHost();
 
   constructor({ bus, onChange }: FleetOptions) {
     this.#specs = new Mirror(bus.kv('specs'), (key, spec) => {
+      this.#specKeys.note(key, spec !== undefined);
       for (const instance of this.#instancesOf(key, spec?.instances ?? 1)) onChange(instance);
     });
     this.#statuses = new Mirror(bus.kv('status'), (key, status) => {
-      this.#index(key, status !== undefined);
+      this.#statusKeys.note(key, status !== undefined);
       onChange(key);
     });
   }
@@ -28,13 +30,30 @@ export class Fleet {
     return this.#statuses.entries;
   }
 
+  get specs(): ReadonlyMap<string, ServiceSpecEntry> {
+    return this.#specs.entries;
+  }
+
   /** All that have an instance. */
   hosts(): Iterable<string> {
-    return this.#byHost.keys();
+    return this.#statusKeys.hosts();
   }
 
   keysOn(host: string): Iterable<string> {
-    return this.#byHost.get(host) ?? [];
+    return this.#statusKeys.of(host);
+  }
+
+  /** All that is stored of a host: by key, in which bucket, and the id of the value. */
+  storedOn(host: string): ReadonlyMap<string, { readonly bucket: 'specs' | 'status'; readonly id: string }> {
+    const entries = (
+      bucket: 'specs' | 'status',
+      keysOfHost: Iterable<string>,
+      of: ReadonlyMap<string, { id: string }>,
+    ) => [...keysOfHost].map((key) => [key, { bucket, id: of.get(key)?.id ?? '' }] as const);
+    return new Map([
+      ...entries('status', this.#statusKeys.of(host), this.statuses),
+      ...entries('specs', this.#specKeys.of(host), this.specs),
+    ]);
   }
 
   specOf({ host, service }: Pick<InstanceStatus, 'host' | 'service'>): ServiceSpecEntry | undefined {
@@ -55,13 +74,26 @@ export class Fleet {
     const prefix = specKey.slice(0, -NONE.length);
     return Array.from({ length: Math.max(1, count) }, (_, instance) => `${prefix}${instance}`);
   }
+}
 
-  #index(key: string, isThere: boolean): void {
+/** Keys by their first token. */
+class KeysByHost {
+  readonly #keys = new Map<string, Set<string>>();
+
+  note(key: string, isThere: boolean): void {
     const host = key.slice(0, key.indexOf('.'));
-    const known = this.#byHost.get(host) ?? new Set();
+    const known = this.#keys.get(host) ?? new Set();
     if (isThere) known.add(key);
     else known.delete(key);
-    if (known.size > 0) this.#byHost.set(host, known);
-    else this.#byHost.delete(host);
+    if (known.size > 0) this.#keys.set(host, known);
+    else this.#keys.delete(host);
+  }
+
+  hosts(): Iterable<string> {
+    return this.#keys.keys();
+  }
+
+  of(host: string): Iterable<string> {
+    return this.#keys.get(host) ?? [];
   }
 }

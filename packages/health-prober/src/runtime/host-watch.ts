@@ -1,6 +1,6 @@
 import { type AgentPresence, rows } from '@muster/contracts';
 import type { Bus, Subscription } from '@muster/contracts/bus';
-import { silentForMs } from '../core/silence.ts';
+import { type Listening, silentForMs } from '../core/silence.ts';
 import { monotonicMs } from './clock.ts';
 
 const LOOK_EVERY_MS = 500;
@@ -15,6 +15,7 @@ export interface HostWatchOptions {
   readonly onSilence: (host: string, silentMs: number, lastBeatId: string | undefined) => void;
   /** The first beat of a host, and the first with another identity or place. */
   readonly onChange: (host: string) => void;
+  /** Each beat. */
   readonly onBeat: (presence: AgentPresence) => void;
 }
 
@@ -26,12 +27,17 @@ export class HostWatch {
   readonly #timer: NodeJS.Timeout;
   /** What was last said of each host. */
   readonly #isGone = new Map<string, boolean>();
+  /** Taken away: not missed until they are heard again. */
+  readonly #forgotten = new Set<string>();
   #lookedAtMs = monotonicMs();
   #awakeSinceMs = monotonicMs();
 
   constructor(options: HostWatchOptions) {
     this.#options = options;
-    this.#subscription = options.bus.subscribe(rows.hostPresence, {}, (presence) => this.#hear(presence));
+    this.#subscription = options.bus.subscribe(rows.hostPresence, {}, (presence, { host }) => {
+      // A host speaks for itself only.
+      if (presence.host === host) this.#hear(presence);
+    });
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
   }
 
@@ -43,6 +49,28 @@ export class HostWatch {
     return this.#isGone.get(host) ?? false;
   }
 
+  /** How long a host has been silent, 0 when it is heard; `undefined` while that can't be said yet. */
+  silenceOf(host: string): number | undefined {
+    const listening = this.#listening(monotonicMs());
+    if (listening.sinceMs === undefined) return undefined;
+    const heardAtMs = this.#beats.get(host)?.atMs;
+    const silentMs = silentForMs(heardAtMs, listening);
+    if (silentMs > 0) return silentMs;
+    return heardAtMs !== undefined && heardAtMs >= listening.sinceMs ? 0 : undefined;
+  }
+
+  /** It was taken away, and is missed no more. */
+  forget(host: string): void {
+    this.#beats.delete(host);
+    this.#isGone.delete(host);
+    this.#forgotten.add(host);
+  }
+
+  /** Heard at some time, and not taken away since. */
+  knows(host: string): boolean {
+    return this.#beats.has(host);
+  }
+
   stop(): void {
     clearInterval(this.#timer);
     this.#subscription.stop();
@@ -52,7 +80,9 @@ export class HostWatch {
     const { host } = presence;
     const before = this.#beats.get(host)?.presence;
     this.#beats.set(host, { presence, atMs: monotonicMs() });
+    this.#forgotten.delete(host);
     this.#say(host, 0);
+    this.#options.onBeat(presence);
     const isSame =
       before !== undefined &&
       before.agentId === presence.agentId &&
@@ -66,13 +96,20 @@ export class HostWatch {
     const nowMs = monotonicMs();
     if (nowMs - this.#lookedAtMs > LOOK_EVERY_MS + OVERSLEPT_MS) this.#awakeSinceMs = nowMs;
     this.#lookedAtMs = nowMs;
-    const { bus, expected } = this.#options;
-    const { connectedSinceMs } = bus;
-    const sinceMs = connectedSinceMs === undefined ? undefined : Math.max(connectedSinceMs, this.#awakeSinceMs);
-    for (const host of new Set([...this.#beats.keys(), ...expected()])) {
-      const silentMs = silentForMs(this.#beats.get(host)?.atMs, { sinceMs, nowMs });
+    const listening = this.#listening(nowMs);
+    for (const host of new Set([...this.#beats.keys(), ...this.#options.expected()])) {
+      if (this.#forgotten.has(host)) continue;
+      const silentMs = silentForMs(this.#beats.get(host)?.atMs, listening);
       if (silentMs > 0) this.#say(host, silentMs);
     }
+  }
+
+  #listening(nowMs: number): Listening {
+    const { connectedSinceMs } = this.#options.bus;
+    return {
+      sinceMs: connectedSinceMs === undefined ? undefined : Math.max(connectedSinceMs, this.#awakeSinceMs),
+      nowMs,
+    };
   }
 
   #say(host: string, silentMs: number): void {

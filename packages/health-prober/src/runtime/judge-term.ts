@@ -4,17 +4,20 @@
  */
 import { type AlertEvent, keys, rows, type Verdict } from '@muster/contracts';
 import type { Bus, Subscription } from '@muster/contracts/bus';
+import { FleetCommands } from '@muster/contracts/client';
 import type { RuleName } from '../core/alert.ts';
 import { majority } from '../core/judge.ts';
 import type { Place } from '../core/reach.ts';
 import type { Cadence, Caps } from '../core/schedule.ts';
 import { AlertDesk } from './alert-desk.ts';
 import type { Announcer } from './announcer.ts';
-import { Answers } from './answers.ts';
+import { type Answer, Answers } from './answers.ts';
 import { timeAgo } from './clock.ts';
 import { Court } from './court.ts';
+import { DependencyTeller } from './dependency-teller.ts';
 import { EventFeed } from './event-feed.ts';
 import { Fleet } from './fleet.ts';
+import { GhostSweep } from './ghost-sweep.ts';
 import { HostWatch } from './host-watch.ts';
 import type { Cursor, MemoryFile } from './memory-file.ts';
 import { Mirror } from './mirror.ts';
@@ -26,6 +29,8 @@ const TICK_MS = 5_000;
 const LOOK_BACK_MS = 120_000;
 /** Alerts are read from a little earlier on, so that those of all these events are among them. */
 const LOOK_BACK_MARGIN_MS = 60_000;
+/** A message has its bounds: of more keys the number is told. */
+const NAMED_KEYS = 20;
 /** Made from events, so that reading the events again makes them again. The others are made from what is seen now. */
 const EVENT_RULES: ReadonlySet<string> = new Set<RuleName>(['failed', 'restart-loop', 'restarted']);
 
@@ -59,6 +64,8 @@ export class JudgeTerm {
   readonly #feed: EventFeed;
   readonly #courier: RevocationCourier;
   readonly #votes: Subscription;
+  readonly #ghosts: GhostSweep;
+  readonly #dependencies: DependencyTeller;
   #answers: Answers | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isOpen = false;
@@ -112,8 +119,29 @@ export class JudgeTerm {
       onChange: (host) => {
         for (const key of this.#fleet.keysOn(host)) this.#update(key);
       },
-      onBeat: (presence) => this.#courier.noteBeat(presence),
+      onBeat: (presence) => {
+        this.#courier.noteBeat(presence);
+        this.#ghosts.hear(presence);
+      },
     });
+    const commands = new FleetCommands({
+      bus,
+      actor: `prober/${prober}`,
+      positionOf: (host) => (this.#hosts.silenceOf(host) === 0 ? this.#hosts.presenceOf(host) : undefined),
+    });
+    this.#ghosts = new GhostSweep({
+      bus,
+      commands,
+      fleet: this.#fleet,
+      isKnown: (host) => this.#hosts.knows(host),
+      onRemoved: (host, removed) => {
+        const some = removed.slice(0, NAMED_KEYS).join(', ');
+        const rest = removed.length > NAMED_KEYS ? ` and ${removed.length - NAMED_KEYS} more` : '';
+        announcer.component('ghosts-removed', `no agent keeps these any more: ${some}${rest}`, { host });
+      },
+      onProblem: options.onProblem,
+    });
+    this.#dependencies = new DependencyTeller({ commands, fleet: this.#fleet, hosts: this.#hosts });
     this.#court = new Court({
       policy: { maxAttempts: policy.attempts, quorum: (voters) => policy.quorum ?? majority(voters) },
       voteMaxAgeMs: 3 * policy.cadence.intervalMs,
@@ -158,6 +186,8 @@ export class JudgeTerm {
   close(): void {
     clearInterval(this.#timer);
     this.#answers?.stop();
+    this.#dependencies.stop();
+    this.#ghosts.stop();
     this.#votes.stop();
     this.#feed.stop();
     this.#probing.stop();
@@ -180,14 +210,30 @@ export class JudgeTerm {
       prober,
       statuses: () => this.#fleet.statuses,
       probeNow: (key) => this.#probing.probeNow(key),
+      forget: (host) => this.#forget(host),
     });
+    this.#dependencies.start();
     this.#timer = setInterval(() => {
       this.#court.judgeAll();
       this.#desk.tick();
     }, TICK_MS);
   }
 
+  async #forget(host: string): Promise<Answer & { keys: number }> {
+    const silentMs = this.#hosts.silenceOf(host);
+    if (silentMs === undefined || silentMs === 0) {
+      const reason = silentMs === 0 ? `host ${host} is heard` : `it is not known yet whether host ${host} is silent`;
+      return { accepted: false, code: 'wrong-state', reason, keys: 0 };
+    }
+    this.#hosts.forget(host);
+    const keys = await this.#ghosts.forget(host);
+    this.#desk.takeRemovedHost(host);
+    this.#options.announcer.component('host-forgotten', `host ${host} was taken away: ${keys} keys removed`, { host });
+    return { accepted: true, code: 'ok', reason: `host ${host} is forgotten`, keys };
+  }
+
   #update(key: string): void {
+    this.#ghosts.changed(key.slice(0, key.indexOf('.')));
     if (!this.#isOpen) return;
     const status = this.#fleet.statuses.get(key);
     this.#probing.update(key);

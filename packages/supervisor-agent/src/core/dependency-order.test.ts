@@ -91,6 +91,7 @@ test('a finished job in between still keeps the bus up until the dashboard is do
 describe('why it may not start', () => {
   const service = (name: TargetState['name'], isReady = false): TargetState => ({ name, isReady, isJob: false });
   const job = (name: TargetState['name']): TargetState => ({ name, isReady: false, isJob: true });
+  const remote = () => ({ isMet: false, reason: 'never asked for' });
 
   test.each<[Condition, readonly TargetState[] | undefined, string | null]>([
     ['ready', undefined, 'db is not configured here'],
@@ -109,12 +110,16 @@ describe('why it may not start', () => {
     ['completed', [job('completed'), job('running')], 'waits for db to complete'],
     ['completed', [job('completed')], null],
   ])('%s of %o: %s', (condition, instances, reason) => {
-    expect(unmetReason([{ target: 'db', condition }], () => instances)).toBe(reason);
+    expect(unmetReason([{ target: 'db', condition }], { local: () => instances, remote })).toBe(reason);
   });
 
-  test('another host that is not heard of yet is no missing service', () => {
-    expect(unmetReason([{ target: 'other/db', condition: 'ready' }], () => undefined)).toBe(
-      'cross-host dependency other/db: no verdict yet',
-    );
+  test('of another host it is what the prober says', () => {
+    const facts = (isMet: boolean) => ({
+      local: () => undefined,
+      remote: () => ({ isMet, reason: 'host other is not heard for more than 10 s' }),
+    });
+    const dependency = { target: 'other/db', condition: 'ready' } as const;
+    expect(unmetReason([dependency], facts(true))).toBeNull();
+    expect(unmetReason([dependency], facts(false))).toBe('other/db: host other is not heard for more than 10 s');
   });
 });

@@ -16,24 +16,42 @@ export interface TargetState {
   readonly isJob: boolean;
 }
 
-/** A target's instances; `undefined` = not configured here, or, on another host, not heard of yet. */
-export type TargetLookup = (target: string) => readonly TargetState[] | undefined;
+/** What the leading prober says of a dependency on another host. */
+export interface RemoteVerdict {
+  readonly isMet: boolean;
+  readonly reason: string;
+}
+
+/** Where the facts about targets come from. */
+export interface DependencyFacts {
+  /** A service of this host by its instances; `undefined` = not configured here. */
+  local(target: string): readonly TargetState[] | undefined;
+  /** One of another host. */
+  remote(dependency: Dependency): RemoteVerdict;
+}
 
 /** Why the dependent may not start, naming the first dependency it waits for; `null` = all are met. */
-export function unmetReason(dependencies: readonly Dependency[], lookup: TargetLookup): string | null {
+export function unmetReason(dependencies: readonly Dependency[], facts: DependencyFacts): string | null {
   for (const dependency of dependencies) {
-    const reason = unmetDependency(dependency, lookup(dependency.target));
+    const reason = isRemote(dependency)
+      ? unmetRemote(dependency, facts.remote(dependency))
+      : unmetDependency(dependency, facts.local(dependency.target));
     if (reason !== null) return reason;
   }
   return null;
 }
 
+/** Is it a service of another host? */
+export function isRemote({ target }: Dependency): boolean {
+  return target.includes('/');
+}
+
+function unmetRemote({ target }: Dependency, { isMet, reason }: RemoteVerdict): string | null {
+  return isMet ? null : `${target}: ${reason}`;
+}
+
 function unmetDependency({ target, condition }: Dependency, instances: readonly TargetState[] | undefined) {
-  if (instances === undefined) {
-    return target.includes('/')
-      ? `cross-host dependency ${target}: no verdict yet`
-      : `${target} is not configured here`;
-  }
+  if (instances === undefined) return `${target} is not configured here`;
   if (isMet(condition, instances)) return null;
   return `waits for ${target} ${WISH[condition]}${hindrance(condition, instances)}`;
 }

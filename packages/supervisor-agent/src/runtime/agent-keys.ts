@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { type InstanceStatus, PRESENCE_INTERVAL_MS, type ServiceSpecEntry } from '@muster/contracts';
-import type { Bus } from '@muster/contracts/bus';
+import { type Bus, keysDigest } from '@muster/contracts/bus';
 import { KvMirror } from './kv-mirror.ts';
 
 /** A fleet that comes back to the bus does not put all its keys at once. */
@@ -42,10 +41,9 @@ export class AgentKeys {
     }, Math.random() * RESYNC_JITTER_MS);
   }
 
-  /** Differs when the set of keys does, so that others can tell a key that nobody keeps any more. */
+  /** So that others can tell a key that nobody keeps any more. */
   digest(): string {
-    const all = [...this.statuses.keys(), ...this.specs.keys()].sort();
-    return createHash('sha256').update(all.join('\n')).digest('hex').slice(0, 16);
+    return keysDigest([...this.statuses.keys(), ...this.specs.keys()]);
   }
 
   stop(): void {

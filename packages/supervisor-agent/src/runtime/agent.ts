@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { type InstanceEvent, keys, type StatusFile } from '@muster/contracts';
-import { type Bus, limitProblems, NoStreamError, Outbox, openBus } from '@muster/contracts/bus';
+import { limitProblems, NoStreamError, Outbox, uuidv7 } from '@muster/contracts/bus';
 import type { ServiceSpec } from '@muster/contracts/config';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
@@ -13,11 +13,14 @@ import { askInventory } from '../host/ask-inventory.ts';
 import { messageOf } from '../message-of.ts';
 import type { AgentIdentity } from './agent-identity.ts';
 import { AgentKeys } from './agent-keys.ts';
+import { ClaimedBus } from './claimed-bus.ts';
 import { CommandJournal } from './command-journal.ts';
+import { CommandOutcomes } from './command-outcomes.ts';
 import { Commands } from './commands.ts';
 import { Envelopes } from './envelopes.ts';
 import { Freshness } from './freshness.ts';
 import { HostEvents } from './host-events.ts';
+import { HostTakenError } from './host-taken-error.ts';
 import type { InstanceRunner, Transition } from './instance-runner.ts';
 import { InstanceStore, keyOf } from './instance-store.ts';
 import { manageService, type RunnerSurroundings } from './managed-services.ts';
@@ -25,6 +28,7 @@ import { MetricsPublisher } from './metrics-publisher.ts';
 import { PrepareQueue } from './prepare-queue.ts';
 import { Presence } from './presence.ts';
 import { RecoveryPermission } from './recovery-permission.ts';
+import { RemoteDependencies } from './remote-dependencies.ts';
 import { Reporter } from './reporter.ts';
 import { Rollups } from './rollups.ts';
 import { specEntryOf } from './spec-entry.ts';
@@ -66,11 +70,19 @@ const METRICS_OUTBOX_BYTES = 16 * 1024 * 1024;
 const FLUSH_TIMEOUT_MS = 3_000;
 /** One look at every process of the host; with 100 services it takes some 25 ms. */
 const TREE_LOOK_INTERVAL_MS = 60_000;
+/** So long a start waits for a bus elsewhere to say whether the host is taken. Services must not wait longer for it. */
+const CLAIM_TIMEOUT_MS = 1_000;
+
+/** What waits on disk for the bus: of events nothing may be lost, of metrics the oldest may. */
+interface Outboxes {
+  readonly outbox: Outbox;
+  readonly metricsOutbox: Outbox;
+}
 
 export class Agent {
   readonly #setup: AgentSetup;
   readonly #envelopes: Envelopes;
-  readonly #bus: Bus;
+  readonly #bus: ClaimedBus;
   readonly #outbox: Outbox;
   readonly #metricsOutbox: Outbox;
   readonly #events: HostEvents;
@@ -80,6 +92,8 @@ export class Agent {
   readonly #recovery: RecoveryPermission;
   readonly #store: InstanceStore;
   readonly #supervisor: Supervisor;
+  readonly #remote: RemoteDependencies;
+  readonly #outcomes: CommandOutcomes;
   readonly #commands: Commands;
   readonly #presence: Presence;
   readonly #metrics: MetricsPublisher;
@@ -90,9 +104,13 @@ export class Agent {
   #isEnding = false;
   #isSettingUpBusAgain = false;
 
+  /** @throws HostTakenError when another agent on this machine speaks for this host */
   static async start(setup: AgentSetup): Promise<Agent> {
-    const { config, logger } = setup;
-    const bus = openBus({
+    const { config, identity, logger } = setup;
+    const { agentId, bootId, epoch } = identity;
+    const envelopes = new Envelopes(config.host, epoch);
+    let agent: Agent | undefined;
+    const bus = new ClaimedBus({
       servers: config.bus.url,
       ...(config.bus.credsFile !== undefined && { credentialsFile: config.bus.credsFile }),
       ...(config.bus.tls !== undefined && { tls: config.bus.tls }),
@@ -101,8 +119,16 @@ export class Agent {
       id: config.host,
       revocationsFile: path.join(config.stateDir, 'revocations.signed'),
       onProblem: limitProblems((problem) => logger.warn({ problem }, 'bus')),
+      self: { claimant: uuidv7(), agentId, bootId, epoch },
+      envelopes,
+      onTaken: (reason) => agent?.onHostTaken(reason),
+      onRival: (reason) => agent?.onHostTaken(reason),
     });
-    let agent: Agent | undefined;
+    if (config.bus.isExternal) await bus.settled(AbortSignal.timeout(CLAIM_TIMEOUT_MS));
+    if (bus.rival?.bootId === bootId) {
+      await bus.drain();
+      throw new HostTakenError(config.host, bus.rival);
+    }
     const outbox = await Outbox.open({
       directory: path.join(config.stateDir, 'outbox'),
       bus,
@@ -118,19 +144,19 @@ export class Agent {
       onGap: (lost) => agent?.onMetricsGap(lost),
       onProblem: (error) => logger.warn({ reason: error.message }, 'history of metrics'),
     });
-    agent = new Agent(setup, bus, outbox, metricsOutbox);
+    agent = new Agent(setup, envelopes, bus, { outbox, metricsOutbox });
     await agent.#begin();
     return agent;
   }
 
-  private constructor(setup: AgentSetup, bus: Bus, outbox: Outbox, metricsOutbox: Outbox) {
+  private constructor(setup: AgentSetup, envelopes: Envelopes, bus: ClaimedBus, { outbox, metricsOutbox }: Outboxes) {
     const { config, identity, logger } = setup;
     const { host, stateDir } = config;
     this.#setup = setup;
     this.#bus = bus;
     this.#outbox = outbox;
     this.#metricsOutbox = metricsOutbox;
-    this.#envelopes = new Envelopes(host, identity.epoch);
+    this.#envelopes = envelopes;
     this.#events = new HostEvents(host, this.#envelopes, outbox);
     this.#registry = createDriverRegistry({ runtimeFolder: setup.runtimeFolder });
     this.#keys = new AgentKeys(bus, stateDir, (error, isFirst) => {
@@ -140,7 +166,12 @@ export class Agent {
     this.#reporter = new Reporter({ host, envelopes: this.#envelopes, outbox, statuses: this.#keys.statuses });
     this.#recovery = new RecoveryPermission(bus, host, this.#envelopes);
     this.#store = this.#openStore();
-    this.#supervisor = new Supervisor(this.#manage());
+    this.#remote = new RemoteDependencies(() => this.#supervisor.remoteChanged());
+    this.#supervisor = new Supervisor(this.#manage(), (dependency) => this.#remote.verdict(dependency));
+    const journal = new CommandJournal(path.join(stateDir, 'commands.jsonl'));
+    this.#outcomes = new CommandOutcomes(journal, (error) =>
+      logger.warn({ reason: messageOf(error) }, 'what came of a command could not be written down'),
+    );
     const freshness = new Freshness(identity.epoch);
     this.#rollups = new Rollups({
       host,
@@ -164,7 +195,9 @@ export class Agent {
       bus,
       supervisor: this.#supervisor,
       reporter: this.#reporter,
-      journal: new CommandJournal(path.join(stateDir, 'commands.jsonl')),
+      journal,
+      outcomes: this.#outcomes,
+      dependencies: this.#remote,
       freshness,
       envelopes: this.#envelopes,
       outbox,
@@ -228,6 +261,12 @@ export class Agent {
     this.#events.announce('gap', `${lost} chunks of metrics were given up: ${METRICS_OUTBOX_BYTES} bytes waited`, lost);
   }
 
+  private onHostTaken(reason: string): void {
+    this.#setup.logger.warn({ reason }, 'host id taken');
+    this.#events.announce('host-id-taken', reason);
+    this.#statusFile.changed();
+  }
+
   private onDelivered(eventId: string): void {
     this.#reporter.delivered(eventId);
   }
@@ -242,6 +281,8 @@ export class Agent {
     }
     this.#keys.dropFormer();
     this.#events.announce('started', `agent ${this.#setup.version} started with ${services.length} services`);
+    if (this.#bus.isConnected) this.#onConnection(true, 'connected before anything was started');
+    else if (this.#bus.reason !== undefined) this.onHostTaken(this.#bus.reason);
     if (refusedConfig === '')
       this.#events.announce('config-loaded', `${services.length + systemServices.length} services`);
     else this.#events.announce('config-refused', refusedConfig);
@@ -289,6 +330,7 @@ export class Agent {
 
   #onTransition(runner: InstanceRunner, transition: Transition): void {
     this.#reporter.report(runner, transition);
+    this.#outcomes.transitioned(runner);
     const { from, to } = transition;
     const isSame =
       from.name === to.name &&
@@ -358,11 +400,12 @@ export class Agent {
     const recentEvents = [...this.#supervisor.runners()]
       .flatMap(({ key }) => this.#reporter.recentEvents(key.service, key.instance))
       .sort((a, b) => a.epoch - b.epoch || a.seq - b.seq);
+    const { reason } = this.#bus;
     return {
       writtenAt: new Date().toISOString(),
       host: this.#setup.config.host,
       agentId: this.#setup.identity.agentId,
-      bus: { connected: this.#bus.isConnected },
+      bus: { connected: this.#bus.isConnected, ...(reason !== undefined && { reason }) },
       instances: this.#reporter.statuses(),
       recentEvents,
     };
@@ -384,6 +427,7 @@ export class Agent {
     this.#prepareQueue[Symbol.dispose]();
     this.#supervisor.detach();
     this.#presence[Symbol.dispose]();
+    this.#remote[Symbol.dispose]();
     this.#metrics[Symbol.dispose]();
     this.#keys.stop();
     this.#statusFile.writeNow();

@@ -8,7 +8,23 @@ import { CommandCode } from '@muster/contracts';
 import { z } from 'zod';
 import { readFileIfAny, replaceFile } from '../atomic-file.ts';
 
-const Entry = z.object({ id: z.string(), accepted: z.boolean(), code: CommandCode, reason: z.string() });
+const Entry = z.object({
+  id: z.string(),
+  accepted: z.boolean(),
+  code: CommandCode,
+  reason: z.string(),
+  /** What was to be done, and with which run of which instance. */
+  act: z
+    .object({
+      verb: z.enum(['start', 'stop', 'restart', 'adopt', 'forget']),
+      service: z.string(),
+      instance: z.int().min(0),
+      generation: z.int().min(0),
+    })
+    .optional(),
+  /** What came of it, once that is known. */
+  settled: z.object({ outcome: z.enum(['done', 'failed']), reason: z.string() }).optional(),
+});
 export type Answer = Omit<z.infer<typeof Entry>, 'id'>;
 
 /** Old ids are forgotten beyond this many; a command that is that late is refused as stale anyway. */
@@ -25,7 +41,8 @@ export class CommandJournal {
     for (const line of (readFileIfAny(file) ?? '').split('\n')) {
       const entry = parseLine(line);
       if (entry === undefined) continue;
-      this.#answers.set(entry.id, { accepted: entry.accepted, code: entry.code, reason: entry.reason });
+      const { id, ...answer } = entry;
+      this.#answers.set(id, answer);
       this.#linesInFile += 1;
     }
   }
@@ -35,7 +52,12 @@ export class CommandJournal {
     return this.#answers.get(id);
   }
 
-  /** Written when it returns. */
+  /** What was accepted and has not come to an end as far as is known. */
+  unsettled(): ReadonlyMap<string, Answer> {
+    return new Map([...this.#answers].filter(([, { act, settled }]) => act !== undefined && settled === undefined));
+  }
+
+  /** Written when it returns. Of two entries with one id the later counts. */
   record(id: string, answer: Answer): void {
     // The line break comes first: a torn last line of a killed agent then spoils itself only.
     appendFileSync(this.#file, `\n${JSON.stringify({ id, ...answer })}`, { mode: 0o600 });

@@ -4,19 +4,22 @@ import path from 'node:path';
 import {
   type AuditRecord,
   commands,
+  DEPENDENCY_LEASE_MS,
   type Grant,
   type InstanceEvent,
   type Position,
   type RequestRow,
 } from '@muster/contracts';
 import type { Bus, Outbox } from '@muster/contracts/bus';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { z } from 'zod';
 import { MemoryHost, specOf } from '../../test/support/memory-host.ts';
 import { CommandJournal } from './command-journal.ts';
+import { CommandOutcomes } from './command-outcomes.ts';
 import { Commands } from './commands.ts';
 import { Envelopes } from './envelopes.ts';
 import { Freshness } from './freshness.ts';
+import { RemoteDependencies } from './remote-dependencies.ts';
 import { Reporter } from './reporter.ts';
 
 type Answerer = (request: unknown, params: unknown, asker: Grant) => Promise<unknown>;
@@ -74,10 +77,23 @@ async function commanded() {
   };
   const envelopes = new Envelopes('web1', 7);
   const reporter = new Reporter({ host: 'web1', envelopes, outbox: { append }, statuses: { set: () => {} } });
-  const host = new MemoryHost({
-    services: [{ spec: specOf('api') }, { spec: specOf('bus'), isSystem: true }],
-    onTransition: (runner, transition) => reporter.report(runner, transition),
+  const journal = new CommandJournal(path.join(directory, 'commands.jsonl'));
+  const outcomes = new CommandOutcomes(journal, (error) => {
+    throw error;
   });
+  const host = new MemoryHost({
+    services: [
+      { spec: specOf('api') },
+      { spec: specOf('bus'), isSystem: true },
+      { spec: specOf('page', { dependencies: [{ host: 'db1', service: 'postgres', condition: 'ready' }] }) },
+    ],
+    onTransition: (runner, transition) => {
+      reporter.report(runner, transition);
+      outcomes.transitioned(runner);
+    },
+    remote: (dependency) => dependencies.verdict(dependency),
+  });
+  const dependencies = new RemoteDependencies(() => host.supervisor.remoteChanged());
   for (const runner of host.supervisor.runners()) reporter.introduce(runner);
   await host.supervisor.begin([]);
   await host.settled();
@@ -88,7 +104,9 @@ async function commanded() {
     bus,
     supervisor: host.supervisor,
     reporter,
-    journal: new CommandJournal(path.join(directory, 'commands.jsonl')),
+    journal,
+    outcomes,
+    dependencies,
     freshness: new Freshness(7),
     envelopes,
     outbox: { append },
@@ -102,7 +120,7 @@ async function commanded() {
     },
   });
   listening.listen();
-  return { host, bus, listening, events, audit, watched };
+  return { host, bus, listening, events, audit, watched, journal, dependencies };
 }
 
 const envelope = (id: string) => ({ id, time: '2026-03-01T12:00:00.000Z', source: 'operator/ada', actor: 'ada' });
@@ -143,9 +161,103 @@ test('the same id acts once, also when the agent was killed in between', async (
   expect(again).toMatchObject({ accepted: true, commandId: 'one' });
   await next.host.settled();
   expect(next.host.runner('api').state.memory.generation).toBe(1);
-  const outcome = await next.bus.ask(commands.outcome, { ...envelope('two'), of: 'one' });
-  expect(outcome.outcome).toBe('accepted');
-  expect((await next.bus.ask(commands.outcome, { ...envelope('three'), of: 'never' })).outcome).toBe('unknown');
+});
+
+describe('what came of a command', () => {
+  const ask = (bus: MemoryResponder, of: string) => bus.ask(commands.outcome, { ...envelope('asking'), of });
+
+  test('done, refused, failed because another overtook it, or never seen', async () => {
+    const { host, bus } = await commanded();
+    using _ = host;
+    const act = async (verb: 'start' | 'stop' | 'restart', id: string, service: string, fresh?: Position) =>
+      bus.ask(commands[verb], { ...envelope(id), service, fresh: fresh ?? (await freshFrom(bus)) });
+    await act('restart', 'again', 'api');
+    expect(await ask(bus, 'again')).toMatchObject({
+      outcome: 'accepted',
+      verb: 'restart',
+      service: 'api',
+      instance: 0,
+    });
+    await host.settled();
+    expect(await ask(bus, 'again')).toMatchObject({ outcome: 'done', reason: 'it is running' });
+    await act('stop', 'old', 'api', { epoch: 6, seq: 1 });
+    expect(await ask(bus, 'old')).toMatchObject({ outcome: 'refused', reason: /does not quote/ });
+    await act('start', 'waits', 'page');
+    expect(await ask(bus, 'waits')).toMatchObject({ outcome: 'accepted' });
+    await act('stop', 'instead', 'page');
+    expect(await ask(bus, 'waits')).toMatchObject({ outcome: 'failed', reason: 'overtaken: asked to stop meanwhile' });
+    expect(await ask(bus, 'instead')).toMatchObject({ outcome: 'done', reason: 'it is stopped' });
+    expect(await ask(bus, 'never')).toMatchObject({ outcome: 'unknown', reason: /does not know that command/ });
+  });
+
+  test('what an agent had accepted when it was killed is settled by the next one', async () => {
+    const first = await commanded();
+    first.host[Symbol.dispose]();
+    const accepted = { accepted: true, code: 'ok', reason: 'asked' } as const;
+    const api = { service: 'api', instance: 0, generation: 0 };
+    first.journal.record('acted', { ...accepted, act: { ...api, verb: 'restart' } });
+    first.journal.record('not acted', { ...accepted, act: { ...api, service: 'bus', verb: 'stop' } });
+    const next = await commanded();
+    using _ = next.host;
+    expect(await ask(next.bus, 'acted')).toMatchObject({ outcome: 'done' });
+    const reason = 'the agent was killed before it could stop: it is running';
+    expect(await ask(next.bus, 'not acted')).toMatchObject({ outcome: 'failed', reason });
+    next.host[Symbol.dispose]();
+    expect(await ask((await commanded()).bus, 'acted')).toMatchObject({ outcome: 'done' });
+  });
+});
+
+describe('a dependency on another host', () => {
+  const told = { target: 'db1/postgres', condition: 'ready', met: true, reason: 'db1/postgres is ready' } as const;
+
+  test('waits with the reason that the prober gives, and starts once it is met', async () => {
+    const { host, bus } = await commanded();
+    using _ = host;
+    expect(host.runner('page').state).toMatchObject({
+      name: 'pending',
+      memory: { unmetReason: 'db1/postgres: no prober has told yet how it stands' },
+    });
+    const tell = async (word: object) =>
+      bus.ask(commands.dependency, { ...envelope('word'), ...told, ...word, fresh: await freshFrom(bus) });
+    await tell({ met: false, reason: 'host db1 is not heard for more than 10 s' });
+    expect(host.runner('page').state).toMatchObject({
+      name: 'pending',
+      memory: { unmetReason: 'db1/postgres: host db1 is not heard for more than 10 s' },
+    });
+    expect(await tell({})).toMatchObject({ accepted: true });
+    await host.settled();
+    expect(host.runner('page').state.name).toBe('running');
+    await tell({ met: false, reason: 'it has failed' });
+    await host.settled();
+    expect(host.runner('page').state.name).toBe('running');
+  });
+
+  test('is not taken from an old quote', async () => {
+    const { host, bus } = await commanded();
+    using _ = host;
+    const reply = await bus.ask(commands.dependency, { ...envelope('word'), ...told, fresh: { epoch: 6, seq: 1 } });
+    expect(reply).toMatchObject({ accepted: false, code: 'stale' });
+    expect(host.runner('page').state.name).toBe('pending');
+  });
+
+  test('a word that is not renewed lapses: what runs goes on, what falls waits', async () => {
+    const { host, dependencies } = await commanded();
+    using _ = host;
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'hrtime'] });
+    try {
+      dependencies.take({ target: told.target, condition: 'ready' }, { isMet: true, reason: told.reason });
+      await host.settled();
+      expect(host.runner('page').state.name).toBe('running');
+      await vi.advanceTimersByTimeAsync(DEPENDENCY_LEASE_MS + 10);
+      await host.settled();
+      expect(host.runner('page').state).toMatchObject({
+        name: 'running',
+        memory: { unmetReason: 'db1/postgres: no prober tells any more how it stands' },
+      });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
 });
 
 test.each([
@@ -203,6 +315,7 @@ test('status tells all instances; why tells the events of one', async () => {
   expect(instances.map(({ service, state }) => [service, state])).toEqual([
     ['api', 'running'],
     ['bus', 'running'],
+    ['page', 'pending'],
   ]);
   const why = await bus.ask(commands.why, { ...envelope('two'), service: 'api' });
   expect(why.status?.state).toBe('running');

@@ -18,9 +18,11 @@ import {
 import type { Bus, Outbox, Subscription } from '@muster/contracts/bus';
 import { monotonicNowMs } from '../clock.ts';
 import type { Answer, CommandJournal } from './command-journal.ts';
+import type { CommandOutcomes } from './command-outcomes.ts';
 import type { Envelopes } from './envelopes.ts';
 import type { Freshness } from './freshness.ts';
 import type { InstanceRunner } from './instance-runner.ts';
+import type { RemoteDependencies } from './remote-dependencies.ts';
 import type { Reporter } from './reporter.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -30,6 +32,9 @@ export interface CommandsOptions {
   readonly supervisor: Supervisor;
   readonly reporter: Reporter;
   readonly journal: CommandJournal;
+  readonly outcomes: CommandOutcomes;
+  /** Told by the leading prober. */
+  readonly dependencies: RemoteDependencies;
   readonly freshness: Freshness;
   readonly envelopes: Envelopes;
   readonly outbox: Pick<Outbox, 'append'>;
@@ -43,13 +48,19 @@ type ActingVerb = 'start' | 'stop' | 'restart' | 'adopt' | 'forget';
 const ACTING_VERBS: readonly ActingVerb[] = ['start', 'stop', 'restart', 'adopt', 'forget'];
 
 /** Verbs of the grammar that this version does not carry out yet: they are refused by name, not left unanswered. */
-const UNSUPPORTED_VERBS = ['scale', 'reload', 'logs', 'verdict', 'dependency', 'shutdown'] as const;
+const UNSUPPORTED_VERBS = ['scale', 'reload', 'logs', 'verdict', 'shutdown'] as const;
 
 /** What a list of revoked keys is answered with. */
 const OFFER_CODES = { newer: 'ok', known: 'ok', older: 'stale', forged: 'forbidden' } as const;
 
 /** The answer to what only asks. */
 const ANSWERED: Answer = { accepted: true, code: 'ok', reason: '' };
+
+const STALE = {
+  accepted: false,
+  code: 'stale',
+  reason: 'the command does not quote a position this agent said within 10 s: ask for its status and try again',
+} as const;
 
 export class Commands {
   readonly #options: CommandsOptions;
@@ -70,6 +81,7 @@ export class Commands {
       bus.respond(commands.status, { host }, async (request) => this.#status(request)),
       bus.respond(commands.why, { host }, async (request) => this.#why(request)),
       bus.respond(commands.outcome, { host }, async (request) => this.#outcome(request)),
+      bus.respond(commands.dependency, { host }, async (request) => this.#dependency(request)),
       bus.respond(commands.watch, { host }, async (request) => this.#watch(request)),
       bus.respond(commands.series, { host }, async (request) => this.#series(request)),
       bus.respond(commands.revocations, { host }, async (request) => this.#revocations(request)),
@@ -90,23 +102,28 @@ export class Commands {
   }
 
   #act(verb: ActingVerb, request: AgentRequest<ActingVerb>, asker: Grant): AgentReply<ActingVerb> {
-    const { journal } = this.#options;
+    const { journal, outcomes } = this.#options;
     const before = journal.find(request.id);
     // The same id never acts twice: whoever asks again hears what was answered the first time.
     if (before !== undefined) return this.#reply(request, before);
     const target = this.#check(verb, request);
-    const answer: Answer =
-      'runner' in target ? { accepted: true, code: 'ok', reason: `asked to ${verb}` } : { ...target, accepted: false };
+    if (!('runner' in target)) {
+      const refusal: Answer = { ...target, accepted: false };
+      journal.record(request.id, refusal);
+      this.#audit(verb, request, asker, refusal);
+      return this.#reply(request, refusal);
+    }
+    const { runner } = target;
+    const { service, instance } = runner.key;
+    const act = { verb, service, instance, generation: runner.state.memory.generation };
+    const answer: Answer = { accepted: true, code: 'ok', reason: `asked to ${verb}`, act };
     journal.record(request.id, answer);
     this.#audit(verb, request, asker, answer);
-    if (!('runner' in target)) return this.#reply(request, answer);
-    const { runner } = target;
-    if (verb === 'adopt') {
-      void runner.recover([request.id]);
-      return this.#reply(request, { ...answer, reason: 'looks again for what of it can be proven' });
-    }
-    runner.post({ type: verb, by: request.actor }, [request.id]);
-    return this.#reply(request, { ...answer, reason: runner.lastReason });
+    if (verb === 'adopt') void runner.recover([request.id]);
+    else runner.post({ type: verb, by: request.actor }, [request.id]);
+    outcomes.accepted(request.id, act, runner.state);
+    const reason = verb === 'adopt' ? 'looks again for what of it can be proven' : runner.lastReason;
+    return this.#reply(request, { ...answer, reason });
   }
 
   #check(
@@ -126,11 +143,7 @@ export class Commands {
       const reason = `'${service}' is one of Muster's own services: it starts and stops with Muster itself`;
       return { code: 'system-service', reason };
     }
-    if (fresh === undefined || !freshness.isFresh(fresh, monotonicNowMs())) {
-      const reason =
-        'the command does not quote a position this agent said within 10 s: ask for its status and try again';
-      return { code: 'stale', reason };
-    }
+    if (fresh === undefined || !freshness.isFresh(fresh, monotonicNowMs())) return STALE;
     if ((verb === 'adopt' || verb === 'forget') && runner.state.name !== 'orphaned') {
       return { code: 'wrong-state', reason: `cannot ${verb} '${service}': it is ${runner.state.name}, not orphaned` };
     }
@@ -156,10 +169,27 @@ export class Commands {
   }
 
   #outcome(request: AgentRequest<'outcome'>): AgentReply<'outcome'> {
-    const answer = this.#options.journal.find(request.of);
-    const outcome = answer === undefined ? 'unknown' : answer.accepted ? 'accepted' : 'refused';
-    const reason = answer?.reason ?? 'this agent has never seen that command';
-    return { ...this.#reply(request, { accepted: true, code: 'ok', reason }), outcome };
+    const found = this.#options.journal.find(request.of);
+    if (found === undefined) {
+      const reason = 'this agent does not know that command: it has not acted on it, unless that was very long ago';
+      return { ...this.#reply(request, { accepted: true, code: 'ok', reason }), outcome: 'unknown' };
+    }
+    const { accepted, reason, act, settled } = found;
+    const answer: Answer = { accepted: true, code: 'ok', reason: settled?.reason ?? reason };
+    return {
+      ...this.#reply(request, answer),
+      outcome: settled?.outcome ?? (accepted ? 'accepted' : 'refused'),
+      ...(act !== undefined && { verb: act.verb, service: act.service, instance: act.instance }),
+    };
+  }
+
+  /** It changes nothing that a repetition would change again, so it is not journaled. */
+  #dependency(request: AgentRequest<'dependency'>): AgentReply<'dependency'> {
+    const { dependencies, freshness } = this.#options;
+    const { target, condition = 'ready', met: isMet, reason, fresh } = request;
+    if (fresh === undefined || !freshness.isFresh(fresh, monotonicNowMs())) return this.#reply(request, STALE);
+    dependencies.take({ target, condition }, { isMet, reason });
+    return this.#reply(request, { accepted: true, code: 'ok', reason: 'noted' });
   }
 
   #watch(request: AgentRequest<'watch'>): AgentReply<'watch'> {
@@ -192,8 +222,8 @@ export class Commands {
     return { ...envelope, commandId: request.id, ...ANSWERED };
   }
 
-  #reply({ id }: { readonly id: string }, answer: Answer) {
-    return { ...this.#options.envelopes.unordered(), commandId: id, ...answer };
+  #reply({ id }: { readonly id: string }, { accepted, code, reason }: Answer) {
+    return { ...this.#options.envelopes.unordered(), commandId: id, accepted, code, reason };
   }
 
   #audit(verb: ActingVerb, request: AgentRequest<ActingVerb>, { role, id }: Grant, { accepted, reason }: Answer): void {

@@ -3,7 +3,7 @@
  * invariant, not a moment: after every transition it is asked again what each dependent lacks.
  */
 import type { ServiceSpec } from '@muster/contracts/config';
-import { type Dependency, type TargetState, unmetReason } from '../core/dependency.ts';
+import { type Dependency, isRemote, type RemoteVerdict, type TargetState, unmetReason } from '../core/dependency.ts';
 import { mayStop, type ServiceNode } from '../core/dependency-order.ts';
 import type { Event } from '../core/event.ts';
 import type { StateName } from '../core/state.ts';
@@ -22,6 +22,7 @@ const AT_REST: ReadonlySet<StateName> = new Set(['stopped', 'completed', 'failed
 
 export class Supervisor {
   readonly #services: ReadonlyMap<string, ManagedService>;
+  readonly #remote: (dependency: Dependency) => RemoteVerdict;
   /** Who depends on a service directly. */
   readonly #dependents = new Map<string, readonly ManagedService[]>();
   /** What was last told to each service; `undefined` before the first time. */
@@ -30,7 +31,9 @@ export class Supervisor {
   /** What is being stopped for good. */
   #held: ReadonlySet<string> = new Set();
 
-  constructor(services: readonly ManagedService[]) {
+  /** `remote`: what is known of a dependency on another host. */
+  constructor(services: readonly ManagedService[], remote: (dependency: Dependency) => RemoteVerdict) {
+    this.#remote = remote;
     this.#services = new Map(services.map((service) => [service.spec.name, service]));
     for (const service of services) {
       for (const { target } of dependenciesOf(service.spec)) {
@@ -71,9 +74,15 @@ export class Supervisor {
     this.#goOnHolding();
   }
 
+  /** To be called when what is known of other hosts has changed. */
+  remoteChanged(): void {
+    this.#checkDependencies([...this.#services.values()].filter(({ spec }) => dependenciesOf(spec).some(isRemote)));
+  }
+
   #checkDependencies(services: Iterable<ManagedService>): void {
+    const facts = { local: (target: string) => this.#lookUp(target), remote: this.#remote };
     for (const { spec, runners } of services) {
-      const reason = unmetReason(dependenciesOf(spec), (target) => this.#lookUp(target));
+      const reason = unmetReason(dependenciesOf(spec), facts);
       if (this.#toldUnmet.get(spec.name) === reason) continue;
       this.#toldUnmet.set(spec.name, reason);
       const event: Event = reason === null ? { type: 'dependencies-met' } : { type: 'dependencies-unmet', reason };

@@ -16,7 +16,11 @@ export interface MemoryService {
 export interface MemoryHostOptions {
   readonly services: readonly MemoryService[];
   readonly onTransition?: (runner: InstanceRunner, transition: Transition) => void;
+  /** What is known of dependencies on other hosts; default: nothing. */
+  readonly remote?: ConstructorParameters<typeof Supervisor>[1];
 }
+
+const NOBODY_TELLS = () => ({ isMet: false, reason: 'nobody tells' });
 
 /** Real runners under a real supervisor; processes, probes and the disk are in memory. */
 export class MemoryHost implements Disposable {
@@ -24,7 +28,7 @@ export class MemoryHost implements Disposable {
   readonly supervisor: Supervisor;
   readonly #judges = new Map<string, (finding: ProbeFinding) => void>();
 
-  constructor({ services, onTransition }: MemoryHostOptions) {
+  constructor({ services, onTransition, remote = NOBODY_TELLS }: MemoryHostOptions) {
     this.supervisor = new Supervisor(
       services.map(({ spec, isSystem = false, driverLack }) => {
         const runner: InstanceRunner = new InstanceRunner({
@@ -62,6 +66,7 @@ export class MemoryHost implements Disposable {
         });
         return { spec, isSystem, runners: [runner] };
       }),
+      remote,
     );
   }
 

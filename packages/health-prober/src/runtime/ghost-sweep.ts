@@ -1,0 +1,147 @@
+/**
+ * Ghosts are what is stored of a host and kept by nobody: its agent lost the journal of its keys, or the host was taken
+ * away. An agent cannot read the buckets, so the leading prober removes them, and only on the agent's own word: its beats
+ * carry the digest of its keys. When that differs from what is stored, the agent is asked what it keeps; if its answer fits
+ * the digest, all else goes. Each deletion names the revision that was looked at, so what is put meanwhile stays.
+ */
+import { type AgentPresence, type AlertEvent, type InstanceStatus, keys, NONE } from '@muster/contracts';
+import { type Bus, keysDigest } from '@muster/contracts/bus';
+import type { FleetCommands } from '@muster/contracts/client';
+import { isSteady, type Keeper, noteBeat, type Steadiness } from '../core/steady.ts';
+import { monotonicMs } from './clock.ts';
+import type { Fleet } from './fleet.ts';
+import { Mirror } from './mirror.ts';
+
+export interface GhostSweepOptions {
+  readonly bus: Bus;
+  readonly commands: FleetCommands;
+  readonly fleet: Fleet;
+  /** Is a host that has nothing stored still one of the fleet? */
+  readonly isKnown: (host: string) => boolean;
+  readonly onRemoved: (host: string, removed: readonly string[]) => void;
+  readonly onProblem: (what: string, error: unknown) => void;
+}
+
+/** Between two looks at one host. */
+const LOOK_MS = 10_000;
+/** Of a host that is gone nothing is heard: what is left of it is looked at this often. */
+const FORGOTTEN_LOOK_MS = 5_000;
+
+export class GhostSweep {
+  readonly #options: GhostSweepOptions;
+  readonly #alerts: Mirror<AlertEvent>;
+  readonly #steadiness = new Map<string, Steadiness>();
+  /** By host, of what is stored; absent when that has changed. */
+  readonly #digests = new Map<string, string>();
+  readonly #lookedAtMs = new Map<string, number>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(options: GhostSweepOptions) {
+    this.#options = options;
+    this.#alerts = new Mirror(options.bus.kv('alerts'), () => undefined);
+    this.#timer = setInterval(() => void this.#sweepForgotten(), FORGOTTEN_LOOK_MS);
+  }
+
+  /** To be called when a key of the host was put or deleted. */
+  changed(host: string): void {
+    this.#digests.delete(host);
+  }
+
+  /** To be called with each beat. */
+  hear({ host, agentId, epoch, keysDigest: digest }: AgentPresence): void {
+    const { connectedSinceMs } = this.#options.bus;
+    if (connectedSinceMs === undefined) return;
+    const nowMs = monotonicMs();
+    const keeper = { agentId, epoch, keysDigest: digest };
+    const steadiness = noteBeat(this.#steadiness.get(host), keeper, nowMs, connectedSinceMs);
+    this.#steadiness.set(host, steadiness);
+    if (!isSteady(steadiness) || nowMs - (this.#lookedAtMs.get(host) ?? Number.NEGATIVE_INFINITY) < LOOK_MS) return;
+    this.#lookedAtMs.set(host, nowMs);
+    if (this.#digestOf(host) === digest && this.#leftAlerts(host).length === 0) return;
+    void this.#sweep(host, keeper);
+  }
+
+  /** Removes all that is stored of a host that was taken away. Returns how many keys that were. @throws what the bus throws */
+  async forget(host: string): Promise<number> {
+    this.#steadiness.delete(host);
+    const stored = [...this.#options.fleet.storedOn(host)];
+    const removed = await Promise.all(stored.map(([key, { bucket, id }]) => this.#remove(bucket, key, id)));
+    return removed.filter(Boolean).length;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#alerts.stop();
+  }
+
+  /** Never rejects. */
+  async #sweep(host: string, keeper: Keeper): Promise<void> {
+    const { commands, fleet, onRemoved, onProblem } = this.#options;
+    try {
+      // Looked at before the question: what is put after the answer is not among it.
+      const stored = [...fleet.storedOn(host)];
+      const alerts = this.#leftAlerts(host);
+      const answer = await commands.status(host);
+      if (answer.outcome !== 'accepted' || answer.reply.epoch !== keeper.epoch) return;
+      const kept = keptKeys(answer.reply.instances);
+      if (keysDigest(kept) !== keeper.keysDigest) return;
+      const removed: string[] = [];
+      for (const [key, { bucket, id }] of stored) {
+        if (!kept.has(key) && (await this.#remove(bucket, key, id))) removed.push(key);
+      }
+      for (const [key, { id }] of alerts) if (await this.#remove('alerts', key, id)) removed.push(key);
+      if (removed.length > 0) onRemoved(host, removed);
+    } catch (error) {
+      onProblem(`cannot remove what is left of services that '${host}' no longer has`, error);
+    }
+  }
+
+  /** Alerts that are over, of hosts of which nothing else is left. Never rejects. */
+  async #sweepForgotten(): Promise<void> {
+    const { bus, fleet, isKnown, onProblem } = this.#options;
+    const sinceMs = bus.connectedSinceMs;
+    if (sinceMs === undefined || monotonicMs() - sinceMs < LOOK_MS) return;
+    try {
+      for (const [key, { id, data }] of this.#alerts.entries) {
+        const isLeft = fleet.storedOn(data.host).size === 0 && !isKnown(data.host);
+        if (isLeft && data.state === 'resolved') await this.#remove('alerts', key, id);
+      }
+    } catch (error) {
+      onProblem('cannot remove the alerts of hosts that are forgotten', error);
+    }
+  }
+
+  #digestOf(host: string): string {
+    const known = this.#digests.get(host);
+    if (known !== undefined) return known;
+    const digest = keysDigest(this.#options.fleet.storedOn(host).keys());
+    this.#digests.set(host, digest);
+    return digest;
+  }
+
+  /** Alerts that are over, of services of which nothing else is left. */
+  #leftAlerts(host: string): readonly (readonly [string, AlertEvent])[] {
+    const { fleet } = this.#options;
+    return [...this.#alerts.entries].filter(([, { data }]) => {
+      if (data.host !== host || data.service === NONE || data.state !== 'resolved') return false;
+      return fleet.specOf({ host, service: data.service }) === undefined;
+    });
+  }
+
+  /** False when it is another value by now, or gone. */
+  async #remove(bucket: 'specs' | 'status' | 'alerts', key: string, id: string): Promise<boolean> {
+    const kv = this.#options.bus.kv(bucket);
+    const entry = await kv.get(key);
+    return entry !== undefined && entry.value.id === id && (await kv.deleteRevision(key, entry.revision));
+  }
+}
+
+/** The keys of an agent with these instances. */
+function keptKeys(instances: readonly InstanceStatus[]): ReadonlySet<string> {
+  return new Set(
+    instances.flatMap(({ host, service, instance }) => [
+      keys.instance(host, service, instance),
+      keys.spec(host, service),
+    ]),
+  );
+}

@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest';
+import { type Act, settle, settleLate } from './command-outcome.ts';
+import { FRESH_MEMORY, type Memory, type State } from './state.ts';
+
+const memory = (fields: Partial<Memory> = {}): Memory => ({ ...FRESH_MEMORY, generation: 1, ...fields });
+const running = (ready: 'yes' | 'no' | 'unknown', fields: Partial<Memory> = {}): State => ({
+  name: 'running',
+  memory: memory(fields),
+  ready,
+  goodAtMs: null,
+  isAskingRecovery: false,
+});
+const down = (name: 'stopped' | 'completed', desired: 'up' | 'down'): State => ({ name, memory: memory({ desired }) });
+const failed: State = { name: 'failed', memory: memory({ failure: 'its budget is spent' }), retryAtMs: null };
+const orphaned: State = { name: 'orphaned', memory: memory(), reason: 'not provable' };
+const pending: State = { name: 'pending', memory: memory(), restartAtMs: null };
+
+describe('what came of a command', () => {
+  test.each<[Act['verb'], State, string | undefined]>([
+    ['start', running('yes'), 'done'],
+    ['start', running('unknown'), 'done'],
+    ['start', running('no'), undefined],
+    ['start', pending, undefined],
+    ['start', down('completed', 'up'), 'done'],
+    ['start', failed, 'failed'],
+    ['start', down('stopped', 'down'), undefined],
+    ['stop', down('stopped', 'down'), 'done'],
+    ['stop', down('completed', 'down'), 'done'],
+    ['stop', running('yes', { desired: 'down' }), undefined],
+    ['stop', orphaned, 'failed'],
+    ['restart', running('yes'), undefined],
+    ['restart', running('yes', { generation: 2 }), 'done'],
+    ['restart', failed, 'failed'],
+    ['adopt', orphaned, undefined],
+    ['adopt', running('yes'), 'done'],
+    ['forget', pending, 'done'],
+  ])('%s, now %j: %s', (verb, state, outcome) => {
+    expect(settle({ verb, generation: 1 }, state)?.outcome).toBe(outcome);
+  });
+
+  test.each<[Act['verb'], State, string | undefined]>([
+    ['restart', running('yes'), 'failed'],
+    ['restart', running('yes', { generation: 2 }), 'done'],
+    ['stop', running('yes'), 'failed'],
+    ['start', down('stopped', 'down'), 'failed'],
+    ['start', pending, undefined],
+    ['restart', running('no'), undefined],
+  ])('%s of before the agent was killed, now %j: %s', (verb, state, outcome) => {
+    expect(settleLate({ verb, generation: 1 }, state)?.outcome).toBe(outcome);
+  });
+});

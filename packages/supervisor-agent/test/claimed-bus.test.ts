@@ -1,0 +1,105 @@
+/* Several agents for one host on a real bus, as far as their connections go. */
+import { commands } from '@muster/contracts';
+import { openBus, uuidv7 } from '@muster/contracts/bus';
+import { eventually, type NatsServer, startNatsServer, startTcpFaults } from '@muster/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ClaimedBus } from '../src/runtime/claimed-bus.ts';
+import { Envelopes } from '../src/runtime/envelopes.ts';
+
+let server: NatsServer;
+beforeAll(async () => {
+  server = await startNatsServer();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+const LONG_MS = 60_000;
+
+/** One agent's bus, which answers `status` with its name. */
+function claim(host: string, name: string, epoch: number, url = server.url) {
+  const taken: string[] = [];
+  const rivals: string[] = [];
+  const told: boolean[] = [];
+  const envelopes = new Envelopes(host, epoch);
+  const bus = new ClaimedBus({
+    servers: url,
+    environment: 'test',
+    role: 'agent',
+    id: host,
+    self: { claimant: `${name}-${uuidv7()}`, agentId: name, bootId: name, epoch },
+    envelopes,
+    onTaken: (reason) => taken.push(reason),
+    onRival: (reason) => rivals.push(reason),
+  });
+  bus.onConnection(({ connected }) => told.push(connected));
+  bus.respond(commands.status, { host }, async ({ id }) => ({
+    ...envelopes.next(),
+    commandId: id,
+    accepted: true,
+    code: 'ok' as const,
+    reason: name,
+    instances: [],
+  }));
+  return { name, bus, taken, rivals, told };
+}
+
+/** Who answers for the host. */
+async function speakerOf(host: string): Promise<string> {
+  await using operator = openBus({ servers: server.url, environment: 'test', role: 'operator', id: 'ada' });
+  await operator.connected();
+  const time = new Date().toISOString();
+  const request = { id: uuidv7(), time, source: 'operator/ada', actor: 'ada' };
+  return (await operator.request(commands.status, { host }, request, { timeoutMs: 10_000 })).reason;
+}
+
+test.concurrent('alone it speaks at once, and a second one is told who does, and hears no command', async () => {
+  const first = claim('alone', 'first', 2);
+  await using _first = first.bus;
+  const startedAtMs = performance.now();
+  await eventually(() => first.bus.isConnected, { timeoutMs: LONG_MS });
+  // No answer is waited for: the server knows that nobody would give one.
+  expect(performance.now() - startedAtMs).toBeLessThan(1_900);
+
+  // Neither that it started earlier nor that its number is smaller counts against who is there.
+  const second = claim('alone', 'second', 1);
+  await using _second = second.bus;
+  await second.bus.settled(AbortSignal.timeout(LONG_MS));
+  expect(second.bus).toMatchObject({ isConnected: false, connectedSinceMs: undefined, rival: { agentId: 'first' } });
+  expect(second.bus.reason).toMatch(/another agent \(first, on another machine/);
+  expect(second.taken).toEqual([second.bus.reason]);
+  expect(second.told).toEqual([]);
+  await expect(second.bus.publishEncoded('x', new Uint8Array(), { expectedLastSeq: 0 })).rejects.toThrow(/away/);
+  await eventually(() => first.rivals.length > 0, { timeoutMs: LONG_MS });
+  for (let i = 0; i < 5; i += 1) expect(await speakerOf('alone')).toBe('first');
+});
+
+test.concurrent('of several that begin at once one speaks soon, and all agree who', async () => {
+  const all = ['a', 'b', 'c'].map((name) => claim('race', name, 7));
+  // Whom each takes for the one that speaks.
+  const opinions = () => all.map(({ name, bus }) => (bus.isConnected ? name : bus.rival?.agentId));
+  const agreed = await eventually(
+    () => {
+      const [first, ...others] = opinions();
+      return others.every((other) => other === first) ? first : undefined;
+    },
+    { timeoutMs: LONG_MS },
+  );
+  expect(all.filter(({ bus }) => bus.isConnected).map(({ name }) => name)).toEqual([agreed]);
+  expect(await speakerOf('race')).toBe(agreed);
+  await Promise.all(all.map(({ bus }) => bus.drain()));
+});
+
+test.concurrent('one that begins while the other cannot answer: once that heals, the older goes on alone', async () => {
+  await using faults = await startTcpFaults({ host: '127.0.0.1', port: server.port });
+  const older = claim('healed', 'older', 1, `nats://127.0.0.1:${faults.port}`);
+  await using _older = older.bus;
+  await eventually(() => older.bus.isConnected, { timeoutMs: LONG_MS });
+  faults.stall();
+  const newer = claim('healed', 'newer', 2);
+  await using _newer = newer.bus;
+  await eventually(() => newer.bus.isConnected, { timeoutMs: LONG_MS });
+  await faults.heal();
+  await eventually(() => !newer.bus.isConnected && older.bus.isConnected, { timeoutMs: LONG_MS });
+  expect(newer.bus.rival?.agentId).toBe('older');
+  expect(newer.told).toEqual([true, false]);
+  expect(await speakerOf('healed')).toBe('older');
+});

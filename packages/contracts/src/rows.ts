@@ -22,6 +22,8 @@ export interface Row<T extends string = string, S extends z.ZodType = z.ZodType>
   readonly stream?: StreamName;
   readonly publishers: readonly Role[];
   readonly subscribers: readonly Role[];
+  /** Large messages travel compressed, and say so in a header. */
+  readonly isCompressed?: true;
 }
 
 /** A question with an answer. The responder is the agent of the host, or any prober. */
@@ -76,7 +78,10 @@ export const rows = {
   serviceRollup15m: kept('service.{host}.{service}.rollup.15m', RollupChunk, 'rollup-15m', ['agent']),
   serviceRollup2h: kept('service.{host}.{service}.rollup.2h', RollupChunk, 'rollup-2h', ['agent']),
   instanceEvent: kept('service.{host}.{service}.{instance}.event', InstanceEvent, 'events', ['agent']),
-  instanceLog: kept('service.{host}.{service}.{instance}.log', LogBatch, 'logs', ['agent']),
+  instanceLog: {
+    ...kept('service.{host}.{service}.{instance}.log', LogBatch, 'logs', ['agent']),
+    isCompressed: true,
+  },
   instanceProbe: kept('service.{host}.{service}.{instance}.probe', ProbeReport, 'probes', ['agent']),
   proberProbe: kept('probe.{prober}.{host}.{service}.{instance}', ProbeReport, 'probes', ['prober']),
   proberPresence: core('prober.{prober}.presence', ProberPresence, ['prober']),

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { MAX_MESSAGE_BYTES } from '../envelope.ts';
+import { unpack } from './compression.ts';
 import { InvalidMessageError, issuesOf, MessageTooLargeError } from './errors.ts';
 
 const encoder = new TextEncoder();
@@ -21,8 +22,18 @@ export type Decoded<T> =
   | { readonly ok: true; readonly message: T }
   | { readonly ok: false; readonly kind: 'malformed' | 'oversize'; readonly reason: string };
 
-/** Reads what came from outside. Never throws. */
-export function decodeMessage<S extends z.ZodType>(schema: S, bytes: Uint8Array): Decoded<z.output<S>> {
+/** Reads what came from outside, compressed as its header says. Never throws. */
+export function decodeMessage<S extends z.ZodType>(
+  schema: S,
+  payload: Uint8Array,
+  encoding = '',
+): Decoded<z.output<S>> {
+  let bytes: Uint8Array;
+  try {
+    bytes = unpack(payload, encoding);
+  } catch (error) {
+    return { ok: false, kind: 'malformed', reason: `cannot unpack it: ${(error as Error).message}` };
+  }
   if (bytes.length > MAX_MESSAGE_BYTES) {
     return { ok: false, kind: 'oversize', reason: `${bytes.length} bytes, at most ${MAX_MESSAGE_BYTES} are allowed` };
   }

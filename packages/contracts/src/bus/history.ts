@@ -5,6 +5,7 @@ import { streamName } from '../streams.ts';
 import { buildFilter, parseSubject, type SubjectParams } from '../subject.ts';
 import type { HistoryOptions, StoredMessage } from './bus.ts';
 import { decodeMessage } from './codec.ts';
+import { ENCODING_HEADER } from './compression.ts';
 import { type Delivery, type ReaderDependencies, type ReaderOptions, readStream } from './stream-reader.ts';
 import type { Tally } from './tally.ts';
 
@@ -20,10 +21,10 @@ export async function readHistory<T extends string, S extends z.ZodType>(
   const found: StoredMessage<T, S>[] = [];
   const limit = options.last ?? Number.POSITIVE_INFINITY;
 
-  function onDelivery({ subject, data, seq, time }: Delivery): void {
+  function onDelivery({ subject, data, headers, seq, time }: Delivery): void {
     const params = parseSubject(environment, row.template, subject);
     if (params === undefined) return;
-    const decoded = decodeMessage(row.schema, data);
+    const decoded = decodeMessage(row.schema, data, headers?.get(ENCODING_HEADER));
     if (!decoded.ok) {
       tally.problem(decoded.kind, subject, decoded.reason);
       return;

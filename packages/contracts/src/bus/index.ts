@@ -8,6 +8,7 @@ export type {
   KvBucket,
   KvHandlers,
   OrderedOptions,
+  ReadOptions,
   RequestOptions,
   StoredMessage,
   Subscription,
@@ -33,4 +34,5 @@ export {
 } from './nats-config.ts';
 export { Outbox, type OutboxDelivery, type OutboxOptions } from './outbox.ts';
 export { LAYOUT_VERSION, SetupError, type SetupOptions, type SetupReport, setupBus } from './setup.ts';
+export { attemptToStore, type StoreAttempt } from './store-attempt.ts';
 export { uuidv7 } from './uuid.ts';

@@ -12,11 +12,13 @@ import type {
   HistoryOptions,
   KvBucket,
   OrderedOptions,
+  ReadOptions,
   RequestOptions,
   StoredMessage,
   Subscription,
 } from './bus.ts';
 import { encodeMessage } from './codec.ts';
+import { pack } from './compression.ts';
 import { Connection } from './connection.ts';
 import { BusAwayError } from './errors.ts';
 import { readHistory } from './history.ts';
@@ -25,6 +27,7 @@ import { callJetStream } from './jetstream-api.ts';
 import { Kv } from './kv.ts';
 import { store } from './ordered-publish.ts';
 import { PubSub } from './pubsub.ts';
+import { readInOrder } from './read-in-order.ts';
 import { Requests } from './requests.ts';
 import { Tally } from './tally.ts';
 
@@ -89,7 +92,10 @@ export class NatsBus implements Bus {
     options: OrderedOptions,
   ): Promise<{ seq: number }> {
     const subject = buildSubject(this.environment, row.template, params);
-    return this.publishEncoded(subject, encodeMessage(row.schema, subject, message), options);
+    const encoded = encodeMessage(row.schema, subject, message);
+    if (row.isCompressed !== true) return this.publishEncoded(subject, encoded, options);
+    const { payload, headers } = await pack(encoded);
+    return this.publishEncoded(subject, payload, { ...options, headers });
   }
 
   publishEncoded(subject: string, payload: Uint8Array, options: OrderedOptions): Promise<{ seq: number }> {
@@ -134,6 +140,15 @@ export class NatsBus implements Bus {
   ): Promise<readonly StoredMessage<T, S>[]> {
     const dependencies = { ...this.#reading, environment: this.environment, tally: this.#tally };
     return readHistory(dependencies, row, filter, options);
+  }
+
+  read<T extends string, S extends z.ZodType>(
+    row: Row<T, S>,
+    filter: Partial<SubjectParams<T>>,
+    options: ReadOptions,
+  ): AsyncGenerator<StoredMessage<T, S> | 'caught-up', void> {
+    const dependencies = { ...this.#reading, environment: this.environment, tally: this.#tally };
+    return readInOrder(dependencies, row, filter, options);
   }
 
   /** One call of JetStream's own API, for setting up. @throws as `callJetStream` */

@@ -3,6 +3,7 @@ import type { Row } from '../rows.ts';
 import { buildFilter, buildSubject, parseSubject, type SubjectParams } from '../subject.ts';
 import type { Subscription } from './bus.ts';
 import { decodeMessage, encodeMessage } from './codec.ts';
+import { ENCODING_HEADER } from './compression.ts';
 import type { Connection } from './connection.ts';
 import type { Tally } from './tally.ts';
 
@@ -35,15 +36,18 @@ export class PubSub {
     filter: Partial<SubjectParams<T>>,
     handler: (message: z.output<S>, params: SubjectParams<T>) => void,
   ): Subscription {
-    return this.#connection.subscribe(buildFilter(this.#environment, row.template, filter), ({ subject, data }) => {
-      const params = parseSubject(this.#environment, row.template, subject);
-      if (params === undefined) {
-        this.#tally.problem('foreign', subject, `not a subject of '${row.template}'`);
-        return;
-      }
-      const decoded = decodeMessage(row.schema, data);
-      if (decoded.ok) handler(decoded.message, params);
-      else this.#tally.problem(decoded.kind, subject, decoded.reason);
-    });
+    return this.#connection.subscribe(
+      buildFilter(this.#environment, row.template, filter),
+      ({ subject, data, headers }) => {
+        const params = parseSubject(this.#environment, row.template, subject);
+        if (params === undefined) {
+          this.#tally.problem('foreign', subject, `not a subject of '${row.template}'`);
+          return;
+        }
+        const decoded = decodeMessage(row.schema, data, headers?.get(ENCODING_HEADER));
+        if (decoded.ok) handler(decoded.message, params);
+        else this.#tally.problem(decoded.kind, subject, decoded.reason);
+      },
+    );
   }
 }

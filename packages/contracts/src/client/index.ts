@@ -7,4 +7,6 @@ export {
   type FollowedBucket,
 } from './fleet-client.ts';
 export { type Chain, FleetCommands, type FleetCommandsOptions } from './fleet-commands.ts';
+export type { LogEntry, LogSource } from './log-merge.ts';
 export { type HostPresence, PRESENCE_LIMIT_MS, presenceOf } from './presence.ts';
+export { type LogQuery, readLogs } from './read-logs.ts';

@@ -12,6 +12,7 @@ export {
 } from './schema.ts';
 export {
   type DependencySpec,
+  type LogSpec,
   type ProbeCheck,
   type ProbeKind,
   type ProbeSpec,

@@ -13,6 +13,8 @@ export const ComponentEvent = OrderedEnvelope.extend({
       'config-loaded',
       'config-refused',
       'gap',
+      'problem',
+      'recovered',
       'lease-won',
       'lease-lost',
       'unknown',

@@ -14,6 +14,8 @@ import {
 } from '@muster/contracts';
 import type { Bus, Outbox, Subscription } from '@muster/contracts/bus';
 import { monotonicNowMs } from '../clock.ts';
+import { SlowRegexError } from '../log/guarded-regex.ts';
+import type { HostLogPage } from '../log/host-logs.ts';
 import type { Answer, CommandJournal } from './command-journal.ts';
 import type { Envelopes } from './envelopes.ts';
 import type { Freshness } from './freshness.ts';
@@ -30,6 +32,8 @@ export interface CommandsOptions {
   readonly freshness: Freshness;
   readonly envelopes: Envelopes;
   readonly outbox: Pick<Outbox, 'append'>;
+  /** What the instance has written. @throws Error for an expression that won't do */
+  readonly readLogs: (service: string, instance: number, request: AgentRequest<'logs'>) => Promise<HostLogPage>;
   /** Samples each second for `leaseMs` from now. */
   readonly watch: () => { readonly leaseMs: number };
 }
@@ -38,7 +42,7 @@ type ActingVerb = 'start' | 'stop' | 'restart' | 'adopt' | 'forget';
 const ACTING_VERBS: readonly ActingVerb[] = ['start', 'stop', 'restart', 'adopt', 'forget'];
 
 /** Verbs of the grammar that this version does not carry out yet: they are refused by name, not left unanswered. */
-const UNSUPPORTED_VERBS = ['scale', 'reload', 'logs', 'verdict', 'dependency', 'shutdown'] as const;
+const UNSUPPORTED_VERBS = ['scale', 'reload', 'verdict', 'dependency', 'shutdown'] as const;
 
 /** The answer to what only asks. */
 const ANSWERED: Answer = { accepted: true, code: 'ok', reason: '' };
@@ -61,6 +65,7 @@ export class Commands {
       bus.respond(commands.why, { host }, async (request) => this.#why(request)),
       bus.respond(commands.outcome, { host }, async (request) => this.#outcome(request)),
       bus.respond(commands.watch, { host }, async (request) => this.#watch(request)),
+      bus.respond(commands.logs, { host }, (request) => this.#logs(request)),
       bus.respond(commands.plan, { host }, async (request) => ({ ...this.#unsupported('plan', request), changes: [] })),
       bus.respond(commands.apply, { host }, async (request) => ({
         ...this.#unsupported('apply', request),
@@ -68,7 +73,7 @@ export class Commands {
       })),
     );
     for (const verb of UNSUPPORTED_VERBS) {
-      const respond = async (request: { readonly id: string }) => ({ ...this.#unsupported(verb, request), lines: [] });
+      const respond = async (request: { readonly id: string }) => this.#unsupported(verb, request);
       this.#subscriptions.push(bus.respond(commands[verb], { host }, respond));
     }
   }
@@ -153,6 +158,24 @@ export class Commands {
   #watch(request: AgentRequest<'watch'>): AgentReply<'watch'> {
     const { leaseMs } = this.#options.watch();
     return { ...this.#reply(request, { accepted: true, code: 'ok', reason: 'samples each second' }), leaseMs };
+  }
+
+  async #logs(request: AgentRequest<'logs'>): Promise<AgentReply<'logs'>> {
+    const { supervisor, readLogs, host } = this.#options;
+    const { service, instance = 0 } = request;
+    const refuse = (code: CommandCode, reason: string) => ({
+      ...this.#reply(request, { accepted: false, code, reason }),
+      lines: [],
+    });
+    if (supervisor.runner(service, instance) === undefined) {
+      return refuse('unknown-service', `no service '${service}' with an instance ${instance} is configured on ${host}`);
+    }
+    try {
+      return { ...this.#reply(request, ANSWERED), ...(await readLogs(service, instance, request)) };
+    } catch (error) {
+      if (error instanceof SyntaxError || error instanceof SlowRegexError) return refuse('bad-request', error.message);
+      throw error;
+    }
   }
 
   #unsupported(verb: AgentVerb, request: { readonly id: string }) {

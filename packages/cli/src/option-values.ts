@@ -1,3 +1,4 @@
+import { isId } from '@muster/contracts';
 import { parseDuration } from '@muster/contracts/config';
 import { InvalidArgumentError } from 'commander';
 
@@ -17,4 +18,29 @@ export function parseCount(text: string): number {
     throw new InvalidArgumentError(`Write a whole number from 1 to ${MAX_COUNT}.`);
   }
   return count;
+}
+
+/** @throws InvalidArgumentError */
+export function parseId(text: string): string {
+  if (!isId(text)) throw new InvalidArgumentError('Write 1 to 63 of a-z, 0-9, _ and -.');
+  return text;
+}
+
+/** An age such as `1h`, or an RFC 3339 time. @throws InvalidArgumentError */
+export function parseMoment(text: string): Date {
+  const ageMs = parseDuration(text);
+  const at = ageMs === undefined ? new Date(text) : new Date(Date.now() - ageMs);
+  if (Number.isNaN(at.getTime())) {
+    throw new InvalidArgumentError('Write an age such as 30s, 15m or 1h, or a time such as 2026-03-01T12:00:00Z.');
+  }
+  return at;
+}
+
+/** @throws InvalidArgumentError */
+export function parseRegex(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message}.`);
+  }
 }

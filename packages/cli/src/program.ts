@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { addAlerts } from './commands/alerts.ts';
 import { addBus } from './commands/bus.ts';
 import { addEvents } from './commands/events.ts';
+import { addLogs } from './commands/logs.ts';
 import { addStatus } from './commands/status.ts';
 import { addValidate } from './commands/validate.ts';
 import { addVerbs } from './commands/verbs.ts';
@@ -69,6 +70,7 @@ function buildProgram(
   addWhy(program, context, run);
   addAlerts(program, context, run);
   addEvents(program, context, run);
+  addLogs(program, context, run);
   addValidate(program, context, run);
   addBus(program, context, run);
   return program;

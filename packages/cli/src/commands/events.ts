@@ -1,11 +1,11 @@
-import { type ComponentEvent, type InstanceEvent, isId, rows } from '@muster/contracts';
+import { type ComponentEvent, type InstanceEvent, rows } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { connect, OPERATOR } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Denial, follow } from '../follow.ts';
-import { parseCount } from '../option-values.ts';
+import { parseCount, parseId } from '../option-values.ts';
 import { renderHostEvent, renderInstanceEvent } from '../render/events.ts';
 import type { Terminal } from '../terminal.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
@@ -35,11 +35,6 @@ export function addEvents(program: Command, context: Context, run: Run): void {
     .action((_options: unknown, command: Command) =>
       run(() => events(command.optsWithGlobals<EventsOptions>(), context)),
     );
-}
-
-function parseId(text: string): string {
-  if (!isId(text)) throw new InvalidArgumentError('Write 1 to 63 of a-z, 0-9, _ and -.');
-  return text;
 }
 
 /** One event, of a service or of a host itself, as it is printed. */

@@ -8,6 +8,7 @@ import { judge, type MeasureReport, ratioOf } from './finding.ts';
 import type { BenchContext, Measure } from './measure.ts';
 import { alert } from './measures/alert.ts';
 import { crash } from './measures/crash.ts';
+import { logs } from './measures/logs.ts';
 import { memory } from './measures/memory.ts';
 import { page } from './measures/page.ts';
 import { start } from './measures/start.ts';
@@ -17,7 +18,7 @@ import { findPm2, PM2_VERSION, type Pm2Program } from './pm2.ts';
 import { run } from './run.ts';
 import { renderReports, type Surroundings } from './table.ts';
 
-const MEASURES: readonly Measure[] = [crash, start, memory, tick, takeover, alert, page];
+const MEASURES: readonly Measure[] = [crash, start, memory, tick, takeover, logs, alert, page];
 
 const HELP = `Usage: npm run bench -- [options]
 

@@ -5,8 +5,8 @@ export const Timestamp = z.iso.datetime();
 
 /** What every message carries. Readers ignore fields they don't know. */
 export const Envelope = z.object({
-  /** UUIDv7, minted once and journaled with the message: the same id is the same message. */
-  id: z.string().min(1).max(128),
+  /** Minted once and journaled with the message: the same id is the same message. A UUIDv7, or what names the message. */
+  id: z.string().min(1).max(200),
   time: Timestamp,
   /** `agent/<host>`, `prober/<id>`, `dashboard/<id>` or `operator/<name>`. */
   source: z.string().min(1).max(200),
@@ -31,5 +31,11 @@ export function comparePositions(a: Position, b: Position): number {
   return a.epoch - b.epoch || a.seq - b.seq;
 }
 
-/** A message may not be larger than this; larger things are cut into parts. */
+/** The header that says how the body of a message is encoded; where there is none it is plain JSON. Readers read both. */
+export const ENCODING_HEADER = 'Muster-Encoding';
+/** `deflate` is the zlib format (RFC 1950), as in HTTP: what every language's own library reads. */
+export const ENCODINGS = ['deflate'] as const;
+export type Encoding = (typeof ENCODINGS)[number];
+
+/** A message, unpacked, may not be larger than this; larger things are cut into parts. */
 export const MAX_MESSAGE_BYTES = 512 * 1024;

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Encoding } from './envelope.ts';
 import { AlertEvent } from './messages/alert.ts';
 import { AGENT_VERBS, type AgentVerb, PROBER_VERBS, type ProberVerb } from './messages/command.ts';
 import { AuditRecord, ComponentEvent } from './messages/component.ts';
@@ -20,10 +21,10 @@ export interface Row<T extends string = string, S extends z.ZodType = z.ZodType>
   /** `core` messages are lost when nobody listens; `stream` messages are kept. */
   readonly kind: 'core' | 'stream';
   readonly stream?: StreamName;
+  /** How its messages are packed where they are kept. */
+  readonly encoding?: Encoding;
   readonly publishers: readonly Role[];
   readonly subscribers: readonly Role[];
-  /** Large messages travel compressed, and say so in a header. */
-  readonly isCompressed?: true;
 }
 
 /** A question with an answer. The responder is the agent of the host, or any prober. */
@@ -65,6 +66,10 @@ function kept<const T extends string, S extends z.ZodType>(
   return { template, schema, kind: 'stream', stream, publishers, subscribers };
 }
 
+function packed<const T extends string, S extends z.ZodType>(row: Row<T, S>): Row<T, S> {
+  return { ...row, encoding: 'deflate' };
+}
+
 /** Every event and sample on the wire. Nothing else is ever published under the root. */
 export const rows = {
   hostPresence: core('host.{host}.presence', AgentPresence, ['agent']),
@@ -78,10 +83,7 @@ export const rows = {
   serviceRollup15m: kept('service.{host}.{service}.rollup.15m', RollupChunk, 'rollup-15m', ['agent']),
   serviceRollup2h: kept('service.{host}.{service}.rollup.2h', RollupChunk, 'rollup-2h', ['agent']),
   instanceEvent: kept('service.{host}.{service}.{instance}.event', InstanceEvent, 'events', ['agent']),
-  instanceLog: {
-    ...kept('service.{host}.{service}.{instance}.log', LogBatch, 'logs', ['agent']),
-    isCompressed: true,
-  },
+  instanceLog: packed(kept('service.{host}.{service}.{instance}.log', LogBatch, 'logs', ['agent'])),
   instanceProbe: kept('service.{host}.{service}.{instance}.probe', ProbeReport, 'probes', ['agent']),
   proberProbe: kept('probe.{prober}.{host}.{service}.{instance}', ProbeReport, 'probes', ['prober']),
   proberPresence: core('prober.{prober}.presence', ProberPresence, ['prober']),

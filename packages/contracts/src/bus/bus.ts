@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { BucketName, ValueOf } from '../buckets.ts';
+import type { Encoding } from '../envelope.ts';
 import type { Role } from '../roles.ts';
 import type { RequestRow, Row } from '../rows.ts';
 import type { SubjectParams } from '../subject.ts';
@@ -62,13 +63,15 @@ export interface StoredMessage<T extends string, S extends z.ZodType> {
 }
 
 /** Which part of a stream to read. */
-export interface HistoryOptions {
+export interface HistoryOptions<M = unknown> {
   /** Only the last so many that match. */
   readonly last?: number;
   /** Only the last of each subject; not together with a start. */
   readonly lastOfEach?: true;
   readonly sinceSeq?: number;
   readonly startTime?: Date;
+  /** Told of each message, and when it was stored; true ends the reading behind it. */
+  readonly isEnough?: (message: M, storedAt: Date) => boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -114,9 +117,10 @@ export interface RequestOptions {
 export interface OrderedOptions {
   /** The stream sequence of the last message of the same subject; 0 for the first. */
   readonly expectedLastSeq: number;
+  /** How the payload is encoded; for one that was encoded before. */
+  readonly encoding?: Encoding | undefined;
   /** The server knows a message that it stored within the last 2 min by this id, and does not store it again. */
   readonly messageId?: string;
-  readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
 
@@ -184,7 +188,7 @@ export interface Bus extends AsyncDisposable {
   history<T extends string, S extends z.ZodType>(
     row: Row<T, S>,
     filter: Partial<SubjectParams<T>>,
-    options?: HistoryOptions,
+    options?: HistoryOptions<z.output<S>>,
   ): Promise<readonly StoredMessage<T, S>[]>;
 
   /**

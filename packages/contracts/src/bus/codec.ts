@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { MAX_MESSAGE_BYTES } from '../envelope.ts';
-import { unpack } from './compression.ts';
+import type { Row } from '../rows.ts';
+import { pack, unpack } from './encoding.ts';
 import { InvalidMessageError, issuesOf, MessageTooLargeError } from './errors.ts';
 
 const encoder = new TextEncoder();
@@ -18,32 +19,39 @@ export function encodeMessage<S extends z.ZodType>(schema: S, subject: string, m
   return bytes;
 }
 
+/** A message as its row's stream keeps it: packed, where the row says so. @throws as `encodeMessage` */
+export function encodeForStream<S extends z.ZodType>(
+  { schema, encoding }: Pick<Row<string, S>, 'schema' | 'encoding'>,
+  subject: string,
+  message: z.input<S>,
+): Uint8Array {
+  const bytes = encodeMessage(schema, subject, message);
+  return encoding === undefined ? bytes : pack(bytes);
+}
+
 export type Decoded<T> =
   | { readonly ok: true; readonly message: T }
   | { readonly ok: false; readonly kind: 'malformed' | 'oversize'; readonly reason: string };
 
-/** Reads what came from outside, compressed as its header says. Never throws. */
-export function decodeMessage<S extends z.ZodType>(
-  schema: S,
-  payload: Uint8Array,
-  encoding = '',
-): Decoded<z.output<S>> {
-  let bytes: Uint8Array;
-  try {
-    bytes = unpack(payload, encoding);
-  } catch (error) {
-    return { ok: false, kind: 'malformed', reason: `cannot unpack it: ${(error as Error).message}` };
-  }
+/** Reads what came from outside; `encoding` is what its header says, if any. Never throws. */
+export function decodeMessage<S extends z.ZodType>(schema: S, bytes: Uint8Array, encoding = ''): Decoded<z.output<S>> {
   if (bytes.length > MAX_MESSAGE_BYTES) {
     return { ok: false, kind: 'oversize', reason: `${bytes.length} bytes, at most ${MAX_MESSAGE_BYTES} are allowed` };
   }
   let json: unknown;
   try {
-    json = JSON.parse(decoder.decode(bytes));
+    json = JSON.parse(decoder.decode(unpack(bytes, encoding)));
   } catch (error) {
-    return { ok: false, kind: 'malformed', reason: `not JSON: ${(error as Error).message}` };
+    return { ok: false, ...unreadable(error as NodeJS.ErrnoException, encoding) };
   }
   const checked = schema.safeParse(json);
   if (!checked.success) return { ok: false, kind: 'malformed', reason: issuesOf(checked.error).join('; ') };
   return { ok: true, message: checked.data };
+}
+
+function unreadable({ code, message }: NodeJS.ErrnoException, encoding: string) {
+  if (code === 'ERR_BUFFER_TOO_LARGE') {
+    return { kind: 'oversize', reason: `unpacks to more than ${MAX_MESSAGE_BYTES} bytes` } as const;
+  }
+  return { kind: 'malformed', reason: encoding === '' ? `not JSON: ${message}` : `not readable: ${message}` } as const;
 }

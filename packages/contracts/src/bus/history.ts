@@ -1,11 +1,11 @@
 import { DeliverPolicy } from '@nats-io/jetstream';
 import type { z } from 'zod';
+import { ENCODING_HEADER } from '../envelope.ts';
 import type { Row } from '../rows.ts';
 import { streamName } from '../streams.ts';
 import { buildFilter, parseSubject, type SubjectParams } from '../subject.ts';
 import type { HistoryOptions, StoredMessage } from './bus.ts';
 import { decodeMessage } from './codec.ts';
-import { ENCODING_HEADER } from './compression.ts';
 import { type Delivery, type ReaderDependencies, type ReaderOptions, readStream } from './stream-reader.ts';
 import type { Tally } from './tally.ts';
 
@@ -14,24 +14,26 @@ export async function readHistory<T extends string, S extends z.ZodType>(
   dependencies: ReaderDependencies & { readonly environment: string; readonly tally: Tally },
   row: Row<T, S>,
   filter: Partial<SubjectParams<T>>,
-  options: HistoryOptions,
+  options: HistoryOptions<z.output<S>>,
 ): Promise<readonly StoredMessage<T, S>[]> {
   const { environment, tally } = dependencies;
   if (row.stream === undefined) throw new TypeError(`no stream keeps '${row.template}'`);
   const found: StoredMessage<T, S>[] = [];
   const limit = options.last ?? Number.POSITIVE_INFINITY;
 
-  function onDelivery({ subject, data, headers, seq, time }: Delivery): void {
+  /** True when that was enough. */
+  function take({ subject, data, headers, seq, time }: Delivery): boolean {
     const params = parseSubject(environment, row.template, subject);
-    if (params === undefined) return;
+    if (params === undefined) return false;
     const decoded = decodeMessage(row.schema, data, headers?.get(ENCODING_HEADER));
     if (!decoded.ok) {
       tally.problem(decoded.kind, subject, decoded.reason);
-      return;
+      return false;
     }
     found.push({ message: decoded.message, params, seq, time });
     // Trimmed rarely, so that reading a long stream for its end stays linear.
     if (found.length > 2 * limit + 1_000) found.splice(0, found.length - limit);
+    return options.isEnough?.(decoded.message, time) ?? false;
   }
 
   await new Promise<void>((resolve, reject) => {
@@ -48,7 +50,9 @@ export async function readHistory<T extends string, S extends z.ZodType>(
       stream: streamName(environment, row.stream as NonNullable<typeof row.stream>),
       filter: buildFilter(environment, row.template, filter),
       from: startOf(options),
-      onDelivery,
+      onDelivery: (delivery) => {
+        if (take(delivery)) settle(resolve);
+      },
       onCaughtUp: () => settle(resolve),
       onLost: (error) => settle(() => reject(error)),
     });
@@ -58,7 +62,11 @@ export async function readHistory<T extends string, S extends z.ZodType>(
   return limit === Number.POSITIVE_INFINITY ? found : found.slice(-limit);
 }
 
-function startOf({ lastOfEach, sinceSeq, startTime }: HistoryOptions): ReaderOptions['from'] {
+function startOf({
+  lastOfEach,
+  sinceSeq,
+  startTime,
+}: Pick<HistoryOptions, 'lastOfEach' | 'sinceSeq' | 'startTime'>): ReaderOptions['from'] {
   if (lastOfEach) return { deliver_policy: DeliverPolicy.LastPerSubject };
   if (sinceSeq !== undefined) return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: sinceSeq };
   if (startTime !== undefined) {

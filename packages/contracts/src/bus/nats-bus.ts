@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { type BucketName, bucketName, buckets, type ValueOf } from '../buckets.ts';
+import { ENCODING_HEADER } from '../envelope.ts';
 import { inboxPrefix } from '../permissions.ts';
 import type { Role } from '../roles.ts';
 import type { RequestRow, Row } from '../rows.ts';
@@ -17,8 +18,7 @@ import type {
   StoredMessage,
   Subscription,
 } from './bus.ts';
-import { encodeMessage } from './codec.ts';
-import { pack } from './compression.ts';
+import { encodeForStream } from './codec.ts';
 import { Connection } from './connection.ts';
 import { BusAwayError } from './errors.ts';
 import { readHistory } from './history.ts';
@@ -92,14 +92,16 @@ export class NatsBus implements Bus {
     options: OrderedOptions,
   ): Promise<{ seq: number }> {
     const subject = buildSubject(this.environment, row.template, params);
-    const encoded = encodeMessage(row.schema, subject, message);
-    if (row.isCompressed !== true) return this.publishEncoded(subject, encoded, options);
-    const { payload, headers } = await pack(encoded);
-    return this.publishEncoded(subject, payload, { ...options, headers });
+    return this.publishEncoded(subject, encodeForStream(row, subject, message), { ...options, encoding: row.encoding });
   }
 
-  publishEncoded(subject: string, payload: Uint8Array, options: OrderedOptions): Promise<{ seq: number }> {
-    return store(this.#inbox, subject, payload, options);
+  publishEncoded(
+    subject: string,
+    payload: Uint8Array,
+    { encoding, ...options }: OrderedOptions,
+  ): Promise<{ seq: number }> {
+    const headers = encoding === undefined ? {} : { [ENCODING_HEADER]: encoding };
+    return store(this.#inbox, subject, payload, { ...options, headers });
   }
 
   subscribe<T extends string, S extends z.ZodType>(
@@ -136,7 +138,7 @@ export class NatsBus implements Bus {
   history<T extends string, S extends z.ZodType>(
     row: Row<T, S>,
     filter: Partial<SubjectParams<T>>,
-    options: HistoryOptions = {},
+    options: HistoryOptions<z.output<S>> = {},
   ): Promise<readonly StoredMessage<T, S>[]> {
     const dependencies = { ...this.#reading, environment: this.environment, tally: this.#tally };
     return readHistory(dependencies, row, filter, options);

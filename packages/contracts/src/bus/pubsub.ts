@@ -1,9 +1,9 @@
 import type { z } from 'zod';
+import { ENCODING_HEADER } from '../envelope.ts';
 import type { Row } from '../rows.ts';
 import { buildFilter, buildSubject, parseSubject, type SubjectParams } from '../subject.ts';
 import type { Subscription } from './bus.ts';
 import { decodeMessage, encodeMessage } from './codec.ts';
-import { ENCODING_HEADER } from './compression.ts';
 import type { Connection } from './connection.ts';
 import type { Tally } from './tally.ts';
 

@@ -1,12 +1,12 @@
 import type { StreamInfo } from '@nats-io/jetstream';
 import { DeliverPolicy } from '@nats-io/jetstream';
 import type { z } from 'zod';
+import { ENCODING_HEADER } from '../envelope.ts';
 import type { Row } from '../rows.ts';
 import { streamName } from '../streams.ts';
 import { buildFilter, parseSubject, type SubjectParams } from '../subject.ts';
 import type { ReadOptions, StoredMessage } from './bus.ts';
 import { decodeMessage } from './codec.ts';
-import { ENCODING_HEADER } from './compression.ts';
 import { NoStreamError, PermissionDeniedError } from './errors.ts';
 import { callJetStream } from './jetstream-api.ts';
 import {

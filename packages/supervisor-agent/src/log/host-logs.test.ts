@@ -52,24 +52,30 @@ test('onwards from a place, until there are no more', async () => {
   expect(rest.next).toBeUndefined();
 });
 
-test.each(['before', 'from'] as const)('page by page (%s) a large log comes whole, and each page fits a message', async (way) => {
-  writeFileSync(files.stdout, numbered(9_000, 100));
-  writeFileSync(files.stderr, numbered(3_000, 300));
-  const seen: Record<'stdout' | 'stderr', number[]> = { stdout: [], stderr: [] };
-  let place: { stdout: number; stderr: number } | undefined = way === 'from' ? { stdout: 0, stderr: 0 } : undefined;
-  for (let pages = 0; ; pages += 1) {
-    expect(pages).toBeLessThan(50);
-    const page = await ask({ lines: 10_000, ...(place !== undefined && { [way]: place }) });
-    expect(JSON.stringify(page).length).toBeLessThan(MAX_MESSAGE_BYTES);
-    for (const { stream, offset } of page.lines) seen[stream].push(offset);
-    if (page.next === undefined) break;
-    place = page.next;
-  }
-  for (const [stream, count] of [['stdout', 9_000], ['stderr', 3_000]] as const) {
-    expect(seen[stream]).toHaveLength(count);
-    expect(new Set(seen[stream]).size).toBe(count);
-  }
-});
+test.each(['before', 'from'] as const)(
+  'page by page (%s) a large log comes whole, and each page fits a message',
+  async (way) => {
+    writeFileSync(files.stdout, numbered(9_000, 100));
+    writeFileSync(files.stderr, numbered(3_000, 300));
+    const seen: Record<'stdout' | 'stderr', number[]> = { stdout: [], stderr: [] };
+    let place: { stdout: number; stderr: number } | undefined = way === 'from' ? { stdout: 0, stderr: 0 } : undefined;
+    for (let pages = 0; ; pages += 1) {
+      expect(pages).toBeLessThan(50);
+      const page = await ask({ lines: 10_000, ...(place !== undefined && { [way]: place }) });
+      expect(JSON.stringify(page).length).toBeLessThan(MAX_MESSAGE_BYTES);
+      for (const { stream, offset } of page.lines) seen[stream].push(offset);
+      if (page.next === undefined) break;
+      place = page.next;
+    }
+    for (const [stream, count] of [
+      ['stdout', 9_000],
+      ['stderr', 3_000],
+    ] as const) {
+      expect(seen[stream]).toHaveLength(count);
+      expect(new Set(seen[stream]).size).toBe(count);
+    }
+  },
+);
 
 test('two files with times come as one log', async () => {
   writeFileSync(files.stdout, '2026-03-01T12:00:00Z a\n2026-03-01T12:00:02Z c\n  of c\n');
@@ -85,12 +91,17 @@ test('two files without times have a share each', async () => {
 });
 
 test('by stream, text, level, time and expression', async () => {
-  writeFileSync(files.stdout, '2026-03-01T12:00:00Z INFO Up\n2026-03-01T13:00:00Z WARN hot\n2026-03-01T14:00:00Z ERROR gone\n');
+  writeFileSync(
+    files.stdout,
+    '2026-03-01T12:00:00Z INFO Up\n2026-03-01T13:00:00Z WARN hot\n2026-03-01T14:00:00Z ERROR gone\n',
+  );
   writeFileSync(files.stderr, 'noise\n');
   expect((await ask({ stream: 'stderr' })).lines).toHaveLength(1);
   expect(textsOf(await ask({ text: 'up' }))).toEqual(['2026-03-01T12:00:00Z INFO Up']);
   expect((await ask({ level: 'warn' })).lines.map(({ level }) => level)).toEqual(['warn', 'error']);
-  expect((await ask({ stream: 'stdout', since: '2026-03-01T12:30:00Z', until: '2026-03-01T13:30:00Z' })).lines).toHaveLength(1);
+  expect(
+    (await ask({ stream: 'stdout', since: '2026-03-01T12:30:00Z', until: '2026-03-01T13:30:00Z' })).lines,
+  ).toHaveLength(1);
   expect((await ask({ regex: 'hot$|gone$' })).lines).toHaveLength(2);
 });
 

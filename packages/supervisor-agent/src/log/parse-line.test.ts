@@ -44,6 +44,11 @@ test.each<[Record<string, unknown>, ParsedLine]>([
   expect(parseLine(JSON.stringify(object))).toEqual(parsed);
 });
 
+test('a line that is nested without end stays as it is', () => {
+  const raw = `{"msg":"deep","of":${'['.repeat(7_000)}${']'.repeat(7_000)}}`;
+  expect(parseLine(raw)).toEqual({ text: raw });
+});
+
 test('a line with too much in it stays as it is', () => {
   const raw = JSON.stringify({ level: 'info', msg: 'much', more: 'x'.repeat(5_000) });
   expect(parseLine(raw)).toEqual({ text: raw, level: 'info' });

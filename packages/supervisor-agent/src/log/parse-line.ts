@@ -25,8 +25,9 @@ export function parseLine(raw: string): ParsedLine {
   const rest = Object.entries(object).filter(([key]) => !lifted.has(key));
   if (rest.length === 0) return { text: message, ...said };
   const fields = Object.fromEntries(rest);
-  const isTooMuch = rest.length > MAX_FIELDS || JSON.stringify(fields).length > MAX_FIELDS_CHARS;
-  return isTooMuch ? { text: raw, ...said } : { text: message, fields, ...said };
+  return rest.length > MAX_FIELDS || charsOf(fields) > MAX_FIELDS_CHARS
+    ? { text: raw, ...said }
+    : { text: message, fields, ...said };
 }
 
 function definedOnly(level: LogLevelName | undefined, time: string | undefined): Omit<ParsedLine, 'text' | 'fields'> {
@@ -39,6 +40,15 @@ function objectOf(raw: string): Readonly<Record<string, unknown>> | undefined {
     return value as Record<string, unknown>;
   } catch {
     return undefined;
+  }
+}
+
+/** As JSON; what is nested too deeply to be written is too long. */
+function charsOf(value: unknown): number {
+  try {
+    return JSON.stringify(value).length;
+  } catch {
+    return Number.POSITIVE_INFINITY;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { appendFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { LogBatch, LogStream } from '@muster/contracts';
+import { type LogBatch, type LogStream, MAX_MESSAGE_BYTES } from '@muster/contracts';
 import {
   type Bus,
   BusAwayError,
@@ -31,7 +31,9 @@ class MemoryStream implements Pick<Bus, 'publishOrdered' | 'isConnected'> {
   readonly faults: Fault[] = [];
   readonly #ids = new Map<string, number>();
 
-  publishOrdered: Bus['publishOrdered'] = async (_row, _params, message, { expectedLastSeq, messageId }) => {
+  publishOrdered: Bus['publishOrdered'] = async (row, _params, message, { expectedLastSeq, messageId }) => {
+    const bytes = Buffer.byteLength(JSON.stringify(row.schema.parse(message)));
+    if (bytes > MAX_MESSAGE_BYTES) throw new Error(`${bytes} bytes are no message`);
     const fault = this.faults.shift() ?? 'none';
     if (fault === 'killed-before') throw new Killed();
     if (fault === 'away') throw new BusAwayError('log', false);
@@ -260,6 +262,28 @@ test('a file that is gone before a doubtful message is known to have arrived is 
   truncateSync(world.files.stdout);
   await world.settle();
   expect(world.stream.batches.flatMap(({ gaps }) => gaps)[0]).toMatchObject({ offset: 0, bytes: 8 });
+});
+
+test.each([
+  ['control characters', Buffer.alloc(300_000, 0x01)],
+  ['no UTF-8', Buffer.alloc(300_000, 0xbf)],
+  ['empty lines', Buffer.alloc(100_000, 0x0a)],
+  ['short lines of both', Buffer.from('\u0001\n'.repeat(50_000))],
+  [
+    'JSON that grows',
+    Buffer.from(`${JSON.stringify({ msg: '', n: 0 }).replace('0', '1e20,"m":1e20')}\n`.repeat(5_000)),
+  ],
+])('whatever is written fits its messages: %s', async (_, bytes) => {
+  using world = new World();
+  world.write('stdout', bytes);
+  world.write('stderr', bytes);
+  await world.settle();
+  for (const stream of ['stdout', 'stderr'] as const) {
+    const told = world.stream.batches.flatMap(({ lines }) => lines.filter((line) => line.stream === stream));
+    expect(told.length).toBeGreaterThan(10);
+    const offsets = told.map(({ offset }) => offset);
+    expect(offsets).toEqual([...new Set(offsets)].sort((a, b) => a - b));
+  }
 });
 
 type Act = { write: LogStream; lines: number } | { faults: Fault[] } | 'tick' | 'kill' | 'run';

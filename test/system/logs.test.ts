@@ -7,7 +7,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type LogBatch, type LogStream, rows } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
-import { eventually, type MusterSystem, seededRandom, startMusterSystem } from '@muster/testkit';
+import { eventually, isAlive, type MusterSystem, seededRandom, startMusterSystem } from '@muster/testkit';
 import { expect, test } from 'vitest';
 import { newSeed } from './seed.ts';
 import { connect, linesOf, servicesYaml, shell, waitForBus } from './support.ts';
@@ -42,7 +42,7 @@ test(`${AGENT_KILLS} kills of the agent and ${BUS_KILLS} of the bus: each line o
   for (let kill = 0; kill < AGENT_KILLS; kill += 1) {
     await delay(random.integer(50, 1_500));
     if (busKills.has(kill)) {
-      const { pid } = await system.waitFor('nats-server', (bus) => bus.state === 'running' && bus.pid !== undefined);
+      const { pid } = await system.waitFor('nats-server', ({ pid }) => pid !== undefined && isAlive(pid));
       process.kill(pid ?? 0, 'SIGKILL');
       await delay(random.integer(0, 300));
     }
@@ -78,26 +78,37 @@ function fileOf(system: MusterSystem, service: string, stream: LogStream): strin
   return path.join(system.stateDir, 'logs', `${service}.0.${stream}.log`);
 }
 
-/** What the stream has of one file, once it covers all of it; each byte once. */
+/** What the stream has of one file, once it covers all of it. */
 async function complete(bus: Bus, system: MusterSystem, service: string, stream: LogStream) {
   const size = (await readFile(fileOf(system, service, stream))).length;
   return eventually(
     async () => {
-      const stored = await bus.history(rows.instanceLog, { host: system.host, service });
-      const lines = stored.flatMap(({ message }) => message.lines.filter((line) => line.stream === stream));
-      const gaps = stored.flatMap(({ message }) => message.gaps.filter((gap) => gap.stream === stream));
-      const covered = coveredBytes(lines, gaps);
-      if (covered < size) throw new Error(`${covered} of ${size} bytes are told`);
-      expect(covered, `${service} ${stream}: no byte twice`).toBe(size);
+      const batches = (await bus.history(rows.instanceLog, { host: system.host, service })).map(
+        ({ message }) => message,
+      );
+      const stretches = batches.flatMap((batch) => stretchesOf(batch, stream));
+      const covered = stretches.reduce((at, { from, to }) => {
+        if (from !== at) throw new Error(`behind byte ${at} comes byte ${from}`);
+        return to;
+      }, 0);
+      if (covered !== size) throw new Error(`${covered} of ${size} bytes are told`);
+      const lines = batches.flatMap((batch) => batch.lines.filter((line) => line.stream === stream));
+      const gaps = batches.flatMap((batch) => batch.gaps.filter((gap) => gap.stream === stream));
       return { lines: lines.map(({ text }) => text), gaps };
     },
-    { timeoutMs: 60_000, message: `all of ${service} ${stream} in the stream` },
+    { timeoutMs: 60_000, message: `each byte of ${service} ${stream} in the stream, once and in order` },
   );
 }
 
-function coveredBytes(lines: LogBatch['lines'], gaps: LogBatch['gaps']): number {
-  const ofLines = lines.reduce((sum, { text, partial }) => sum + Buffer.byteLength(text) + (partial ? 0 : 1), 0);
-  return ofLines + gaps.reduce((sum, { bytes }) => sum + bytes, 0);
+/** Of the file, in the order in which they are told: lines, then what was left out behind them. */
+function stretchesOf({ lines, gaps }: LogBatch, of: LogStream): { readonly from: number; readonly to: number }[] {
+  const told = [
+    ...lines.map(({ stream, offset, text, partial }) => {
+      return { stream, from: offset, to: offset + Buffer.byteLength(text) + (partial ? 0 : 1) };
+    }),
+    ...gaps.map(({ stream, offset, bytes }) => ({ stream, from: offset, to: offset + bytes })),
+  ];
+  return told.filter(({ stream }) => stream === of);
 }
 
 /** `muster logs`, as a person has it. */

@@ -66,10 +66,11 @@ export class LogFile implements Disposable {
       if (bytes.length === 0) break;
       const isLast = to + bytes.length >= end;
       const lastLine = endOfLastLine(bytes);
-      const taken = isLast && (lastLine > 0 || bytes.length < SLICE_BYTES) ? lastLine : bytes.length;
+      // Only of a line that is longer than a slice its middle.
+      const taken = lastLine === 0 && bytes.length === SLICE_BYTES ? bytes.length : lastLine;
       lines += countLines(bytes.subarray(0, taken));
       to += taken;
-      if (isLast) break;
+      if (isLast || taken === 0) break;
       await nextTurn();
     }
     return { to, lines };

@@ -106,7 +106,8 @@ export class Shipper {
     }
     this.#waitingSinceMs ??= nowMs;
     if (this.#isStuck && !this.#isFinal(nowMs)) return false;
-    const isEnough = unreadBytes >= BATCH_BYTES && this.#allowance.bytes >= BATCH_BYTES;
+    // Waiting would earn it an allowance: so a flood is sent as far as it may, and then left out.
+    const isEnough = unreadBytes >= BATCH_BYTES && this.#allowance.bytes > 0;
     return isEnough || this.#isFlushing || nowMs - this.#waitingSinceMs >= MAX_AGE_MS;
   }
 
@@ -150,7 +151,7 @@ export class Shipper {
       limits: this.#boundaries[0]?.sizes ?? UNBOUNDED,
       isFinal: this.#isFinal(nowMs),
       allowedBytes: this.#allowance.bytes,
-      rateName: `${spec.rateBytesPerSecond / 1_024} KiB/s`,
+      rateBytesPerSecond: spec.rateBytesPerSecond,
       maxBehindBytes,
     });
     if (taken === undefined) return undefined;

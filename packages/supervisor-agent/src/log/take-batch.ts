@@ -29,8 +29,8 @@ export interface Wanted {
   /** Nothing more will come of the last line. */
   readonly isFinal: boolean;
   readonly allowedBytes: number;
-  /** Names the rate in the reason of a gap. */
-  readonly rateName: string;
+  /** For the reason of a gap. */
+  readonly rateBytesPerSecond: number;
   /** What may wait; the oldest beyond it is left out. */
   readonly maxBehindBytes: number;
 }
@@ -136,14 +136,14 @@ async function takeFrom(
   limit: number,
   roomBytes: number,
   allowedBytes: number,
-  { isFinal, rateName, maxBehindBytes, limits }: Wanted,
+  { isFinal, rateBytesPerSecond, maxBehindBytes, limits }: Wanted,
 ): Promise<Part> {
   const leaveOut = async (from: number, until: number, reason: string): Promise<LogGap[]> => {
     const { to, lines } = await file.pass(from, until, PASS_BYTES);
     return to === from ? [] : [{ stream, offset: from, bytes: to - from, lines, reason }];
   };
   if (limit - start > maxBehindBytes) {
-    const reason = `more than ${maxBehindBytes} bytes waited for the bus`;
+    const reason = `more than ${sizeText(maxBehindBytes)} waited to be shipped`;
     const gaps = await leaveOut(start, limit - maxBehindBytes, reason);
     if (gaps.length > 0) return { lines: [], gaps, to: endOf(gaps, start), usedBytes: 0, roomBytes: 0 };
   }
@@ -152,7 +152,7 @@ async function takeFrom(
   const to = read.at(-1)?.end ?? start;
   const usedBytes = to - start;
   const isCapped = usedBytes >= allowedBytes;
-  const gaps = isCapped && to < limit ? await leaveOut(to, limit, `more than ${rateName}`) : [];
+  const gaps = isCapped && to < limit ? await leaveOut(to, limit, `more than ${sizeText(rateBytesPerSecond)}/s`) : [];
   return {
     lines: read.map(({ line }) => line),
     gaps,
@@ -160,6 +160,11 @@ async function takeFrom(
     usedBytes,
     roomBytes: usedBytes + read.length * LINE_OVERHEAD_BYTES,
   };
+}
+
+function sizeText(bytes: number): string {
+  if (bytes >= 1_024 ** 2) return `${Math.round(bytes / 1_024 ** 2)} MiB`;
+  return bytes >= 1_024 ? `${Math.round(bytes / 1_024)} KiB` : `${bytes} bytes`;
 }
 
 function endOf(gaps: readonly LogGap[], otherwise: number): number {

@@ -67,7 +67,7 @@ class World implements Disposable {
     this.nowMs += 1_000;
     if (!this.shipper.isDue(this.nowMs)) return false;
     try {
-      await this.shipper.step(this.nowMs);
+      while (await this.shipper.step(this.nowMs));
     } catch (error) {
       if (error instanceof Killed) this.restart();
     }

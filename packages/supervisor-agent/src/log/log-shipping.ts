@@ -26,8 +26,8 @@ export interface LogShippingOptions {
 
 const MAX_BEHIND_BYTES = 64 * 1024 * 1024;
 const LOOK_INTERVAL_MS = 250;
-/** Who has nothing to send is looked at in every fourth round only: a quarter of them each time. */
-const IDLE_ROUNDS = 4;
+/** Who has nothing to send is looked at every two seconds only, an eighth of them in each round: a look costs 10 µs. */
+const IDLE_ROUNDS = 8;
 /** At once: each holds a message in memory. */
 const MAX_AT_WORK = 4;
 const MESSAGES_IN_A_ROW = 16;

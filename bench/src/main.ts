@@ -12,6 +12,7 @@ import { bucket } from './measures/bucket.ts';
 import { crash } from './measures/crash.ts';
 import { fold } from './measures/fold.ts';
 import { history } from './measures/history.ts';
+import { logs } from './measures/logs.ts';
 import { memory } from './measures/memory.ts';
 import { page } from './measures/page.ts';
 import { publish } from './measures/publish.ts';
@@ -29,6 +30,7 @@ const MEASURES: readonly Measure[] = [
   memory,
   tick,
   takeover,
+  logs,
   alert,
   page,
   fold,

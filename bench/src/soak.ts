@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * A first honest soak: one agent for some minutes with services that print 1 MB/s together, one of them killed now and
- * then, the bus killed in the middle. Prints how memory and descriptors go, and whether an event was lost.
+ * then, the bus killed in the middle. Prints how memory and descriptors go, and whether an event or a line was lost.
  */
 import { statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -11,14 +11,15 @@ import { parseArgs } from 'node:util';
 import { rows } from '@muster/contracts';
 import { checkChain } from './event-chain.ts';
 import { killAndWait } from './first-lines.ts';
+import { accountLogs } from './log-account.ts';
 import { Muster } from './muster.ts';
-import { countDescriptors, readMemory } from './processes.ts';
+import { countDescriptors, readCpuMs, readMemory } from './processes.ts';
 import { waitUntil } from './wait-until.ts';
 
 const HELP = `Usage: npm run soak -- [options]
 
 One agent with 20 services that print 1 MB/s together; one of them is killed every 7 s, and the bus for 5 s in the middle.
-Prints a line a minute, and at the end whether memory grew and whether an event was lost.
+Prints a line a minute, and at the end whether memory grew and whether an event or a line of a log was lost.
 
   --minutes N   how long (default 10)
   -h, --help    print this
@@ -48,6 +49,8 @@ interface Reading {
   readonly rssBytes: number;
   readonly anonymousBytes: number;
   readonly descriptors: number;
+  /** Of the agent, since its start. */
+  readonly cpuMs: number;
 }
 
 async function soak(minutes: number, signal: AbortSignal): Promise<number> {
@@ -60,14 +63,19 @@ async function soak(minutes: number, signal: AbortSignal): Promise<number> {
   busAway.catch(() => {});
   const readings: Reading[] = [];
   let kills = 0;
-  say('minute     rss    anonymous  descriptors  kills   log on disk');
+  say('minute     rss    anonymous  descriptors  kills   log on disk  CPU used');
   while (performance.now() < endsAtMs) {
     await delay(Math.min(KILL_EVERY_MS, Math.max(0, endsAtMs - performance.now())), undefined, { signal });
     await killAndWait(ours.lines, ours.names[kills % SERVICES] ?? '', signal);
     kills += 1;
     const minute = Math.floor(minutes - (endsAtMs - performance.now()) / 60_000);
     if (readings.some((reading) => reading.minute === minute)) continue;
-    const reading = { minute, ...readMemory(pidBefore), descriptors: countDescriptors(pidBefore) };
+    const reading = {
+      minute,
+      ...readMemory(pidBefore),
+      descriptors: countDescriptors(pidBefore),
+      cpuMs: readCpuMs(pidBefore),
+    };
     readings.push(reading);
     say(renderReading(reading, kills, await diskBytes(ours.logDir)));
   }
@@ -108,11 +116,15 @@ async function judge(ours: Muster, kills: number, readings: readonly Reading[], 
   say(
     `${kills} kills, ${sum(checks, 'events')} events: ${lost} lost or out of order, ${repeated} twice; RSS ${signed(grownBytes / MEGABYTE)} MB and descriptors ${signed((last?.descriptors ?? 0) - (first?.descriptors ?? 0))} from minute ${first?.minute} to ${last?.minute}`,
   );
-  return lost + repeated === 0 ? EXIT.ok : EXIT.failed;
+  // Whoever still writes would never be accounted for.
+  await ours.shutDown();
+  const { written, shipped, counted, missing } = await accountLogs(ours, signal);
+  say(`${written} lines: ${shipped} in the stream, ${counted} counted in gaps, ${missing} lost`);
+  return lost + repeated === 0 && missing === 0 ? EXIT.ok : EXIT.failed;
 }
 
 function renderReading(
-  { minute, rssBytes, anonymousBytes, descriptors }: Reading,
+  { minute, rssBytes, anonymousBytes, descriptors, cpuMs }: Reading,
   kills: number,
   logBytes: number,
 ): string {
@@ -124,6 +136,7 @@ function renderReading(
     String(descriptors).padStart(11),
     String(kills).padStart(6),
     megabytes(logBytes),
+    `${(cpuMs / 1_000).toFixed(1)} s`.padStart(8),
   ].join('  ');
 }
 

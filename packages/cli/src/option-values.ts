@@ -25,3 +25,22 @@ export function parseCount(text: string): number {
   }
   return count;
 }
+
+/** An age such as `1h`, or an RFC 3339 time. @throws InvalidArgumentError */
+export function parseMoment(text: string): Date {
+  const ageMs = parseDuration(text);
+  const at = ageMs === undefined ? new Date(text) : new Date(Date.now() - ageMs);
+  if (Number.isNaN(at.getTime())) {
+    throw new InvalidArgumentError('Write an age such as 30s, 15m or 1h, or a time such as 2026-03-01T12:00:00Z.');
+  }
+  return at;
+}
+
+/** @throws InvalidArgumentError */
+export function parseRegex(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message}.`);
+  }
+}

@@ -7,6 +7,7 @@ import { addHistory } from './commands/history.ts';
 import { addHost } from './commands/host.ts';
 import { addHosts } from './commands/hosts.ts';
 import { addJoin } from './commands/join.ts';
+import { addLogs } from './commands/logs.ts';
 import { addOutcome } from './commands/outcome.ts';
 import { addStatus } from './commands/status.ts';
 import { addValidate } from './commands/validate.ts';
@@ -77,6 +78,7 @@ function buildProgram(
   addAlerts(program, context, run);
   addEvents(program, context, run);
   addHistory(program, context, run);
+  addLogs(program, context, run);
   addValidate(program, context, run);
   addHost(program, context, run);
   addJoin(program, context, run);

@@ -3,6 +3,7 @@ export * from './bus-address.ts';
 export { Deadline } from './deadline.ts';
 export * from './envelope.ts';
 export * from './ids.ts';
+export * from './log-filter.ts';
 export * from './messages/alert.ts';
 export * from './messages/command.ts';
 export * from './messages/component.ts';

@@ -83,7 +83,7 @@ export const rows = {
   serviceRollup15m: packed(kept('service.{host}.{service}.rollup.15m', RollupChunk, 'rollup-15m', ['agent'])),
   serviceRollup2h: packed(kept('service.{host}.{service}.rollup.2h', RollupChunk, 'rollup-2h', ['agent'])),
   instanceEvent: kept('service.{host}.{service}.{instance}.event', InstanceEvent, 'events', ['agent']),
-  instanceLog: kept('service.{host}.{service}.{instance}.log', LogBatch, 'logs', ['agent']),
+  instanceLog: packed(kept('service.{host}.{service}.{instance}.log', LogBatch, 'logs', ['agent'])),
   instanceProbe: kept('service.{host}.{service}.{instance}.probe', ProbeReport, 'probes', ['agent']),
   proberProbe: kept('probe.{prober}.{host}.{service}.{instance}', ProbeReport, 'probes', ['prober']),
   proberPresence: core('prober.{prober}.presence', ProberPresence, ['prober']),

@@ -203,7 +203,7 @@ describe('the server is made to publish stored bytes', () => {
     await raw.request('$KV.muster_test_views.z', bytesOf(lie), { timeout: 10_000 });
     const answering = web1.respond(commands.why, { host: 'web1' }, async () => {
       // Only now is the asker's inbox known: the attacker is given more than it could learn.
-      const [inbox = ''] = asking;
+      const inbox = await eventually(() => asking[0]);
       raw.publish(`$JS.API.DIRECT.GET.${views}`, bytesOf({ last_by_subj: '$KV.muster_test_views.z' }), {
         reply: inbox,
       });

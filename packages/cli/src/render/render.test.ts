@@ -6,6 +6,7 @@ import { renderDiagnostics } from './diagnostics.ts';
 import { renderHostEvent, renderInstanceEvent } from './events.ts';
 import { renderFoundOutcome } from './found-outcome.ts';
 import { renderHistory } from './history.ts';
+import { renderGap, renderLine } from './logs.ts';
 import { paintAnsi, paintPlain, printable } from './paint.ts';
 import { renderParticipants, renderStandingChange } from './participants.ts';
 import { renderStatus, statusJson } from './status.ts';
@@ -328,4 +329,32 @@ test.each([
 ])('the outcome of a command %j: %s', (known, line) => {
   const found = { commandId: 'x', outcome: 'done', isAnswered: true, reason: 'it is running', ...known } as const;
   expect(renderFoundOutcome(found, paintPlain)).toBe(line);
+});
+describe('logs', () => {
+  const source = { host: 'web1', service: 'api', instance: 0, generation: 3 };
+  const line = { time: '2026-03-01T12:00:00.250Z', stream: 'stdout', offset: 0, text: 'up' } as const;
+
+  test('a line says when, who, how severe and what; stderr has a mark', () => {
+    expect(renderLine({ kind: 'line', source, line }, paintPlain)).toBe('2026-03-01 12:00:00.250Z  web1/api.0  up');
+    const rich = { ...line, stream: 'stderr', level: 'error', fields: { attempt: 3 }, partial: true } as const;
+    expect(renderLine({ kind: 'line', source, line: rich }, paintPlain)).toBe(
+      '2026-03-01 12:00:00.250Z  web1/api.0!  error  up {"attempt":3} …',
+    );
+  });
+
+  test('what would change the terminal is shown as a mark, an indent stays', () => {
+    const text = '\tat\u001B[2Jx\u0007';
+    expect(renderLine({ kind: 'line', source, line: { ...line, time: '', text } }, paintPlain)).toBe(
+      'web1/api.0  \tat\uFFFD[2Jx\uFFFD',
+    );
+  });
+
+  test('a gap says how much of what is missing, and why', () => {
+    const gap = { stream: 'stdout', offset: 0, bytes: 2_048, lines: 12, reason: 'more than 64 KiB/s' } as const;
+    const { time } = line;
+    const told = '-- 12 lines (2048 bytes) of stdout are not here: more than 64 KiB/s --';
+    expect(renderGap({ kind: 'gap', source, time, gap }, paintPlain)).toContain(told);
+    const uncounted = { ...gap, lines: undefined };
+    expect(renderGap({ kind: 'gap', source, time, gap: uncounted }, paintPlain)).toContain('-- 2048 bytes of stdout');
+  });
 });

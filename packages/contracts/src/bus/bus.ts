@@ -100,6 +100,14 @@ export interface HistoryOptions<M = unknown> {
   readonly signal?: AbortSignal;
 }
 
+/** Where to begin, and whether to stay. */
+export interface ReadOptions {
+  readonly startTime?: Date;
+  /** Goes on with what comes, until the signal says otherwise. */
+  readonly follow?: boolean;
+  readonly signal: AbortSignal;
+}
+
 /** What one watch of a bucket is told. */
 export interface KvHandlers<V> {
   /** One entry: of the snapshot until `onReady`, then each change. `undefined`: the key was deleted. */
@@ -213,6 +221,16 @@ export interface Bus extends AsyncDisposable {
     filter: Partial<SubjectParams<T>>,
     options?: HistoryOptions<z.output<S>>,
   ): Promise<readonly StoredMessage<T, S>[]>;
+
+  /**
+   * As `history`, one by one and no faster than it is taken; then `caught-up`, and with `follow` what comes. It keeps its
+   * place over reconnections. Ends when the signal says so. @throws PermissionDeniedError, NoStreamError
+   */
+  read<T extends string, S extends z.ZodType>(
+    row: Row<T, S>,
+    filter: Partial<SubjectParams<T>>,
+    options: ReadOptions,
+  ): AsyncGenerator<StoredMessage<T, S> | 'caught-up', void>;
 
   /** Waits until the server has seen all that was sent and subscribed so far. @throws BusAwayError */
   flush(): Promise<void>;

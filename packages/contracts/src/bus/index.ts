@@ -10,6 +10,7 @@ export type {
   KvBucket,
   KvHandlers,
   OrderedOptions,
+  ReadOptions,
   RequestOptions,
   StoredMessage,
   Subscription,
@@ -51,6 +52,7 @@ export { Outbox, type OutboxDelivery, type OutboxOptions, type WaitingMessage } 
 export { PushError, type PushOptions, pushAccount } from './push-account.ts';
 export { beginRotation, finishRotation, type Rotatable, RotationError, replaceOperator } from './rotate.ts';
 export { LAYOUT_VERSION, SetupError, type SetupOptions, type SetupReport, setupBus } from './setup.ts';
+export { attemptToStore, type StoreAttempt } from './store-attempt.ts';
 export { tlsFilesBeside } from './tls.ts';
 export { type Credentials, parseCredentials } from './trust/credentials-file.ts';
 export { followRevocations, publishRevocations } from './trust/publish-revocations.ts';

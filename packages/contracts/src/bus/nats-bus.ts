@@ -14,6 +14,7 @@ import type {
   HistoryOptions,
   KvBucket,
   OrderedOptions,
+  ReadOptions,
   RequestOptions,
   StoredMessage,
   Subscription,
@@ -27,6 +28,7 @@ import { callJetStream } from './jetstream-api.ts';
 import { Kv } from './kv.ts';
 import { store } from './ordered-publish.ts';
 import { PubSub } from './pubsub.ts';
+import { readInOrder } from './read-in-order.ts';
 import { Requests } from './requests.ts';
 import { Tally } from './tally.ts';
 import { Revocations } from './trust/revocations.ts';
@@ -162,6 +164,15 @@ export class NatsBus implements Bus {
   ): Promise<readonly StoredMessage<T, S>[]> {
     const dependencies = { ...this.#reading, environment: this.environment, tally: this.#tally };
     return readHistory(dependencies, row, filter, options);
+  }
+
+  read<T extends string, S extends z.ZodType>(
+    row: Row<T, S>,
+    filter: Partial<SubjectParams<T>>,
+    options: ReadOptions,
+  ): AsyncGenerator<StoredMessage<T, S> | 'caught-up', void> {
+    const dependencies = { ...this.#reading, environment: this.environment, tally: this.#tally };
+    return readInOrder(dependencies, row, filter, options);
   }
 
   /** One call of JetStream's own API, for setting up. @throws as `callJetStream` */

@@ -19,8 +19,9 @@ import type { Row } from '../rows.ts';
 import { buildSubject, type SubjectParams } from '../subject.ts';
 import type { Bus } from './bus.ts';
 import { decodeMessage, encodeForStream } from './codec.ts';
-import { BadReplyError, BusAwayError, RequestTimeoutError, WrongLastSequenceError } from './errors.ts';
+import { BusAwayError, WrongLastSequenceError } from './errors.ts';
 import { type Entry, type JournalContents, type JournalLine, messageLine, OutboxJournal } from './outbox-journal.ts';
+import { attemptToStore } from './store-attempt.ts';
 
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 /** When it is too full it is emptied so far, so that what is said about it has room. */
@@ -249,24 +250,22 @@ export class Outbox {
   }
 
   async #send(lane: Lane, entry: Entry, expected: number, isDoubtful: boolean): Promise<void> {
-    try {
-      const { seq } = await this.#publish(lane, entry, expected);
-      this.#delivered(lane, entry, seq);
-    } catch (error) {
-      if (error instanceof WrongLastSequenceError) {
-        // It is what an earlier attempt stored, of which no answer came.
-        if (isDoubtful && error.actual > expected) {
-          this.#delivered(lane, entry, error.actual);
-          return;
-        }
-        entry.attempt = undefined;
-        lane.lastSeq = error.actual;
-        this.#journal.append([{ refused: entry.number, last: error.actual }]);
-      } else if (!isDoubtful && !mayHaveArrived(error)) {
-        entry.attempt = undefined;
-      }
-      throw error;
+    const attempt = await attemptToStore(() => this.#publish(lane, entry, expected), {
+      expectedLastSeq: expected,
+      isDoubtful,
+    });
+    if (attempt.outcome === 'stored') {
+      this.#delivered(lane, entry, attempt.seq);
+      return;
     }
+    if (attempt.outcome === 'refused') {
+      entry.attempt = undefined;
+      lane.lastSeq = attempt.lastSeq;
+      this.#journal.append([{ refused: entry.number, last: attempt.lastSeq }]);
+    } else if (!attempt.isDoubtful) {
+      entry.attempt = undefined;
+    }
+    throw attempt.error;
   }
 
   #publish(lane: Lane, { id, subject, payload, encoding }: Entry, expectedLastSeq: number): Promise<{ seq: number }> {
@@ -356,12 +355,6 @@ export class Outbox {
     for (const waiter of this.#waiters) waiter.resolve();
     this.#waiters.clear();
   }
-}
-
-/** Is it unknown, rather than certain that it was not stored? */
-function mayHaveArrived(error: unknown): boolean {
-  if (error instanceof BusAwayError) return error.isOutcomeUnknown;
-  return error instanceof RequestTimeoutError || error instanceof BadReplyError;
 }
 
 /** How the bytes of a message stand in the journal. */

@@ -32,6 +32,8 @@ export interface ReaderOptions {
   readonly filter: string;
   readonly from: Pick<ConsumerConfig, 'deliver_policy' | 'opt_start_seq' | 'opt_start_time'>;
   onDelivery(delivery: Delivery): void;
+  /** Asked whenever the server wants to know whether it may go on: while true it does not, until `goOn`. */
+  isFull?(): boolean;
   /** All that was stored when the reader began has been delivered. */
   onCaughtUp(): void;
   /** It ended, and not by `stop`. Called once. */
@@ -46,11 +48,17 @@ export interface ReaderDependencies {
   readonly prefix: string;
 }
 
-export function readStream(dependencies: ReaderDependencies, options: ReaderOptions): Subscription {
+/** A reader at work. */
+export interface Reader extends Subscription {
+  /** There is room again. */
+  goOn(): void;
+}
+
+export function readStream(dependencies: ReaderDependencies, options: ReaderOptions): Reader {
   return new StreamReader(dependencies, options);
 }
 
-class StreamReader implements Subscription {
+class StreamReader implements Reader {
   readonly #connection: Connection;
   readonly #options: ReaderOptions;
   readonly #deliverSubject: string;
@@ -62,6 +70,8 @@ class StreamReader implements Subscription {
   /** How many were stored when it began; known once the consumer exists. */
   #initial: number | undefined;
   #isCaughtUp = false;
+  /** Where the server waits for the word that it may go on. */
+  #owedTo: string | undefined;
   #hasEnded = false;
 
   constructor({ connection, inbox, prefix }: ReaderDependencies, options: ReaderOptions) {
@@ -84,6 +94,12 @@ class StreamReader implements Subscription {
     clearInterval(this.#watchdog);
     this.#stopListening();
     this.#subscription.stop();
+  }
+
+  goOn(): void {
+    if (this.#owedTo === undefined || this.#hasEnded) return;
+    this.#connection.client?.publish(this.#owedTo);
+    this.#owedTo = undefined;
   }
 
   async #create(inbox: Inbox): Promise<void> {
@@ -155,7 +171,10 @@ class StreamReader implements Subscription {
     }
     const stalled = message.headers.get('Nats-Consumer-Stalled');
     const answerTo = message.reply || stalled;
-    if (answerTo?.startsWith('$JS.FC.')) this.#connection.client?.publish(answerTo);
+    if (answerTo?.startsWith('$JS.FC.')) {
+      this.#owedTo = answerTo;
+      if (this.#options.isFull?.() !== true) this.goOn();
+    }
     const last = message.headers.get('Nats-Last-Consumer');
     if (last !== '' && Number(last) > this.#delivered) this.#lose(new Error(`delivery ${last} is missing`));
   }

@@ -9,6 +9,7 @@ export {
 } from './fleet-client.ts';
 export { type Chain, FleetCommands, type FleetCommandsOptions } from './fleet-commands.ts';
 export type { ForgetOutcome } from './forget-host.ts';
+export type { LogEntry, LogSource } from './log-merge.ts';
 export type { Measured } from './measure.ts';
 export {
   type HistoryQuery,
@@ -17,3 +18,4 @@ export {
   readMetricsHistory,
 } from './metrics-history.ts';
 export type { DashboardStanding, HostPresence, Presence, ProberStanding } from './presence.ts';
+export { type LogQuery, readLogs } from './read-logs.ts';

@@ -14,6 +14,7 @@ export {
 } from './schema.ts';
 export {
   type DependencySpec,
+  type LogSpec,
   type ProbeCheck,
   type ProbeKind,
   type ProbeSpec,

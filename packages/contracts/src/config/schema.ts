@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ID_PATTERN } from '../ids.ts';
-import { durationMs } from './units.ts';
+import { durationMs, sizeBytes } from './units.ts';
 
 /**
  * The shape of services.yaml, as written. Each message says what would do: the reader puts what was found before it.
@@ -116,6 +116,17 @@ const Probe = strictMap(
 );
 export type ProbeEntry = z.output<typeof Probe>;
 
+const Logs = strictMap(
+  {
+    ship: bool
+      .default(true)
+      .meta({ description: 'Whether its lines go to the bus; they are on the host in any case.' }),
+    rate: sizeBytes().default(65_536).meta({ description: 'How much a second is shipped; the rest is counted.' }),
+    burst: sizeBytes().default(1_048_576).meta({ description: 'How much at once, after a quiet time.' }),
+  },
+  'write {ship: true, rate: 64KiB, burst: 1MiB}',
+);
+
 const ENV_FILE_RULE = 'write a path, or a list of paths';
 const LIST_RULE = 'write a list: [a, b], or one "- …" line each';
 
@@ -151,6 +162,7 @@ export const ServiceEntry = strictMap(
       )
       .default({}),
     labels: z.record(LabelName, MapValue, { error: MAP_RULE }).default({}),
+    logs: Logs.prefault({}),
     slow_retry: bool.default(true).meta({ description: 'One attempt every 10 min after the restart budget is spent.' }),
   },
   'write a map that starts with "name:"',

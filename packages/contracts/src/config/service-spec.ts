@@ -28,8 +28,16 @@ export interface ServiceSpec {
   readonly job: boolean;
   readonly probes: { readonly [K in ProbeKind]?: ProbeSpec };
   readonly labels: Readonly<Record<string, string>>;
+  readonly logs: LogSpec;
   /** One attempt every 10 min after the restart budget is spent. */
   readonly slowRetry: boolean;
+}
+
+/** What of the service's lines goes to the bus. */
+export interface LogSpec {
+  readonly ship: boolean;
+  readonly rateBytesPerSecond: number;
+  readonly burstBytes: number;
 }
 
 export interface DependencySpec {

@@ -73,6 +73,7 @@ export function toSpec(entry: ServiceEntry, host: string | undefined): ServiceSp
     job: entry.job,
     probes: { ...(healthCheckUrl !== undefined && probesOfUrl(healthCheckUrl)), ...ownProbes(entry) },
     labels: stringValues(entry.labels),
+    logs: { ship: entry.logs.ship, rateBytesPerSecond: entry.logs.rate, burstBytes: entry.logs.burst },
     slowRetry: entry.slow_retry,
   };
 }

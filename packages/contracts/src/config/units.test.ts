@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseDuration } from './units.ts';
+import { parseDuration, parseSize } from './units.ts';
 
 test.each<[number | string, number | undefined]>([
   [30, 30_000],
@@ -18,4 +18,21 @@ test.each<[number | string, number | undefined]>([
   [Number.NaN, undefined],
 ])('%j is %j ms', (written, expected) => {
   expect(parseDuration(written)).toBe(expected);
+});
+
+test.each<[number | string, number | undefined]>([
+  [65_536, 65_536],
+  ['65536', 65_536],
+  ['512B', 512],
+  ['64KiB', 65_536],
+  ['64 KiB', 65_536],
+  ['1.5MB', 1_500_000],
+  ['1GiB', 1_073_741_824],
+  ['64kb', undefined],
+  ['-1', undefined],
+  ['', undefined],
+  ['much', undefined],
+  [Number.NaN, undefined],
+])('%j is %j bytes', (written, expected) => {
+  expect(parseSize(written)).toBe(expected);
 });

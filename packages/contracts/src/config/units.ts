@@ -59,6 +59,19 @@ function rounded(amount: number | undefined): number | undefined {
   return amount === undefined || !Number.isFinite(amount) ? undefined : Math.round(amount);
 }
 
+/** A size as people write it, read into bytes. */
+export function sizeBytes() {
+  const expected = 'write a size from 1 KiB to 1 GiB: bytes (65536), or with a unit ("64KiB", "1MB")';
+  return z
+    .union([z.number({ error: expected }), z.string({ error: expected })], { error: expected })
+    .transform((value, context) => {
+      const bytes = parseSize(value);
+      if (bytes !== undefined && bytes >= 1_024 && bytes <= 1_024 ** 3) return bytes;
+      context.addIssue({ code: 'custom', message: expected, input: value });
+      return z.NEVER;
+    });
+}
+
 /** A duration as people write it, read into milliseconds. */
 export function durationMs(atLeastMs: 0 | 1) {
   const expected = `write a duration${atLeastMs > 0 ? ' above zero' : ''} of at most 24 days: seconds (30), or with a unit ("250ms", "30s", "5m")`;

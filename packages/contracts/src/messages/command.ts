@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Envelope, Timestamp } from '../envelope.ts';
 import { Id, InstanceNumber } from '../ids.ts';
+import { LOG_LEVELS, LogLine, LogStream } from './log.ts';
 import { ROLLUP_TIERS, RollupColumns } from './metrics.ts';
 import { Verdict } from './probe.ts';
 import { DependencyCondition, InstanceEvent, InstanceStatus } from './service.ts';
@@ -57,6 +58,9 @@ const ServiceTarget = CommandEnvelope.extend({ service: Id });
 /** Where the agent stands, for quoting as `fresh`. */
 const PositionReply = ReplyEnvelope.extend({ epoch: z.int().min(0), seq: z.int().min(0) });
 
+/** Places in the two log files of an instance. */
+const LogOffsets = z.object({ stdout: z.int().min(0), stderr: z.int().min(0) });
+export type LogOffsets = z.infer<typeof LogOffsets>;
 /** One agent among several that want to speak for one host. */
 export const Claimant = z.object({
   /** Random, of this run of the agent: a copied state directory has the same agent id. */
@@ -102,8 +106,28 @@ export const AGENT_VERBS = {
     }),
   ),
   logs: verb(
-    InstanceTarget.extend({ lines: z.int().min(1).max(10_000), stream: z.enum(['stdout', 'stderr']).optional() }),
-    ReplyEnvelope.extend({ lines: z.array(z.object({ stream: z.enum(['stdout', 'stderr']), text: z.string() })) }),
+    InstanceTarget.extend({
+      /** The last so many that fit, or with `from` the first. */
+      lines: z.int().min(1).max(10_000),
+      stream: LogStream.optional(),
+      /** At least so severe. */
+      level: z.enum(LOG_LEVELS).optional(),
+      /** Contained in the line, whatever the case of its letters. */
+      text: z.string().min(1).max(1_000).optional(),
+      regex: z.string().min(1).max(1_000).optional(),
+      since: Timestamp.optional(),
+      until: Timestamp.optional(),
+      /** Only what stands before these offsets of the log files: the page before. */
+      before: LogOffsets.optional(),
+      /** What stands from these offsets on: the page after. */
+      from: LogOffsets.optional(),
+    }),
+    ReplyEnvelope.extend({
+      /** A line that carries no time of its own has none here: nobody saw when it was written. */
+      lines: z.array(LogLine.partial({ time: true })),
+      /** There is more: ask again with these as `before`, or as `from` where that was asked. */
+      next: LogOffsets.optional(),
+    }),
   ),
   /**
    * What no stream has yet of one tier: the chunks that wait for the bus, and the open one. Of a service, or without one of

@@ -14,6 +14,8 @@ export const ComponentEvent = OrderedEnvelope.extend({
       'config-loaded',
       'config-refused',
       'gap',
+      'problem',
+      'recovered',
       'lease-won',
       'lease-lost',
       'host-id-taken',

@@ -2,23 +2,50 @@ import { z } from 'zod';
 import { OrderedEnvelope, Timestamp } from '../envelope.ts';
 import { InstanceRef } from './service.ts';
 
-export const LogLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'unknown']).catch('unknown');
+/** From the least to the most severe. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+export type LogLevelName = (typeof LOG_LEVELS)[number];
 
-/** Lines of one instance, in order. What was left out is counted in `gap`. */
+const LogLevel = z.enum([...LOG_LEVELS, 'unknown']).catch('unknown');
+
+export const LogStream = z.enum(['stdout', 'stderr']);
+export type LogStream = z.infer<typeof LogStream>;
+
+/** One line of a service. */
+export const LogLine = z.object({
+  /** The line's own time where it has one, else when the agent read it. */
+  time: Timestamp,
+  stream: LogStream,
+  /** Byte offset of the line's start in its log file. */
+  offset: z.int().min(0),
+  /** Absent: the line does not say. */
+  level: LogLevel.optional(),
+  text: z.string(),
+  /** What else a line in JSON says, beside time, level and message. */
+  fields: z.record(z.string(), z.unknown()).optional(),
+  /** Its rest follows as a line of its own: it is too long for one, or its end had not been written yet. */
+  partial: z.boolean().optional(),
+});
+export type LogLine = z.infer<typeof LogLine>;
+
+/** A stretch of a log file that is not in the stream. */
+export const LogGap = z.object({
+  stream: LogStream,
+  /** Where in its log file it begins. */
+  offset: z.int().min(0),
+  bytes: z.int().min(0),
+  /** Absent: they were gone before anybody could count them. */
+  lines: z.int().min(0).optional(),
+  reason: z.string(),
+});
+export type LogGap = z.infer<typeof LogGap>;
+
+/** Lines of one instance, in order per stream. What was left out is counted: together they cover each byte once. */
 export const LogBatch = OrderedEnvelope.extend({
   ...InstanceRef.shape,
+  /** The run that wrote them, as far as the agent could tell. */
   generation: z.int().min(0),
-  lines: z.array(
-    z.object({
-      time: Timestamp,
-      stream: z.enum(['stdout', 'stderr']),
-      /** Byte offset of the line's start in its log file. */
-      offset: z.int().min(0),
-      level: LogLevel.optional(),
-      text: z.string(),
-      fields: z.record(z.string(), z.unknown()).optional(),
-    }),
-  ),
-  gap: z.object({ lines: z.int().min(0), bytes: z.int().min(0), reason: z.string() }).optional(),
+  lines: z.array(LogLine),
+  gaps: z.array(LogGap),
 });
 export type LogBatch = z.infer<typeof LogBatch>;

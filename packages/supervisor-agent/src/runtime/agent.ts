@@ -10,6 +10,9 @@ import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { createDriverRegistry, type DriverRegistry } from '../drivers/registry.ts';
 import { askInventory } from '../host/ask-inventory.ts';
+import { DiskWatch } from '../log/disk-watch.ts';
+import { readHostLogs } from '../log/host-logs.ts';
+import { LogShipping, logFilesOf } from '../log/log-shipping.ts';
 import { messageOf } from '../message-of.ts';
 import type { AgentIdentity } from './agent-identity.ts';
 import { AgentKeys } from './agent-keys.ts';
@@ -99,6 +102,8 @@ export class Agent {
   readonly #metrics: MetricsPublisher;
   readonly #rollups: Rollups;
   readonly #statusFile: StatusFileWriter;
+  readonly #logs: LogShipping;
+  readonly #diskWatch: DiskWatch;
   readonly #prepareQueue = new PrepareQueue();
   readonly #treeLook: NodeJS.Timeout;
   #isEnding = false;
@@ -201,6 +206,7 @@ export class Agent {
       freshness,
       envelopes: this.#envelopes,
       outbox,
+      readLogs: (service, instance, request) => readHostLogs(logFilesOf(stateDir, service, instance), request),
       watch: () => this.#metrics.watch(),
       unpublished: (tier, service) => this.#rollups.unpublished(tier, service),
     });
@@ -218,6 +224,16 @@ export class Agent {
         revocationsVersion: bus.revocations.version,
       }),
     });
+    this.#logs = new LogShipping({
+      host,
+      stateDir,
+      bus,
+      envelopes: this.#envelopes,
+      onProblem: (reason) => this.#tellTrouble('lines of services cannot be shipped; they wait in their files', reason),
+    });
+    this.#diskWatch = new DiskWatch(path.join(stateDir, 'logs'), (isFull) =>
+      this.#tellTrouble('what services print is lost', isFull ? 'the disk of their logs is full' : undefined),
+    );
     this.#treeLook = setInterval(() => this.#lookAtTrees(), TREE_LOOK_INTERVAL_MS);
     this.#statusFile = new StatusFileWriter(
       stateDir,
@@ -253,6 +269,13 @@ export class Agent {
     await this.#close();
   }
 
+  /** `reason` is why it is so; `undefined`: it is over. */
+  #tellTrouble(what: string, reason: string | undefined): void {
+    if (reason === undefined) this.#events.announce('recovered', `over: ${what}`);
+    else this.#events.announce('problem', `${what}: ${reason}`);
+    this.#setup.logger.warn({ reason: reason ?? 'over' }, what);
+  }
+
   private onGap(lost: number): void {
     this.#events.announce('gap', `${lost} events were given up: ${OUTBOX_BYTES} bytes waited for the bus`, lost);
   }
@@ -279,6 +302,12 @@ export class Agent {
       const entry = specEntryOf(spec, isSystem, config.host, this.#envelopes);
       this.#keys.specs.set(keys.spec(config.host, spec.name), entry);
     }
+    for (const { spec, runners } of this.#supervisor.services) {
+      for (const { key, state } of runners) {
+        this.#logs.add(key.service, key.instance, state.memory.generation, spec.logs);
+      }
+    }
+    this.#logs.start();
     this.#keys.dropFormer();
     this.#events.announce('started', `agent ${this.#setup.version} started with ${services.length} services`);
     if (this.#bus.isConnected) this.#onConnection(true, 'connected before anything was started');
@@ -332,6 +361,7 @@ export class Agent {
     this.#reporter.report(runner, transition);
     this.#outcomes.transitioned(runner);
     const { from, to } = transition;
+    if (to.name === 'starting') this.#logs.runBegins(runner.key.service, runner.key.instance, to.memory.generation);
     const isSame =
       from.name === to.name &&
       from.memory.isHeld === to.memory.isHeld &&
@@ -412,8 +442,9 @@ export class Agent {
   }
 
   async #flush(): Promise<void> {
+    const signal = AbortSignal.timeout(FLUSH_TIMEOUT_MS);
     try {
-      await this.#outbox.flushed(AbortSignal.timeout(FLUSH_TIMEOUT_MS));
+      await Promise.all([this.#outbox.flushed(signal), this.#logs.flush(signal)]);
     } catch {
       this.#setup.logger.warn(
         { backlog: this.#outbox.backlog },
@@ -429,6 +460,8 @@ export class Agent {
     this.#presence[Symbol.dispose]();
     this.#remote[Symbol.dispose]();
     this.#metrics[Symbol.dispose]();
+    this.#logs[Symbol.dispose]();
+    this.#diskWatch[Symbol.dispose]();
     this.#keys.stop();
     this.#statusFile.writeNow();
     this.#statusFile[Symbol.dispose]();

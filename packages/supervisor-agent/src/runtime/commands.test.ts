@@ -14,6 +14,7 @@ import type { Bus, Outbox } from '@muster/contracts/bus';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { z } from 'zod';
 import { MemoryHost, specOf } from '../../test/support/memory-host.ts';
+import { SlowRegexError } from '../log/guarded-regex.ts';
 import { CommandJournal } from './command-journal.ts';
 import { CommandOutcomes } from './command-outcomes.ts';
 import { Commands } from './commands.ts';
@@ -110,6 +111,10 @@ async function commanded() {
     freshness: new Freshness(7),
     envelopes,
     outbox: { append },
+    readLogs: async (service, instance, { regex }) => {
+      if (regex !== undefined) throw new SlowRegexError(regex);
+      return { lines: [{ stream: 'stdout', offset: 0, text: `of ${service}.${instance}` }] };
+    },
     watch: () => {
       watched.push('watch');
       return { leaseMs: 15_000 };
@@ -337,6 +342,22 @@ test.each([
   using _ = host;
   const reply = await bus.ask(commands.revocations, { ...envelope('one'), list });
   expect(reply).toMatchObject({ ...answer, version: 3, reason: 'as offered' });
+});
+
+test('logs are read from the host; what cannot be read is refused with the reason', async () => {
+  const { host, bus } = await commanded();
+  using _ = host;
+  const ask = (service: string, more = {}) =>
+    bus.ask(commands.logs, { ...envelope('one'), service, lines: 1, ...more });
+  expect(await ask('api')).toMatchObject({ accepted: true, lines: [{ text: 'of api.0' }] });
+  expect(await ask('bus'), "Muster's own as well").toMatchObject({ accepted: true });
+  expect(await ask('nope')).toMatchObject({ accepted: false, code: 'unknown-service', lines: [] });
+  expect(await ask('api', { instance: 7 })).toMatchObject({ accepted: false, code: 'unknown-service' });
+  expect(await ask('api', { regex: '(a+)+' })).toMatchObject({
+    accepted: false,
+    code: 'bad-request',
+    reason: expect.stringContaining('takes too long'),
+  });
 });
 
 test('a watch says how long its lease is', async () => {

@@ -17,6 +17,8 @@ import {
 } from '@muster/contracts';
 import type { Bus, Outbox, Subscription } from '@muster/contracts/bus';
 import { monotonicNowMs } from '../clock.ts';
+import { SlowRegexError } from '../log/guarded-regex.ts';
+import type { HostLogPage } from '../log/host-logs.ts';
 import type { Answer, CommandJournal } from './command-journal.ts';
 import type { CommandOutcomes } from './command-outcomes.ts';
 import type { Envelopes } from './envelopes.ts';
@@ -38,6 +40,8 @@ export interface CommandsOptions {
   readonly freshness: Freshness;
   readonly envelopes: Envelopes;
   readonly outbox: Pick<Outbox, 'append'>;
+  /** What the instance has written. @throws Error for an expression that won't do */
+  readonly readLogs: (service: string, instance: number, request: AgentRequest<'logs'>) => Promise<HostLogPage>;
   /** Samples each second for `leaseMs` from now. */
   readonly watch: () => { readonly leaseMs: number };
   /** What no stream has yet of the metrics of a service, or of the host. */
@@ -48,7 +52,7 @@ type ActingVerb = 'start' | 'stop' | 'restart' | 'adopt' | 'forget';
 const ACTING_VERBS: readonly ActingVerb[] = ['start', 'stop', 'restart', 'adopt', 'forget'];
 
 /** Verbs of the grammar that this version does not carry out yet: they are refused by name, not left unanswered. */
-const UNSUPPORTED_VERBS = ['scale', 'reload', 'logs', 'verdict', 'shutdown'] as const;
+const UNSUPPORTED_VERBS = ['scale', 'reload', 'verdict', 'shutdown'] as const;
 
 /** What a list of revoked keys is answered with. */
 const OFFER_CODES = { newer: 'ok', known: 'ok', older: 'stale', forged: 'forbidden' } as const;
@@ -85,6 +89,7 @@ export class Commands {
       bus.respond(commands.watch, { host }, async (request) => this.#watch(request)),
       bus.respond(commands.series, { host }, async (request) => this.#series(request)),
       bus.respond(commands.revocations, { host }, async (request) => this.#revocations(request)),
+      bus.respond(commands.logs, { host }, (request) => this.#logs(request)),
       bus.respond(commands.plan, { host }, async (request) => ({ ...this.#unsupported('plan', request), changes: [] })),
       bus.respond(commands.apply, { host }, async (request) => ({
         ...this.#unsupported('apply', request),
@@ -92,7 +97,7 @@ export class Commands {
       })),
     );
     for (const verb of UNSUPPORTED_VERBS) {
-      const respond = async (request: { readonly id: string }) => ({ ...this.#unsupported(verb, request), lines: [] });
+      const respond = async (request: { readonly id: string }) => this.#unsupported(verb, request);
       this.#subscriptions.push(bus.respond(commands[verb], { host }, respond));
     }
   }
@@ -208,6 +213,24 @@ export class Commands {
     const { outcome, reason } = await revocations.offer(request.list);
     const code = OFFER_CODES[outcome];
     return { ...this.#reply(request, { accepted: code === 'ok', code, reason }), version: revocations.version };
+  }
+
+  async #logs(request: AgentRequest<'logs'>): Promise<AgentReply<'logs'>> {
+    const { supervisor, readLogs, host } = this.#options;
+    const { service, instance = 0 } = request;
+    const refuse = (code: CommandCode, reason: string) => ({
+      ...this.#reply(request, { accepted: false, code, reason }),
+      lines: [],
+    });
+    if (supervisor.runner(service, instance) === undefined) {
+      return refuse('unknown-service', `no service '${service}' with an instance ${instance} is configured on ${host}`);
+    }
+    try {
+      return { ...this.#reply(request, ANSWERED), ...(await readLogs(service, instance, request)) };
+    } catch (error) {
+      if (error instanceof SyntaxError || error instanceof SlowRegexError) return refuse('bad-request', error.message);
+      throw error;
+    }
   }
 
   #unsupported(verb: AgentVerb, request: { readonly id: string }) {

@@ -94,6 +94,7 @@ const BARE: Omit<ServiceSpec, 'name' | 'command'> = {
   job: false,
   probes: {},
   labels: {},
+  logs: { ship: true, rateBytesPerSecond: 65_536, burstBytes: 1_048_576 },
   slowRetry: true,
 };
 

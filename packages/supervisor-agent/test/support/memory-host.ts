@@ -113,6 +113,7 @@ export function specOf(name: string, overrides: Partial<ServiceSpec> = {}): Serv
     job: false,
     probes: {},
     labels: {},
+    logs: { ship: true, rateBytesPerSecond: 65_536, burstBytes: 1_048_576 },
     slowRetry: true,
     ...overrides,
   };

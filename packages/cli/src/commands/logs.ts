@@ -1,0 +1,178 @@
+import { LOG_LEVELS, type LogLevelName, type LogOffsets } from '@muster/contracts';
+import type { Bus } from '@muster/contracts/bus';
+import { FleetCommands, type LogEntry, type LogQuery, type LogSource, readLogs } from '@muster/contracts/client';
+import { type Command, Option } from 'commander';
+import { connect, OPERATOR } from '../connect.ts';
+import type { Context, ExitCode, Run } from '../context.ts';
+import { CliError, EXIT } from '../exit-codes.ts';
+import { openFleet, problemOf } from '../fleet.ts';
+import { parseCount, parseId, parseMoment, parseRegex } from '../option-values.ts';
+import { renderGap, renderLine } from '../render/logs.ts';
+import { explainMissing, formatTarget, isMatch, parseTarget, resolveTarget, type Target } from '../target.ts';
+import type { Terminal } from '../terminal.ts';
+import { addReader, examples, type ReadOptions } from './options.ts';
+
+interface LogsOptions extends ReadOptions {
+  readonly follow?: true;
+  readonly since?: Date;
+  readonly until?: Date;
+  readonly level?: LogLevelName;
+  readonly grep?: string;
+  readonly regex?: RegExp;
+  readonly host?: string;
+  readonly stream?: 'stdout' | 'stderr';
+  readonly lines?: number;
+  readonly onHost?: true;
+}
+
+const DEFAULT_LINES = 100;
+/** The agent looks for a second at most, and answers one after the other. */
+const ANSWER_TIMEOUT_MS = 10_000;
+
+export function addLogs(program: Command, context: Context, run: Run): void {
+  addReader(
+    program,
+    'logs',
+    'show what services print, of all hosts together',
+    'Shows the lines that were shipped to the bus, oldest first, and with -f those that come. What was left out there, for it was more than the rate that services.yaml allows, is shown as a gap. With --on-host the host itself is asked: it has every line.',
+  )
+    .argument('[service]', 'rag-api, web1/rag-api or web1/rag-api.0; default: all')
+    .option('-f, --follow', 'go on with the lines that come')
+    .option('--since <time>', 'from then on: an age such as 1h, or 2026-03-01T12:00:00Z', parseMoment)
+    .option('--until <time>', 'up to then', parseMoment)
+    .addOption(new Option('--level <level>', 'at least so severe').choices(LOG_LEVELS))
+    .option('--grep <text>', 'only lines with this text, in capitals or not')
+    .option('--regex <expression>', 'only lines in which this regular expression is found', parseRegex)
+    .option('--host <id>', 'only of this host', parseId)
+    .addOption(new Option('--stream <name>', 'only of this one').choices(['stdout', 'stderr']))
+    .option('--lines <count>', `the last so many (default: ${DEFAULT_LINES}, or all with --since)`, parseCount)
+    .option('--on-host', "read the files on the service's host, by its agent")
+    .addHelpText(
+      'after',
+      examples(
+        'muster logs',
+        'muster logs rag-api -f',
+        'muster logs --since 1h --level warn',
+        'muster logs web1/rag-api --grep "connection lost" --json',
+        'muster logs web1/rag-api --on-host --lines 1000',
+      ),
+    )
+    .action((service: string | undefined, _options: unknown, command: Command) =>
+      run(() => logs(service, command.optsWithGlobals<LogsOptions>(), context)),
+    );
+}
+
+async function logs(text: string | undefined, options: LogsOptions, context: Context): Promise<ExitCode> {
+  const { json, follow, since, until, level, grep, regex, host, stream, lines, onHost, ...flags } = options;
+  const named = text === undefined ? undefined : parseTarget(text);
+  if (named?.host !== undefined && host !== undefined && named.host !== host) {
+    throw new CliError('usage', `'${text}' is not on host '${host}': leave one of them out`);
+  }
+  const { terminal, signal } = context;
+  const settings = context.readSettings(flags);
+  const place = { ...named, ...(host !== undefined && { host }) };
+  const last = lines ?? (since === undefined ? DEFAULT_LINES : undefined);
+  const query: LogQuery = { ...place, stream, level, text: grep, regex, since, until, last, follow };
+  const print = (entry: LogEntry) => printEntry(entry, json === true, terminal);
+
+  if (onHost) {
+    if (named === undefined) throw new CliError('usage', 'which service? --on-host needs one: web1/rag-api');
+    if (follow) throw new CliError('usage', '--on-host reads what there is: leave out -f, or --on-host');
+    await using bus = await connect(settings, OPERATOR, signal);
+    await readOnHost(bus, settings.actor, { ...named, ...place }, query, print, signal);
+    return EXIT.ok;
+  }
+  await using bus = await connect(settings, OPERATOR, signal);
+  const stopTelling = follow ? tellOfTheBus(bus, terminal) : undefined;
+  let count = 0;
+  for await (const entry of readLogs(bus, query, signal)) {
+    print(entry);
+    count += 1;
+  }
+  stopTelling?.();
+  if (count === 0 && !follow) await explainSilence(bus, settings.actor, named, context);
+  return EXIT.ok;
+}
+
+function tellOfTheBus(bus: Bus, terminal: Terminal): () => void {
+  terminal.note('muster: listening, Ctrl-C ends it');
+  return bus.onConnection(({ connected, reason }) => {
+    const what = connected ? 'the bus is back, going on where it was' : `the bus is away (${reason}), waiting for it`;
+    terminal.note(`muster: ${what}`);
+  });
+}
+
+/** @throws CliError (notFound) when there is no such service */
+async function explainSilence(bus: Bus, actor: string, target: Target | undefined, context: Context): Promise<void> {
+  if (target !== undefined) {
+    using fleet = await openFleet(bus, actor, context.signal);
+    const known = [...fleet.snapshot().status.values()];
+    if (!known.some((ref) => isMatch(target, ref))) throw new CliError('notFound', explainMissing(target, known));
+  }
+  context.terminal.note('muster: no lines');
+}
+
+/** All instances that are meant, one behind the other. */
+async function readOnHost(
+  bus: Bus,
+  actor: string,
+  target: Target,
+  query: LogQuery,
+  print: (entry: LogEntry) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  using fleet = await openFleet(bus, actor, signal);
+  const known = [...fleet.snapshot().status.values()];
+  const resolved = resolveTarget(target, known);
+  const commands = new FleetCommands({ bus, actor, timeoutMs: ANSWER_TIMEOUT_MS, positionOf: () => undefined });
+  for (const { host, service, instance, generation } of known.filter((ref) => isMatch(resolved, ref))) {
+    const source = { host, service, instance, generation };
+    for (const line of await readBackwards(commands, source, query, signal)) {
+      print({ kind: 'line', source, line: { ...line, time: line.time ?? '' } });
+    }
+  }
+}
+
+/** Page by page from the end, until there are enough or no more. */
+async function readBackwards(
+  commands: FleetCommands,
+  { host, service, instance }: LogSource,
+  { stream, level, text, regex, since, until, last = 10_000 }: LogQuery,
+  signal: AbortSignal,
+) {
+  const wanted = {
+    ...(stream !== undefined && { stream }),
+    ...(level !== undefined && { level }),
+    ...(text !== undefined && { text }),
+    ...(regex !== undefined && { regex: regex.source }),
+    ...(since !== undefined && { since: since.toISOString() }),
+    ...(until !== undefined && { until: until.toISOString() }),
+  };
+  const pages = [];
+  let missing = last;
+  let before: LogOffsets | undefined;
+  do {
+    const page = { service, instance, lines: missing, ...wanted, ...(before !== undefined && { before }) };
+    const result = await commands.command(host, 'logs', page, signal);
+    if (result.outcome !== 'accepted') {
+      const whose = formatTarget({ host, service, instance });
+      throw new CliError('failed', `cannot read the log of ${whose}: ${problemOf(result)}`);
+    }
+    pages.unshift(result.reply.lines);
+    missing -= result.reply.lines.length;
+    before = result.reply.next;
+  } while (missing > 0 && before !== undefined);
+  return pages.flat();
+}
+
+function printEntry(entry: LogEntry, isJson: boolean, terminal: Terminal): void {
+  const { source } = entry;
+  if (!isJson) {
+    terminal.print(entry.kind === 'line' ? renderLine(entry, terminal.paint) : renderGap(entry, terminal.paint));
+  } else if (entry.kind === 'line') {
+    const { time, ...line } = entry.line;
+    terminal.printJson({ ...source, ...(time !== '' && { time }), ...line });
+  } else {
+    terminal.printJson({ ...source, time: entry.time, gap: entry.gap });
+  }
+}

@@ -1,0 +1,176 @@
+import type { StreamInfo } from '@nats-io/jetstream';
+import { DeliverPolicy } from '@nats-io/jetstream';
+import type { z } from 'zod';
+import { ENCODING_HEADER } from '../envelope.ts';
+import type { Row } from '../rows.ts';
+import { streamName } from '../streams.ts';
+import { buildFilter, parseSubject, type SubjectParams } from '../subject.ts';
+import type { ReadOptions, StoredMessage } from './bus.ts';
+import { decodeMessage } from './codec.ts';
+import { NoStreamError, PermissionDeniedError } from './errors.ts';
+import { callJetStream } from './jetstream-api.ts';
+import {
+  type Delivery,
+  type Reader,
+  type ReaderDependencies,
+  type ReaderOptions,
+  readStream,
+} from './stream-reader.ts';
+import type { Tally } from './tally.ts';
+
+/** So much may wait for whoever reads; what the server has sent by then comes on top. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+const RETRY_MS = 500;
+
+type Dependencies = ReaderDependencies & { readonly environment: string; readonly tally: Tally };
+
+/** Reads what a stream holds of one row, oldest first, then what comes. See `Bus.read`. */
+export async function* readInOrder<T extends string, S extends z.ZodType>(
+  dependencies: Dependencies,
+  row: Row<T, S>,
+  filter: Partial<SubjectParams<T>>,
+  { startTime, follow = false, signal }: ReadOptions,
+): AsyncGenerator<StoredMessage<T, S> | 'caught-up', void> {
+  const { environment, tally } = dependencies;
+  if (row.stream === undefined) throw new TypeError(`no stream keeps '${row.template}'`);
+  const place: Place = {
+    stream: streamName(environment, row.stream),
+    filter: buildFilter(environment, row.template, filter),
+    startTime,
+    lastSeq: undefined,
+  };
+  let isCaughtUp = false;
+  while (!signal.aborted) {
+    const from = await startOf(dependencies, place, signal);
+    if (from === undefined) continue;
+    using deliveries = new Deliveries(dependencies, place, from, signal);
+    for (let next = await deliveries.next(); next !== undefined; next = await deliveries.next()) {
+      if (next === 'caught-up') {
+        if (!isCaughtUp) yield next;
+        isCaughtUp = true;
+        if (!follow) return;
+        continue;
+      }
+      place.lastSeq = next.seq;
+      const { subject, data, headers, seq, time } = next;
+      const params = parseSubject(environment, row.template, subject);
+      if (params === undefined) continue;
+      const decoded = decodeMessage(row.schema, data, headers?.get(ENCODING_HEADER));
+      if (decoded.ok) yield { message: decoded.message, params, seq, time };
+      else tally.problem(decoded.kind, subject, decoded.reason);
+    }
+    deliveries.throwIfHopeless();
+  }
+}
+
+/** What is read, and how far it has been. */
+interface Place {
+  readonly stream: string;
+  readonly filter: string;
+  readonly startTime: Date | undefined;
+  lastSeq: number | undefined;
+}
+
+/** Behind the last message that was read; `undefined` when that can't be told now. */
+async function startOf(
+  { connection, inbox }: Dependencies,
+  { stream, startTime, lastSeq }: Place,
+  signal: AbortSignal,
+): Promise<ReaderOptions['from'] | undefined> {
+  if (lastSeq !== undefined) {
+    try {
+      await connection.connected(signal);
+      const { state } = await callJetStream<StreamInfo>(inbox, `STREAM.INFO.${stream}`, undefined, signal);
+      // A stream that was made anew counts from 1 again: all of it is new.
+      if (state.last_seq >= lastSeq) {
+        return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: lastSeq + 1 };
+      }
+    } catch (error) {
+      if (error instanceof PermissionDeniedError) throw error;
+      await pause(signal);
+      return undefined;
+    }
+  }
+  if (startTime === undefined) return { deliver_policy: DeliverPolicy.All };
+  return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: startTime.toISOString() };
+}
+
+function pause(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, RETRY_MS);
+    signal.addEventListener('abort', end);
+  });
+}
+
+/** One reader's deliveries as a queue, which the server fills no faster than it is emptied. */
+class Deliveries implements Disposable {
+  readonly #reader: Reader;
+  readonly #signal: AbortSignal;
+  readonly #queue: (Delivery | 'caught-up')[] = [];
+  readonly #onAbort = () => this.#wake();
+  #waitingBytes = 0;
+  #end: Error | undefined;
+  #wake: () => void = () => {};
+
+  constructor(dependencies: Dependencies, { stream, filter }: Place, from: ReaderOptions['from'], signal: AbortSignal) {
+    this.#signal = signal;
+    signal.addEventListener('abort', this.#onAbort);
+    this.#reader = readStream(dependencies, {
+      stream,
+      filter,
+      from,
+      onDelivery: (delivery) => {
+        this.#waitingBytes += delivery.data.length;
+        this.#add(delivery);
+      },
+      onCaughtUp: () => this.#add('caught-up'),
+      onLost: (error) => {
+        this.#end = error;
+        this.#wake();
+      },
+      isFull: () => this.#waitingBytes > MAX_WAITING_BYTES,
+    });
+  }
+
+  /** `undefined` when there will be no more. */
+  async next(): Promise<Delivery | 'caught-up' | undefined> {
+    for (;;) {
+      if (this.#signal.aborted) return undefined;
+      const next = this.#queue.shift();
+      if (next !== undefined) {
+        if (next !== 'caught-up') this.#waitingBytes -= next.data.length;
+        if (this.#waitingBytes <= MAX_WAITING_BYTES / 2) this.#reader.goOn();
+        return next;
+      }
+      if (this.#end !== undefined) {
+        // The connection comes back by itself; what else ended it is tried again after a moment.
+        await pause(this.#signal);
+        return undefined;
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** @throws the error that no new attempt will mend */
+  throwIfHopeless(): void {
+    const end = this.#end;
+    if (end instanceof PermissionDeniedError || end instanceof NoStreamError) throw end;
+  }
+
+  [Symbol.dispose](): void {
+    this.#signal.removeEventListener('abort', this.#onAbort);
+    this.#reader.stop();
+  }
+
+  #add(item: Delivery | 'caught-up'): void {
+    this.#queue.push(item);
+    this.#wake();
+  }
+}

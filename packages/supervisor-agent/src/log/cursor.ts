@@ -1,0 +1,65 @@
+/*
+ * How far the lines of one instance are in the stream, and what is on its way. Pure: what is decided here is written down
+ * by the journal before it is acted on.
+ *
+ * An attempt says which bytes of which files it covers, as lines or as gaps. Whoever finds it after a kill makes the same
+ * message again from the files and sends it with the same expectation: either the stream has it already and says so, or
+ * it has not and takes it now.
+ */
+import { LogGap, LogStream } from '@muster/contracts';
+import { z } from 'zod';
+
+const Place = z.object({
+  /** Which file it is, whatever its name; 0 before there was one. */
+  inode: z.int().min(0),
+  offset: z.int().min(0),
+});
+export type Place = z.infer<typeof Place>;
+
+const Places = z.object({ stdout: Place, stderr: Place });
+export type Places = z.infer<typeof Places>;
+
+const Attempt = z.object({
+  /** Of the message. */
+  id: z.string(),
+  generation: z.int().min(0),
+  /** Where reading began: not where the last one ended when a file was cut off or replaced. */
+  from: Places,
+  to: Places,
+  gaps: z.array(LogGap),
+});
+export type Attempt = z.infer<typeof Attempt>;
+
+export const Cursor = z.object({
+  /** All before is in the stream, or counted there. */
+  done: Places,
+  /** The stream's last sequence of the instance's subject; absent while nothing of it is known. */
+  lastSeq: z.int().min(0).optional(),
+  attempt: Attempt.optional(),
+  /** When it was written, by the wall clock: lines of the time since then have an allowance. */
+  atMs: z.number(),
+});
+export type Cursor = z.infer<typeof Cursor>;
+
+const NOWHERE: Place = { inode: 0, offset: 0 };
+
+export function newCursor(nowMs: number): Cursor {
+  return { done: { stdout: NOWHERE, stderr: NOWHERE }, atMs: nowMs };
+}
+
+/** About to be sent. */
+export function begin(cursor: Cursor, attempt: Attempt, nowMs: number): Cursor {
+  return { ...cursor, attempt, atMs: nowMs };
+}
+
+/** It is in the stream. */
+export function settle({ attempt, done }: Cursor, seq: number, nowMs: number): Cursor {
+  return { done: attempt?.to ?? done, lastSeq: seq, atMs: nowMs };
+}
+
+/** It is not in the stream, whose last sequence is another. */
+export function refuse(cursor: Cursor, lastSeq: number, nowMs: number): Cursor {
+  return { ...cursor, lastSeq, atMs: nowMs };
+}
+
+export const STREAMS = LogStream.options;

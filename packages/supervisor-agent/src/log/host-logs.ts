@@ -1,0 +1,126 @@
+/*
+ * Answers for what is on the host: all that a service has written, shipped or not. One request at a time, in slices: a
+ * search through a large file must not keep the agent from its work.
+ */
+import {
+  type AgentReply,
+  type AgentRequest,
+  type LogOffsets,
+  type LogStream,
+  logFilter,
+  searchedText,
+} from '@muster/contracts';
+import { STREAMS } from './cursor.ts';
+import { GuardedRegex } from './guarded-regex.ts';
+import { LogFile, lookAt } from './log-file.ts';
+import { type Found, type Scan, scanBackwards, scanOnwards } from './scan-lines.ts';
+import type { Files } from './take-batch.ts';
+
+export type HostLogPage = Pick<AgentReply<'logs'>, 'lines' | 'next'>;
+
+/** Lines of one answer, as JSON: what else it says has room beside them. */
+const MAX_LINES_BYTES = 448 * 1024;
+/** How long one request may look, whatever it finds. */
+const MAX_LOOK_MS = 1_000;
+
+let queue: Promise<unknown> = Promise.resolve();
+
+/** @throws SyntaxError or SlowRegexError for an expression that won't do */
+export function readHostLogs(files: Files, request: AgentRequest<'logs'>): Promise<HostLogPage> {
+  const page = queue.then(() => readPage(files, request));
+  queue = page.catch(() => {});
+  return page;
+}
+
+async function readPage(files: Files, request: AgentRequest<'logs'>): Promise<HostLogPage> {
+  const isOnwards = request.from !== undefined;
+  const startedAtMs = performance.now();
+  const select = selectorOf(request);
+  const scans = new Map<LogStream, Scan & { readonly start: number; readonly size: number }>();
+  for (const stream of STREAMS) {
+    if (request.stream !== undefined && request.stream !== stream) continue;
+    const look = lookAt(files[stream]);
+    using file = look === undefined ? undefined : LogFile.open(files[stream], look.inode);
+    if (look === undefined || file === undefined) continue;
+    const options = {
+      stream,
+      select,
+      enough: request.lines,
+      since: request.since,
+      isOver: () => performance.now() - startedAtMs > MAX_LOOK_MS,
+    };
+    const asked = isOnwards ? request.from?.[stream] : request.before?.[stream];
+    const start = Math.min(asked ?? look.size, look.size);
+    const scan = isOnwards
+      ? await scanOnwards(file, start, look.size, options)
+      : await scanBackwards(file, start, options);
+    scans.set(stream, { ...scan, start, size: look.size });
+  }
+  const chosen = choose([...scans.values()], request.lines, isOnwards);
+  const next: LogOffsets = { stdout: 0, stderr: 0 };
+  let isMore = false;
+  for (const [stream, { found, reached, start, size }] of scans) {
+    const own = chosen.filter(({ line }) => line.stream === stream);
+    const isAllChosen = own.length === found.length;
+    const edge = isOnwards ? own.at(-1)?.end : own[0]?.line.offset;
+    next[stream] = isAllChosen ? reached : (edge ?? start);
+    isMore ||= isOnwards ? next[stream] < size : next[stream] > 0;
+  }
+  return { lines: chosen.map(({ line }) => line), ...(isMore && { next }) };
+}
+
+function selectorOf(request: AgentRequest<'logs'>): (lines: readonly Found[]) => readonly Found[] {
+  const { level, text, regex, since, until } = request;
+  const guarded = regex === undefined ? undefined : new GuardedRegex(regex);
+  const isWanted = logFilter({
+    level,
+    text,
+    ...(since !== undefined && { since: new Date(since) }),
+    ...(until !== undefined && { until: new Date(until) }),
+  });
+  return (lines) => {
+    const wanted = lines.filter(({ line, time }) => isWanted({ ...line, time }));
+    if (guarded === undefined || wanted.length === 0) return wanted;
+    const matches = guarded.test(wanted.map(({ line }) => searchedText(line)));
+    return wanted.filter((_, index) => matches[index]);
+  };
+}
+
+/**
+ * As many as were asked for and fit: the last, or the first. Two files without times can't be brought into one order: then
+ * each gets its share, one behind the other.
+ */
+function choose(scans: readonly Scan[], count: number, isOnwards: boolean): readonly Found[] {
+  const perFile = scans.map(({ found }) => found).filter((found) => found.length > 0);
+  const isTimed = perFile.every((found) => found.every(({ time }) => time !== undefined));
+  const share = Math.ceil(count / Math.max(1, perFile.length));
+  const spare = perFile.reduce((sum, found) => sum + Math.max(0, share - found.length), 0);
+  const candidates = isTimed
+    ? inOneOrder(perFile)
+    : perFile.flatMap((found) => edgeOf(found, share + spare, isOnwards));
+  let room = MAX_LINES_BYTES;
+  const edge = edgeOf(candidates, count, isOnwards);
+  const ordered = isOnwards ? edge : edge.toReversed();
+  const fitting = ordered.findIndex(({ line }) => {
+    room -= Buffer.byteLength(JSON.stringify(line)) + 1;
+    return room < 0;
+  });
+  const taken = fitting === -1 ? ordered : ordered.slice(0, fitting);
+  return isOnwards ? taken : taken.toReversed();
+}
+
+/** By time between the files, in its own order within each. */
+function inOneOrder(perFile: readonly (readonly Found[])[]): readonly Found[] {
+  const keyed = perFile.flatMap((found) => {
+    let latest = '';
+    return found.map((one) => {
+      latest = (one.time ?? '') > latest ? (one.time ?? '') : latest;
+      return { latest, one };
+    });
+  });
+  return keyed.sort((a, b) => (a.latest < b.latest ? -1 : Number(a.latest > b.latest))).map(({ one }) => one);
+}
+
+function edgeOf<T>(values: readonly T[], count: number, isFirst: boolean): readonly T[] {
+  return isFirst ? values.slice(0, count) : values.slice(-count);
+}

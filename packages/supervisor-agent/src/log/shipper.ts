@@ -1,0 +1,245 @@
+/**
+ * One instance's lines on their way into the stream: once, and in order. The log file itself is the store: nothing is kept
+ * in memory but the message that is on its way, and nothing is written but how far it has come.
+ */
+import { type LogBatch, type LogStream, rows } from '@muster/contracts';
+import { attemptToStore, type Bus, uuidv7 } from '@muster/contracts/bus';
+import type { LogSpec } from '@muster/contracts/config';
+import type { Envelopes } from '../runtime/envelopes.ts';
+import { type Allowance, refill } from './allowance.ts';
+import { type Attempt, begin, type Cursor, newCursor, type Places, refuse, STREAMS, settle } from './cursor.ts';
+import type { CursorJournal } from './cursor-journal.ts';
+import { lookAt } from './log-file.ts';
+import { BATCH_BYTES, type Files, type Looks, type Taken, takeAgain, takeBatch } from './take-batch.ts';
+
+export interface ShipperOptions {
+  readonly host: string;
+  readonly service: string;
+  readonly instance: number;
+  /** The run that writes now. */
+  readonly generation: number;
+  readonly files: Files;
+  readonly spec: LogSpec;
+  readonly maxBehindBytes: number;
+  readonly bus: Pick<Bus, 'publishOrdered' | 'isConnected'>;
+  readonly envelopes: Envelopes;
+  readonly journal: CursorJournal;
+}
+
+/** A line waits at most so long for others to go with. */
+const MAX_AGE_MS = 1_000;
+/** A line without an end is sent as it is when nothing has followed for so long. */
+const PATIENCE_MS = 5_000;
+
+/** Where another run began to write. */
+interface Boundary {
+  readonly generation: number;
+  readonly sizes: Readonly<Record<LogStream, number>>;
+}
+
+/** The message on its way. */
+interface Pending {
+  readonly batch: LogBatch;
+  /** An earlier attempt may have brought it there. */
+  isDoubtful: boolean;
+}
+
+const UNBOUNDED = { stdout: Number.POSITIVE_INFINITY, stderr: Number.POSITIVE_INFINITY };
+
+export class Shipper {
+  readonly #options: ShipperOptions;
+  readonly #key: string;
+  #cursor: Cursor;
+  #allowance: Allowance;
+  #generation: number;
+  #boundaries: Boundary[] = [];
+  #looks: Looks = { stdout: undefined, stderr: undefined };
+  #formerSizes = { stdout: 0, stderr: 0 };
+  #waitingSinceMs: number | undefined;
+  #grownAtMs = Number.NEGATIVE_INFINITY;
+  /** Of the unread rest nothing can be sent yet. */
+  #isStuck = false;
+  #pending: Pending | undefined;
+  #isFlushing = false;
+
+  constructor(options: ShipperOptions, key: string, nowMs: number) {
+    this.#options = options;
+    this.#key = key;
+    this.#generation = options.generation;
+    const saved = options.journal.load(key);
+    this.#cursor = saved ?? newCursor(Date.now());
+    // What was written while no agent lived has the allowance of that time.
+    const awayMs = Math.max(0, Date.now() - this.#cursor.atMs);
+    this.#allowance = refill({ bytes: options.spec.burstBytes, atMs: nowMs - awayMs }, options.spec, false, nowMs);
+  }
+
+  /** Another run begins: what is in the files now is of the one before. */
+  runBegins(generation: number): void {
+    if (generation === (this.#boundaries.at(-1)?.generation ?? this.#generation)) return;
+    const { stdout, stderr } = this.#look();
+    this.#boundaries.push({ generation, sizes: { stdout: stdout?.size ?? 0, stderr: stderr?.size ?? 0 } });
+  }
+
+  /** All that can be sent without waiting for the end of a line is to be sent now. */
+  flush(): void {
+    this.#isFlushing = true;
+  }
+
+  /** Looks at the files. Is there something to send now? */
+  isDue(nowMs: number): boolean {
+    const before = this.#looks;
+    this.#looks = this.#look();
+    for (const stream of STREAMS) {
+      const former = before[stream];
+      const now = this.#looks[stream];
+      if (former?.size === now?.size && former?.inode === now?.inode) continue;
+      this.#formerSizes[stream] = former?.size ?? 0;
+      this.#grownAtMs = nowMs;
+      this.#isStuck = false;
+    }
+    const unreadBytes = this.#unreadBytes();
+    const isAllRead = unreadBytes === 0 && this.#cursor.attempt === undefined;
+    this.#allowance = refill(this.#allowance, this.#options.spec, isAllRead, nowMs);
+    if (isAllRead) {
+      this.#waitingSinceMs = undefined;
+      return false;
+    }
+    this.#waitingSinceMs ??= nowMs;
+    if (this.#isStuck && !this.#isFinal(nowMs)) return false;
+    // Waiting would earn it an allowance: so a flood is sent as far as it may, and then left out.
+    const isEnough = unreadBytes >= BATCH_BYTES && this.#allowance.bytes > 0;
+    return isEnough || this.#isFlushing || nowMs - this.#waitingSinceMs >= MAX_AGE_MS;
+  }
+
+  /** Everything that was there at the last look is in the stream. */
+  get isIdle(): boolean {
+    return this.#waitingSinceMs === undefined;
+  }
+
+  /**
+   * Sends one message, if there is one to send. Answers whether another may follow at once.
+   * @throws what the bus, or the disk with the cursor, refuses: to be tried again later
+   */
+  async step(nowMs: number): Promise<boolean> {
+    this.#pending ??= await this.#resume();
+    this.#pending ??= await this.#take(nowMs);
+    if (this.#pending === undefined) {
+      this.#passBoundary();
+      this.#isStuck = true;
+      return false;
+    }
+    await this.#send(this.#pending);
+    this.#waitingSinceMs = nowMs;
+    this.#passBoundary();
+    return this.isDue(nowMs);
+  }
+
+  /** A message that is on its way since before this agent. */
+  async #resume(): Promise<Pending | undefined> {
+    const { attempt } = this.#cursor;
+    if (attempt === undefined) return undefined;
+    return { batch: this.#batch(attempt, await takeAgain(this.#options.files, attempt)), isDoubtful: true };
+  }
+
+  async #take(nowMs: number): Promise<Pending | undefined> {
+    const { files, spec, maxBehindBytes } = this.#options;
+    const taken = await takeBatch({
+      files,
+      done: this.#cursor.done,
+      looks: this.#looks,
+      formerSizes: this.#formerSizes,
+      limits: this.#boundaries[0]?.sizes ?? UNBOUNDED,
+      isFinal: this.#isFinal(nowMs),
+      allowedBytes: this.#allowance.bytes,
+      rateBytesPerSecond: spec.rateBytesPerSecond,
+      maxBehindBytes,
+    });
+    if (taken === undefined) return undefined;
+    const { from, to, gaps, usedBytes } = taken;
+    const attempt: Attempt = { id: uuidv7(), generation: this.#generation, from, to, gaps: [...gaps] };
+    this.#save(begin(this.#cursor, attempt, Date.now()));
+    this.#allowance = { ...this.#allowance, bytes: this.#allowance.bytes - usedBytes };
+    return { batch: this.#batch(attempt, taken), isDoubtful: false };
+  }
+
+  #batch({ id, generation }: Attempt, { lines, gaps }: Pick<Taken, 'lines' | 'gaps'>): LogBatch {
+    const { host, service, instance, envelopes } = this.#options;
+    return { ...envelopes.next(), id, host, service, instance, generation, lines: [...lines], gaps: [...gaps] };
+  }
+
+  async #send(pending: Pending): Promise<void> {
+    const refusal = await this.#attempt(pending);
+    // Once refused for its order it knows the order.
+    const second = refusal === undefined ? undefined : await this.#attempt(pending);
+    if (second !== undefined) throw second;
+  }
+
+  /** Answers with the refusal when the stream's last sequence is another than was known. */
+  async #attempt(pending: Pending): Promise<Error | undefined> {
+    const { bus, host, service, instance } = this.#options;
+    const { batch, isDoubtful } = pending;
+    const { lastSeq } = this.#cursor;
+    const expectedLastSeq = lastSeq ?? 0;
+    // While nothing is known of the subject, what the stream has says nothing about this message; its id does.
+    const options = { expectedLastSeq, ...(lastSeq === undefined && { messageId: batch.id }) };
+    const attempt = await attemptToStore(
+      () => bus.publishOrdered(rows.instanceLog, { host, service, instance }, batch, options),
+      { expectedLastSeq, isDoubtful },
+    );
+    if (attempt.outcome === 'stored') {
+      this.#pending = undefined;
+      this.#cursor = settle(this.#cursor, attempt.seq, Date.now());
+      // If the disk does not take it, the next agent finds out in the same way.
+      this.#save(this.#cursor);
+      return undefined;
+    }
+    pending.isDoubtful = attempt.outcome === 'failed' && attempt.isDoubtful;
+    if (attempt.outcome === 'failed') throw attempt.error;
+    this.#save(refuse(this.#cursor, attempt.lastSeq, Date.now()));
+    return attempt.error;
+  }
+
+  /** @throws when the disk does not take it; then nothing has changed */
+  #save(cursor: Cursor): void {
+    this.#options.journal.save(this.#key, cursor);
+    this.#cursor = cursor;
+  }
+
+  #look(): Looks {
+    const { files } = this.#options;
+    return { stdout: lookAt(files.stdout), stderr: lookAt(files.stderr) };
+  }
+
+  #isFinal(nowMs: number): boolean {
+    return this.#isFlushing || nowMs - this.#grownAtMs >= PATIENCE_MS;
+  }
+
+  #unreadBytes(): number {
+    let bytes = 0;
+    for (const stream of STREAMS) {
+      const look = this.#looks[stream];
+      const { inode, offset } = this.#cursor.done[stream];
+      if (look === undefined) continue;
+      const isSame = look.inode === inode && look.size >= offset;
+      // A file that was cut off or replaced is something to tell, even while it is empty.
+      bytes += isSame ? look.size - offset : look.size + (inode === 0 ? 0 : 1);
+    }
+    return bytes;
+  }
+
+  /** Once all of a run is read, what follows is the next one's. */
+  #passBoundary(): void {
+    const [boundary] = this.#boundaries;
+    if (boundary === undefined) return;
+    const isReached = STREAMS.every((stream) => hasReached(this.#cursor.done, this.#looks, stream, boundary));
+    if (!isReached) return;
+    this.#generation = boundary.generation;
+    this.#boundaries.shift();
+    this.#isStuck = false;
+  }
+}
+
+/** Also when the file of then is gone. */
+function hasReached(done: Places, looks: Looks, stream: LogStream, { sizes }: Boundary): boolean {
+  return done[stream].offset >= sizes[stream] || (looks[stream]?.size ?? 0) < sizes[stream];
+}

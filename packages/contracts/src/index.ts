@@ -1,3 +1,4 @@
+export { AnyValue } from './any-value.ts';
 export * from './buckets.ts';
 export { Deadline } from './deadline.ts';
 export * from './envelope.ts';
@@ -14,6 +15,7 @@ export * from './messages/status-file.ts';
 export * from './messages/stored.ts';
 export * from './permissions.ts';
 export * from './roles.ts';
+export * from './row-match.ts';
 export * from './rows.ts';
 export * from './streams.ts';
 export * from './subject.ts';

@@ -12,7 +12,15 @@ export type {
   StoredMessage,
   Subscription,
 } from './bus.ts';
+export { type CredentialClaims, notGranted, readCredentialClaims } from './credentials.ts';
 export * from './errors.ts';
+export {
+  inspectStore,
+  inspectStreams,
+  measureClockOffset,
+  type StoreInspection,
+  type StreamInspection,
+} from './inspection.ts';
 export {
   type BusTrust,
   credentialsFile,
@@ -23,7 +31,8 @@ export {
   type MintOptions,
   mintKeys,
 } from './keys.ts';
-export { NatsBus, openBus } from './nats-bus.ts';
+export { limitProblems, type ToldProblem } from './limit-problems.ts';
+export { NatsBus, openBus, type ServerFacts } from './nats-bus.ts';
 export {
   CONTROL_LINE_BYTES,
   type NatsServerOptions,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AnyValue } from '../any-value.ts';
 import { OrderedEnvelope, Timestamp } from '../envelope.ts';
 import { InstanceRef } from './service.ts';
 
@@ -16,7 +17,7 @@ export const LogBatch = OrderedEnvelope.extend({
       offset: z.int().min(0),
       level: LogLevel.optional(),
       text: z.string(),
-      fields: z.record(z.string(), z.unknown()).optional(),
+      fields: z.record(z.string(), AnyValue).optional(),
     }),
   ),
   gap: z.object({ lines: z.int().min(0), bytes: z.int().min(0), reason: z.string() }).optional(),

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type BusProblem, Outbox, openBus } from '@muster/contracts/bus';
+import { limitProblems, Outbox, openBus } from '@muster/contracts/bus';
 import { type Logger, pino } from 'pino';
 import { ConfigError, type DashboardConfig, PACKAGE_DIR, readConfig } from './config.ts';
 import { Dashboard } from './dashboard.ts';
@@ -69,7 +69,8 @@ async function run(config: DashboardConfig, log: Logger): Promise<number> {
   const now = () => performance.now();
 
   // Disposed in reverse order, however this ends.
-  await using bus = openBus({ ...config.bus, environment, role: 'dashboard', id, onProblem: problemLog(log, now) });
+  const onProblem = limitProblems((problem) => log.warn(problem, 'trouble on the bus'), now);
+  await using bus = openBus({ ...config.bus, environment, role: 'dashboard', id, onProblem });
   bus.onConnection(({ connected, reason }) =>
     log.info({ connected, reason }, connected ? 'bus connected' : 'bus away'),
   );
@@ -80,7 +81,7 @@ async function run(config: DashboardConfig, log: Logger): Promise<number> {
     onProblem: (error) => log.warn({ err: error }, 'audit records wait'),
   });
   await using _outbox = { [Symbol.asyncDispose]: () => outbox.close() };
-  const onForged = (what: string) => log.warn({ what }, 'message dropped');
+  const onForged = (what: string) => onProblem({ kind: 'foreign', reason: what });
   using source = new BusSource({ bus, actor: ACTOR, now, onForged });
   const webRoot = join(PACKAGE_DIR, 'dist', 'web');
   await using dashboard = await Dashboard.start({
@@ -123,21 +124,6 @@ function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
   });
-}
-
-const PROBLEM_LOG_INTERVAL_MS = 10_000;
-
-/** One line for each kind of problem in ten seconds, with how many there were: a flood must not become a flood of lines. */
-function problemLog(log: Logger, now: () => number): (problem: BusProblem) => void {
-  const seen = new Map<BusProblem['kind'], { count: number; loggedAtMs: number }>();
-  return ({ kind, subject, reason }) => {
-    const entry = seen.get(kind) ?? { count: 0, loggedAtMs: Number.NEGATIVE_INFINITY };
-    entry.count += 1;
-    seen.set(kind, entry);
-    if (now() - entry.loggedAtMs < PROBLEM_LOG_INTERVAL_MS) return;
-    log.warn({ kind, subject, reason, count: entry.count }, 'trouble on the bus');
-    seen.set(kind, { count: 0, loggedAtMs: now() });
-  };
 }
 
 function listenProblem({ code, message }: NodeJS.ErrnoException, { host, port }: DashboardConfig['listen']): string {

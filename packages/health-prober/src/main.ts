@@ -2,7 +2,7 @@
 /** The prober as a program: configuration, signals, exit codes. */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type BusProblem, openBus } from '@muster/contracts/bus';
+import { limitProblems, openBus } from '@muster/contracts/bus';
 import { formatDiagnostic } from '@muster/contracts/config';
 import { pino } from 'pino';
 import { configFileOf, readProberConfig } from './config.ts';
@@ -23,8 +23,6 @@ Exit codes:    0 ended as asked, 1 failed, 2 wrong use or refused configuration.
 `;
 
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
-/** Each kind of problem is logged at most this often; the bus counts them all. */
-const PROBLEM_EVERY_MS = 10_000;
 
 const log = pino({ base: { program: 'health-prober' } });
 
@@ -69,7 +67,7 @@ async function main(): Promise<void> {
     environment,
     role: 'prober',
     id,
-    onProblem: limited((problem) => log.warn(problem, 'bus problem')),
+    onProblem: limitProblems((problem) => log.warn(problem, 'bus problem')),
   });
   bus.onConnection(({ connected, reason }) => log.info({ reason }, connected ? 'bus connected' : 'bus lost'));
   log.info({ id, environment, servers, stateDir }, 'starting');
@@ -99,14 +97,4 @@ function readIfAny(file: string): string {
 function readVersion(): string {
   const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
   return manifest.version;
-}
-
-function limited(write: (problem: BusProblem) => void): (problem: BusProblem) => void {
-  const lastMs = new Map<string, number>();
-  return (problem) => {
-    const nowMs = performance.now();
-    if (nowMs - (lastMs.get(problem.kind) ?? Number.NEGATIVE_INFINITY) < PROBLEM_EVERY_MS) return;
-    lastMs.set(problem.kind, nowMs);
-    write(problem);
-  };
 }

@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { type InstanceEvent, keys, type StatusFile } from '@muster/contracts';
-import { type Bus, NoStreamError, Outbox, openBus } from '@muster/contracts/bus';
+import { type Bus, limitProblems, NoStreamError, Outbox, openBus } from '@muster/contracts/bus';
 import type { ServiceSpec } from '@muster/contracts/config';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
@@ -93,7 +93,7 @@ export class Agent {
       environment: config.environment,
       role: 'agent',
       id: config.host,
-      onProblem: (problem) => logger.warn({ problem }, 'bus'),
+      onProblem: limitProblems((problem) => logger.warn({ problem }, 'bus')),
     });
     let agent: Agent | undefined;
     const outbox = await Outbox.open({

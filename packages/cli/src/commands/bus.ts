@@ -8,6 +8,8 @@ import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { parseDurationMs } from '../option-values.ts';
 import type { Terminal } from '../terminal.ts';
+import { addBusCheck } from './bus-check.ts';
+import { addBusTail } from './bus-tail.ts';
 import { examples } from './options.ts';
 
 interface SetupOptions extends Flags {
@@ -22,10 +24,18 @@ interface KeysOptions extends Flags {
 export function addBus(program: Command, context: Context, run: Run): void {
   const bus = program
     .command('bus')
-    .summary('make keys for the bus, and set up its streams and buckets')
-    .description('Prepares a bus. Both commands may be run again at any time: they keep what is there.')
+    .summary('make keys for the bus, set it up, check it, and see what travels on it')
+    .description('Prepares a bus and looks at it. All of it may be run again at any time: what is there is kept.')
     .helpCommand(false)
-    .addHelpText('after', examples('muster bus keys', 'muster bus keys --agent web2', 'muster bus setup --wait 60s'));
+    .addHelpText(
+      'after',
+      examples(
+        'muster bus keys --agent web2',
+        'muster bus setup --wait 60s',
+        'muster bus check',
+        "muster bus tail 'host.web1.>'",
+      ),
+    );
   bus
     .command('keys')
     .summary('make the keys and credentials of every identity; files only, no network')
@@ -47,6 +57,8 @@ export function addBus(program: Command, context: Context, run: Run): void {
     .action((_options: unknown, command: Command) =>
       run(() => setup(command.optsWithGlobals<SetupOptions>(), context)),
     );
+  addBusCheck(bus, context, run);
+  addBusTail(bus, context, run);
 }
 
 function parseHost(text: string): string {

@@ -108,11 +108,15 @@ export class Muster implements AsyncDisposable {
     return path.basename(this.#home.path);
   }
 
+  get keysDir(): string {
+    return path.join(this.#stateDir, 'keys');
+  }
+
   /** An operator's, connected once there is a server. */
   get bus(): Bus {
     this.#bus ??= openBus({
       servers: `nats://127.0.0.1:${this.#busPort}`,
-      credentialsFile: path.join(this.#stateDir, 'keys', 'operator-cli.creds'),
+      credentialsFile: path.join(this.keysDir, 'operator-cli.creds'),
       environment: 'development',
       role: 'operator',
       id: 'cli',
@@ -247,7 +251,7 @@ export class Muster implements AsyncDisposable {
 
   #writeConfig(dashboardPort: number): void {
     const listen = `127.0.0.1:${this.#busPort}`;
-    const creds = path.join(this.#stateDir, 'keys', `agent-${HOST}.creds`);
+    const creds = path.join(this.keysDir, `agent-${HOST}.creds`);
     const url = { url: `nats://${listen}`, creds };
     const services = this.names.map((name) => ({
       name,

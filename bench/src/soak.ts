@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * A first honest soak: one agent for some minutes with services that print 1 MB/s together, one of them killed now and
- * then, the bus killed in the middle. Prints how memory and descriptors go, and whether an event or a line was lost.
+ * then, the bus killed in the middle, and a flood of garbage on every subject. Prints how memory and descriptors go, and
+ * whether an event or a line was lost.
  */
 import { statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -14,6 +15,7 @@ import { killAndWait } from './first-lines.ts';
 import { accountLogs } from './log-account.ts';
 import { Muster } from './muster.ts';
 import { countDescriptors, readCpuMs, readMemory } from './processes.ts';
+import { run } from './run.ts';
 import { waitUntil } from './wait-until.ts';
 
 const HELP = `Usage: npm run soak -- [options]
@@ -22,6 +24,7 @@ One agent with 20 services that print 1 MB/s together; one of them is killed eve
 Prints a line a minute, and at the end whether memory grew and whether an event or a line of a log was lost.
 
   --minutes N   how long (default 10)
+  --garbage N   so many messages that are none are sent meanwhile, on every subject (default 1000000)
   -h, --help    print this
 
 Exit codes: 0 nothing lost, 1 something lost or failed, 2 wrong use.
@@ -53,7 +56,7 @@ interface Reading {
   readonly cpuMs: number;
 }
 
-async function soak(minutes: number, signal: AbortSignal): Promise<number> {
+async function soak(minutes: number, garbage: number, signal: AbortSignal): Promise<number> {
   const rootDir = path.resolve(import.meta.dirname, '../..');
   await using ours = await Muster.start({ rootDir, services: SERVICES, parts: 'agent', serviceBody: TALK, signal });
   const pidBefore = ours.agentPid;
@@ -61,6 +64,8 @@ async function soak(minutes: number, signal: AbortSignal): Promise<number> {
   const busAway = loseBus(ours, (minutes * 60_000) / 2, signal);
   // Awaited below; until then nothing may count it as unhandled.
   busAway.catch(() => {});
+  const flood = sendGarbage(rootDir, ours, garbage, signal);
+  flood.catch(() => {});
   const readings: Reading[] = [];
   let kills = 0;
   say('minute     rss    anonymous  descriptors  kills   log on disk  CPU used');
@@ -80,6 +85,7 @@ async function soak(minutes: number, signal: AbortSignal): Promise<number> {
     say(renderReading(reading, kills, await diskBytes(ours.logDir)));
   }
   await busAway;
+  say(`garbage: ${await flood}`);
   await ours.allRunning();
   return await judge(ours, kills, readings, signal);
 }
@@ -90,6 +96,15 @@ async function loseBus(ours: Muster, afterMs: number, signal: AbortSignal): Prom
   await ours.server.kill();
   await delay(BUS_AWAY_MS, undefined, { signal });
   await ours.server.restart();
+}
+
+/** Resolves with what the flood says of itself at its end. */
+async function sendGarbage(rootDir: string, ours: Muster, messages: number, signal: AbortSignal): Promise<string> {
+  if (messages === 0) return 'none';
+  const { environment } = ours.bus;
+  const order = { url: ours.server.url, environment, host: ours.host, keysDir: ours.keysDir, messages, seed: 1 };
+  const script = path.join(rootDir, 'packages/contracts/test/fixtures/flood.mjs');
+  return (await run(process.execPath, [script, JSON.stringify(order)], { signal })).trim();
 }
 
 async function judge(ours: Muster, kills: number, readings: readonly Reading[], signal: AbortSignal): Promise<number> {
@@ -161,13 +176,19 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 try {
-  const { values } = parseArgs({ options: { minutes: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
+  const { values } = parseArgs({
+    options: { minutes: { type: 'string' }, garbage: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  });
   const minutes = Number(values.minutes ?? 10);
+  const garbage = Number(values.garbage ?? 1_000_000);
   if (values.help === true) say(HELP);
   else if (!(minutes > 0)) {
     process.stderr.write(`--minutes is '${values.minutes}'; write a number above zero\n\n${HELP}`);
     process.exitCode = EXIT.usage;
-  } else process.exitCode = await soak(minutes, interruption.signal);
+  } else if (!(Number.isInteger(garbage) && garbage >= 0)) {
+    process.stderr.write(`--garbage is '${values.garbage}'; write a whole number\n\n${HELP}`);
+    process.exitCode = EXIT.usage;
+  } else process.exitCode = await soak(minutes, garbage, interruption.signal);
 } catch (error) {
   if (interruption.signal.aborted) process.exitCode = EXIT.interrupted;
   else {

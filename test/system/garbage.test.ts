@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type BucketName,
   bucketName,
@@ -17,12 +18,24 @@ import {
 } from '@muster/contracts';
 import { type Bus, uuidv7, WrongLastSequenceError } from '@muster/contracts/bus';
 import { FleetClient } from '@muster/contracts/client';
-import { eventually, type MusterSystem, type SeededRandom, seededRandom, startMusterSystem } from '@muster/testkit';
+import {
+  eventually,
+  type MusterSystem,
+  type SeededRandom,
+  seededRandom,
+  startMusterSystem,
+  startNodeFixture,
+} from '@muster/testkit';
 import { expect, test } from 'vitest';
 import { newSeed } from './seed.ts';
-import { connect, servicesYaml, storedEvents } from './support.ts';
+import { connect, ROOT_DIR, servicesYaml, storedEvents } from './support.ts';
 
 const SYSTEM_SERVICES = ['nats-server', 'health-prober', 'dashboard'];
+const FLOOD_MESSAGES = 200_000;
+const MAX_RSS_BYTES = 320 * 1024 ** 2;
+/** On a machine that does nothing else but flood and be flooded. */
+const MAX_LOOP_LAG_MS = 3_000;
+const COMMAND_TIMEOUT_MS = 10_000;
 /** Nobody answers rubbish on a core subject, so nobody is waited for. */
 const SEND_MS = 150;
 
@@ -147,6 +160,97 @@ test('rubbish on every subject: agent, prober and dashboard go on', async () => 
     expect(await readFile(log, 'utf8'), `told by ${service}`).toContain('malformed');
   }
 });
+
+test('200,000 garbage messages: memory and event loops keep their bounds, commands are answered, all is counted', async () => {
+  const seed = newSeed('flood');
+  await using system = await startMusterSystem({
+    services: servicesYaml({ name: 'api', command: ['sleep', '600'] }),
+  });
+  await system.waitUntilUp();
+  const { generation } = await system.waitUntilReady('api');
+  const before = await systemRuns(system);
+  await using operator = await connect(system);
+  using client = new FleetClient({ bus: operator, actor: 'flood test', timeoutMs: COMMAND_TIMEOUT_MS });
+  await client.ready(AbortSignal.timeout(30_000));
+  await using counter = await connect(system);
+  counter.subscribe(rows.instanceEvent, { service: 'api' }, () => {});
+  let lagMs = 0;
+  const onBeat = ({ eventLoopLagMs }: { readonly eventLoopLagMs: number }) => {
+    lagMs = Math.max(lagMs, eventLoopLagMs);
+  };
+  operator.subscribe(rows.hostPresence, {}, onBeat);
+  operator.subscribe(rows.proberPresence, {}, onBeat);
+  operator.subscribe(rows.dashboardPresence, {}, onBeat);
+  await Promise.all([operator.flush(), counter.flush()]);
+  const rssBefore = await rssOf(system, before);
+
+  const flood = {
+    url: system.busUrl,
+    environment: system.environment,
+    host: system.host,
+    messages: FLOOD_MESSAGES,
+    seed,
+  };
+  const keysDir = path.dirname(system.credentials('operator-cli'));
+  const script = path.join(ROOT_DIR, 'packages/contracts/test/fixtures/flood.mjs');
+  await using flooder = await startNodeFixture(script, [JSON.stringify({ ...flood, keysDir })]);
+  let asked = 0;
+  let slowestMs = 0;
+  let highest = rssBefore;
+  while (flooder.child.exitCode === null && flooder.child.signalCode === null) {
+    const askedAtMs = performance.now();
+    const answer = await client.status(system.host);
+    expect(
+      answer,
+      `a command during the flood: ${JSON.stringify(answer)}; the agent said:\n${system.output.slice(-4_000)}`,
+    ).toMatchObject({
+      outcome: 'accepted',
+    });
+    slowestMs = Math.max(slowestMs, performance.now() - askedAtMs);
+    asked += 1;
+    const rss = await rssOf(system, before);
+    highest = new Map([...rss].map(([name, bytes]) => [name, Math.max(bytes, highest.get(name) ?? 0)]));
+    await Promise.race([delay(250), flooder.exited]);
+  }
+  const result = JSON.parse(await flooder.line(/^\{"sent"/)) as { ofInstanceEvents: number; seconds: number };
+  console.log(
+    `flood: ${FLOOD_MESSAGES} messages in ${result.seconds} s; ${asked} commands, slowest ${Math.round(slowestMs)} ms; loop lag ${Math.round(lagMs)} ms; RSS ${describeRss(rssBefore, highest)}`,
+  );
+
+  expect(Math.max(...highest.values()), 'resident memory').toBeLessThan(MAX_RSS_BYTES);
+  expect(lagMs, 'event loop lag').toBeLessThan(MAX_LOOP_LAG_MS);
+  // The service's own events of that time are good ones: only the flood's are counted.
+  const counted = () => counter.counters.malformed + counter.counters.oversize;
+  await eventually(() => counted() >= result.ofInstanceEvents, { message: 'every garbage event counted' });
+  expect(counted(), 'counted once').toBe(result.ofInstanceEvents);
+  expect(await systemRuns(system), 'nothing was restarted').toEqual(before);
+  expect((await system.waitUntilReady('api')).generation).toBe(generation);
+  expect(await client.command(system.host, 'restart', { service: 'api' })).toMatchObject({ outcome: 'accepted' });
+  await storedEvents(operator, system.host, 'api', (events) =>
+    events.some((event) => event.generation === generation + 1 && event.to === 'running'),
+  );
+});
+
+/** Resident memory of the agent and of Muster's own programs that it runs. */
+async function rssOf(system: MusterSystem, runs: ReadonlyMap<string, number | undefined>) {
+  const pids = [...runs].filter(([service]) => service !== 'nats-server');
+  const named: (readonly [string, number | undefined])[] = [['agent', system.agentPid], ...pids];
+  return new Map(
+    await Promise.all(
+      named.map(async ([name, pid]) => {
+        const status = await readFile(`/proc/${pid}/status`, 'utf8');
+        return [name, Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1_024] as const;
+      }),
+    ),
+  );
+}
+
+function describeRss(before: ReadonlyMap<string, number>, highest: ReadonlyMap<string, number>): string {
+  const megabytes = (bytes = 0): number => Math.round(bytes / 1e6);
+  return [...highest]
+    .map(([name, bytes]) => `${name} ${megabytes(before.get(name))} to ${megabytes(bytes)} MB`)
+    .join(', ');
+}
 
 async function systemRuns(system: MusterSystem): Promise<ReadonlyMap<string, number | undefined>> {
   const instances = await system.instances();

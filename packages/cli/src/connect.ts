@@ -1,7 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
-import { Deadline, isId, ROLES } from '@muster/contracts';
-import { BusRefusedError, credentialsFile, type Identity, type NatsBus, openBus } from '@muster/contracts/bus';
+import { Deadline, isId } from '@muster/contracts';
+import {
+  BusRefusedError,
+  credentialsFile,
+  type Identity,
+  type NatsBus,
+  openBus,
+  readCredentialClaims,
+} from '@muster/contracts/bus';
 import type { Settings } from './config.ts';
 import { CliError } from './exit-codes.ts';
 
@@ -40,7 +47,7 @@ export async function open(
 ): Promise<NatsBus> {
   const { servers, environment, tls } = settings;
   checkGivenCredentials(settings);
-  const file = findCredentials(settings, identity);
+  const file = credentialsOf(settings, identity);
   const bus = openBus({
     servers,
     credentialsFile: file,
@@ -70,7 +77,8 @@ function checkGivenCredentials({ credentialsFile: given }: Settings): void {
   );
 }
 
-function findCredentials({ credentialsFile: given, keysDir, servers }: Settings, identity: Identity): string {
+/** The file that a command signs in with. @throws CliError (busUnreachable) when there is none */
+export function credentialsOf({ credentialsFile: given, keysDir, servers }: Settings, identity: Identity): string {
   if (given !== undefined) return given;
   const own = credentialsFile(keysDir, identity);
   if (existsSync(own)) return own;
@@ -82,11 +90,7 @@ function findCredentials({ credentialsFile: given, keysDir, servers }: Settings,
 
 /** Whose credentials these are: their JWT is named `<role>/<id>`. The bus lets each identity listen on its own inbox only. */
 function identityOf(file: string): Identity {
-  const [, payload = ''] =
-    /-----BEGIN NATS USER JWT-----\s+[^.\s]+\.([^.\s]+)\./u.exec(readFileSync(file, 'utf8')) ?? [];
-  const name = nameOf(payload);
-  const [roleName, id = ''] = name.split('/');
-  const role = ROLES.find((known) => known === roleName);
+  const { role, id = '' } = readCredentialClaims(readFileSync(file, 'utf8')) ?? {};
   if (role === undefined || !isId(id)) {
     throw new CliError(
       'usage',
@@ -94,16 +98,6 @@ function identityOf(file: string): Identity {
     );
   }
   return { role, id };
-}
-
-/** The name in a JWT's payload; empty when there is none. */
-function nameOf(payload: string): string {
-  try {
-    const { name } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { name?: unknown };
-    return typeof name === 'string' ? name : '';
-  } catch {
-    return '';
-  }
 }
 
 function unreachable(servers: readonly string[], reason: string, cause?: unknown): CliError {

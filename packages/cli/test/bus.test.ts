@@ -2,7 +2,7 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chunkId, rows } from '@muster/contracts';
-import { openBus } from '@muster/contracts/bus';
+import { type Bus, openBus } from '@muster/contracts/bus';
 import { eventually } from '@muster/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli, startCli } from './run-cli.ts';
@@ -114,6 +114,103 @@ describe('history', () => {
     expect(stderr).toContain("the newest minutes may be missing: no agent answers for host 'web1'");
     expect(code).toBe(0);
     expect((await muster('history', 'rag-api', '--series', 'nope')).code).toBe(5);
+  });
+});
+
+describe('bus check', () => {
+  test('all is well', async () => {
+    const { code, stdout, stderr } = await muster('bus', 'check');
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^connection +ok +127\.0\.0\.1:\d+ as operator\/cli, round trip [\d.]+ ms$/mu);
+    expect(stdout).toMatch(/^server +ok +nats-server 2\.\d+\.\d+, listens on 127\.0\.0\.1$/mu);
+    expect(stdout).toMatch(/^credentials +ok /mu);
+    expect(stdout).toMatch(/^streams +ok +all \d\d /mu);
+    expect(stdout).toMatch(/^clock +ok +the server's clock is \d{1,3} ms /mu);
+    expect(code).toBe(0);
+  });
+
+  test('what these credentials may not ask is said, and is no problem', async () => {
+    const creds = join(bus.keysDir, 'observer-alerts.creds');
+    const { code, stdout } = await muster('bus', 'check', '--creds', creds, '--json');
+    const { server, findings } = JSON.parse(stdout) as { server: object; findings: readonly Record<string, string>[] };
+    expect(server).toMatchObject({ listensOn: '127.0.0.1', maxPayloadBytes: 1_048_576 });
+    expect(findings).toContainEqual(expect.objectContaining({ check: 'credentials', level: 'ok' }));
+    expect(findings).toContainEqual(expect.objectContaining({ check: 'jetstream', level: 'warning' }));
+    expect(code).toBe(0);
+  });
+
+  test('a stream that was changed, one that is gone, and one of a newer version are found', async () => {
+    await using broken = await startTestBus();
+    const identity = { role: 'admin', id: 'setup' } as const;
+    const credentialsFile = join(broken.keysDir, 'admin-setup.creds');
+    await using admin = openBus({ servers: broken.url, credentialsFile, environment: 'development', ...identity });
+    await admin.connected();
+    const change = async (name: string, changes: object) => {
+      const { config } = await admin.callJetStream<{ config: object }>(`STREAM.INFO.${name}`);
+      await admin.callJetStream(`STREAM.UPDATE.${name}`, { ...config, ...changes });
+    };
+    await change('MUSTER_DEVELOPMENT_EVENTS', { max_age: 3_600_000_000_000 });
+    await change('MUSTER_DEVELOPMENT_AUDIT', { description: 'Muster development: audit (layout 99)' });
+    await admin.callJetStream('STREAM.DELETE.MUSTER_DEVELOPMENT_LOGS');
+    const { code, stdout } = await runCli(['bus', 'check'], broken.env);
+    expect(stdout).toMatch(
+      /^stream +problem +MUSTER_DEVELOPMENT_EVENTS differs from its definition: max_age: run muster/mu,
+    );
+    expect(stdout).toMatch(/^stream +problem +MUSTER_DEVELOPMENT_AUDIT was set up by a newer version .*layout 99/mu);
+    expect(stdout).toMatch(/^stream +problem +MUSTER_DEVELOPMENT_LOGS is missing: run muster bus setup$/mu);
+    expect(code).toBe(1);
+  });
+});
+
+describe('bus tail', () => {
+  const ALERT = { severity: 'critical', host: 'web1', service: 'rag-api', rule: 'failed' };
+
+  async function publishAsProber(publish: (prober: Bus) => void | Promise<void>): Promise<void> {
+    const identity = { role: 'prober', id: 'main' } as const;
+    const credentialsFile = join(bus.keysDir, 'prober-main.creds');
+    await using prober = openBus({ servers: bus.url, credentialsFile, environment: 'development', ...identity });
+    await prober.connected();
+    await publish(prober);
+    await prober.flush();
+  }
+
+  test('decodes what comes, and counts what cannot be read', async () => {
+    await using tail = startCli(['bus', 'tail', 'alert.critical.>', '--count', '1'], bus.env);
+    await eventually(() => tail.stderr.includes('listening'), { message: 'tail listens' });
+    await publishAsProber(async (prober) => {
+      const subject = 'muster.v1.development.alert.critical.web1.rag-api.failed';
+      await prober.publishEncoded(subject, Buffer.from('{"no":"alert"}'), { expectedLastSeq: 0 });
+      prober.publish(rows.alert, { ...ALERT, severity: 'info' }, alertEvent());
+      prober.publish(rows.alert, ALERT, alertEvent());
+    });
+    const { code, stdout, stderr } = await tail.finished();
+    expect(stdout).toMatch(
+      /^2026-\S+ \S+Z {2}alert {2}critical\/web1\/rag-api\/failed {2}type=io\.muster\.alert\.firing subject=\S+ data=\{.*"summary":"rag-api on web1 has failed".*\}\n$/u,
+    );
+    expect(stderr).toContain('muster: not shown: 1 malformed, 0 too large, 0 on subjects of no message\n');
+    expect(code).toBe(0);
+  });
+
+  test('a row by its name, as JSON', async () => {
+    await using tail = startCli(['bus', 'tail', 'alert', '--json', '--count', '1'], bus.env);
+    await eventually(() => tail.stderr.includes('listening'), { message: 'tail listens' });
+    const message = alertEvent();
+    await publishAsProber((prober) => prober.publish(rows.alert, ALERT, message));
+    const { code, stdout } = await tail.finished();
+    expect(JSON.parse(stdout)).toEqual({ row: 'alert', params: ALERT, message });
+    expect(code).toBe(0);
+  });
+
+  test('what these credentials may not hear is said', async () => {
+    const { code, stderr } = await muster(
+      'bus',
+      'tail',
+      'host.>',
+      '--creds',
+      join(bus.keysDir, 'observer-alerts.creds'),
+    );
+    expect(stderr).toContain('muster: not allowed: these credentials may not listen to ');
+    expect(code).toBe(1);
   });
 });
 

@@ -43,6 +43,8 @@ describe('use', () => {
     [['bus', 'setup', '--help'], 'muster bus setup'],
     [['bus', 'rotate', '--help'], 'muster bus rotate account --finish'],
     [['bus', 'keys', '--help'], 'muster bus keys'],
+    [['bus', 'check', '--help'], 'muster bus check'],
+    [['bus', 'tail', '--help'], 'muster bus tail hostPresence --count 3'],
     [['--version'], '0.1.0'],
   ])('%j', async (args, expected) => {
     const { code, stdout, stderr } = await runCli(args, env);
@@ -59,6 +61,7 @@ describe('use', () => {
     [['events', '--last', '0'], 'Write a whole number from 1 to 10000.'],
     [['bus', 'rotate', 'agent-'], 'Write account, root, ca, operator, or an identity such as agent-web2.'],
     [['restart', 'a/b/c'], "muster: 'a/b/c' is not a service: write service, host/service or host/service.0"],
+    [['bus', 'tail', 'nonsense.>'], "muster: no message of Muster has a subject like 'nonsense.>'"],
     [['status', '--env', 'Not An Env'], "muster: 'Not An Env' is not an environment"],
     [
       ['status', '--creds', '/nowhere/x.creds'],

@@ -1,3 +1,4 @@
+export { AnyValue } from './any-value.ts';
 export * from './buckets.ts';
 export * from './bus-address.ts';
 export { Deadline } from './deadline.ts';
@@ -18,6 +19,7 @@ export * from './messages/stored.ts';
 export * from './permissions.ts';
 export * from './roles.ts';
 export * from './rollups.ts';
+export * from './row-match.ts';
 export * from './rows.ts';
 export * from './streams.ts';
 export * from './subject.ts';

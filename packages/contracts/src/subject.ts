@@ -22,7 +22,8 @@ const TOKEN_RULES: Readonly<Record<string, (token: string) => boolean>> = {
   verb: (token) => /^[a-z][a-z-]{0,30}$/.test(token),
 };
 
-function isToken(param: string, token: string): boolean {
+/** May `token` stand for this parameter of a template? */
+export function isToken(param: string, token: string): boolean {
   return (TOKEN_RULES[param] ?? ((text: string) => ID_PATTERN.test(text)))(token);
 }
 
@@ -109,6 +110,17 @@ export function parseSubject<T extends string>(
     params[param] = param === 'instance' && token !== NONE ? Number(token) : token;
   }
   return params as SubjectParams<T>;
+}
+
+/** What stands behind the root of an environment; the subject itself where it does not begin with that root. */
+export function withoutRoot(env: string, subject: string): string {
+  const prefix = `${rootOf(env)}.`;
+  return subject.startsWith(prefix) ? subject.slice(prefix.length) : subject;
+}
+
+/** A template with what stands before it, for documents: `muster.v1.{environment}.host.{host}.event`. */
+export function subjectPattern(template: string): string {
+  return `${ROOT}.{environment}.${template}`;
 }
 
 /** Everything below `prefix` (a template's first tokens): for permissions. */

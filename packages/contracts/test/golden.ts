@@ -1,10 +1,14 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BucketName, ValueOf } from '@muster/contracts';
-import { type AgentRequest, type AgentVerb, type MessageOf, type RowName, type rows } from '@muster/contracts';
+import type { AgentRequest, AgentVerb, BucketName, MessageOf, RowName, rows, ValueOf } from '@muster/contracts';
 import { uuidv7 } from '@muster/contracts/bus';
+import type { FrozenVersion } from '../src/reference/documents.ts';
+import { describeWire, documentsOf } from '../src/reference/wire.ts';
 
-const GOLDEN = join(import.meta.dirname, '../golden/v1');
+const GOLDEN = join(import.meta.dirname, '../golden');
+
+/** Every kind of thing on the wire, with the file that shows it. A missing file fails its row. */
+export const DOCUMENTS = documentsOf(describeWire());
 
 /** `hostRollup1m` is in `host-rollup-1m.json`. */
 export function fileOf(name: string): string {
@@ -13,7 +17,15 @@ export function fileOf(name: string): string {
 
 /** The golden file as it is, unchecked. */
 export function golden(path: string): Record<string, unknown> {
-  return JSON.parse(readFileSync(join(GOLDEN, `${path}.json`), 'utf8')) as Record<string, unknown>;
+  return JSON.parse(readFileSync(join(GOLDEN, 'v1', `${path}.json`), 'utf8')) as Record<string, unknown>;
+}
+
+/** The versions that were released, by their names: their golden messages, and what their readers accept. */
+export function frozenVersions(): readonly (FrozenVersion & { readonly name: string; readonly text: string })[] {
+  return readdirSync(join(GOLDEN, 'frozen')).map((file) => {
+    const text = readFileSync(join(GOLDEN, 'frozen', file), 'utf8');
+    return { name: file.replace(/\.json$/, ''), text, ...(JSON.parse(text) as FrozenVersion) };
+  });
 }
 
 /** A valid message of a row, to be sent by tests. */

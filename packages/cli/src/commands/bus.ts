@@ -7,6 +7,8 @@ import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { parseDurationMs, parseId } from '../option-values.ts';
 import { readRetentionOf } from '../retention.ts';
+import { addBusCheck } from './bus-check.ts';
+import { addBusTail } from './bus-tail.ts';
 import { examples } from './options.ts';
 import { addRotate } from './rotate.ts';
 
@@ -22,10 +24,18 @@ interface KeysOptions extends Flags {
 export function addBus(program: Command, context: Context, run: Run): void {
   const bus = program
     .command('bus')
-    .summary('make keys for the bus, set up its streams and buckets, replace keys')
-    .description('Prepares a bus: keys and setup may be run again at any time, they keep what is there.')
+    .summary('make keys for the bus, set it up, check it, see what travels on it, replace keys')
+    .description('Prepares a bus and looks at it. Keys and setup may be run again at any time: what is there is kept.')
     .helpCommand(false)
-    .addHelpText('after', examples('muster bus keys', 'muster bus keys --agent web2', 'muster bus setup --wait 60s'));
+    .addHelpText(
+      'after',
+      examples(
+        'muster bus keys --agent web2',
+        'muster bus setup --wait 60s',
+        'muster bus check',
+        "muster bus tail 'host.web1.>'",
+      ),
+    );
   bus
     .command('keys')
     .summary('make the keys and credentials of every identity; files only, no network')
@@ -50,6 +60,8 @@ export function addBus(program: Command, context: Context, run: Run): void {
       run(() => setup(command.optsWithGlobals<SetupOptions>(), context)),
     );
   addRotate(bus, context, run);
+  addBusCheck(bus, context, run);
+  addBusTail(bus, context, run);
 }
 
 /** Everybody who speaks on the bus of one machine that runs the whole system. */

@@ -24,7 +24,15 @@ export {
   RENEW_BEFORE_DAYS,
   serverTlsFiles,
 } from './certificates.ts';
+export { type CredentialClaims, notGranted, readCredentialClaims } from './credentials.ts';
 export * from './errors.ts';
+export {
+  inspectStore,
+  inspectStreams,
+  measureClockOffset,
+  type StoreInspection,
+  type StreamInspection,
+} from './inspection.ts';
 export {
   type BusTrust,
   credentialsFile,
@@ -38,8 +46,8 @@ export {
   publicKeyIn,
 } from './keys.ts';
 export { keysDigest } from './keys-digest.ts';
-export { limitProblems } from './limit-problems.ts';
-export { NatsBus, openBus } from './nats-bus.ts';
+export { limitProblems, type ToldProblem } from './limit-problems.ts';
+export { NatsBus, openBus, type ServerFacts } from './nats-bus.ts';
 export {
   CONTROL_LINE_BYTES,
   type NatsServerOptions,

@@ -1,22 +1,25 @@
 import { expect, test } from 'vitest';
 import type { BusProblem } from './bus.ts';
-import { limitProblems } from './limit-problems.ts';
+import { limitProblems, type ToldProblem } from './limit-problems.ts';
 
-test('each kind is told at once, then at most every ten seconds with how many there were', () => {
+const problem = (kind: BusProblem['kind'], reason = 'x'): BusProblem => ({ kind, reason });
+
+test('the first of each kind is told, then one every 10 s with how many were not', () => {
+  const told: ToldProblem[] = [];
   let nowMs = 0;
-  const told: [string, number][] = [];
-  const limited = limitProblems(
-    ({ kind, count }) => told.push([kind, count]),
+  const onProblem = limitProblems(
+    (one) => told.push(one),
     () => nowMs,
   );
-  const forged: BusProblem = { kind: 'forged', reason: 'it is not signed' };
-  for (let i = 0; i < 1_000; i++) limited(forged);
-  limited({ kind: 'malformed', reason: 'not JSON' });
-  nowMs = 10_000;
-  limited(forged);
+  for (let i = 0; i < 1_000; i++) onProblem(problem('malformed'));
+  onProblem(problem('permission'));
   expect(told).toEqual([
-    ['forged', 1],
-    ['malformed', 1],
-    ['forged', 1_000],
+    { ...problem('malformed'), untold: 0 },
+    { ...problem('permission'), untold: 0 },
   ]);
+  nowMs = 10_000;
+  onProblem(problem('malformed', 'later'));
+  expect(told.at(-1)).toEqual({ ...problem('malformed', 'later'), untold: 999 });
+  onProblem(problem('malformed'));
+  expect(told).toHaveLength(3);
 });

@@ -1,20 +1,28 @@
 import type { BusProblem } from './bus.ts';
 
-const INTERVAL_MS = 10_000;
+const EVERY_MS = 10_000;
+
+/** A problem that is told, with how many of its kind were not told since the last one. */
+export interface ToldProblem extends BusProblem {
+  readonly untold: number;
+}
 
 /**
- * One call for each kind of problem in ten seconds, with how many there were since the last one: a flood on the bus must
- * not become a flood of lines.
+ * For `onProblem`: tells the first problem of each kind, then at most one every 10 s. Whoever sends garbage must not fill
+ * a log, nor have a program wait for it.
  */
 export function limitProblems(
-  write: (problem: BusProblem & { readonly count: number }) => void,
+  tell: (problem: ToldProblem) => void,
   nowMs: () => number = () => performance.now(),
 ): (problem: BusProblem) => void {
-  const seen = new Map<BusProblem['kind'], { count: number; toldAtMs: number }>();
+  const kinds = new Map<BusProblem['kind'], { toldAtMs: number; untold: number }>();
   return (problem) => {
-    const { count, toldAtMs } = seen.get(problem.kind) ?? { count: 0, toldAtMs: Number.NEGATIVE_INFINITY };
-    const isDue = nowMs() - toldAtMs >= INTERVAL_MS;
-    seen.set(problem.kind, isDue ? { count: 0, toldAtMs: nowMs() } : { count: count + 1, toldAtMs });
-    if (isDue) write({ ...problem, count: count + 1 });
+    const known = kinds.get(problem.kind);
+    if (known !== undefined && nowMs() - known.toldAtMs < EVERY_MS) {
+      known.untold += 1;
+      return;
+    }
+    kinds.set(problem.kind, { toldAtMs: nowMs(), untold: 0 });
+    tell({ ...problem, untold: known?.untold ?? 0 });
   };
 }

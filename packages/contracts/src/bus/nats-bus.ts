@@ -40,6 +40,15 @@ export function openBus(options: BusOptions): NatsBus {
   return new NatsBus(options);
 }
 
+export interface ServerFacts {
+  readonly version: string;
+  /** The address that it is bound to; `0.0.0.0` for all. */
+  readonly listensOn: string;
+  /** Where we reached it. */
+  readonly address: string;
+  readonly maxPayloadBytes: number;
+}
+
 /** The bus over NATS: each concern in its own class, put together here. */
 export class NatsBus implements Bus {
   readonly environment: string;
@@ -93,6 +102,14 @@ export class NatsBus implements Bus {
 
   get counters(): BusCounters {
     return this.#tally.counters;
+  }
+
+  /** What the server of the current connection says of itself; `undefined` while away. */
+  get server(): ServerFacts | undefined {
+    const client = this.#connection.client;
+    if (client?.info === undefined) return undefined;
+    const { version, host, max_payload: maxPayloadBytes } = client.info;
+    return { version, listensOn: host, address: client.getServer(), maxPayloadBytes };
   }
 
   connected(signal?: AbortSignal): Promise<void> {
@@ -178,6 +195,13 @@ export class NatsBus implements Bus {
   /** One call of JetStream's own API, for setting up. @throws as `callJetStream` */
   callJetStream<T>(call: string, body?: unknown): Promise<T> {
     return callJetStream<T>(this.#inbox, call, body);
+  }
+
+  /** How long the server takes to answer us, in ms. @throws BusAwayError */
+  async roundTripMs(): Promise<number> {
+    const startedAtMs = performance.now();
+    await this.flush();
+    return performance.now() - startedAtMs;
   }
 
   async flush(): Promise<void> {

@@ -19,6 +19,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { isShallow } from '../any-value.ts';
 import { ENCODINGS, type Encoding } from '../envelope.ts';
 
 const FILE_NAME = /^journal-(\d{10})\.jsonl$/;
@@ -58,8 +59,11 @@ export type JournalLine =
   | { readonly counted: number };
 
 const COUNT = z.int().min(0);
+/** Deeper than any message is. */
+const MAX_PAYLOAD_DEPTH = 64;
+const PAYLOAD = z.record(z.string(), z.unknown()).refine((payload) => isShallow(payload, MAX_PAYLOAD_DEPTH));
 const LINE: z.ZodType<JournalLine> = z.union([
-  z.object({ message: COUNT, subject: z.string().min(1), id: z.string(), payload: z.record(z.string(), z.unknown()) }),
+  z.object({ message: COUNT, subject: z.string().min(1), id: z.string(), payload: PAYLOAD }),
   z.object({
     message: COUNT,
     subject: z.string().min(1),

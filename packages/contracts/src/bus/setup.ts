@@ -86,7 +86,8 @@ type WantedStream = Pick<
   | 'num_replicas'
 >;
 
-function wantedStreams(environment: string, { replicas = 1, retention }: SetupOptions): readonly WantedStream[] {
+/** Every stream, those under the buckets included, as it must be. */
+export function wantedStreams(environment: string, { replicas = 1, retention }: SetupOptions): readonly WantedStream[] {
   return [
     ...streamDefinitions(environment, retention).map((definition) => wantedStream(definition, replicas)),
     ...(Object.keys(buckets) as BucketName[]).map((name) => wantedBucket(environment, name, replicas)),
@@ -139,8 +140,14 @@ async function findStream(bus: NatsBus, name: string): Promise<StreamConfig | un
   }
 }
 
-function refuseNewer({ name, description = '' }: StreamConfig): void {
-  const version = Number(LAYOUT_MARK.exec(description)?.[1] ?? 0);
+/** The version of the layout that made it; 0 when it does not say. */
+export function layoutOf({ description = '' }: StreamConfig): number {
+  return Number(LAYOUT_MARK.exec(description)?.[1] ?? 0);
+}
+
+function refuseNewer(present: StreamConfig): void {
+  const { name } = present;
+  const version = layoutOf(present);
   if (version <= LAYOUT_VERSION) return;
   throw new SetupError(
     name,
@@ -148,7 +155,8 @@ function refuseNewer({ name, description = '' }: StreamConfig): void {
   );
 }
 
-function differencesOf(present: StreamConfig, wanted: WantedStream): readonly string[] {
+/** The settings that are not as they must be. */
+export function differencesOf(present: StreamConfig, wanted: WantedStream): readonly string[] {
   return (Object.keys(wanted) as (keyof WantedStream)[]).filter((key) => !isSame(present[key], wanted[key]));
 }
 

@@ -17,7 +17,7 @@ export const GRANT_HEADER = 'Muster-Grant';
 export const FRESHNESS_MS = 10_000;
 
 /** What every command carries. The same id never acts twice. */
-const CommandEnvelope = Envelope.extend({
+export const CommandEnvelope = Envelope.extend({
   /** Who asked, for the audit: a person or a program. */
   actor: z.string().min(1).max(200),
   /** The agent's last presence or status as the sender saw it; required for what acts. */
@@ -41,7 +41,7 @@ export const CommandCode = z.enum(COMMAND_CODES).catch('unknown');
 export type CommandCode = (typeof COMMAND_CODES)[number];
 
 /** Accepted or refused with the reason. The outcome is an event that carries the command's id among its causes. */
-const ReplyEnvelope = Envelope.extend({
+export const ReplyEnvelope = Envelope.extend({
   commandId: z.string(),
   accepted: z.boolean(),
   code: CommandCode,
@@ -52,11 +52,13 @@ const ReplyEnvelope = Envelope.extend({
 export const Refusal = ReplyEnvelope.extend({ accepted: z.literal(false) });
 export type Refusal = z.infer<typeof Refusal>;
 
-const InstanceTarget = CommandEnvelope.extend({ service: Id, instance: InstanceNumber.optional() });
-const ServiceTarget = CommandEnvelope.extend({ service: Id });
+/** A question about one service, or one of its instances. */
+export const InstanceTarget = CommandEnvelope.extend({ service: Id, instance: InstanceNumber.optional() });
+/** A question about one service. */
+export const ServiceTarget = CommandEnvelope.extend({ service: Id });
 
 /** Where the agent stands, for quoting as `fresh`. */
-const PositionReply = ReplyEnvelope.extend({ epoch: z.int().min(0), seq: z.int().min(0) });
+export const PositionReply = ReplyEnvelope.extend({ epoch: z.int().min(0), seq: z.int().min(0) });
 
 /** Places in the two log files of an instance. */
 const LogOffsets = z.object({ stdout: z.int().min(0), stderr: z.int().min(0) });
@@ -167,7 +169,8 @@ export const AGENT_VERBS = {
 } as const;
 export type AgentVerb = keyof typeof AGENT_VERBS;
 
-const AlertTarget = CommandEnvelope.extend({ fingerprint: z.string() });
+/** A question about one alert. */
+export const AlertTarget = CommandEnvelope.extend({ fingerprint: z.string() });
 
 /**
  * What the probers can be asked, as one queue group: `command._prober.<verb>`. No verb may be one of the agents': who may

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AnyValue } from '../any-value.ts';
 import { OrderedEnvelope, Timestamp } from '../envelope.ts';
 import { InstanceRef } from './service.ts';
 
@@ -22,7 +23,7 @@ export const LogLine = z.object({
   level: LogLevel.optional(),
   text: z.string(),
   /** What else a line in JSON says, beside time, level and message. */
-  fields: z.record(z.string(), z.unknown()).optional(),
+  fields: z.record(z.string(), AnyValue).optional(),
   /** Its rest follows as a line of its own: it is too long for one, or its end had not been written yet. */
   partial: z.boolean().optional(),
 });

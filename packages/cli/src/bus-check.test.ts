@@ -1,0 +1,128 @@
+import { permissionsFor } from '@muster/contracts';
+import type { StreamInspection } from '@muster/contracts/bus';
+import { expect, test } from 'vitest';
+import { type BusFacts, type Finding, judgeBus } from './bus-check.ts';
+import { renderFindings } from './render/findings.ts';
+import { paintPlain } from './render/paint.ts';
+
+const NOW_MS = Date.parse('2026-11-27T12:00:00Z');
+const needed = permissionsFor('development', 'operator', 'cli');
+const stream: StreamInspection = {
+  name: 'MUSTER_DEVELOPMENT_EVENTS',
+  state: 'as-defined',
+  details: [],
+  messages: 1_200,
+  bytes: 4_096,
+  maxBytes: 1_073_741_824,
+};
+const good: BusFacts = {
+  server: { version: '2.10.27', listensOn: '0.0.0.0', address: '10.0.0.5:4222', maxPayloadBytes: 1_048_576 },
+  roundTripMs: 0.42,
+  clockOffsetMs: -3.4,
+  identity: 'operator/cli',
+  claims: { name: 'operator/cli', role: 'operator', id: 'cli', publish: needed.publish, subscribe: needed.subscribe },
+  needed,
+  store: { usedBytes: 5_000_000, maxBytes: -1 },
+  mayAskStore: true,
+  streams: [stream],
+};
+
+/** What is not as it must be. */
+function complaints(facts: Partial<BusFacts>): readonly Finding[] {
+  return judgeBus({ ...good, ...facts }, NOW_MS).filter(({ level }) => level !== 'ok');
+}
+
+test('a bus as it must be', () => {
+  expect(renderFindings(judgeBus(good, NOW_MS), paintPlain)).toEqual([
+    'CHECK        IS  FINDING',
+    'connection   ok  10.0.0.5:4222 as operator/cli, round trip 0.4 ms',
+    'server       ok  nats-server 2.10.27, listens on 0.0.0.0',
+    'payload      ok  messages up to 1 MiB',
+    'credentials  ok  they allow what operator/cli needs, and no more',
+    'jetstream    ok  stores 4.8 MiB, no limit of the account',
+    'streams      ok  all 1 that is visible are as defined, 1200 messages',
+    "clock        ok  the server's clock is 3 ms behind this machine's, to within 1 ms",
+  ]);
+});
+
+test.each([
+  ['2.9.10', '127.0.0.1', undefined],
+  ['2.9.9', '127.0.0.1', 'run nats-server 2.9.10 or newer'],
+  ['2.9.25', '0.0.0.0', 'where others can reach it, run nats-server 2.10.27 or newer'],
+  ['2.10.26', '10.0.0.5', 'where others can reach it, run nats-server 2.10.27 or newer'],
+  ['2.10.27', '10.0.0.5', undefined],
+  ['2.15.1', '::', undefined],
+  ['2.9.10', 'localhost', undefined],
+])('nats-server %s on %s', (version, listensOn, remedy) => {
+  const [found] = complaints({ server: { ...good.server, version, listensOn } });
+  expect(found?.level).toBe(remedy === undefined ? undefined : 'problem');
+  expect(found?.remedy?.startsWith(remedy ?? '')).toBe(remedy === undefined ? undefined : true);
+});
+
+test.each<[string, Partial<BusFacts>, Partial<Finding>]>([
+  ['a slow link', { roundTripMs: 400 }, { check: 'connection', level: 'warning' }],
+  [
+    'a small payload',
+    { server: { ...good.server, maxPayloadBytes: 262_144 } },
+    { check: 'payload', level: 'problem', remedy: 'set max_payload to 1048576 in the configuration of nats-server' },
+  ],
+  [
+    'old credentials',
+    { claims: { name: 'operator/cli', publish: needed.publish.slice(1), subscribe: needed.subscribe } },
+    { check: 'credentials', level: 'problem', text: `they lack '${needed.publish[0]}'` },
+  ],
+  [
+    'credentials that allow too much',
+    { claims: { name: 'operator/cli', publish: ['>'], subscribe: needed.subscribe } },
+    { check: 'credentials', level: 'warning', text: "they allow more than operator/cli needs: '>'" },
+  ],
+  [
+    'credentials that end soon',
+    { claims: { name: 'x', ...needed, expiresAt: new Date(NOW_MS + 3 * 86_400_000) } },
+    { check: 'credentials', level: 'warning', text: 'they end in 3 d' },
+  ],
+  ['credentials that say nothing', { claims: undefined }, { check: 'credentials', level: 'warning' }],
+  [
+    'no JetStream',
+    { store: undefined, streams: [] },
+    { check: 'jetstream', level: 'problem', text: 'JetStream does not answer' },
+  ],
+  ['a role without JetStream', { mayAskStore: false, store: undefined }, { check: 'jetstream', level: 'warning' }],
+  ['a full store', { store: { usedBytes: 95, maxBytes: 100 } }, { check: 'jetstream', level: 'problem' }],
+  [
+    'a missing stream',
+    { streams: [{ ...stream, state: 'missing' }] },
+    { check: 'stream', level: 'problem', text: 'MUSTER_DEVELOPMENT_EVENTS is missing', remedy: 'run muster bus setup' },
+  ],
+  [
+    'a stream that differs',
+    { streams: [stream, { ...stream, state: 'different', details: ['max_age', 'subjects'] }] },
+    {
+      check: 'stream',
+      level: 'problem',
+      text: 'MUSTER_DEVELOPMENT_EVENTS differs from its definition: max_age, subjects',
+    },
+  ],
+  [
+    'a newer layout',
+    { streams: [{ ...stream, state: 'newer', details: ['layout 2'] }] },
+    { check: 'stream', level: 'problem', remedy: 'use that version here as well' },
+  ],
+  ['a full stream', { streams: [{ ...stream, bytes: 1_073_000_000 }] }, { check: 'stream', level: 'warning' }],
+  ['a clock ahead', { clockOffsetMs: 5_000 }, { check: 'clock', level: 'warning' }],
+  ['an unknown clock', { clockOffsetMs: undefined }, { check: 'clock', level: 'warning' }],
+])('%s', (_what, facts, expected) => {
+  expect(complaints(facts)).toEqual([expect.objectContaining(expected)]);
+});
+
+test('every complaint says what to do', () => {
+  const all = complaints({
+    roundTripMs: 400,
+    server: { ...good.server, version: '2.9.10', maxPayloadBytes: 1 },
+    claims: { name: 'x', publish: ['>'], subscribe: [] },
+    streams: [{ ...stream, state: 'missing' }],
+    clockOffsetMs: 10_000,
+  });
+  expect(all.length).toBeGreaterThan(5);
+  expect(all.filter(({ remedy }) => remedy === undefined)).toEqual([]);
+});

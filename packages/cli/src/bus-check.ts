@@ -1,0 +1,218 @@
+import { MAX_MESSAGE_BYTES, type Permissions } from '@muster/contracts';
+import {
+  type CredentialClaims,
+  notGranted,
+  type ServerFacts,
+  type StoreInspection,
+  type StreamInspection,
+} from '@muster/contracts/bus';
+import { formatBytes } from './render/bytes.ts';
+import { formatSpan } from './render/time.ts';
+
+/** What `muster bus check` could learn. Where a part is undefined, these credentials may not ask for it. */
+export interface BusFacts {
+  readonly server: ServerFacts;
+  readonly roundTripMs: number;
+  readonly clockOffsetMs: number | undefined;
+  readonly identity: string;
+  readonly claims: CredentialClaims | undefined;
+  /** What the role needs. */
+  readonly needed: Permissions;
+  /** `undefined` when JetStream does not answer. */
+  readonly store: StoreInspection | undefined;
+  readonly mayAskStore: boolean;
+  readonly streams: readonly StreamInspection[];
+}
+
+export type Level = 'ok' | 'warning' | 'problem';
+
+/** One line of the check: what was looked at, how it is, and what to do about it. */
+export interface Finding {
+  readonly check: string;
+  readonly level: Level;
+  readonly text: string;
+  readonly remedy?: string;
+}
+
+/** Below this, nats-server is not tested with Muster. */
+const MIN_VERSION = '2.9.10';
+/** The first with the fixes of authentication and JetStream that a bus needs which strangers can reach. */
+const MIN_OPEN_VERSION = '2.10.27';
+/** Headers travel beside the message. */
+const HEADROOM_BYTES = 64 * 1024;
+const SLOW_ROUND_TRIP_MS = 250;
+const MAX_CLOCK_OFFSET_MS = 2_000;
+const FULL_RATIO = 0.9;
+const EXPIRES_SOON_MS = 14 * 86_400_000;
+
+/** Every finding, in the order in which one would look. `nowMs` is unix time. */
+export function judgeBus(facts: BusFacts, nowMs: number): readonly Finding[] {
+  return [
+    judgeConnection(facts),
+    judgeVersion(facts.server),
+    judgePayload(facts.server),
+    ...judgeCredentials(facts, nowMs),
+    ...judgeStore(facts),
+    judgeClock(facts),
+  ];
+}
+
+function judgeConnection({ server, identity, roundTripMs }: BusFacts): Finding {
+  const text = `${server.address} as ${identity}, round trip ${roundTripMs.toFixed(1)} ms`;
+  if (roundTripMs <= SLOW_ROUND_TRIP_MS) return { check: 'connection', level: 'ok', text };
+  return {
+    check: 'connection',
+    level: 'warning',
+    text,
+    remedy: 'the link or the server is slow: commands and verdicts come late by as much',
+  };
+}
+
+function judgeVersion({ version, listensOn }: ServerFacts): Finding {
+  const text = `nats-server ${version}, listens on ${listensOn}`;
+  const needed = isLoopback(listensOn) ? MIN_VERSION : MIN_OPEN_VERSION;
+  if (isAtLeast(version, needed)) return { check: 'server', level: 'ok', text };
+  const remedy = isLoopback(listensOn)
+    ? `run nats-server ${MIN_VERSION} or newer`
+    : `where others can reach it, run nats-server ${MIN_OPEN_VERSION} or newer: older ones lack fixes of authentication`;
+  return { check: 'server', level: 'problem', text, remedy };
+}
+
+function judgePayload({ maxPayloadBytes }: ServerFacts): Finding {
+  const text = `messages up to ${formatBytes(maxPayloadBytes)}`;
+  if (maxPayloadBytes >= MAX_MESSAGE_BYTES + HEADROOM_BYTES) return { check: 'payload', level: 'ok', text };
+  return {
+    check: 'payload',
+    level: 'problem',
+    text: `${text}, Muster's may have ${formatBytes(MAX_MESSAGE_BYTES)}`,
+    remedy: `set max_payload to ${2 * MAX_MESSAGE_BYTES} in the configuration of nats-server`,
+  };
+}
+
+function judgeCredentials({ claims, needed, identity }: BusFacts, nowMs: number): readonly Finding[] {
+  const check = 'credentials';
+  if (claims?.publish === undefined && claims?.subscribe === undefined) {
+    return [
+      {
+        check,
+        level: 'warning',
+        text: `they don't say themselves what ${identity} may do`,
+        remedy: 'compare the signing key of the account with docs/protocol.md',
+      },
+    ];
+  }
+  const { publish = [], subscribe = [], expiresAt } = claims;
+  const missing = [...notGranted(publish, needed.publish), ...notGranted(subscribe, needed.subscribe)];
+  const excess = [...notGranted(needed.publish, publish), ...notGranted(needed.subscribe, subscribe)];
+  const renew = 'make them again (muster bus keys), and copy them to where they are used';
+  const findings: Finding[] = [];
+  if (missing.length > 0) {
+    findings.push({ check, level: 'problem', text: `they lack ${someOf(missing)}`, remedy: renew });
+  }
+  if (excess.length > 0) {
+    findings.push({
+      check,
+      level: 'warning',
+      text: `they allow more than ${identity} needs: ${someOf(excess)}`,
+      remedy: renew,
+    });
+  }
+  if (expiresAt !== undefined && expiresAt.getTime() - nowMs < EXPIRES_SOON_MS) {
+    findings.push({
+      check,
+      level: 'warning',
+      text: `they end in ${formatSpan(expiresAt.getTime() - nowMs)}`,
+      remedy: renew,
+    });
+  }
+  if (findings.length > 0) return findings;
+  return [{ check, level: 'ok', text: `they allow what ${identity} needs, and no more` }];
+}
+
+/** The first few, and how many more there are. */
+function someOf(subjects: readonly string[]): string {
+  const shown = subjects.slice(0, 3).map((subject) => `'${subject}'`);
+  return shown.join(', ') + (subjects.length > shown.length ? ` and ${subjects.length - shown.length} more` : '');
+}
+
+function judgeStore({ store, mayAskStore, streams, identity }: BusFacts): readonly Finding[] {
+  if (!mayAskStore) {
+    const text = `${identity} may not ask JetStream`;
+    return [
+      { check: 'jetstream', level: 'warning', text, remedy: 'look with the credentials of an operator or an admin' },
+    ];
+  }
+  if (store === undefined) {
+    const remedy = "enable it: a block 'jetstream' in the configuration of nats-server";
+    return [{ check: 'jetstream', level: 'problem', text: 'JetStream does not answer', remedy }];
+  }
+  return [judgeRoom(store), ...judgeStreams(streams)];
+}
+
+function judgeRoom({ usedBytes, maxBytes }: StoreInspection): Finding {
+  const check = 'jetstream';
+  const limit = maxBytes < 0 ? 'no limit of the account' : `of ${formatBytes(maxBytes)}`;
+  const text = `stores ${formatBytes(usedBytes)}, ${limit}`;
+  if (maxBytes < 0 || usedBytes < maxBytes * FULL_RATIO) return { check, level: 'ok', text };
+  return {
+    check,
+    level: 'problem',
+    text,
+    remedy: "raise the account's limit, or keep less: nothing is stored when it is full",
+  };
+}
+
+const STREAM_PROBLEMS = {
+  missing: () => 'is missing',
+  different: (details: readonly string[]) => `differs from its definition: ${details.join(', ')}`,
+  newer: (details: readonly string[]) => `was set up by a newer version of Muster (${details.join(', ')})`,
+} as const;
+
+function judgeStreams(streams: readonly StreamInspection[]): readonly Finding[] {
+  const findings: Finding[] = [];
+  for (const { name, state, details, bytes, maxBytes } of streams) {
+    if (state !== 'as-defined') {
+      const remedy = state === 'newer' ? 'use that version here as well' : 'run muster bus setup';
+      findings.push({ check: 'stream', level: 'problem', text: `${name} ${STREAM_PROBLEMS[state](details)}`, remedy });
+    } else if (maxBytes > 0 && bytes > maxBytes * FULL_RATIO) {
+      const text = `${name} holds ${formatBytes(bytes)} of ${formatBytes(maxBytes)}`;
+      findings.push({ check: 'stream', level: 'warning', text, remedy: 'its oldest messages go before their time' });
+    }
+  }
+  if (findings.some(({ level }) => level === 'problem')) return findings;
+  const messages = streams.reduce((sum, one) => sum + one.messages, 0);
+  const text = `all ${streams.length} that ${streams.length === 1 ? 'is' : 'are'} visible are as defined, ${messages} messages`;
+  return [{ check: 'streams', level: 'ok', text }, ...findings];
+}
+
+function judgeClock({ clockOffsetMs, roundTripMs }: BusFacts): Finding {
+  const check = 'clock';
+  if (clockOffsetMs === undefined) {
+    return {
+      check,
+      level: 'warning',
+      text: 'the clock of the server is not known',
+      remedy: 'look with the credentials of an operator or an admin',
+    };
+  }
+  const ms = Math.abs(Math.round(clockOffsetMs));
+  const text = `the server's clock is ${ms} ms ${clockOffsetMs < 0 ? 'behind' : 'ahead of'} this machine's, to within ${Math.ceil(roundTripMs)} ms`;
+  if (ms <= MAX_CLOCK_OFFSET_MS) return { check, level: 'ok', text };
+  return {
+    check,
+    level: 'warning',
+    text,
+    remedy: 'synchronise both (chrony, systemd-timesyncd): times on the screen mislead',
+  };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
+
+/** Compares by number; `2.10.0-beta.1` counts as `2.10.0`. */
+function isAtLeast(version: string, needed: string): boolean {
+  const [a, b] = [version, needed].map((text) => text.split(/[.-]/u).slice(0, 3).map(Number)) as [number[], number[]];
+  const at = b.findIndex((part, index) => part !== a[index]);
+  return at === -1 || (a[at] ?? 0) > (b[at] ?? 0);
+}

@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import { permissionsFor, type RetentionChanges } from '@muster/contracts';
+import {
+  inspectStore,
+  inspectStreams,
+  measureClockOffset,
+  type NatsBus,
+  NoStreamError,
+  notGranted,
+  readCredentialClaims,
+} from '@muster/contracts/bus';
+import type { Command } from 'commander';
+import { type BusFacts, judgeBus } from '../bus-check.ts';
+import { connect, credentialsOf, OPERATOR } from '../connect.ts';
+import type { Context, ExitCode, Run } from '../context.ts';
+import { CliError, EXIT } from '../exit-codes.ts';
+import { renderFindings } from '../render/findings.ts';
+import { readRetentionOf } from '../retention.ts';
+import { addReader, examples, type ReadOptions } from './options.ts';
+
+export function addBusCheck(bus: Command, context: Context, run: Run): void {
+  addReader(
+    bus,
+    'check',
+    'look whether the bus is as it must be, and say what to do where it is not',
+    'Connects and looks: the version of the server and whether it is good for where it listens, the size of messages, what these credentials allow against what their role needs, JetStream, each stream and bucket, and the clocks. It changes nothing. Exit code 1 when there is a problem.',
+  )
+    .addHelpText(
+      'after',
+      examples(
+        'muster bus check',
+        'muster bus check --creds .muster/keys/agent-web1.creds',
+        'muster bus check --json | jq -r \'.findings[] | select(.level == "problem") | .remedy\'',
+      ),
+    )
+    .action((_options: unknown, command: Command) => run(() => check(command.optsWithGlobals<ReadOptions>(), context)));
+}
+
+async function check({ json, ...flags }: ReadOptions, context: Context): Promise<ExitCode> {
+  const { terminal, signal } = context;
+  const settings = context.readSettings(flags);
+  const retention = await readRetentionOf(settings, terminal);
+  await using bus = await connect(settings, OPERATOR, signal);
+  const facts = await gather(bus, await readFile(credentialsOf(settings, OPERATOR), 'utf8'), retention);
+  const findings = judgeBus(facts, Date.now());
+  if (json) terminal.printJson({ server: facts.server, findings });
+  else terminal.print(...renderFindings(findings, terminal.paint));
+  return findings.some(({ level }) => level === 'problem') ? EXIT.failed : EXIT.ok;
+}
+
+async function gather(bus: NatsBus, credentials: string, retention: RetentionChanges): Promise<BusFacts> {
+  const { environment, role, id } = bus;
+  const needed = permissionsFor(environment, role, id);
+  const mayAskStore = notGranted(needed.publish, ['$JS.API.INFO']).length === 0;
+  // The first answer pays for what both sides load for it.
+  await bus.roundTripMs();
+  const roundTripMs = await bus.roundTripMs();
+  const store = mayAskStore ? await inspectStore(bus).catch(ifNoJetStream) : undefined;
+  const { server } = bus;
+  if (server === undefined) throw new CliError('busUnreachable', 'the bus went away during the check: run it again');
+  return {
+    server,
+    roundTripMs,
+    identity: `${role}/${id}`,
+    claims: readCredentialClaims(credentials),
+    needed,
+    mayAskStore,
+    store,
+    streams: store === undefined ? [] : await inspectStreams(bus, retention),
+    clockOffsetMs: store === undefined ? undefined : await measureClockOffset(bus).catch(ifNoJetStream),
+  };
+}
+
+function ifNoJetStream(error: unknown): undefined {
+  if (error instanceof NoStreamError) return undefined;
+  throw error;
+}

@@ -6,6 +6,7 @@
  * identity needs no change there. All of it is repeatable: a key, once made, stays; a JWT is signed again only when
  * what it must say has changed.
  */
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import {
   createAccount,
@@ -49,6 +50,8 @@ export interface MintOptions {
   readonly directory: string;
   readonly environment: string;
   readonly identities: readonly Identity[];
+  /** Sites whose own nats-server may join as a leaf node. */
+  readonly leafSites?: readonly string[];
 }
 
 export interface MintedKeys {
@@ -89,8 +92,29 @@ export function credentialsFile(directory: string, { role, id }: Identity): stri
   return join(directory, `${role}-${id}.creds`);
 }
 
+/** Where the credentials of a site's server are: `<directory>/leaf-<site>.creds`. */
+export function leafCredentialsFile(directory: string, site: string): string {
+  return join(directory, `leaf-${site}.creds`);
+}
+
+/** What the servers of one cluster know each other by. Made once. */
+export async function clusterPassword(directory: string): Promise<string> {
+  const file = join(directory, 'cluster.password');
+  const present = (await readIfPresent(file))?.trim();
+  if (present !== undefined && present !== '') return present;
+  // Without characters that an address would have to escape.
+  const password = randomBytes(24).toString('base64url');
+  await writePrivateFile(file, `${password}\n`);
+  return password;
+}
+
 /** Makes what is missing and signs again what has changed. Files are 0600. @throws KeyFileError, ForeignCredentialsError */
-export async function mintKeys({ directory, environment, identities }: MintOptions): Promise<MintedKeys> {
+export async function mintKeys({
+  directory,
+  environment,
+  identities,
+  leafSites = [],
+}: MintOptions): Promise<MintedKeys> {
   const mint = new Mint(directory);
   const operator = await mint.key('operator.nk', createOperator);
   const account = await mint.key('account.nk', createAccount);
@@ -105,6 +129,7 @@ export async function mintKeys({ directory, environment, identities }: MintOptio
   for (const identity of identities) {
     await mint.user(credentialsFile(directory, identity), userClaims(environment, identity), account);
   }
+  for (const site of leafSites) await mint.user(leafCredentialsFile(directory, site), leafClaims(site), account);
   return {
     created: mint.created,
     kept: mint.kept,
@@ -153,6 +178,11 @@ function userClaims(environment: string, { role, id }: Identity): UserClaims {
       ...(allowResponses ? { resp: { max: 1, ttl: RESPONSE_NANOS } } : {}),
     },
   };
+}
+
+/** A server speaks for all of its clients, whose own rights it checks. So it may do everything, but not log in as a client. */
+function leafClaims(site: string): UserClaims {
+  return { name: `leaf/${Id.parse(site)}`, claims: { allowed_connection_types: ['LEAFNODE'] } };
 }
 
 /** The files of one run, and what became of them. */

@@ -22,7 +22,7 @@ const LAYOUT_MARK = /\(layout (\d+)\)$/;
 const INSUFFICIENT_STORAGE = [10_023, 10_047, 10_028];
 
 export interface SetupOptions {
-  /** On how many servers of a cluster each stream lives; default 1. */
+  /** On how many servers of a cluster each stream lives; default: as they are, and 1 for a new one. */
   readonly replicas?: number;
 }
 
@@ -45,21 +45,23 @@ export class SetupError extends Error {
 }
 
 /** Creates or updates all streams and buckets. Needs an admin. @throws SetupError, BusAwayError */
-export async function setupBus(bus: NatsBus, { replicas = 1 }: SetupOptions = {}): Promise<SetupReport> {
+export async function setupBus(bus: NatsBus, { replicas }: SetupOptions = {}): Promise<SetupReport> {
   const report = { created: [] as string[], updated: [] as string[], unchanged: [] as string[] };
-  for (const wanted of wantedStreams(bus.environment, replicas)) {
+  for (const defined of wantedStreams(bus.environment)) {
+    const wanted = replicas === undefined ? defined : { ...defined, num_replicas: replicas };
     const present = await findStream(bus, wanted.name);
     if (present === undefined) {
       await change(bus, 'CREATE', wanted);
       report.created.push(wanted.name);
       continue;
     }
-    refuseNewer(present);
-    const differences = differencesOf(present, wanted);
+    refuseNewer(present.config);
+    refuseAlone(present, wanted);
+    const differences = differencesOf(present.config, wanted);
     if (differences.length === 0) {
       report.unchanged.push(wanted.name);
     } else {
-      await change(bus, 'UPDATE', { ...present, ...wanted });
+      await change(bus, 'UPDATE', { ...present.config, ...wanted });
       report.updated.push(`${wanted.name}: ${differences.join(', ')}`);
     }
   }
@@ -81,17 +83,17 @@ type WantedStream = Pick<
   | 'duplicate_window'
   | 'allow_direct'
   | 'allow_rollup_hdrs'
-  | 'num_replicas'
->;
+> &
+  Partial<Pick<StreamConfig, 'num_replicas'>>;
 
-function wantedStreams(environment: string, replicas: number): readonly WantedStream[] {
+function wantedStreams(environment: string): readonly WantedStream[] {
   return [
-    ...streamDefinitions(environment).map((definition) => wantedStream(definition, replicas)),
-    ...(Object.keys(buckets) as BucketName[]).map((name) => wantedBucket(environment, name, replicas)),
+    ...streamDefinitions(environment).map(wantedStream),
+    ...(Object.keys(buckets) as BucketName[]).map((name) => wantedBucket(environment, name)),
   ];
 }
 
-function wantedStream(definition: StreamDefinition, replicas: number): WantedStream {
+function wantedStream(definition: StreamDefinition): WantedStream {
   const { name, subjects, description, maxAgeSeconds, maxBytes } = definition;
   return {
     ...COMMON,
@@ -104,11 +106,10 @@ function wantedStream(definition: StreamDefinition, replicas: number): WantedStr
     max_msgs_per_subject: -1,
     duplicate_window: DUPLICATE_WINDOW_SECONDS * NANOS_PER_SECOND,
     allow_rollup_hdrs: false,
-    num_replicas: replicas,
   };
 }
 
-function wantedBucket(environment: string, name: BucketName, replicas: number): WantedStream {
+function wantedBucket(environment: string, name: BucketName): WantedStream {
   const bucket = bucketName(environment, name);
   return {
     ...COMMON,
@@ -121,16 +122,14 @@ function wantedBucket(environment: string, name: BucketName, replicas: number): 
     max_msgs_per_subject: buckets[name].history,
     duplicate_window: DUPLICATE_WINDOW_SECONDS * NANOS_PER_SECOND,
     allow_rollup_hdrs: true,
-    num_replicas: replicas,
   };
 }
 
 const COMMON = { storage: 'file', retention: 'limits', allow_direct: true } as const;
 
-async function findStream(bus: NatsBus, name: string): Promise<StreamConfig | undefined> {
+async function findStream(bus: NatsBus, name: string): Promise<StreamInfo | undefined> {
   try {
-    const { config } = await bus.callJetStream<StreamInfo>(`STREAM.INFO.${name}`);
-    return config;
+    return await bus.callJetStream<StreamInfo>(`STREAM.INFO.${name}`);
   } catch (error) {
     if (error instanceof NoStreamError && error.isJetStreamThere) return undefined;
     throw error;
@@ -144,6 +143,12 @@ function refuseNewer({ name, description = '' }: StreamConfig): void {
     name,
     `it has layout ${version}, this program knows layouts up to ${LAYOUT_VERSION}: set up with the newest version in use`,
   );
+}
+
+/** A server without a cluster refuses to create copies, but takes note of them for a stream that exists, and makes none. */
+function refuseAlone({ cluster }: StreamInfo, { name, num_replicas: replicas = 1 }: WantedStream): void {
+  if (replicas === 1 || (cluster?.name ?? '') !== '') return;
+  throw new SetupError(name, `${replicas} copies need a cluster, and this nats-server is alone`);
 }
 
 function differencesOf(present: StreamConfig, wanted: WantedStream): readonly string[] {

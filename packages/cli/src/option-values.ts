@@ -1,3 +1,4 @@
+import type { ServerAddress } from '@muster/contracts/bus';
 import { parseDuration } from '@muster/contracts/config';
 import { InvalidArgumentError } from 'commander';
 
@@ -17,4 +18,13 @@ export function parseCount(text: string): number {
     throw new InvalidArgumentError(`Write a whole number from 1 to ${MAX_COUNT}.`);
   }
   return count;
+}
+
+/** `10.0.0.1:4222`, `[::1]:4222` or a name instead. @throws InvalidArgumentError */
+export function parseAddress(text: string): ServerAddress {
+  const [, host = '', port = ''] = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/u.exec(text) ?? [];
+  if (port === '' || Number(port) < 1 || Number(port) > 65_535) {
+    throw new InvalidArgumentError('Write address:port, such as 10.0.0.1:4222.');
+  }
+  return { host: host.replace(/^\[|\]$/gu, ''), port: Number(port) };
 }

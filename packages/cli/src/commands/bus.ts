@@ -8,11 +8,13 @@ import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { parseDurationMs } from '../option-values.ts';
 import type { Terminal } from '../terminal.ts';
+import { addBusServers } from './bus-servers.ts';
 import { examples } from './options.ts';
 
 interface SetupOptions extends Flags {
   /** In ms. */
   readonly wait: number;
+  readonly replicas?: number;
 }
 
 interface KeysOptions extends Flags {
@@ -22,8 +24,8 @@ interface KeysOptions extends Flags {
 export function addBus(program: Command, context: Context, run: Run): void {
   const bus = program
     .command('bus')
-    .summary('make keys for the bus, and set up its streams and buckets')
-    .description('Prepares a bus. Both commands may be run again at any time: they keep what is there.')
+    .summary('make keys for the bus, set up its streams and buckets, let it grow')
+    .description('Prepares a bus. All commands may be run again at any time: they keep what is there.')
     .helpCommand(false)
     .addHelpText('after', examples('muster bus keys', 'muster bus keys --agent web2', 'muster bus setup --wait 60s'));
   bus
@@ -40,13 +42,25 @@ export function addBus(program: Command, context: Context, run: Run): void {
     .summary('create or migrate the streams and buckets of the bus')
     .description('Creates the streams and buckets of the environment, and migrates those of an older version.')
     .option('--wait <time>', 'how long to wait for the server', parseDurationMs, 30_000)
+    .option('--replicas <n>', 'on how many servers of a cluster each stream lives: 1, 3 or 5', parseReplicas)
     .addHelpText(
       'after',
-      examples('muster bus setup', 'muster bus setup --url nats://10.0.0.5:4222 --creds admin.creds'),
+      examples(
+        'muster bus setup',
+        'muster bus setup --replicas 3',
+        'muster bus setup --url nats://10.0.0.5:4222 --creds admin.creds',
+      ),
     )
     .action((_options: unknown, command: Command) =>
       run(() => setup(command.optsWithGlobals<SetupOptions>(), context)),
     );
+  addBusServers(bus, context, run);
+}
+
+/** An even number survives no more servers than the odd one below it. */
+function parseReplicas(text: string): number {
+  if (!['1', '3', '5'].includes(text)) throw new InvalidArgumentError('Write 1, 3 or 5.');
+  return Number(text);
 }
 
 function parseHost(text: string): string {
@@ -112,12 +126,12 @@ function explainJoining(agent: string, settings: Settings, terminal: Terminal): 
   );
 }
 
-async function setup({ wait: waitMs, ...flags }: SetupOptions, context: Context): Promise<ExitCode> {
+async function setup({ wait: waitMs, replicas, ...flags }: SetupOptions, context: Context): Promise<ExitCode> {
   const { terminal, signal } = context;
   const settings = context.readSettings(flags);
   terminal.note(`muster: waiting for the bus at ${settings.servers.join(', ')}`);
   await using bus = await open(settings, ADMIN, waitMs, signal);
-  const { created, updated, unchanged } = await setupBus(bus);
+  const { created, updated, unchanged } = await setupBus(bus, replicas === undefined ? {} : { replicas });
   terminal.print(
     ...created.map((stream) => `created ${stream}`),
     ...updated.map((stream) => `updated ${stream}`),

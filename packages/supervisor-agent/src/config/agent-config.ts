@@ -28,7 +28,7 @@ export interface AgentConfig {
 interface BusConfig {
   /** Where an embedded nats-server listens. */
   readonly listen: { readonly host: string; readonly port: number };
-  /** Where this agent connects to. */
+  /** Where this agent connects to: one server, or several of a cluster with commas. */
   readonly url: string;
   /** The address was given: the bus is run by somebody else. */
   readonly isExternal: boolean;
@@ -60,8 +60,10 @@ const Listen = z
   .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, { error: LISTEN_RULE })
   .refine((listen) => isPort(splitListen(listen).port), { error: LISTEN_RULE });
 
-const BUS_URL_RULE = 'write nats://host:port or tls://host:port, without user and password';
-const BusUrl = z.string({ error: BUS_URL_RULE }).refine(isBusUrl, { error: BUS_URL_RULE });
+const BUS_URL_RULE = 'write nats://host:port or tls://host:port, without user and password; several with commas';
+const BusUrl = z
+  .string({ error: BUS_URL_RULE })
+  .refine((urls) => urls.split(',').every((url) => isBusUrl(url.trim())), { error: BUS_URL_RULE });
 
 /** The shape of agent.yaml; every key may be left out. */
 const AgentFile = strictMap(
@@ -72,7 +74,9 @@ const AgentFile = strictMap(
     bus: strictMap(
       {
         listen: Listen.default('127.0.0.1:4222').meta({ description: 'Where the embedded nats-server listens.' }),
-        url: BusUrl.optional().meta({ description: 'A bus that somebody else runs; default the embedded one.' }),
+        url: BusUrl.optional().meta({
+          description: 'A bus that somebody else runs, several servers with commas; default the embedded one.',
+        }),
         creds: Path.optional().meta({ description: 'The creds file of this agent.' }),
       },
       'write a map with listen, url or creds',

@@ -88,7 +88,7 @@ export class Agent {
   static async start(setup: AgentSetup): Promise<Agent> {
     const { config, logger } = setup;
     const bus = openBus({
-      servers: config.bus.url,
+      servers: config.bus.url.split(',').map((url) => url.trim()),
       ...(config.bus.credsFile !== undefined && { credentialsFile: config.bus.credsFile }),
       environment: config.environment,
       role: 'agent',

@@ -8,6 +8,7 @@ import { judge, type MeasureReport, ratioOf } from './finding.ts';
 import type { BenchContext, Measure } from './measure.ts';
 import { alert } from './measures/alert.ts';
 import { crash } from './measures/crash.ts';
+import { fleet } from './measures/fleet.ts';
 import { memory } from './measures/memory.ts';
 import { page } from './measures/page.ts';
 import { start } from './measures/start.ts';
@@ -17,11 +18,11 @@ import { findPm2, PM2_VERSION, type Pm2Program } from './pm2.ts';
 import { run } from './run.ts';
 import { renderReports, type Surroundings } from './table.ts';
 
-const MEASURES: readonly Measure[] = [crash, start, memory, tick, takeover, alert, page];
+const MEASURES: readonly Measure[] = [crash, start, memory, tick, takeover, alert, page, fleet];
 
 const HELP = `Usage: npm run bench -- [options]
 
-Measures Muster and, in the same run, PM2 ${PM2_VERSION}, and prints one table with ratios. Takes about ten minutes.
+Measures Muster and, in the same run, PM2 ${PM2_VERSION}, and prints one table with ratios. Takes about thirteen minutes.
 
   --only NAME     take this measure only; may be repeated: ${MEASURES.map(({ name }) => name).join(', ')}
   --services N    how many services are supervised where there are many (default 100)

@@ -3,6 +3,8 @@
  * A first honest soak: one agent for some minutes with services that print 1 MB/s together, one of them killed now and
  * then, the bus killed in the middle. Prints how memory and descriptors go, and whether an event was lost.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -21,6 +23,8 @@ One agent with 20 services that print 1 MB/s together; one of them is killed eve
 Prints a line a minute, and at the end whether memory grew and whether an event was lost.
 
   --minutes N   how long (default 10)
+  --storm       instead: the random storm of the system tests (agents, bus, prober and links fail) for so long, with its
+                oracle at the end; MUSTER_SEED repeats one
   -h, --help    print this
 
 Exit codes: 0 nothing lost, 1 something lost or failed, 2 wrong use.
@@ -138,6 +142,20 @@ function signed(value: number): string {
   return value < 0 ? text : `+${text}`;
 }
 
+/** The system test, for longer than `npm test` has time for. */
+async function storm(minutes: number, signal: AbortSignal): Promise<number> {
+  const rootDir = path.resolve(import.meta.dirname, '../..');
+  const vitest = spawn(
+    path.join(rootDir, 'node_modules/.bin/vitest'),
+    ['run', '--project', 'system', 'test/system/storm.test.ts'],
+    { cwd: rootDir, env: { ...process.env, MUSTER_STORM_SECONDS: String(minutes * 60) }, stdio: 'inherit' },
+  );
+  // The terminal's Ctrl-C reaches it as well, and it cleans up.
+  const [code] = (await once(vitest, 'exit')) as [number | null];
+  signal.throwIfAborted();
+  return code === 0 ? EXIT.ok : EXIT.failed;
+}
+
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
@@ -148,13 +166,15 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 try {
-  const { values } = parseArgs({ options: { minutes: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
+  const { values } = parseArgs({
+    options: { minutes: { type: 'string' }, storm: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+  });
   const minutes = Number(values.minutes ?? 10);
   if (values.help === true) say(HELP);
   else if (!(minutes > 0)) {
     process.stderr.write(`--minutes is '${values.minutes}'; write a number above zero\n\n${HELP}`);
     process.exitCode = EXIT.usage;
-  } else process.exitCode = await soak(minutes, interruption.signal);
+  } else process.exitCode = await (values.storm ? storm : soak)(minutes, interruption.signal);
 } catch (error) {
   if (interruption.signal.aborted) process.exitCode = EXIT.interrupted;
   else {

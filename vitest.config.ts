@@ -3,6 +3,34 @@ import { defineConfig } from 'vitest/config';
 // Sources are resolved through the `@muster/source` condition, so unit tests need no build.
 const resolve = { conditions: ['@muster/source'] };
 
+const system = {
+  resolve,
+  ssr: { resolve: { conditions: ['@muster/source'] } },
+  test: {
+    name: 'system',
+    include: ['test/**/*.test.ts'],
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
+    fileParallelism: false,
+  },
+};
+
+/** What does not depend on which nats-server there is: `npm test` runs it once, and everything else on each version. */
+const ON_ANY_SERVER = [
+  'test/examples/**',
+  'test/system/agent-kill.test.ts',
+  'test/system/dependencies.test.ts',
+  'test/system/fastapi-services.test.ts',
+  'test/system/fresh-clone.test.ts',
+  'test/system/launcher.test.ts',
+  'test/system/page.test.ts',
+  'test/system/ports.test.ts',
+  'test/system/recovery.test.ts',
+  'test/system/sabotage-exits.test.ts',
+  'test/system/sabotage-launcher.test.ts',
+  'test/system/shim-kill.test.ts',
+];
+
 export default defineConfig({
   test: {
     projects: [
@@ -21,17 +49,8 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
-      {
-        resolve,
-        ssr: { resolve: { conditions: ['@muster/source'] } },
-        test: {
-          name: 'system',
-          include: ['test/**/*.test.ts'],
-          testTimeout: 180_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
-        },
-      },
+      system,
+      { ...system, test: { ...system.test, name: 'bus', exclude: ON_ANY_SERVER } },
     ],
   },
 });

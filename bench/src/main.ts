@@ -10,6 +10,7 @@ import { alert } from './measures/alert.ts';
 import { away } from './measures/away.ts';
 import { bucket } from './measures/bucket.ts';
 import { crash } from './measures/crash.ts';
+import { fleet } from './measures/fleet.ts';
 import { fold } from './measures/fold.ts';
 import { history } from './measures/history.ts';
 import { logs } from './measures/logs.ts';
@@ -39,11 +40,12 @@ const MEASURES: readonly Measure[] = [
   storage,
   bucket,
   away,
+  fleet,
 ];
 
 const HELP = `Usage: npm run bench -- [options]
 
-Measures Muster and, in the same run, PM2 ${PM2_VERSION}, and prints one table with ratios. Takes about ten minutes.
+Measures Muster and, in the same run, PM2 ${PM2_VERSION}, and prints one table with ratios. Takes about thirteen minutes.
 
   --only NAME     take this measure only; may be repeated: ${MEASURES.map(({ name }) => name).join(', ')}
   --services N    how many services are supervised where there are many (default 100)

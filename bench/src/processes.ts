@@ -18,11 +18,19 @@ export function readMemory(pid: number): Memory {
   return { rssBytes: bytes('Rss'), pssBytes: bytes('Pss'), anonymousBytes: bytes('Anonymous') };
 }
 
-/** What it has used since its start. The kernel counts in hundredths of a second. */
+/** Linux counts CPU time for everybody in these. */
+const MS_PER_TICK = 10;
+
+/** User and system time so far, to 10 ms. @throws Error when there is no such process. */
 export function readCpuMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10;
+  // The name in brackets may itself hold brackets and spaces: the fields begin behind the last one.
+  const [user = 0, system = 0] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+    .map(Number);
+  return (user + system) * MS_PER_TICK;
 }
 
 export function countDescriptors(pid: number): number {

@@ -4,6 +4,8 @@
  * then, the bus killed in the middle, and a flood of garbage on every subject. Prints how memory and descriptors go, and
  * whether an event or a line was lost.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -25,6 +27,8 @@ Prints a line a minute, and at the end whether memory grew and whether an event 
 
   --minutes N   how long (default 10)
   --garbage N   so many messages that are none are sent meanwhile, on every subject (default 1000000)
+  --storm       instead: the random storm of the system tests (agents, bus, prober and links fail) for so long, with its
+                oracle at the end; MUSTER_SEED repeats one
   -h, --help    print this
 
 Exit codes: 0 nothing lost, 1 something lost or failed, 2 wrong use.
@@ -166,6 +170,20 @@ function signed(value: number): string {
   return value < 0 ? text : `+${text}`;
 }
 
+/** The system test, for longer than `npm test` has time for. */
+async function storm(minutes: number, signal: AbortSignal): Promise<number> {
+  const rootDir = path.resolve(import.meta.dirname, '../..');
+  const vitest = spawn(
+    path.join(rootDir, 'node_modules/.bin/vitest'),
+    ['run', '--project', 'system', 'test/system/storm.test.ts'],
+    { cwd: rootDir, env: { ...process.env, MUSTER_STORM_SECONDS: String(minutes * 60) }, stdio: 'inherit' },
+  );
+  // The terminal's Ctrl-C reaches it as well, and it cleans up.
+  const [code] = (await once(vitest, 'exit')) as [number | null];
+  signal.throwIfAborted();
+  return code === 0 ? EXIT.ok : EXIT.failed;
+}
+
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
@@ -177,7 +195,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 try {
   const { values } = parseArgs({
-    options: { minutes: { type: 'string' }, garbage: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      minutes: { type: 'string' },
+      garbage: { type: 'string' },
+      storm: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
   });
   const minutes = Number(values.minutes ?? 10);
   const garbage = Number(values.garbage ?? 1_000_000);
@@ -188,7 +211,10 @@ try {
   } else if (!(Number.isInteger(garbage) && garbage >= 0)) {
     process.stderr.write(`--garbage is '${values.garbage}'; write a whole number\n\n${HELP}`);
     process.exitCode = EXIT.usage;
-  } else process.exitCode = await soak(minutes, garbage, interruption.signal);
+  } else {
+    const { signal } = interruption;
+    process.exitCode = values.storm ? await storm(minutes, signal) : await soak(minutes, garbage, signal);
+  }
 } catch (error) {
   if (interruption.signal.aborted) process.exitCode = EXIT.interrupted;
   else {

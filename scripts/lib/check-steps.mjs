@@ -20,18 +20,18 @@ export async function runScript(script, { rootDir, env }, signal) {
 }
 
 /**
- * Runs one project of vitest, showing its output as it comes.
+ * Runs one project of vitest.
  *
  * @param {string} project
- * @param {{ rootDir: string, env: NodeJS.ProcessEnv, echo: NodeJS.WritableStream }} options
+ * @param {{ rootDir: string, env: NodeJS.ProcessEnv, echo?: NodeJS.WritableStream }} options `echo` shows the output as it comes
  * @param {AbortSignal} signal
- * @returns {Promise<TestReport>}
+ * @returns {Promise<TestReport & { output: string }>}
  */
 export async function runTests(project, { rootDir, env, echo }, signal) {
   const scratch = mkdtempSync(join(tmpdir(), 'muster-test-'));
   const reportFile = join(scratch, 'report.json');
   try {
-    const { code } = await run(
+    const { code, output } = await run(
       join(rootDir, 'node_modules/.bin/vitest'),
       [
         'run',
@@ -42,10 +42,10 @@ export async function runTests(project, { rootDir, env, echo }, signal) {
         '--reporter',
         join(rootDir, 'scripts/lib/vitest-report.mjs'),
       ],
-      { cwd: rootDir, env: { ...env, MUSTER_TEST_REPORT: reportFile }, echo },
+      { cwd: rootDir, env: { ...env, MUSTER_TEST_REPORT: reportFile }, ...(echo && { echo }) },
       signal,
     );
-    return readReport(reportFile, project, code);
+    return { ...readReport(reportFile, project, code), output };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

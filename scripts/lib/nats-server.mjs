@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { aptInstall, fetchPackage, findProgram, newerSources } from './apt.mjs';
 import { Refusal } from './refusal.mjs';
@@ -99,6 +99,40 @@ function downloadCommand(dir) {
 }
 
 /**
+ * The newest nats-server that the machine's Debian mirror has, in `.muster/nats/<version>`: for tests only, beside the one that is found.
+ *
+ * @param {{ rootDir: string, env: NodeJS.ProcessEnv, onInstall: () => void }} options
+ * @param {AbortSignal} signal
+ * @returns {Promise<NatsServer | { reason: string }>} `reason` says why there is none
+ */
+export async function ensureNewestNatsServer({ rootDir, env, onInstall }, signal) {
+  const shelf = join(rootDir, '.muster/nats');
+  const pathOf = (/** @type {string} */ version) => join(shelf, version, 'nats-server');
+  const [here] = (existsSync(shelf) ? readdirSync(shelf) : [])
+    .filter((version) => existsSync(pathOf(version)))
+    .sort((a, b) => (isAtLeast(a, b) ? -1 : 1));
+  if (here !== undefined) return { path: pathOf(here), version: here, isNew: false };
+  onInstall();
+  const fetched = join(shelf, 'fetched');
+  let reason = 'this machine has no mirror with a newer one';
+  for (const source of newerSources()) {
+    const outcome = await fetchOwn(
+      { env, ownDir: shelf, ownPath: fetched, minVersion: MIN_OPEN_VERSION, source },
+      signal,
+    );
+    signal.throwIfAborted();
+    const version = outcome.ok ? await readVersion(fetched, env, signal) : undefined;
+    if (version !== undefined) {
+      mkdirSync(join(shelf, version), { recursive: true });
+      renameSync(fetched, pathOf(version));
+      return { path: pathOf(version), version, isNew: true };
+    }
+    reason = outcome.ok ? `what '${source}' has does not run here` : outcome.reason;
+  }
+  return { reason };
+}
+
+/**
  * Brings a nats-server of its own into the clone.
  * @param {{ env: NodeJS.ProcessEnv, ownDir: string, ownPath: string, minVersion: string, source: string | undefined }} options
  * @param {AbortSignal} signal
@@ -125,7 +159,7 @@ async function fetchOwn({ env, ownDir, ownPath, minVersion, source }, signal) {
  * @param {AbortSignal} signal
  * @returns {Promise<string | undefined>} undefined when it does not run or says something else
  */
-async function readVersion(path, env, signal) {
+export async function readVersion(path, env, signal) {
   const { code, output } = await run(path, ['--version'], { env }, signal);
   return code === 0 ? /v(\d+\.\d+\.\d+)/.exec(output)?.[1] : undefined;
 }

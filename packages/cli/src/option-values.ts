@@ -1,4 +1,5 @@
 import { isId } from '@muster/contracts';
+import type { ServerAddress } from '@muster/contracts/bus';
 import { parseDuration } from '@muster/contracts/config';
 import { InvalidArgumentError } from 'commander';
 
@@ -43,4 +44,13 @@ export function parseRegex(text: string): RegExp {
   } catch (error) {
     throw new InvalidArgumentError(`${(error as Error).message}.`);
   }
+}
+
+/** `10.0.0.1:4222`, `[::1]:4222` or a name instead. @throws InvalidArgumentError */
+export function parseAddress(text: string): ServerAddress {
+  const [, host = '', port = ''] = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/u.exec(text) ?? [];
+  if (port === '' || Number(port) < 1 || Number(port) > 65_535) {
+    throw new InvalidArgumentError('Write address:port, such as 10.0.0.1:4222.');
+  }
+  return { host: host.replace(/^\[|\]$/gu, ''), port: Number(port) };
 }

@@ -40,7 +40,7 @@ test('the environment wins over the file', () => {
     MUSTER_PROBER_ID: 'spare',
     MUSTER_ENVIRONMENT: 'staging',
     MUSTER_STATE_DIR: '/var/lib/muster',
-    MUSTER_BUS_URL: 'tls://bus:4222',
+    MUSTER_BUS_URL: 'tls://bus1:4222,tls://bus2:4222',
     MUSTER_BUS_CREDENTIALS: 'spare.creds',
     MUSTER_RUN: 'agent-1/health-prober/0/4',
   };
@@ -49,7 +49,7 @@ test('the environment wins over the file', () => {
     config: {
       id: 'spare',
       environment: 'staging',
-      servers: ['tls://bus:4222'],
+      servers: ['tls://bus1:4222', 'tls://bus2:4222'],
       credentialsFile: '/srv/muster/spare.creds',
       stateDir: '/var/lib/muster/prober-spare',
       musterRun: 'agent-1/health-prober/0/4',

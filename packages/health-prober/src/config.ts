@@ -42,6 +42,11 @@ const Path = z.string({ error: PATH_RULE }).min(1, { error: PATH_RULE });
 
 const SERVER_RULE = 'write nats://host:port or tls://host:port, without user and password';
 const Server = z.string({ error: SERVER_RULE }).refine(isServer, { error: SERVER_RULE });
+/** As in the variable: one, or several with commas. */
+const ServerList = z
+  .string()
+  .transform((text) => text.split(',').map((server) => server.trim()))
+  .pipe(z.array(Server));
 
 /** The shape of prober.yaml; every key may be left out. */
 const ProberFile = strictMap(
@@ -134,12 +139,11 @@ function readVariables(env: ProberSurroundings['env']) {
     errors.push({ file: name, line: 0, column: 0, problem: 'the environment variable has a bad value', remedy });
     return undefined;
   };
-  const url = read('MUSTER_BUS_URL', Server);
   return {
     id: read('MUSTER_PROBER_ID', IdText),
     environment: read('MUSTER_ENVIRONMENT', IdText),
     stateDir: read('MUSTER_STATE_DIR', Path),
-    servers: url === undefined ? undefined : [url],
+    servers: read('MUSTER_BUS_URL', ServerList),
     credentials: read('MUSTER_BUS_CREDENTIALS', Path),
     errors,
   };

@@ -12,8 +12,11 @@ export {
 export { freePort } from './free-port.ts';
 export { isAlive } from './is-alive.ts';
 export { type InstanceFacts, MusterSystem, type MusterSystemOptions, startMusterSystem } from './muster-system.ts';
+export { type ClusterNode, type NatsCluster, startNatsCluster } from './nats-cluster.ts';
 export { findNatsServer, type NatsServer, type NatsServerOptions, startNatsServer } from './nats-server.ts';
 export { type SeededRandom, seededRandom } from './seeded-random.ts';
+export { type SmallDisk, startSmallDisk, whyNoSmallDisk } from './small-disk.ts';
 export { killTagged, type TaggedProcess, taggedProcesses } from './tagged-processes.ts';
 export { startTcpFaults, type TcpFaults } from './tcp-faults.ts';
 export { type TemporaryDirectory, temporaryDirectory } from './temporary-directory.ts';
+export { startTestNetwork, type TestHost, type TestNetwork, whyNoTestNetwork } from './test-network.ts';

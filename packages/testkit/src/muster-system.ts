@@ -8,6 +8,7 @@ import { freePort } from './free-port.ts';
 import { findNatsServer } from './nats-server.ts';
 import { killTagged, type TaggedProcess, taggedProcesses } from './tagged-processes.ts';
 import { type TemporaryDirectory, temporaryDirectory } from './temporary-directory.ts';
+import type { TestHost } from './test-network.ts';
 
 export interface MusterSystemOptions {
   /** Text of services.yaml. */
@@ -21,6 +22,8 @@ export interface MusterSystemOptions {
   /** What `muster host add` printed on another system, whose bus this one joins. */
   readonly joinLine?: string;
   readonly host?: string;
+  /** Agent, services and commands run there; default: in the test's own network. */
+  readonly network?: TestHost;
   readonly environment?: string;
   /** Further variables for the agent. */
   readonly env?: Readonly<Record<string, string>>;
@@ -153,7 +156,8 @@ export class MusterSystem implements AsyncDisposable {
   async startAgent(): Promise<void> {
     const isEmbedded = this.#options.isEmbedded ?? true;
     const natsServer = await findNatsServer();
-    const agent = spawn(process.execPath, [path.join(ROOT_DIR, 'packages/supervisor-agent/bundle/main.js')], {
+    const [command, ...args] = this.#program('supervisor-agent');
+    const agent = spawn(command, args, {
       cwd: ROOT_DIR,
       env: { ...this.env, MUSTER_EMBEDDED: isEmbedded ? '1' : '0', MUSTER_NATS_SERVER: natsServer },
       detached: true,
@@ -203,7 +207,8 @@ export class MusterSystem implements AsyncDisposable {
 
   /** Runs `muster …` against this system. */
   async cli(...args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-    const child = spawn(process.execPath, [path.join(ROOT_DIR, 'packages/cli/bundle/main.js'), ...args], {
+    const [command, ...line] = this.#program('cli', ...args);
+    const child = spawn(command, line, {
       cwd: ROOT_DIR,
       env: this.env,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -218,6 +223,11 @@ export class MusterSystem implements AsyncDisposable {
     });
     const [code] = (await once(child, 'close')) as [number | null];
     return { code, stdout, stderr };
+  }
+
+  #program(name: string, ...args: readonly string[]): readonly [string, ...string[]] {
+    const line = [process.execPath, path.join(ROOT_DIR, 'packages', name, 'bundle/main.js'), ...args] as const;
+    return this.#options.network?.command(...line) ?? line;
   }
 
   /** What the agent wrote of its instances; empty before its first word. */

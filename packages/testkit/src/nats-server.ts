@@ -3,6 +3,7 @@ import { access, constants, mkdir, readFile, rm, writeFile } from 'node:fs/promi
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type TemporaryDirectory, temporaryDirectory } from './temporary-directory.ts';
+import type { TestHost } from './test-network.ts';
 
 const START_TIMEOUT_MS = 30_000;
 const LOG_LIMIT_CHARS = 1024 * 1024;
@@ -16,11 +17,13 @@ export interface NatsServerOptions {
   readonly storeDir?: string;
   /** Default: a free one. */
   readonly port?: number;
+  /** Runs and listens there; default: on loopback of the test's own network. */
+  readonly host?: Pick<TestHost, 'address' | 'command'>;
 }
 
-/** A real nats-server on loopback. It keeps its port over restarts. Disposing stops it and removes its data. */
+/** A real nats-server, on loopback unless it has a host. It keeps its port over restarts. Disposing stops it and removes its data. */
 export interface NatsServer extends AsyncDisposable {
-  /** `nats://127.0.0.1:<port>`. */
+  /** `nats://<address>:<port>`. */
   readonly url: string;
   readonly port: number;
   /** Of the current run. */
@@ -75,6 +78,7 @@ class NatsServerProcess implements NatsServer {
   readonly #binary: string;
   readonly #home: TemporaryDirectory;
   readonly #jetstream: boolean;
+  readonly #host: NatsServerOptions['host'];
   #config: string;
   #port: number;
   #child: ChildProcess | undefined;
@@ -85,17 +89,22 @@ class NatsServerProcess implements NatsServer {
     this.#binary = binary;
     this.#home = home;
     this.#jetstream = options.jetstream ?? true;
+    this.#host = options.host;
     this.#config = options.config ?? '';
     this.#port = options.port ?? -1;
     this.storeDir = options.storeDir ?? join(home.path, 'jetstream');
   }
 
   get url(): string {
-    return `nats://127.0.0.1:${this.#port}`;
+    return `nats://${this.#address}:${this.#port}`;
   }
 
   get port(): number {
     return this.#port;
+  }
+
+  get #address(): string {
+    return this.#host?.address ?? '127.0.0.1';
   }
 
   get pid(): number {
@@ -111,12 +120,12 @@ class NatsServerProcess implements NatsServer {
     const portsDir = join(this.#home.path, 'ports');
     await mkdir(portsDir, { recursive: true });
     await writeFile(configFile, this.#config);
-    const listen = ['--addr', '127.0.0.1', '--port', String(this.#port), '--ports_file_dir', portsDir];
+    const listen = ['--addr', this.#address, '--port', String(this.#port), '--ports_file_dir', portsDir];
     const store =
       this.#jetstream && !this.#config.includes('store_dir') ? ['--jetstream', '--store_dir', this.storeDir] : [];
-    const child = spawn(this.#binary, ['--config', configFile, ...listen, ...store], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    const line = [this.#binary, '--config', configFile, ...listen, ...store] as const;
+    const [command, ...args] = this.#host?.command(...line) ?? line;
+    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child = child;
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#log = (this.#log + text).slice(-LOG_LIMIT_CHARS);

@@ -1,5 +1,5 @@
 import { type Identity, setupBus } from '@muster/contracts/bus';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { makeBusFiles } from '../bus-files.ts';
 import type { Flags } from '../config.ts';
 import { ADMIN, OPERATOR, open } from '../connect.ts';
@@ -8,6 +8,7 @@ import { EXIT } from '../exit-codes.ts';
 import { parseDurationMs, parseId } from '../option-values.ts';
 import { readRetentionOf } from '../retention.ts';
 import { addBusCheck } from './bus-check.ts';
+import { addBusServers } from './bus-servers.ts';
 import { addBusTail } from './bus-tail.ts';
 import { examples } from './options.ts';
 import { addRotate } from './rotate.ts';
@@ -15,6 +16,7 @@ import { addRotate } from './rotate.ts';
 interface SetupOptions extends Flags {
   /** In ms. */
   readonly wait: number;
+  readonly replicas?: number;
 }
 
 interface KeysOptions extends Flags {
@@ -24,7 +26,7 @@ interface KeysOptions extends Flags {
 export function addBus(program: Command, context: Context, run: Run): void {
   const bus = program
     .command('bus')
-    .summary('make keys for the bus, set it up, check it, see what travels on it, replace keys')
+    .summary('make keys for the bus, set it up, check it, see what travels on it, replace keys, let it grow')
     .description('Prepares a bus and looks at it. Keys and setup may be run again at any time: what is there is kept.')
     .helpCommand(false)
     .addHelpText(
@@ -52,9 +54,14 @@ export function addBus(program: Command, context: Context, run: Run): void {
       'Creates the streams and buckets of the environment, and changes in place those of an older version or with another bus.retention in agent.yaml.',
     )
     .option('--wait <time>', 'how long to wait for the server', parseDurationMs, 30_000)
+    .option('--replicas <n>', 'on how many servers of a cluster each stream lives: 1, 3 or 5', parseReplicas)
     .addHelpText(
       'after',
-      examples('muster bus setup', 'muster bus setup --url nats://10.0.0.5:4222 --creds admin.creds'),
+      examples(
+        'muster bus setup',
+        'muster bus setup --replicas 3',
+        'muster bus setup --url nats://10.0.0.5:4222 --creds admin.creds',
+      ),
     )
     .action((_options: unknown, command: Command) =>
       run(() => setup(command.optsWithGlobals<SetupOptions>(), context)),
@@ -62,6 +69,13 @@ export function addBus(program: Command, context: Context, run: Run): void {
   addRotate(bus, context, run);
   addBusCheck(bus, context, run);
   addBusTail(bus, context, run);
+  addBusServers(bus, context, run);
+}
+
+/** An even number survives no more servers than the odd one below it. */
+function parseReplicas(text: string): number {
+  if (!['1', '3', '5'].includes(text)) throw new InvalidArgumentError('Write 1, 3 or 5.');
+  return Number(text);
 }
 
 /** Everybody who speaks on the bus of one machine that runs the whole system. */
@@ -89,13 +103,16 @@ async function keys({ agent, ...flags }: KeysOptions, { terminal, readSettings }
   return EXIT.ok;
 }
 
-async function setup({ wait: waitMs, ...flags }: SetupOptions, context: Context): Promise<ExitCode> {
+async function setup({ wait: waitMs, replicas, ...flags }: SetupOptions, context: Context): Promise<ExitCode> {
   const { terminal, signal } = context;
   const settings = context.readSettings(flags);
   const retention = await readRetentionOf(settings, terminal);
   terminal.note(`muster: waiting for the bus at ${settings.servers.join(', ')}`);
   await using bus = await open(settings, ADMIN, waitMs, signal);
-  const { created, updated, unchanged } = await setupBus(bus, { retention });
+  const { created, updated, unchanged } = await setupBus(bus, {
+    retention,
+    ...(replicas === undefined ? {} : { replicas }),
+  });
   terminal.print(
     ...created.map((stream) => `created ${stream}`),
     ...updated.map((stream) => `updated ${stream}`),

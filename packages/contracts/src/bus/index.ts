@@ -35,11 +35,13 @@ export {
 } from './inspection.ts';
 export {
   type BusTrust,
+  clusterPassword,
   credentialsFile,
   ForeignCredentialsError,
   type Identity,
   identitiesIn,
   KeyFileError,
+  leafCredentialsFile,
   type MintedKeys,
   type MintOptions,
   mintKeys,
@@ -49,11 +51,16 @@ export { keysDigest } from './keys-digest.ts';
 export { limitProblems, type ToldProblem } from './limit-problems.ts';
 export { NatsBus, openBus, type ServerFacts } from './nats-bus.ts';
 export {
+  type ClusterOptions,
   CONTROL_LINE_BYTES,
+  type LeafServerOptions,
+  leafServerConfig,
   type NatsServerOptions,
   natsServerConfig,
   requiredStoreBytes,
+  type ServerAddress,
   writeNatsServerConfig,
+  writeServerConfig,
 } from './nats-config.ts';
 export { oldFile } from './old-file.ts';
 export { Outbox, type OutboxDelivery, type OutboxOptions, type WaitingMessage } from './outbox.ts';

@@ -51,8 +51,7 @@ async function inspectStream(
     const size = { messages: state.messages, bytes: state.bytes, maxBytes: config.max_bytes };
     const layout = layoutOf(config);
     if (layout > LAYOUT_VERSION) return { name, state: 'newer', details: [`layout ${layout}`], ...size };
-    // On how many servers it lives is the choice of who set it up.
-    const details = differencesOf(config, { ...wanted, num_replicas: config.num_replicas });
+    const details = differencesOf(config, wanted);
     return { name, state: details.length === 0 ? 'as-defined' : 'different', details, ...size };
   } catch (error) {
     if (!(error instanceof NoStreamError) || !error.isJetStreamThere) throw error;

@@ -7,6 +7,7 @@
  * what each identity may say to the others. All of it is repeatable: a key, once made, stays, unless it was revoked; a JWT
  * or a grant is signed again only when what it must say has changed.
  */
+import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -61,6 +62,8 @@ export interface MintOptions {
   readonly directory: string;
   readonly environment: string;
   readonly identities: readonly Identity[];
+  /** Sites whose own nats-server may join as a leaf node. */
+  readonly leafSites?: readonly string[];
 }
 
 export interface MintedKeys {
@@ -123,9 +126,25 @@ export function credentialsFile(directory: string, { role, id }: Pick<Identity, 
   return join(directory, `${role}-${id}.creds`);
 }
 
+/** Where the credentials of a site's server are: `<directory>/leaf-<site>.creds`. */
+export function leafCredentialsFile(directory: string, site: string): string {
+  return join(directory, `leaf-${site}.creds`);
+}
+
+/** What the servers of one cluster know each other by. Made once. */
+export async function clusterPassword(directory: string): Promise<string> {
+  const file = join(directory, 'cluster.password');
+  const present = (await readIfPresent(file))?.trim();
+  if (present !== undefined && present !== '') return present;
+  // Without characters that an address would have to escape.
+  const password = randomBytes(24).toString('base64url');
+  await writePrivateFile(file, `${password}\n`);
+  return password;
+}
+
 /** Makes what is missing and signs again what has changed. Files are 0600. @throws KeyFileError, ForeignCredentialsError */
 export async function mintKeys(options: MintOptions): Promise<MintedKeys> {
-  const { directory, environment, identities } = options;
+  const { directory, environment, identities, leafSites = [] } = options;
   const mint = new Mint(directory);
   const root = signerOf(await mint.key(ROOT_KEY_FILE, createOperator));
   const oldRoot = await mint.oldKey(ROOT_KEY_FILE);
@@ -159,6 +178,7 @@ export async function mintKeys(options: MintOptions): Promise<MintedKeys> {
     isRevoked: (key) => revoked.some((entry) => entry.key === key),
   };
   for (const identity of identities) await mint.user(credentialsFile(directory, identity), identity, issuer);
+  for (const site of leafSites) await mint.leaf(leafCredentialsFile(directory, site), site, issuer);
   return {
     created: mint.created,
     kept: mint.kept,
@@ -225,6 +245,11 @@ function userClaims(environment: string, { role, id }: Identity): UserClaims {
   };
 }
 
+/** A server speaks for all of its clients, whose own rights it checks. So it may do everything, but not log in as a client. */
+function leafClaims(site: string): UserClaims {
+  return { name: `leaf/${Id.parse(site)}`, claims: { allowed_connection_types: ['LEAFNODE'] } };
+}
+
 /** The files of one run, and what became of them. */
 class Mint {
   readonly created: string[] = [];
@@ -267,17 +292,31 @@ class Mint {
   }
 
   async user(file: string, identity: Identity, issuer: Issuer): Promise<void> {
+    const claims = userClaims(issuer.environment, identity);
+    await this.#credentials(file, claims, issuer, (key, present) => grantFor(identity, key, present, issuer));
+  }
+
+  /** A site's server speaks for nobody: it is granted nothing. */
+  async leaf(file: string, site: string, issuer: Issuer): Promise<void> {
+    await this.#credentials(file, leafClaims(site), issuer, () => undefined);
+  }
+
+  async #credentials(
+    file: string,
+    { name, claims }: UserClaims,
+    issuer: Issuer,
+    grantOf: (key: string, present: string | undefined) => string | undefined,
+  ): Promise<void> {
     const present = await readIfPresent(file);
     const found = present === undefined ? undefined : credentialsFrom(file, present);
     if (found !== undefined && found.account !== issuer.account.getPublicKey()) throw new ForeignCredentialsError(file);
     const old = found !== undefined && !issuer.isRevoked(found.key.getPublicKey()) ? found : undefined;
     const key = old?.key ?? createUser();
-    const { name, claims } = userClaims(issuer.environment, identity);
     const fresh = await encodeUser(name, key, issuer.account, claims, { signer: issuer.signing });
     const text = formatCredentials({
       jwt: old !== undefined && (await saysTheSame(old.jwt, fresh)) ? old.jwt : fresh,
       seed: seedOf(key),
-      grant: grantFor(identity, key.getPublicKey(), old?.grant, issuer),
+      grant: grantOf(key.getPublicKey(), old?.grant),
       roots: issuer.roots,
     });
     if (text === present) this.kept.push(file);

@@ -12,12 +12,23 @@ export const CONTROL_LINE_BYTES = 64 * 1024;
 /** Room for the buckets, which have no bound of their own. */
 const BUCKETS_BYTES = 2 * 1024 ** 3;
 
-export interface NatsServerOptions {
-  readonly environment: string;
+/** Where a server listens, or is reached. */
+export interface ServerAddress {
   readonly host: string;
   readonly port: number;
-  /** Where JetStream keeps its data. */
-  readonly storeDir: string;
+}
+
+/** What a server must know to be one of a cluster. */
+export interface ClusterOptions {
+  readonly listen: ServerAddress;
+  /** The other servers' `listen`; naming itself as well does no harm, so all may be given the same list. */
+  readonly routes: readonly ServerAddress[];
+  /** The same for all of them: without it whoever reaches the port could join, and read everything. */
+  readonly password: string;
+}
+
+interface CommonOptions extends ServerAddress {
+  readonly environment: string;
   readonly trust: BusTrust;
   /** What the streams keep, where it is not the default. */
   readonly retention?: RetentionChanges;
@@ -27,6 +38,28 @@ export interface NatsServerOptions {
   readonly tls?: Required<TlsFiles>;
 }
 
+export interface NatsServerOptions extends CommonOptions {
+  /** Where JetStream keeps its data. */
+  readonly storeDir: string;
+  /** Unique within a cluster; default `muster-<environment>`. */
+  readonly serverName?: string;
+  readonly cluster?: ClusterOptions;
+  /** Where servers of other sites join as leaf nodes. */
+  readonly leafNodes?: ServerAddress;
+}
+
+/** A server at a site, for the clients there; the hub keeps all streams. */
+export interface LeafServerOptions extends CommonOptions {
+  readonly site: string;
+  /** Where the servers of the hub accept leaf nodes. */
+  readonly hub: readonly ServerAddress[];
+  /** The creds of this site's server, see `mintKeys`. */
+  readonly credentialsFile: string;
+}
+
+/** One user name for all routes: the password is what counts. */
+const ROUTE_USER = 'route';
+
 /**
  * How much JetStream must be allowed to store. A server refuses a stream whose bound does not fit, however little is in
  * it, and by default allows three quarters of what is free on its disk: less than this on a small one.
@@ -35,33 +68,93 @@ export function requiredStoreBytes(environment: string, retention?: RetentionCha
   return streamDefinitions(environment, retention).reduce((sum, { maxBytes }) => sum + maxBytes, BUCKETS_BYTES);
 }
 
-/** The configuration of one nats-server that knows this bus's identities. It holds no secrets. */
-export function natsServerConfig({
-  environment,
-  host,
-  port,
-  storeDir,
-  trust,
-  retention,
-  pidFile,
-  tls,
-}: NatsServerOptions): string {
-  return `# Written by 'muster bus keys', and again whenever that runs.
-server_name: ${quote(`muster-${environment}`)}
-listen: ${quote(`${inUrl(host)}:${port}`)}
-max_payload: ${2 * MAX_MESSAGE_BYTES}
-max_control_line: ${CONTROL_LINE_BYTES}
-${pidFile === undefined ? '' : `pid_file: ${quote(pidFile)}\n`}
+/**
+ * The configuration of one nats-server that knows this bus's identities. It holds no secrets, but for the password of a
+ * cluster's routes.
+ */
+export function natsServerConfig(options: NatsServerOptions): string {
+  const { environment, storeDir, trust, retention, cluster, leafNodes } = options;
+  const { serverName = `muster-${environment}` } = options;
+  return `${general(serverName, options)}
 jetstream {
   store_dir: ${quote(storeDir)}
   max_file_store: ${requiredStoreBytes(environment, retention)}
 }
-${tls === undefined ? '' : tlsBlock(tls)}
-operator: ${quote(trust.operatorJwt)}
-system_account: ${quote(trust.systemAccount)}
+${cluster === undefined ? '' : clusterBlock(environment, cluster)}${leafNodes === undefined ? '' : leafNodesBlock(leafNodes, trust)}
+${trustBlock(trust)}`;
+}
+
+/**
+ * The configuration of a site's own server: it knows the identities, so its clients need not reach the hub to log in, and
+ * passes their messages on. It has no JetStream: with it, streams would be stored twice.
+ */
+export function leafServerConfig(options: LeafServerOptions): string {
+  const { environment, site, hub, credentialsFile, trust } = options;
+  const urls = hub.map((address) => quote(`nats-leaf://${addressText(address)}`));
+  return `${general(`muster-${environment}-${site}`, options)}
+leafnodes {
+  remotes: [
+    {
+      urls: [${urls.join(', ')}]
+      account: ${quote(fleetAccount(trust))}
+      credentials: ${quote(credentialsFile)}
+    }
+  ]
+}
+${streamsOfHub(trust)}
+${trustBlock(trust)}`;
+}
+
+function general(serverName: string, { pidFile, tls, ...address }: CommonOptions): string {
+  return `# Written by 'muster bus keys' or 'muster bus server', and again whenever that runs.
+server_name: ${quote(serverName)}
+listen: ${quote(addressText(address))}
+max_payload: ${2 * MAX_MESSAGE_BYTES}
+max_control_line: ${CONTROL_LINE_BYTES}
+${pidFile === undefined ? '' : `pid_file: ${quote(pidFile)}\n`}${tls === undefined ? '' : tlsBlock(tls)}`;
+}
+
+function clusterBlock(environment: string, { listen, routes, password }: ClusterOptions): string {
+  const urls = routes.map((route) => quote(`nats-route://${ROUTE_USER}:${password}@${addressText(route)}`));
+  return `
+cluster {
+  name: ${quote(`muster-${environment}`)}
+  listen: ${quote(addressText(listen))}
+  authorization { user: ${quote(ROUTE_USER)}, password: ${quote(password)} }
+  routes: [
+${urls.map((url) => `    ${url}`).join('\n')}
+  ]
+}
+`;
+}
+
+function leafNodesBlock(listen: ServerAddress, trust: BusTrust): string {
+  return `
+leafnodes {
+  listen: ${quote(addressText(listen))}
+}
+${streamsOfHub(trust)}`;
+}
+
+/**
+ * Both ends of a leaf link deny everything of JetStream, the buckets' subjects included, unless each says that the account
+ * has one JetStream on both sides.
+ */
+function streamsOfHub(trust: BusTrust): string {
+  return `default_js_domain: { ${fleetAccount(trust)}: "" }\n`;
+}
+
+function fleetAccount({ accounts, systemAccount }: BusTrust): string {
+  const [account = ''] = Object.keys(accounts).filter((key) => key !== systemAccount);
+  return account;
+}
+
+function trustBlock({ operatorJwt, systemAccount, accounts }: BusTrust): string {
+  return `operator: ${quote(operatorJwt)}
+system_account: ${quote(systemAccount)}
 resolver: MEMORY
 resolver_preload: {
-${Object.entries(trust.accounts)
+${Object.entries(accounts)
   .map(([account, jwt]) => `  ${account}: ${quote(jwt)}`)
   .join('\n')}
 }
@@ -83,12 +176,17 @@ tls {
 `;
 }
 
+function addressText({ host, port }: ServerAddress): string {
+  return `${inUrl(host)}:${port}`;
+}
+
 /** Writes the configuration where it is missing or differs. */
-export async function writeNatsServerConfig(
-  file: string,
-  options: NatsServerOptions,
-): Promise<'written' | 'unchanged'> {
-  const text = natsServerConfig(options);
+export function writeNatsServerConfig(file: string, options: NatsServerOptions): Promise<'written' | 'unchanged'> {
+  return writeServerConfig(file, natsServerConfig(options));
+}
+
+/** As `writeNatsServerConfig`, for a text. Readable by its owner only. */
+export async function writeServerConfig(file: string, text: string): Promise<'written' | 'unchanged'> {
   if ((await readIfPresent(file)) === text) return 'unchanged';
   await writePrivateFile(file, text);
   return 'written';

@@ -22,7 +22,7 @@ const LAYOUT_MARK = /\(layout (\d+)\)$/;
 const INSUFFICIENT_STORAGE = [10_023, 10_047, 10_028];
 
 export interface SetupOptions {
-  /** On how many servers of a cluster each stream lives; default 1. */
+  /** On how many servers of a cluster each stream lives; default: as they are, and 1 for a new one. */
   readonly replicas?: number;
   /** What the streams keep, where it is not the default. */
   readonly retention?: RetentionChanges;
@@ -56,12 +56,13 @@ export async function setupBus(bus: NatsBus, options: SetupOptions = {}): Promis
       report.created.push(wanted.name);
       continue;
     }
-    refuseNewer(present);
-    const differences = differencesOf(present, wanted);
+    refuseNewer(present.config);
+    refuseAlone(present, wanted);
+    const differences = differencesOf(present.config, wanted);
     if (differences.length === 0) {
       report.unchanged.push(wanted.name);
     } else {
-      await change(bus, 'UPDATE', { ...present, ...wanted }, options);
+      await change(bus, 'UPDATE', { ...present.config, ...wanted }, options);
       report.updated.push(`${wanted.name}: ${differences.join(', ')}`);
     }
   }
@@ -83,18 +84,19 @@ type WantedStream = Pick<
   | 'duplicate_window'
   | 'allow_direct'
   | 'allow_rollup_hdrs'
-  | 'num_replicas'
->;
+> &
+  Partial<Pick<StreamConfig, 'num_replicas'>>;
 
 /** Every stream, those under the buckets included, as it must be. */
-export function wantedStreams(environment: string, { replicas = 1, retention }: SetupOptions): readonly WantedStream[] {
+export function wantedStreams(environment: string, { replicas, retention }: SetupOptions): readonly WantedStream[] {
+  const copies = replicas === undefined ? {} : { num_replicas: replicas };
   return [
-    ...streamDefinitions(environment, retention).map((definition) => wantedStream(definition, replicas)),
-    ...(Object.keys(buckets) as BucketName[]).map((name) => wantedBucket(environment, name, replicas)),
+    ...streamDefinitions(environment, retention).map((definition) => ({ ...wantedStream(definition), ...copies })),
+    ...(Object.keys(buckets) as BucketName[]).map((name) => ({ ...wantedBucket(environment, name), ...copies })),
   ];
 }
 
-function wantedStream(definition: StreamDefinition, replicas: number): WantedStream {
+function wantedStream(definition: StreamDefinition): WantedStream {
   const { name, subjects, description, maxAgeSeconds, maxBytes } = definition;
   return {
     ...COMMON,
@@ -107,11 +109,10 @@ function wantedStream(definition: StreamDefinition, replicas: number): WantedStr
     max_msgs_per_subject: -1,
     duplicate_window: DUPLICATE_WINDOW_SECONDS * NANOS_PER_SECOND,
     allow_rollup_hdrs: false,
-    num_replicas: replicas,
   };
 }
 
-function wantedBucket(environment: string, name: BucketName, replicas: number): WantedStream {
+function wantedBucket(environment: string, name: BucketName): WantedStream {
   const bucket = bucketName(environment, name);
   return {
     ...COMMON,
@@ -124,16 +125,14 @@ function wantedBucket(environment: string, name: BucketName, replicas: number): 
     max_msgs_per_subject: buckets[name].history,
     duplicate_window: DUPLICATE_WINDOW_SECONDS * NANOS_PER_SECOND,
     allow_rollup_hdrs: true,
-    num_replicas: replicas,
   };
 }
 
 const COMMON = { storage: 'file', retention: 'limits', allow_direct: true } as const;
 
-async function findStream(bus: NatsBus, name: string): Promise<StreamConfig | undefined> {
+async function findStream(bus: NatsBus, name: string): Promise<StreamInfo | undefined> {
   try {
-    const { config } = await bus.callJetStream<StreamInfo>(`STREAM.INFO.${name}`);
-    return config;
+    return await bus.callJetStream<StreamInfo>(`STREAM.INFO.${name}`);
   } catch (error) {
     if (error instanceof NoStreamError && error.isJetStreamThere) return undefined;
     throw error;
@@ -153,6 +152,12 @@ function refuseNewer(present: StreamConfig): void {
     name,
     `it has layout ${version}, this program knows layouts up to ${LAYOUT_VERSION}: set up with the newest version in use`,
   );
+}
+
+/** A server without a cluster refuses to create copies, but takes note of them for a stream that exists, and makes none. */
+function refuseAlone({ cluster }: StreamInfo, { name, num_replicas: replicas = 1 }: WantedStream): void {
+  if (replicas === 1 || (cluster?.name ?? '') !== '') return;
+  throw new SetupError(name, `${replicas} copies need a cluster, and this nats-server is alone`);
 }
 
 /** The settings that are not as they must be. */

@@ -61,6 +61,11 @@ log: { level: debug }
   expect(configDirOf({ ...around, env })).toBe('/etc/muster');
 });
 
+test('a cluster is named by all of its servers', () => {
+  const url = 'nats://bus1:4222, nats://bus2:4222';
+  expect(configOf(`bus: { url: "${url}" }`).bus).toMatchObject({ url, isExternal: true });
+});
+
 test('all that is wrong is said at once', () => {
   const text =
     'enviroment: x\nhost: WEB\nbus:\n  listen: 4222\n  url: nats://me:hunter2@bus\nmetrics: { interval: often }\n';
@@ -75,7 +80,7 @@ test('all that is wrong is said at once', () => {
     `agent.yaml:1:1: unknown key "enviroment"; did you mean 'environment'?`,
     `agent.yaml:2:7: 'host' is "WEB"; ${idRule}`,
     `agent.yaml:4:11: 'bus.listen' is 4222; write address:port, such as 127.0.0.1:4222`,
-    `agent.yaml:5:8: 'bus.url' is "nats://…@bus"; write nats://host:port or tls://host:port, without user and password`,
+    `agent.yaml:5:8: 'bus.url' is "nats://…@bus"; write nats://host:port or tls://host:port, without user and password; several with commas`,
     `agent.yaml:6:22: 'metrics.interval' is "often"; write a duration above zero of at most 24 days: seconds (30), or with a unit ("250ms", "30s", "5m")`,
   ]);
 });

@@ -31,7 +31,7 @@ export interface AgentConfig {
 interface BusConfig {
   /** Where an embedded nats-server listens. */
   readonly listen: { readonly host: string; readonly port: number };
-  /** Where this agent connects to. */
+  /** Where this agent connects to: one server, or several of a cluster with commas. */
   readonly url: string;
   /** The address was given: the bus is run by somebody else. */
   readonly isExternal: boolean;
@@ -65,8 +65,10 @@ const Listen = z
   .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, { error: LISTEN_RULE })
   .refine((listen) => isPort(splitListen(listen).port), { error: LISTEN_RULE });
 
-const BUS_URL_RULE = 'write nats://host:port or tls://host:port, without user and password';
-const BusUrl = z.string({ error: BUS_URL_RULE }).refine(isBusUrl, { error: BUS_URL_RULE });
+const BUS_URL_RULE = 'write nats://host:port or tls://host:port, without user and password; several with commas';
+const BusUrl = z
+  .string({ error: BUS_URL_RULE })
+  .refine((urls) => urls.split(',').every((url) => isBusUrl(url.trim())), { error: BUS_URL_RULE });
 
 const NAMES_RULE = 'write a list of host names and addresses, such as [bus.example.org, 10.0.0.5]';
 const ServerName = z.string({ error: NAMES_RULE }).regex(/^[A-Za-z0-9_.:-]+$/, { error: NAMES_RULE });
@@ -80,7 +82,9 @@ const AgentFile = strictMap(
     bus: strictMap(
       {
         listen: Listen.default('127.0.0.1:4222').meta({ description: 'Where the embedded nats-server listens.' }),
-        url: BusUrl.optional().meta({ description: 'A bus that somebody else runs; default the embedded one.' }),
+        url: BusUrl.optional().meta({
+          description: 'A bus that somebody else runs, several servers with commas; default the embedded one.',
+        }),
         creds: Path.optional().meta({ description: 'The creds file of this agent.' }),
         tls: BusTls.optional(),
         names: z

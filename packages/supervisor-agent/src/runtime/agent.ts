@@ -116,7 +116,7 @@ export class Agent {
     const envelopes = new Envelopes(config.host, epoch);
     let agent: Agent | undefined;
     const bus = new ClaimedBus({
-      servers: config.bus.url,
+      servers: config.bus.url.split(',').map((url) => url.trim()),
       ...(config.bus.credsFile !== undefined && { credentialsFile: config.bus.credsFile }),
       ...(config.bus.tls !== undefined && { tls: config.bus.tls }),
       environment: config.environment,

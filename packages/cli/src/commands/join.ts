@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
+import { isatty } from 'node:tty';
 import { credentialsFile, tlsFilesBeside, writePrivateFile } from '@muster/contracts/bus';
 import type { Command } from 'commander';
 import { withBusSettings } from '../agent-file.ts';
@@ -80,8 +81,7 @@ function pathFor(file: string, { rootDir }: Settings): string {
 }
 
 async function readLine(stdin: NodeJS.ReadStream, signal: AbortSignal): Promise<string> {
-  // Node leaves it out where stdin is none.
-  const isTerminal = Boolean(stdin.isTTY);
+  const isTerminal = isatty(0);
   // A terminal that assembles lines itself cuts them at 4,096 characters; readline in its terminal mode does not let it.
   const lines = createInterface({
     input: stdin,

@@ -33,6 +33,8 @@ const ON_ANY_SERVER = [
 
 export default defineConfig({
   test: {
+    // Most of a test is waiting, for processes and servers: one more than the smallest machine has cores.
+    maxWorkers: 3,
     projects: [
       {
         resolve,

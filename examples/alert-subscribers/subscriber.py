@@ -25,7 +25,7 @@ ENVIRONMENT = os.environ.get("MUSTER_ENVIRONMENT") or "development"
 def log_in(info: dict) -> bytes:
     """The CONNECT line: the JWT of the credentials file, and the server's nonce signed with its seed."""
     with open(CREDENTIALS, encoding="ascii") as file:
-        jwt, seed = re.findall(r"-----BEGIN [^-]+-----\s+(\S+)\s+-+END", file.read())
+        jwt, seed, *_ = re.findall(r"-----BEGIN [^-]+-----\s+(\S+)\s+-+END", file.read())
     # A seed is base32: two bytes of prefix, the 32 bytes of the key, a checksum.
     key = Ed25519PrivateKey.from_private_bytes(base64.b32decode(seed + "=" * (-len(seed) % 8))[2:34])
     signature = base64.urlsafe_b64encode(key.sign(info["nonce"].encode())).rstrip(b"=").decode()

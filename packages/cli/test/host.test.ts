@@ -99,7 +99,7 @@ describe('host add', () => {
 
   test.each([
     ['web1', 'that is this host'],
-    ['Not/An/Id', 'Write a host id'],
+    ['Not/An/Id', 'Write 1 to 63 of a-z'],
   ])('%s is wrong use', async (host, expected) => {
     const { code, stderr } = await first.run(['host', 'add', host]);
     expect(stderr).toContain(expected);

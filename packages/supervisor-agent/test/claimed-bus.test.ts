@@ -1,16 +1,34 @@
 /* Several agents for one host on a real bus, as far as their connections go. */
 import { commands } from '@muster/contracts';
-import { openBus, uuidv7 } from '@muster/contracts/bus';
-import { eventually, type NatsServer, startNatsServer, startTcpFaults } from '@muster/testkit';
+import { CONTROL_LINE_BYTES, credentialsFile, mintKeys, openBus, uuidv7 } from '@muster/contracts/bus';
+import {
+  eventually,
+  type NatsServer,
+  startNatsServer,
+  startTcpFaults,
+  type TemporaryDirectory,
+  temporaryDirectory,
+} from '@muster/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ClaimedBus } from '../src/runtime/claimed-bus.ts';
 import { Envelopes } from '../src/runtime/envelopes.ts';
 
+const HOSTS = ['alone', 'healed', 'race'];
+const ADA = { role: 'operator', id: 'ada' } as const;
+
 let server: NatsServer;
+let keys: TemporaryDirectory;
 beforeAll(async () => {
-  server = await startNatsServer();
+  keys = await temporaryDirectory();
+  const identities = [...HOSTS.map((id) => ({ role: 'agent', id }) as const), ADA];
+  await mintKeys({ directory: keys.path, environment: 'test', identities });
+  // The server asks for no keys, but must read the line that shows them.
+  server = await startNatsServer({ config: `max_control_line: ${CONTROL_LINE_BYTES}` });
 });
-afterAll(() => server[Symbol.asyncDispose]());
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await keys[Symbol.asyncDispose]();
+});
 
 const LONG_MS = 60_000;
 
@@ -25,6 +43,7 @@ function claim(host: string, name: string, epoch: number, url = server.url) {
     environment: 'test',
     role: 'agent',
     id: host,
+    credentialsFile: credentialsFile(keys.path, { role: 'agent', id: host }),
     self: { claimant: `${name}-${uuidv7()}`, agentId: name, bootId: name, epoch },
     envelopes,
     onTaken: (reason) => taken.push(reason),
@@ -44,7 +63,12 @@ function claim(host: string, name: string, epoch: number, url = server.url) {
 
 /** Who answers for the host. */
 async function speakerOf(host: string): Promise<string> {
-  await using operator = openBus({ servers: server.url, environment: 'test', role: 'operator', id: 'ada' });
+  await using operator = openBus({
+    servers: server.url,
+    environment: 'test',
+    ...ADA,
+    credentialsFile: credentialsFile(keys.path, ADA),
+  });
   await operator.connected();
   const time = new Date().toISOString();
   const request = { id: uuidv7(), time, source: 'operator/ada', actor: 'ada' };

@@ -507,7 +507,7 @@ test('every verb of an agent has its askers', () => {
     expect(requesters.length, verb).toBeGreaterThan(0);
     expect(requesters, verb).not.toContain('observer');
   }
-  const askedByAgents = Object.entries(commands).filter(([, { requesters }]) => requesters.includes('agent' as never));
+  const askedByAgents = Object.entries(commands).filter(([, { requesters }]) => requesters.includes('agent'));
   // Of itself, who else speaks for its host.
   expect(askedByAgents.map(([verb]) => verb)).toEqual(['claim']);
   const acts = ['start', 'stop', 'restart', 'scale', 'reload', 'apply', 'adopt', 'forget', 'shutdown'] as const;

@@ -65,10 +65,10 @@ const FileShape = strictMap(
     bus: strictMap(
       {
         url: text('write the address of the bus, such as nats://127.0.0.1:4222').optional(),
-        credentials: text('write the path of a creds file').optional(),
+        creds: text('write the path of a creds file').optional(),
         tls: BusTls.optional(),
       },
-      'write a map with url, credentials and tls',
+      'write a map with url, creds and tls',
     ).optional(),
   },
   'write a map of settings, such as listen: 127.0.0.1:8003',
@@ -89,7 +89,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): D
   if (problems.length > 0) throw new ConfigError(problems);
   const servers = (env['MUSTER_BUS_URL'] || file.bus?.url || DEFAULT_BUS_URL).split(',').map((url) => url.trim());
   const credentials =
-    env['MUSTER_BUS_CREDENTIALS'] || file.bus?.credentials || join(stateDir, 'keys', `dashboard-${id}.creds`);
+    env['MUSTER_BUS_CREDENTIALS'] || file.bus?.creds || join(stateDir, 'keys', `dashboard-${id}.creds`);
   const tls = file.bus?.tls === undefined ? undefined : tlsFilesFrom(file.bus.tls, process.cwd());
   return {
     listen: file.listen ?? { host: '127.0.0.1', port: 8003 },
@@ -115,7 +115,7 @@ function readFile(path: string): z.output<typeof FileShape> {
   const shape = checkShape(source, source.value, {
     schema: FileShape,
     nameOf: (place) => ({ section: '', rest: place }),
-    synonyms: { port: 'listen', address: 'listen', url: 'url', creds: 'credentials', env: 'environment' },
+    synonyms: { port: 'listen', address: 'listen', credentials: 'creds', servers: 'url', env: 'environment' },
     isSecret: () => false,
   });
   if (shape.value === undefined) throw new ConfigError(shape.errors.map(formatDiagnostic));

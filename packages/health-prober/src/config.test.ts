@@ -44,7 +44,7 @@ test('the environment wins over the file', () => {
     MUSTER_BUS_CREDENTIALS: 'spare.creds',
     MUSTER_RUN: 'agent-1/health-prober/0/4',
   };
-  const text = 'id: main\nenvironment: production\nbus: {servers: [nats://other:4222], creds: main.creds}\n';
+  const text = 'id: main\nenvironment: production\nbus: {url: nats://other:4222, creds: main.creds}\n';
   expect(readProberConfig(text, 'prober.yaml', { ...around, env })).toMatchObject({
     config: {
       id: 'spare',
@@ -60,8 +60,8 @@ test('the environment wins over the file', () => {
 test.each([
   ['interval: 0', `prober.yaml:1:11: 'interval' is 0;`],
   ['attempts: many', `prober.yaml:1:11: 'attempts' is "many"; write a whole number from 1 to 100`],
-  ['bus: {servers: [http://bus]}', 'write nats://host:port or tls://host:port'],
-  ['bus: {servers: [nats://user:secret@bus]}', 'write nats://host:port or tls://host:port'],
+  ['bus: {url: http://bus}', 'write nats://host:port or tls://host:port'],
+  ['bus: {url: nats://user:secret@bus}', 'write nats://host:port or tls://host:port'],
   ['retries: 5', `prober.yaml:1:1: unknown key "retries"; did you mean 'attempts'?`],
   ['- list', 'write a map of "key: value" lines'],
 ])('%s is refused with its place', (text, expected) => {

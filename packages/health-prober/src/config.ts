@@ -40,11 +40,11 @@ export type ProberConfigReading = { readonly config: ProberConfig } | { readonly
 const PATH_RULE = 'write a path';
 const Path = z.string({ error: PATH_RULE }).min(1, { error: PATH_RULE });
 
-const SERVER_RULE = 'write nats://host:port or tls://host:port, without user and password';
+const SERVER_RULE = 'write nats://host:port or tls://host:port, without user and password; several with commas';
 const Server = z.string({ error: SERVER_RULE }).refine(isServer, { error: SERVER_RULE });
-/** As in the variable: one, or several with commas. */
+/** One, or several with commas. */
 const ServerList = z
-  .string()
+  .string({ error: SERVER_RULE })
   .transform((text) => text.split(',').map((server) => server.trim()))
   .pipe(z.array(Server));
 
@@ -56,11 +56,11 @@ const ProberFile = strictMap(
     state_dir: Path.optional().meta({ description: 'Default .muster; the prober keeps its own folder there.' }),
     bus: strictMap(
       {
-        servers: z.array(Server, { error: 'write a list of servers' }).min(1, { error: SERVER_RULE }).optional(),
+        url: ServerList.optional().meta({ description: 'The servers of the bus; default nats://127.0.0.1:4222.' }),
         creds: Path.optional().meta({ description: 'The creds file of this prober.' }),
         tls: BusTls.optional(),
       },
-      'write a map with servers, creds or tls',
+      'write a map with url, creds or tls',
     ).prefault({}),
     interval: durationMs(1).default(30_000).meta({ description: 'Between two probes of a target; default 30s.' }),
     retry: durationMs(1).default(5_000).meta({ description: 'While a failure is being confirmed; default 5s.' }),
@@ -95,7 +95,7 @@ export function readProberConfig(text: string, fileName: string, around: ProberS
       name: 'id',
       nats: 'bus',
       credentials: 'creds',
-      url: 'servers',
+      servers: 'url',
     },
     isSecret: () => false,
   });
@@ -110,7 +110,7 @@ export function readProberConfig(text: string, fileName: string, around: ProberS
     config: {
       id,
       environment: variables.environment ?? file.environment ?? 'development',
-      servers: variables.servers ?? file.bus.servers ?? ['nats://127.0.0.1:4222'],
+      servers: variables.servers ?? file.bus.url ?? ['nats://127.0.0.1:4222'],
       ...(credentialsFile !== undefined && { credentialsFile: resolve(around.currentDir, credentialsFile) }),
       ...(file.bus.tls !== undefined && { tls: tlsFilesFrom(file.bus.tls, around.currentDir) }),
       // The state directory may be shared with the agent and with other probers.

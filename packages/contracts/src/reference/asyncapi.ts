@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import { bucketName } from '../buckets.ts';
+import { ENCODING_HEADER } from '../envelope.ts';
 import { SEVERITIES } from '../messages/alert.ts';
 import { streamName } from '../streams.ts';
 import { subjectPattern } from '../subject.ts';
@@ -101,13 +102,14 @@ function from<T>(
 }
 
 function messageChannel({ row, message }: WireMessage): object {
+  const packed = row.encoding === undefined ? '' : ` Packed: the header ${ENCODING_HEADER} says ${row.encoding}.`;
   const kept =
     row.stream === undefined
       ? 'Not kept: lost when nobody listens.'
       : `Kept in the stream \`${streamName(ENVIRONMENT, row.stream)}\`.`;
   return channel(
     subjectPattern(row.template),
-    `Sent by ${senders(row.publishers, row.template)}. Heard by ${hearers(row.subscribers)}. ${kept}`,
+    `Sent by ${senders(row.publishers, row.template)}. Heard by ${hearers(row.subscribers)}. ${kept}${packed}`,
     [message.type],
   );
 }

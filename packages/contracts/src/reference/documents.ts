@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DICTIONARY } from '../bus/dictionary.ts';
 import { asyncApiYaml } from './asyncapi.ts';
 import { DocComments } from './doc-comments.ts';
 import { type JsonSchema, schemaBundle, typeDefinitions } from './json-schemas.ts';
@@ -23,6 +24,7 @@ export function generateDocuments(): Readonly<Record<string, string>> {
   return {
     'asyncapi.yaml': asyncApiYaml(wire, docs),
     'schemas/muster.v1.json': `${JSON.stringify(schemaBundle(wire, docs), undefined, 2)}\n`,
+    'schemas/deflate-dictionary.json': `${JSON.stringify({ base64: DICTIONARY.toString('base64') })}\n`,
     'protocol.md': protocolMarkdown(wire, docs, readGolden),
   };
 }

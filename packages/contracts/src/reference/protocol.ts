@@ -99,8 +99,9 @@ function groupByType(messages: readonly WireMessage[]): ReadonlyMap<string, read
 }
 
 function messageLine({ row }: WireMessage): string {
+  const packed = row.encoding === undefined ? '' : `; packed (${code(row.encoding)})`;
   const kept = row.stream === undefined ? 'not kept' : `kept in ${code(streamName(ENVIRONMENT, row.stream))}`;
-  return `- ${code(row.template)}: ${kept}; from ${senders(row.publishers, row.template)}; to ${hearers(row.subscribers)}`;
+  return `- ${code(row.template)}: ${kept}; from ${senders(row.publishers, row.template)}; to ${hearers(row.subscribers)}${packed}`;
 }
 
 function questionSection(question: WireQuestion, docs: DocComments, readGolden: ReadGolden): string {

@@ -22,7 +22,8 @@ export function responder({ responder: role, template, queue }: RequestRow): str
 }
 
 export function bucketWriters({ bucket }: WireBucket): string {
-  return bucket.writers
-    .map((role) => (role === 'agent' && bucket.keyedByHost ? `${role} (its own host only)` : role))
-    .join(', ');
+  return [
+    ...bucket.writers.map((role) => (role === 'agent' && bucket.keyedByHost ? `${role} (its own host only)` : role)),
+    ...bucket.deleters.map((role) => `${role} (deletes only)`),
+  ].join(', ');
 }

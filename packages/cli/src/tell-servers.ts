@@ -1,3 +1,4 @@
+import { Deadline } from '@muster/contracts';
 import {
   type BusTrust,
   credentialsFile,
@@ -6,6 +7,7 @@ import {
   pushAccount,
   type SignedRevocations,
 } from '@muster/contracts/bus';
+import { type ForgetOutcome, forgetHost } from '@muster/contracts/client';
 import type { Settings } from './config.ts';
 import { ADMIN, open } from './connect.ts';
 import { CliError } from './exit-codes.ts';
@@ -50,4 +52,26 @@ export async function tellEverybody(
 ): Promise<void> {
   await using bus = await open(settings, ADMIN, CONNECT_TIMEOUT_MS, signal);
   await publishRevocations(bus, revocations);
+}
+
+/** Three missed beats, on a machine that has much to do. */
+const SILENCE_TIMEOUT_MS = 30_000;
+
+/**
+ * Has the leading prober take away what is stored of a host, once it is silent. `still-heard`: it is not, although it was
+ * turned out. @throws CliError (busUnreachable)
+ */
+export async function forgetStored(
+  host: string,
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<ForgetOutcome | { readonly outcome: 'still-heard' }> {
+  await using bus = await open(settings, ADMIN, CONNECT_TIMEOUT_MS, signal);
+  using deadline = new Deadline(SILENCE_TIMEOUT_MS, signal);
+  try {
+    return await forgetHost({ bus, actor: settings.actor }, host, deadline.signal);
+  } catch (error) {
+    if (signal.aborted || !deadline.signal.aborted) throw error;
+    return { outcome: 'still-heard' };
+  }
 }

@@ -48,7 +48,7 @@ test('a removed host is cut off at once, and for good; added again it is let in'
 
   // Once more goes on where it may have broken off; nobody else was touched.
   const again = await muster('host', 'remove', 'web2', '--json');
-  expect(JSON.parse(again.stdout)).toEqual({ host: 'web2', servers: ['muster-development'] });
+  expect(JSON.parse(again.stdout)).toEqual({ host: 'web2', servers: ['muster-development'], stored: 'no-prober' });
   const added = await add('web2');
   expect(JSON.parse(added.stdout)).toMatchObject({ host: 'web2', isNew: true });
   await using renewed = openAgent('web2');

@@ -71,6 +71,12 @@ async function add(
   return EXIT.ok;
 }
 
+const WHY_STILL = {
+  'no-prober': 'no health-prober leads now; run this again when one does',
+  refused: 'the leading health-prober refused; see muster events',
+  'still-heard': 'its agent is still heard; run this again',
+} as const;
+
 async function removeOne(
   host: string,
   { json, ...flags }: HostOptions,
@@ -79,8 +85,12 @@ async function removeOne(
   const settings = readSettings(flags);
   const retention = await readRetentionOf(settings, terminal);
   const onProgress = (line: string) => terminal.note(line);
-  const { servers } = await turnOut(host, { settings, retention, onProgress }, signal);
-  if (json) terminal.printJson({ host, servers });
-  else terminal.print(`'${host}' is removed: its connection is closed, and its credentials are void`);
+  const { servers, stored } = await turnOut(host, { settings, retention, onProgress }, signal);
+  if (json) terminal.printJson({ host, servers, stored });
+  else {
+    terminal.print(`'${host}' is removed: its connection is closed, and its credentials are void`);
+    if (stored !== 'forgotten')
+      terminal.note(`what is stored of '${host}' is still shown, as unknown: ${WHY_STILL[stored]}`);
+  }
   return EXIT.ok;
 }

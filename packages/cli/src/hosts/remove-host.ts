@@ -13,7 +13,7 @@ import {
 import { expectBusKeys, makeBusFiles } from '../bus-files.ts';
 import type { Settings } from '../config.ts';
 import { CliError } from '../exit-codes.ts';
-import { tellEverybody, tellServers } from '../tell-servers.ts';
+import { forgetStored, tellEverybody, tellServers } from '../tell-servers.ts';
 
 export interface RemoveHostOptions {
   readonly settings: Settings;
@@ -25,6 +25,8 @@ export interface RemoveHostOptions {
 export interface RemovedHost {
   /** The servers that have closed its connection, and let it in no more. */
   readonly servers: readonly string[];
+  /** What became of its services on the screen: gone, or why they are still there. */
+  readonly stored: Awaited<ReturnType<typeof forgetStored>>['outcome'];
 }
 
 /**
@@ -47,8 +49,9 @@ export async function removeHost(
   const servers = await tellServers(settings, trust);
   onProgress(`told nats-server ${servers.join(', ')}`);
   await tellEverybody(settings, revocations, signal);
-  onProgress('told everybody who might believe it');
-  return { servers };
+  onProgress('told everybody who might believe it; what is stored of it goes once it is silent');
+  const { outcome } = await forgetStored(host, settings, signal);
+  return { servers, stored: outcome };
 }
 
 async function revokeKeysOf(identity: Identity, { keysDir, environment }: Settings): Promise<SignedRevocations> {

@@ -76,6 +76,11 @@ export class BusSource implements FleetSource, Disposable {
         if (this.#isOwn(beat.prober === prober, `presence of prober '${prober}'`))
           learn({ kind: 'prober-presence', beat });
       }),
+      bus.subscribe(rows.proberEvent, {}, ({ kind, host }) => {
+        if (kind !== 'host-forgotten' || host === undefined) return;
+        this.#beats.delete(host);
+        learn({ kind: 'host-forgotten', host });
+      }),
       bus.subscribe(rows.dashboardPresence, {}, (beat, { dashboard }) => {
         if (this.#isOwn(beat.dashboard === dashboard, `presence of dashboard '${dashboard}'`)) {
           learn({ kind: 'dashboard-presence', beat });

@@ -38,6 +38,8 @@ export type Fact =
   | { readonly kind: 'bus'; readonly isConnected: boolean; readonly reason: string }
   | BucketFact
   | { readonly kind: 'host-presence'; readonly beat: AgentPresence }
+  /** It was taken away: nothing of it is stored any more. */
+  | { readonly kind: 'host-forgotten'; readonly host: string }
   | { readonly kind: 'prober-presence'; readonly beat: ProberPresence }
   | { readonly kind: 'dashboard-presence'; readonly beat: DashboardPresence }
   | { readonly kind: 'metrics'; readonly metrics: HostMetrics }

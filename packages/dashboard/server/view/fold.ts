@@ -31,6 +31,8 @@ export function fold(fleet: Fleet, fact: Fact, nowMs: number): Fleet {
       const { host } = fact.beat;
       return withHost(fleet, host, (facts) => ({ ...facts, presence: heard(facts.presence, fact.beat, nowMs) }));
     }
+    case 'host-forgotten':
+      return { ...fleet, hosts: new Map([...fleet.hosts].filter(([host]) => host !== fact.host)) };
     case 'prober-presence': {
       const id = fact.beat.prober;
       return { ...fleet, probers: withEntry(fleet.probers, id, heard(fleet.probers.get(id), fact.beat, nowMs)) };

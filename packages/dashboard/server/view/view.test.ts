@@ -283,6 +283,18 @@ describe('facts', () => {
     expect(row(fleet, 4)).toBeUndefined();
   });
 
+  test('a host that was taken away is not shown, until it is heard again', () => {
+    const forgotten: Fact = { kind: 'host-forgotten', host: 'web1' };
+    const before = [
+      [0, connected],
+      [1, running],
+      [2, beat(1)],
+      [3, forgotten],
+    ] as const;
+    expect([...learn(...before).hosts.keys()]).toEqual([]);
+    expect([...learn(...before, [4, beat(2)]).hosts.keys()]).toEqual(['web1']);
+  });
+
   test('a deleted key takes its samples and latencies along', () => {
     const probed: Fact = { kind: 'probe', report: make.probe('web1', 'rag-api') };
     const gone: Fact = { kind: 'entry', bucket: 'status', key: KEY, value: undefined };

@@ -154,7 +154,8 @@ test('rubbish on every subject: agent, prober and dashboard go on', async () => 
 
   expect(await systemRuns(system), 'nothing of it was restarted').toEqual(before);
   expect(operator.counters.malformed, 'counted').toBeGreaterThan(0);
-  expect(system.output, 'told by the agent').toContain('malformed');
+  // Who asks an agent must prove who it is, before anything of the question is read.
+  expect(system.output, 'told by the agent').toContain('forged');
   for (const service of ['health-prober', 'dashboard']) {
     const log = path.join(system.stateDir, 'logs', `${service}.0.stdout.log`);
     expect(await readFile(log, 'utf8'), `told by ${service}`).toContain('malformed');

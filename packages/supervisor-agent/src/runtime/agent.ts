@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { type InstanceEvent, keys, type StatusFile } from '@muster/contracts';
-import { limitProblems, NoStreamError, Outbox, uuidv7 } from '@muster/contracts/bus';
+import { NoStreamError, type Outbox } from '@muster/contracts/bus';
 import type { ServiceSpec } from '@muster/contracts/config';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
@@ -16,14 +16,14 @@ import { LogShipping, logFilesOf } from '../log/log-shipping.ts';
 import { messageOf } from '../message-of.ts';
 import type { AgentIdentity } from './agent-identity.ts';
 import { AgentKeys } from './agent-keys.ts';
-import { ClaimedBus } from './claimed-bus.ts';
+import { type BusSide, openBusSide } from './bus-side.ts';
+import type { ClaimedBus } from './claimed-bus.ts';
 import { CommandJournal } from './command-journal.ts';
 import { CommandOutcomes } from './command-outcomes.ts';
 import { Commands } from './commands.ts';
-import { Envelopes } from './envelopes.ts';
+import type { Envelopes } from './envelopes.ts';
 import { Freshness } from './freshness.ts';
 import { HostEvents } from './host-events.ts';
-import { HostTakenError } from './host-taken-error.ts';
 import type { InstanceRunner, Transition } from './instance-runner.ts';
 import { InstanceStore, keyOf } from './instance-store.ts';
 import { manageService, type RunnerSurroundings } from './managed-services.ts';
@@ -65,22 +65,10 @@ export interface AgentSetup {
   readonly onChange: () => void;
 }
 
-/** What waits on disk for the bus, at most. */
-const OUTBOX_BYTES = 64 * 1024 * 1024;
-/** Of complete chunks of metrics, beside that: some days of a host with 50 services. */
-const METRICS_OUTBOX_BYTES = 16 * 1024 * 1024;
 /** How long a shutdown waits for the bus to take what is left. What it does not take stays on disk. */
 const FLUSH_TIMEOUT_MS = 3_000;
 /** One look at every process of the host; with 100 services it takes some 25 ms. */
 const TREE_LOOK_INTERVAL_MS = 60_000;
-/** So long a start waits for a bus elsewhere to say whether the host is taken. Services must not wait longer for it. */
-const CLAIM_TIMEOUT_MS = 1_000;
-
-/** What waits on disk for the bus: of events nothing may be lost, of metrics the oldest may. */
-interface Outboxes {
-  readonly outbox: Outbox;
-  readonly metricsOutbox: Outbox;
-}
 
 export class Agent {
   readonly #setup: AgentSetup;
@@ -111,50 +99,19 @@ export class Agent {
 
   /** @throws HostTakenError when another agent on this machine speaks for this host */
   static async start(setup: AgentSetup): Promise<Agent> {
-    const { config, identity, logger } = setup;
-    const { agentId, bootId, epoch } = identity;
-    const envelopes = new Envelopes(config.host, epoch);
     let agent: Agent | undefined;
-    const bus = new ClaimedBus({
-      servers: config.bus.url.split(',').map((url) => url.trim()),
-      ...(config.bus.credsFile !== undefined && { credentialsFile: config.bus.credsFile }),
-      ...(config.bus.tls !== undefined && { tls: config.bus.tls }),
-      environment: config.environment,
-      role: 'agent',
-      id: config.host,
-      revocationsFile: path.join(config.stateDir, 'revocations.signed'),
-      onProblem: limitProblems((problem) => logger.warn({ problem }, 'bus')),
-      self: { claimant: uuidv7(), agentId, bootId, epoch },
-      envelopes,
-      onTaken: (reason) => agent?.onHostTaken(reason),
-      onRival: (reason) => agent?.onHostTaken(reason),
+    const side = await openBusSide({
+      ...setup,
+      onHostTaken: (reason) => agent?.onHostTaken(reason),
+      onGap: (reason, lost) => agent?.onGap(reason, lost),
+      onDelivered: (eventId) => agent?.onDelivered(eventId),
     });
-    if (config.bus.isExternal) await bus.settled(AbortSignal.timeout(CLAIM_TIMEOUT_MS));
-    if (bus.rival?.bootId === bootId) {
-      await bus.drain();
-      throw new HostTakenError(config.host, bus.rival);
-    }
-    const outbox = await Outbox.open({
-      directory: path.join(config.stateDir, 'outbox'),
-      bus,
-      maxBytes: OUTBOX_BYTES,
-      onGap: (lost) => agent?.onGap(lost),
-      onDelivered: ({ id }) => agent?.onDelivered(id),
-      onProblem: (error) => logger.warn({ reason: error.message }, 'events'),
-    });
-    const metricsOutbox = await Outbox.open({
-      directory: path.join(config.stateDir, 'metrics-outbox'),
-      bus,
-      maxBytes: METRICS_OUTBOX_BYTES,
-      onGap: (lost) => agent?.onMetricsGap(lost),
-      onProblem: (error) => logger.warn({ reason: error.message }, 'history of metrics'),
-    });
-    agent = new Agent(setup, envelopes, bus, { outbox, metricsOutbox });
+    agent = new Agent(setup, side);
     await agent.#begin();
     return agent;
   }
 
-  private constructor(setup: AgentSetup, envelopes: Envelopes, bus: ClaimedBus, { outbox, metricsOutbox }: Outboxes) {
+  private constructor(setup: AgentSetup, { envelopes, bus, outbox, metricsOutbox }: BusSide) {
     const { config, identity, logger } = setup;
     const { host, stateDir } = config;
     this.#setup = setup;
@@ -276,12 +233,8 @@ export class Agent {
     this.#setup.logger.warn({ reason: reason ?? 'over' }, what);
   }
 
-  private onGap(lost: number): void {
-    this.#events.announce('gap', `${lost} events were given up: ${OUTBOX_BYTES} bytes waited for the bus`, lost);
-  }
-
-  private onMetricsGap(lost: number): void {
-    this.#events.announce('gap', `${lost} chunks of metrics were given up: ${METRICS_OUTBOX_BYTES} bytes waited`, lost);
+  private onGap(reason: string, lost: number): void {
+    this.#events.announce('gap', reason, lost);
   }
 
   private onHostTaken(reason: string): void {

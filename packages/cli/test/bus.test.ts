@@ -1,7 +1,7 @@
 /* The built `muster` against a real nats-server with keys, and agents that exist on the bus only. */
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { chunkId, rows } from '@muster/contracts';
+import { buildSubject, chunkId, rows } from '@muster/contracts';
 import { type Bus, openBus } from '@muster/contracts/bus';
 import { eventually } from '@muster/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -227,7 +227,7 @@ describe('bus tail', () => {
     await using tail = startCli(['bus', 'tail', 'alert.critical.>', '--count', '1'], bus.env);
     await eventually(() => tail.stderr.includes('listening'), { message: 'tail listens' });
     await publishAsProber(async (prober) => {
-      const subject = 'muster.v1.development.alert.critical.web1.rag-api.failed';
+      const subject = buildSubject('development', rows.alert.template, ALERT);
       await prober.publishEncoded(subject, Buffer.from('{"no":"alert"}'), { expectedLastSeq: 0 });
       prober.publish(rows.alert, { ...ALERT, severity: 'info' }, alertEvent());
       prober.publish(rows.alert, ALERT, alertEvent());

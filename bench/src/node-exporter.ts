@@ -21,12 +21,14 @@ export type NodeExporter =
 interface Apt {
   fetchPackage(
     name: string,
-    options: { readonly env: NodeJS.ProcessEnv; readonly intoDir: string },
+    options: { readonly env: NodeJS.ProcessEnv; readonly intoDir: string; readonly minVersion: string },
     signal: AbortSignal,
   ): Promise<{ readonly ok: true } | { readonly ok: false; readonly reason: string }>;
 }
 
 const PACKAGE = 'prometheus-node-exporter';
+/** Debian 11's; older ones have other collectors. */
+const MIN_VERSION = '1.0.0';
 /** The kernel counts a process's time in hundredths of a second. */
 const TICK_MS = 10;
 const WARM_UP_SCRAPES = 5;
@@ -38,7 +40,7 @@ export async function findNodeExporter(rootDir: string, signal: AbortSignal): Pr
   const file = path.join(intoDir, 'usr/bin', PACKAGE);
   if (existsSync(file)) return { kind: 'found', file };
   const apt = (await import(pathToFileURL(path.join(rootDir, 'scripts/lib/apt.mjs')).href)) as Apt;
-  const outcome = await apt.fetchPackage(PACKAGE, { env: process.env, intoDir }, signal);
+  const outcome = await apt.fetchPackage(PACKAGE, { env: process.env, intoDir, minVersion: MIN_VERSION }, signal);
   if (outcome.ok) return { kind: 'found', file };
   return { kind: 'missing', reason: `node_exporter can't be fetched: ${outcome.reason}` };
 }

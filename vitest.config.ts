@@ -3,21 +3,20 @@ import { defineConfig } from 'vitest/config';
 // Sources are resolved through the `@muster/source` condition, so unit tests need no build.
 const resolve = { conditions: ['@muster/source'] };
 
+/** Tests of the whole system, of built programs. One file at a time: each fills the machine. */
 const system = {
   resolve,
-  ssr: { resolve: { conditions: ['@muster/source'] } },
+  ssr: { resolve },
   test: {
-    name: 'system',
-    include: ['test/**/*.test.ts'],
     testTimeout: 180_000,
     hookTimeout: 120_000,
     fileParallelism: false,
   },
 };
 
-/** What does not depend on which nats-server there is: `npm test` runs it once, and everything else on each version. */
+/** Does not depend on which nats-server there is: `npm test` runs it once, and everything else on each version. */
 const ON_ANY_SERVER = [
-  'test/examples/**',
+  'test/examples/**/*.test.ts',
   'test/system/agent-kill.test.ts',
   'test/system/dependencies.test.ts',
   'test/system/fastapi-services.test.ts',
@@ -38,7 +37,7 @@ export default defineConfig({
     projects: [
       {
         resolve,
-        ssr: { resolve: { conditions: ['@muster/source'] } },
+        ssr: { resolve },
         test: {
           name: 'unit',
           include: [
@@ -51,8 +50,8 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
-      system,
-      { ...system, test: { ...system.test, name: 'bus', exclude: ON_ANY_SERVER } },
+      { ...system, test: { ...system.test, name: 'system', include: ON_ANY_SERVER } },
+      { ...system, test: { ...system.test, name: 'bus', include: ['test/**/*.test.ts'], exclude: ON_ANY_SERVER } },
     ],
   },
 });

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /**
- * `npm test`: sets up like `npm start`, installs what only the tests need, then checks everything. The tests of the whole system run on
- * the nats-server that is found and, side by side, those that depend on it on the newest one. Every step runs, whatever the others said;
- * each counts as one test beside vitest's own. Skipped and failed tests are listed with their reasons, and the last line is
- * `N passed, N failed, N skipped`. The exit code is 1 when anything failed.
+ * `npm test`: sets up like `npm start`, installs what only the tests need, then checks everything. The tests that depend on the
+ * nats-server run on the one that is found and on the newest. Most tests wait for something, so two lanes of them run side by side. Every
+ * step runs, whatever the others said; each counts as one test beside vitest's own. Skipped and failed tests are listed with their
+ * reasons, and the last line is `N passed, N failed, N skipped`. The exit code is 1 when anything failed.
  */
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,13 +39,32 @@ async function testEverything(progress, signal) {
     total.failed.push({ name: 'set-up', reason: error.message });
     progress.failed('set-up', [error.message, error.details].filter(Boolean).join('\n'));
   }
-  await installTestPackages(progress, signal);
-
   const env = {
     ...process.env,
     PATH: `${join(rootDir, '.muster/bin')}${delimiter}${process.env.PATH}`,
     TURBO_TELEMETRY_DISABLED: '1',
   };
+  const missing = await findMissingTools(progress, signal);
+  const [checks] = await Promise.all([runChecks(env, progress, signal), installTools(missing, progress, signal)]);
+  const [found, newest] = await findServers(natsServer, env, total, progress, signal);
+  const onFound = busPass(found, env);
+  const lanes = [
+    [{ project: 'unit', name: 'unit tests', env }, onFound],
+    [{ project: 'system', name: 'system tests', env: onFound.env }, ...(newest ? [busPass(newest, env)] : [])],
+  ];
+  const reports = await Promise.all(lanes.map((passes) => runPasses(passes, progress, signal)));
+  for (const report of [checks, ...reports].flat()) add(total, report);
+  return total;
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @param {Progress} progress
+ * @param {AbortSignal} signal
+ * @returns {Promise<import('./lib/vitest-report.mjs').TestReport[]>}
+ */
+async function runChecks(env, progress, signal) {
+  const reports = [];
   for (const script of CHECKS) {
     const startedAtMs = performance.now();
     progress.begin(script, 'checking');
@@ -54,12 +73,41 @@ async function testEverything(progress, signal) {
     const duration = formatDuration(performance.now() - startedAtMs);
     if (report.failed.length === 0) progress.done(script, `passed in ${duration}`);
     else progress.failed(script, `FAILED in ${duration}\n${report.output.trimEnd()}`);
-    add(total, report);
+    reports.push(report);
   }
-  add(total, await runPass({ project: 'unit', name: 'unit tests', env, echo: process.stdout }, progress, signal));
-  const passes = await systemPasses(natsServer, env, total, progress, signal);
-  for (const report of await Promise.all(passes.map((pass) => runPass(pass, progress, signal)))) add(total, report);
-  return total;
+  return reports;
+}
+
+/** @typedef {{ version: string, path?: string | undefined }} Server */
+
+/**
+ * The nats-servers that tests run on: the one that is found, and the newest where that is another.
+ * @param {string | undefined} natsServer the one that is found
+ * @param {NodeJS.ProcessEnv} env
+ * @param {import('./lib/vitest-report.mjs').TestReport} total told what is left out
+ * @param {Progress} progress
+ * @param {AbortSignal} signal
+ * @returns {Promise<[found: Server, newest?: Server]>}
+ */
+async function findServers(natsServer, env, total, progress, signal) {
+  const path = natsServer ?? findProgram('nats-server', env);
+  const version = path && (await readVersion(path, env, signal));
+  const found = { version: version ?? 'that is not there', path };
+  const startedAtMs = performance.now();
+  const onInstall = () => progress.begin('nats-server', 'bringing the newest for the tests');
+  const newest = await ensureNewestNatsServer({ rootDir, env, onInstall }, signal);
+  const name = 'bus tests on the newest nats-server';
+  if ('reason' in newest) {
+    total.skipped.push({ name, reason: newest.reason });
+    return [found];
+  }
+  const took = newest.isNew ? `, brought in ${formatDuration(performance.now() - startedAtMs)}` : '';
+  progress.done('nats-server', `the newest is ${newest.version} at ${newest.path}${took}`);
+  if (version !== undefined && isAtLeast(version, newest.version)) {
+    total.skipped.push({ name, reason: `the one that is found, ${version}, is not older` });
+    return [found];
+  }
+  return [found, newest];
 }
 
 /**
@@ -67,103 +115,95 @@ async function testEverything(progress, signal) {
  * @property {string} project
  * @property {string} name
  * @property {NodeJS.ProcessEnv} env
- * @property {NodeJS.WritableStream} [echo] else it is shown when it is over
  */
 
 /**
- * What depends on the nats-server runs on the one that is found and on the newest; the rest once.
- * @param {string | undefined} natsServer the one that is found
+ * @param {Server} server
  * @param {NodeJS.ProcessEnv} env
- * @param {import('./lib/vitest-report.mjs').TestReport} total told what is left out
- * @param {Progress} progress
- * @param {AbortSignal} signal
- * @returns {Promise<Pass[]>}
+ * @returns {Pass}
  */
-async function systemPasses(natsServer, env, total, progress, signal) {
-  const found = natsServer ?? findProgram('nats-server', env);
-  const version = found && (await readVersion(found, env, signal));
-  const onFound = {
-    project: 'system',
-    name: `system tests on nats-server ${version ?? 'that is not there'}`,
-    env: { ...env, ...(found && { NATS_SERVER: found }) },
-    echo: process.stdout,
+function busPass({ version, path }, env) {
+  return {
+    project: 'bus',
+    name: `bus tests on nats-server ${version}`,
+    env: { ...env, ...(path && { NATS_SERVER: path }) },
   };
-  const startedAtMs = performance.now();
-  const onInstall = () => progress.begin('nats-server', 'bringing the newest for the tests');
-  const newest = await ensureNewestNatsServer({ rootDir, env, onInstall }, signal);
-  const name = 'system tests on the newest nats-server';
-  if ('reason' in newest) {
-    total.skipped.push({ name, reason: newest.reason });
-    return [onFound];
-  }
-  const took = newest.isNew ? `, brought in ${formatDuration(performance.now() - startedAtMs)}` : '';
-  progress.done('nats-server', `the newest is ${newest.version} at ${newest.path}${took}`);
-  if (version !== undefined && isAtLeast(version, newest.version)) {
-    total.skipped.push({ name, reason: `the one that is found, ${version}, is not older` });
-    return [onFound];
-  }
-  const onNewest = { project: 'bus', name: `system tests on nats-server ${newest.version}` };
-  return [onFound, { ...onNewest, env: { ...env, NATS_SERVER: newest.path } }];
 }
 
 /**
- * @param {Pass} pass
+ * One after the other.
+ * @param {Pass[]} passes
  * @param {Progress} progress
  * @param {AbortSignal} signal
- * @returns {Promise<import('./lib/vitest-report.mjs').TestReport>}
+ * @returns {Promise<import('./lib/vitest-report.mjs').TestReport[]>}
  */
-async function runPass({ project, name, env, echo }, progress, signal) {
-  const startedAtMs = performance.now();
-  progress.begin(name, 'running');
-  const report = await runTests(project, { rootDir, env, ...(echo && { echo }) }, signal);
-  signal.throwIfAborted();
-  if (!echo) progress.say(report.output.trimEnd());
-  const counts = `${describe(report)} in ${formatDuration(performance.now() - startedAtMs)}`;
-  progress[report.failed.length === 0 ? 'done' : 'failed'](name, counts);
-  const named = (/** @type {import('./lib/vitest-report.mjs').Entry} */ entry) => ({
-    ...entry,
-    name: `${entry.name} (${name})`,
-  });
-  return { ...report, failed: report.failed.map(named), skipped: report.skipped.map(named) };
+async function runPasses(passes, progress, signal) {
+  const reports = [];
+  for (const { project, name, env } of passes) {
+    const startedAtMs = performance.now();
+    progress.begin(name, 'running');
+    const report = await runTests(project, { rootDir, env }, signal);
+    signal.throwIfAborted();
+    const counts = `${describe(report)} in ${formatDuration(performance.now() - startedAtMs)}`;
+    progress[report.failed.length === 0 ? 'done' : 'failed'](name, counts);
+    const named = (/** @type {import('./lib/vitest-report.mjs').Entry} */ entry) => ({
+      ...entry,
+      name: `${entry.name} (${name})`,
+    });
+    reports.push({ ...report, failed: report.failed.map(named), skipped: report.skipped.map(named) });
+  }
+  return reports;
 }
 
+/** @typedef {{ tool: string, packages: string[] }} TestTool by Debian's names of packages */
+
 /**
- * Chromium, Python's modules and what makes networks that can be cut, where apt may install them. Without them the tests that need
- * them skip, with their reason.
+ * What the tests use besides, and is not here.
  * @param {Progress} progress
  * @param {AbortSignal} signal
+ * @returns {Promise<TestTool[]>}
  */
-async function installTestPackages(progress, signal) {
+async function findMissingTools(progress, signal) {
   // The tests themselves look with these, so what is found here is what they use.
   const build = await run(join(rootDir, 'node_modules/.bin/tsc'), ['-b', 'packages/testkit'], { cwd: rootDir }, signal);
   if (build.code !== 0) {
     progress.failed('test tools', `not looked for, the testkit cannot be built: ${lastLine(build.output)}`);
-    return;
+    return [];
   }
   const { findChromium, findPython, whyNoTestNetwork } = await import('../packages/testkit/dist/index.js');
-  const tools = [
-    { tool: 'Chromium', find: findChromium, packages: ['chromium'] },
+  return [
+    { tool: 'Chromium', isHere: findChromium() !== undefined, packages: ['chromium'] },
     {
       tool: 'FastAPI',
-      find: () => findPython('fastapi', 'uvicorn'),
+      isHere: findPython('fastapi', 'uvicorn') !== undefined,
       packages: ['python3-fastapi', 'python3-uvicorn'],
     },
     {
       tool: "Python's cryptography",
-      find: () => findPython('cryptography'),
+      isHere: findPython('cryptography') !== undefined,
       packages: ['python3-cryptography'],
     },
     {
       tool: 'network namespaces',
-      find: () => (whyNoTestNetwork() === undefined ? 'ip' : undefined),
+      isHere: whyNoTestNetwork() === undefined,
       packages: ['iproute2', 'nftables', 'util-linux'],
     },
-  ];
-  for (const { tool, find, packages } of tools) {
-    if (find() !== undefined) {
-      progress.done('test tools', `${tool} is here`);
-      continue;
-    }
+    {
+      tool: 'Go',
+      isHere: findProgram('go', process.env) !== undefined,
+      packages: ['golang-go', 'golang-github-nats-io-go-nats-dev'],
+    },
+  ].filter(({ isHere }) => !isHere);
+}
+
+/**
+ * Where apt may: without one the tests that need it skip, with their reason.
+ * @param {TestTool[]} tools
+ * @param {Progress} progress
+ * @param {AbortSignal} signal
+ */
+async function installTools(tools, progress, signal) {
+  for (const { tool, packages } of tools) {
     const startedAtMs = performance.now();
     progress.begin('test tools', `installing ${tool}`);
     const outcome = await aptInstall(packages, { env: process.env, isRoot: process.getuid?.() === 0 }, signal);

@@ -175,7 +175,7 @@ async function storm(minutes: number, signal: AbortSignal): Promise<number> {
   const rootDir = path.resolve(import.meta.dirname, '../..');
   const vitest = spawn(
     path.join(rootDir, 'node_modules/.bin/vitest'),
-    ['run', '--project', 'system', 'test/system/storm.test.ts'],
+    ['run', '--project', 'bus', 'test/system/storm.test.ts'],
     { cwd: rootDir, env: { ...process.env, MUSTER_STORM_SECONDS: String(minutes * 60) }, stdio: 'inherit' },
   );
   // The terminal's Ctrl-C reaches it as well, and it cleans up.

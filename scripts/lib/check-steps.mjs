@@ -20,18 +20,18 @@ export async function runScript(script, { rootDir, env }, signal) {
 }
 
 /**
- * Runs one project of vitest.
+ * Runs one project of vitest, and shows what it says as it comes.
  *
  * @param {string} project
- * @param {{ rootDir: string, env: NodeJS.ProcessEnv, echo?: NodeJS.WritableStream }} options `echo` shows the output as it comes
+ * @param {{ rootDir: string, env: NodeJS.ProcessEnv }} options
  * @param {AbortSignal} signal
- * @returns {Promise<TestReport & { output: string }>}
+ * @returns {Promise<TestReport>}
  */
-export async function runTests(project, { rootDir, env, echo }, signal) {
+export async function runTests(project, { rootDir, env }, signal) {
   const scratch = mkdtempSync(join(tmpdir(), 'muster-test-'));
   const reportFile = join(scratch, 'report.json');
   try {
-    const { code, output } = await run(
+    const { code } = await run(
       join(rootDir, 'node_modules/.bin/vitest'),
       [
         'run',
@@ -42,10 +42,10 @@ export async function runTests(project, { rootDir, env, echo }, signal) {
         '--reporter',
         join(rootDir, 'scripts/lib/vitest-report.mjs'),
       ],
-      { cwd: rootDir, env: { ...env, MUSTER_TEST_REPORT: reportFile }, ...(echo && { echo }) },
+      { cwd: rootDir, env: { ...env, MUSTER_TEST_REPORT: reportFile }, echo: process.stdout },
       signal,
     );
-    return { ...readReport(reportFile, project, code), output };
+    return readReport(reportFile, project, code);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

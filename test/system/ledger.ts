@@ -16,6 +16,8 @@ export class Ledger {
   readonly names: readonly string[];
   readonly #folder: string;
   readonly #crashes: Map<string, number>;
+  /** Who was killed lives on for a moment: killed again in that moment, it would count as two crashes. */
+  readonly #dying = new Set<number>();
 
   /** `folder` belongs to one host only. */
   constructor(folder: string, names: readonly string[]) {
@@ -40,8 +42,10 @@ export class Ledger {
   async crash(random: SeededRandom): Promise<void> {
     const name = random.pick(this.names);
     const pid = await this.pidOf(name);
-    if (pid === undefined || !isAlive(pid)) return;
+    if (pid === undefined || this.#dying.has(pid) || !isAlive(pid)) return;
+    this.#dying.add(pid);
     await killHard(pid);
+    this.#dying.delete(pid);
     this.#crashes.set(name, (this.#crashes.get(name) ?? 0) + 1);
   }
 

@@ -47,6 +47,11 @@ test('eventually gives up with the last reason', async () => {
   await expect(never).rejects.toThrow('the server: not so within 30 ms: still away');
 });
 
+test('eventually gives up on a check that does not come back', { timeout: 30_000 }, async () => {
+  const never = eventually(() => new Promise(() => {}), { timeoutMs: 30, message: 'the server' });
+  await expect(never).rejects.toThrow('the server: not so within 30 ms: it did not come back');
+});
+
 test('a fixture is read line by line, and its end is known', async () => {
   await using fixture = await startShellFixture('echo ready; read answer; echo "got $answer"; exit 3');
   expect(await fixture.line('ready')).toBe('ready');

@@ -95,11 +95,14 @@ export function loadCodec(rootDir: string): Promise<Codec> {
 /** What the dashboard makes of what it hears. */
 export interface DashboardFold {
   readonly emptyFleet: (nowMs: number) => unknown;
+  /** Changes `fleet` in place. */
   readonly fold: (
     fleet: unknown,
-    fact: { readonly kind: 'metrics'; readonly metrics: unknown },
+    fact:
+      | { readonly kind: 'metrics'; readonly metrics: unknown }
+      | { readonly kind: 'host-presence'; readonly beat: unknown },
     nowMs: number,
-  ) => unknown;
+  ) => void;
 }
 
 export async function loadDashboardFold(rootDir: string): Promise<DashboardFold> {

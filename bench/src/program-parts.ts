@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { HostSample, RollupColumns, RollupTier, Row, ServiceSample } from '@muster/contracts';
+import type { HostSample, LogLine, RollupColumns, RollupTier, Row, ServiceSample } from '@muster/contracts';
 
 /*
  * Parts of the programs that the benchmark runs in its own process. They are nobody's public interface, so they are found
@@ -44,7 +44,9 @@ interface Measurement {
 
 /** The agent's rollup, as far as it is used here. A chunk of the subject '' is the host's own. */
 export interface RollupParts {
-  readonly Rollup: new () => {
+  readonly Rollup: new (
+    phase: number,
+  ) => {
     add(
       nowMs: number,
       measured: ReadonlyMap<string, readonly Measurement[]>,
@@ -72,6 +74,14 @@ export async function loadRollup(rootDir: string): Promise<RollupParts> {
   return { Rollup, measureHost, measureService, saveRollup };
 }
 
+/** What the agent makes of a line of a log. */
+export type ParseLine = (raw: string) => Pick<LogLine, 'text'> & Partial<LogLine>;
+
+export async function loadParseLine(rootDir: string): Promise<ParseLine> {
+  const { parseLine } = await load<{ parseLine: ParseLine }>(rootDir, 'supervisor-agent/dist/log/parse-line.js');
+  return parseLine;
+}
+
 /** How messages become bytes and back, as the bus does it. */
 export interface Codec {
   encodeForStream(row: Row, subject: string, message: unknown): Uint8Array;
@@ -85,11 +95,14 @@ export function loadCodec(rootDir: string): Promise<Codec> {
 /** What the dashboard makes of what it hears. */
 export interface DashboardFold {
   readonly emptyFleet: (nowMs: number) => unknown;
+  /** Changes `fleet` in place. */
   readonly fold: (
     fleet: unknown,
-    fact: { readonly kind: 'metrics'; readonly metrics: unknown },
+    fact:
+      | { readonly kind: 'metrics'; readonly metrics: unknown }
+      | { readonly kind: 'host-presence'; readonly beat: unknown },
     nowMs: number,
-  ) => unknown;
+  ) => void;
 }
 
 export async function loadDashboardFold(rootDir: string): Promise<DashboardFold> {

@@ -158,7 +158,7 @@ async function fill(bus: BenchBus, codec: Codec, { tier, chunks, services, signa
 function makeChunk(tier: RollupTier, firstMs: number, random: () => number): RollupChunk {
   const firstBucketAt = new Date(firstMs).toISOString();
   const place: ChunkPlace = { host: HOST, service: 'service', tier };
-  const column = () => Array.from({ length: BUCKETS_PER_CHUNK }, () => Math.round(random() * 10_000) / 10_000);
+  const column = () => Array.from({ length: BUCKETS_PER_CHUNK[tier] }, () => Math.round(random() * 10_000) / 10_000);
   return {
     id: chunkId(place, firstBucketAt),
     time: firstBucketAt,
@@ -171,7 +171,7 @@ function makeChunk(tier: RollupTier, firstMs: number, random: () => number): Rol
     series: SERIES.map((name) => ({
       name,
       unit: 'ratio',
-      count: Array.from({ length: BUCKETS_PER_CHUNK }, () => 6),
+      count: Array.from({ length: BUCKETS_PER_CHUNK[tier] }, () => 6),
       sum: column(),
       min: column(),
       max: column(),

@@ -1,9 +1,8 @@
 import path from 'node:path';
 import {
-  BUCKETS_PER_CHUNK,
   chunkId,
+  chunkMsOf,
   hostRollups,
-  ROLLUP_BUCKET_SECONDS,
   ROLLUP_TIERS,
   type RollupChunk,
   rows,
@@ -14,9 +13,10 @@ import { type BenchBus, inParallel, startBenchBus } from '../bench-bus.ts';
 import { eventOf } from '../bench-messages.ts';
 import type { Finding } from '../finding.ts';
 import type { Measure } from '../measure.ts';
-import { loadRollup, type RollupChunkPart, type RollupParts } from '../program-parts.ts';
+import { loadParseLine, loadRollup, type RollupChunkPart, type RollupParts } from '../program-parts.ts';
 import { simulateHost } from '../simulated-host.ts';
 import { median } from '../statistics.ts';
+import { storeLogs } from '../stored-logs.ts';
 
 const SERVICES = 50;
 const HOST = 'bench';
@@ -25,6 +25,8 @@ const DAY_MS = 86_400_000;
 const GOAL_MEGABYTES = 2;
 const EVENTS = 2_000;
 const SAVES = 20;
+/** A service that prints now and then, one that prints all the time, and full messages. */
+const LINES_PER_MESSAGE = [1, 10, 400] as const;
 const START_MS = Date.parse('2026-03-01T00:00:00.000Z');
 
 export const storage: Measure = {
@@ -41,7 +43,7 @@ export const storage: Measure = {
     let dayBytes = 0;
     for (const tier of ROLLUP_TIERS) {
       const { messages, bytes } = await bus.stored(`rollup-${tier}`);
-      const chunksPerDay = ((SERVICES + 1) * DAY_MS) / (ROLLUP_BUCKET_SECONDS[tier] * 1_000 * BUCKETS_PER_CHUNK);
+      const chunksPerDay = ((SERVICES + 1) * DAY_MS) / chunkMsOf(tier);
       const bytesPerDay = (bytes / messages) * chunksPerDay;
       dayBytes += bytesPerDay;
       findings.push({ what: `  of it the tier ${tier}`, unit: 'kB', ours: bytesPerDay / 1e3 });
@@ -61,6 +63,7 @@ export const storage: Measure = {
         { what: 'a look added to the history, median', unit: 'µs', ours: lookUs },
         { what: 'the history saved, as each minute, median', unit: 'ms', ours: saveMs },
         { what: 'one event', unit: 'kB', ours: (await bytesOfEvent(bus)) / 1e3 },
+        ...(await findLogs(bus, rootDir)),
       ],
     };
   },
@@ -77,12 +80,13 @@ interface Told {
 async function tellDays(bus: BenchBus, parts: RollupParts, days: number, signal: AbortSignal): Promise<Told> {
   const random = seededRandom(1);
   const simulated = simulateHost(SERVICES, () => random.next());
-  const rollup = new parts.Rollup();
+  const rollup = new parts.Rollup(0);
   const lastSeq = new Map<string, number>();
   const names = new Set<string>();
   const looks: number[] = [];
   let seq = 0;
-  for (let atMs = START_MS; atMs <= START_MS + days * DAY_MS; atMs += INTERVAL_MS) {
+  // Up to the last look before chunks end: what is saved is never more.
+  for (let atMs = START_MS; atMs < START_MS + days * DAY_MS; atMs += INTERVAL_MS) {
     const { host, services } = simulated.look();
     const startedAtMs = performance.now();
     const measured = new Map([['', parts.measureHost(host)]]);
@@ -114,7 +118,7 @@ async function tell(
   const firstBucketAt = new Date(firstBucketMs).toISOString();
   const message: RollupChunk = {
     id: chunkId({ host: HOST, service: subject === '' ? undefined : subject, tier }, firstBucketAt),
-    time: new Date(firstBucketMs + bucketMs * BUCKETS_PER_CHUNK).toISOString(),
+    time: new Date(firstBucketMs + chunkMsOf(tier)).toISOString(),
     source: `agent/${HOST}`,
     epoch: 1_772_366_400,
     seq,
@@ -130,6 +134,18 @@ async function tell(
       ? await admin.publishOrdered(hostRollups[tier], { host: HOST }, message, options)
       : await admin.publishOrdered(serviceRollups[tier], { host: HOST, service: subject }, message, options);
   lastSeq.set(lane, stored.seq);
+}
+
+async function findLogs(bus: BenchBus, rootDir: string): Promise<Finding[]> {
+  const parseLine = await loadParseLine(rootDir);
+  const random = seededRandom(1);
+  const findings: Finding[] = [];
+  for (const lines of LINES_PER_MESSAGE) {
+    const { writtenBytes, storedBytes } = await storeLogs(bus, parseLine, () => random.next(), lines);
+    const what = `1,000 log lines of ${Math.round(writtenBytes)} bytes, ${lines} in a message`;
+    findings.push({ what, unit: 'kB', ours: storedBytes });
+  }
+  return findings;
 }
 
 async function bytesOfEvent(bus: BenchBus): Promise<number> {

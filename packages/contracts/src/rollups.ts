@@ -24,5 +24,5 @@ export function chunkId({ host, service = NONE, tier }: ChunkPlace, firstBucketA
 
 /** How long a whole chunk is. */
 export function chunkMsOf(tier: RollupTier): number {
-  return BUCKETS_PER_CHUNK * ROLLUP_BUCKET_SECONDS[tier] * 1_000;
+  return BUCKETS_PER_CHUNK[tier] * ROLLUP_BUCKET_SECONDS[tier] * 1_000;
 }

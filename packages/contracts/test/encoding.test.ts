@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
-import { ENCODING_HEADER, MAX_MESSAGE_BYTES, rows } from '@muster/contracts';
+import { ENCODING_HEADER, MAX_BUCKETS_PER_CHUNK, MAX_MESSAGE_BYTES, rows } from '@muster/contracts';
 import { type NatsBus, Outbox, openBus, setupBus } from '@muster/contracts/bus';
 import { eventually, type NatsServer, startNatsServer, temporaryDirectory } from '@muster/testkit';
 import { connect, headers } from '@nats-io/transport-node';
@@ -33,7 +33,9 @@ const chunk = sample('serviceRollup1m');
 const packed = encodeForStream(row, 'subject', chunk);
 
 test('what is packed is read back as it was, whatever its numbers are', () => {
-  const column = fc.array(fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })), { maxLength: 15 });
+  const column = fc.array(fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })), {
+    maxLength: MAX_BUCKETS_PER_CHUNK,
+  });
   fc.assert(
     fc.property(fc.array(column, { maxLength: 20 }), (columns) => {
       const series = columns.map((values, index) => {

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import {
+  BUCKETS_PER_CHUNK,
   type ChunkPlace,
   chunkId,
   commands,
   hostRollups,
+  MAX_BUCKETS_PER_CHUNK,
   ROLLUP_BUCKET_SECONDS,
   type RollupColumns,
   type RollupTier,
@@ -188,6 +190,25 @@ test('what a finer tier does not hold any more comes from a coarser one, each ti
   expect([at(240), at(225), at(105)]).toEqual([10, 11, 19]);
   // That bucket lasts until 90 minutes before; the finer ones go on from there.
   expect([at(100), at(91), at(90), at(86), at(85)]).toEqual([null, null, 11, 15, null]);
+});
+
+test.each([15, BUCKETS_PER_CHUNK['1m'], MAX_BUCKETS_PER_CHUNK])(
+  'a chunk of %i buckets is read whole',
+  async (buckets) => {
+    const values = Array.from({ length: buckets }, (_, at) => at);
+    await tell('1m', NOW_MS - (buckets + 10) * 60_000, values);
+    await tell('1m', NOW_MS - 10 * 60_000, [99]);
+    const { series } = await ask({ from: new Date(NOW_MS - 2 * HOUR_MS), width: 120 });
+    expect(series[0]?.max.filter((value) => value !== null)).toEqual([...values, 99]);
+  },
+);
+
+test('a chunk within the length of the longest behind the end hides none that is told after it', async () => {
+  const toMs = NOW_MS - 2 * HOUR_MS;
+  await tell('1m', toMs + (MAX_BUCKETS_PER_CHUNK - 1) * 60_000, [99]);
+  await tell('1m', toMs - 30 * 60_000, [1]);
+  const { series } = await ask({ from: new Date(toMs - HOUR_MS), to: new Date(toMs) });
+  expect(series[0]?.max.filter((value) => value !== null)).toEqual([1]);
 });
 
 test('a chunk from a clock that ran ahead hides nothing that came after it', async () => {

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ConfigError, readConfig } from './config.ts';
+import { ConfigError, dashboardJsonSchema, readConfig } from './config.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -37,6 +37,11 @@ test.each([
     bus: { servers: ['nats://127.0.0.1:4222'], credentialsFile: join(dir, 'keys', 'dashboard-main.creds') },
     stateDir: dir,
   });
+});
+
+test('the JSON Schema of dashboard.yaml is up to date (else: npm run schemas -w packages/dashboard)', () => {
+  const file = new URL('../../../config/schema/dashboard.schema.json', import.meta.url);
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(JSON.parse(JSON.stringify(dashboardJsonSchema())));
 });
 
 test('variables win over the file', () => {

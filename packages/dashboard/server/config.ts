@@ -59,13 +59,19 @@ const Listen = z.union([z.string(), z.int()], { error: LISTEN_RULE }).transform(
 /** dashboard.yaml as written. */
 const FileShape = strictMap(
   {
-    listen: Listen.optional(),
-    id: IdText.optional(),
-    environment: IdText.optional(),
+    listen: Listen.optional().meta({
+      description: `Where the page and the API are, on loopback; default ${DEFAULT_LISTEN}.`,
+    }),
+    id: IdText.optional().meta({ description: "This dashboard's id; default main." }),
+    environment: IdText.optional().meta({ description: 'The name of the fleet; default development.' }),
     bus: strictMap(
       {
-        url: text('write the address of the bus, such as nats://127.0.0.1:4222').optional(),
-        creds: text('write the path of a creds file').optional(),
+        url: text('write the address of the bus, such as nats://127.0.0.1:4222')
+          .optional()
+          .meta({ description: `The servers of the bus, several with commas; default ${DEFAULT_BUS_URL}.` }),
+        creds: text('write the path of a creds file')
+          .optional()
+          .meta({ description: 'The creds file of this dashboard.' }),
         tls: BusTls.optional(),
       },
       'write a map with url, creds and tls',
@@ -73,6 +79,11 @@ const FileShape = strictMap(
   },
   'write a map of settings, such as listen: 127.0.0.1:8003',
 );
+
+/** JSON Schema (draft 7, which every editor reads) of dashboard.yaml, for editors. */
+export function dashboardJsonSchema(): Record<string, unknown> {
+  return { title: 'Muster dashboard', ...z.toJSONSchema(FileShape, { io: 'input', target: 'draft-7' }) };
+}
 
 /** Variables win over the file, the file over the defaults of a clone. @throws ConfigError */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): DashboardConfig {

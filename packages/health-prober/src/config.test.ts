@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { formatDiagnostic } from '@muster/contracts/config';
 import { expect, test } from 'vitest';
-import { readProberConfig } from './config.ts';
+import { proberJsonSchema, readProberConfig } from './config.ts';
 
 const around = { env: {}, currentDir: '/srv/muster' };
 
@@ -33,6 +33,11 @@ test('the example file says the defaults: with every key uncommented it is the e
   });
   const { config } = readProberConfig('', 'prober.yaml', around) as { config: { policy: object } };
   expect(reading).toMatchObject({ config: { policy: { ...config.policy, quorum: 2 } } });
+});
+
+test('the JSON Schema of prober.yaml is up to date (else: npm run schemas -w packages/health-prober)', () => {
+  const file = new URL('../../../config/schema/prober.schema.json', import.meta.url);
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(JSON.parse(JSON.stringify(proberJsonSchema())));
 });
 
 test('the environment wins over the file', () => {

@@ -76,6 +76,11 @@ const ProberFile = strictMap(
   'write a map of "key: value" lines',
 );
 
+/** JSON Schema (draft 7, which every editor reads) of prober.yaml, for editors. */
+export function proberJsonSchema(): Record<string, unknown> {
+  return { title: 'Muster prober', ...z.toJSONSchema(ProberFile, { io: 'input', target: 'draft-7' }) };
+}
+
 /** Where prober.yaml is: in `MUSTER_CONFIG_DIR`, else in `config`. */
 export function configFileOf({ env, currentDir }: ProberSurroundings): string {
   return resolve(currentDir, env['MUSTER_CONFIG_DIR'] || 'config', 'prober.yaml');

@@ -4,8 +4,14 @@
  * not answer, the end comes from the finer tiers, whose chunks are complete sooner.
  */
 import type { Bus } from '../bus/bus.ts';
-import { ROLLUP_BUCKET_SECONDS, ROLLUP_TIERS, type RollupColumns, type RollupTier } from '../messages/metrics.ts';
-import { type ChunkPlace, chunkMsOf, hostRollups, serviceRollups } from '../rollups.ts';
+import {
+  MAX_BUCKETS_PER_CHUNK,
+  ROLLUP_BUCKET_SECONDS,
+  ROLLUP_TIERS,
+  type RollupColumns,
+  type RollupTier,
+} from '../messages/metrics.ts';
+import { type ChunkPlace, hostRollups, serviceRollups } from '../rollups.ts';
 import { type CommandSender, sendCommand } from './commanding.ts';
 import { type ChartSeries, collectBuckets, downsample, frameOf, type SeriesBuckets } from './downsample.ts';
 
@@ -179,5 +185,6 @@ async function readChunks(
 /** A chunk that is itself behind the end, and is so by no clock that ran ahead: nothing earlier follows it. */
 function isBehind({ tier, firstBucketAt }: RollupColumns, toMs: number, storedAt: Date): boolean {
   const firstMs = Date.parse(firstBucketAt);
-  return firstMs >= toMs + chunkMsOf(tier) && firstMs <= storedAt.getTime() + CLOCK_SKEW_MS;
+  const longestMs = MAX_BUCKETS_PER_CHUNK * ROLLUP_BUCKET_SECONDS[tier] * 1_000;
+  return firstMs >= toMs + longestMs && firstMs <= storedAt.getTime() + CLOCK_SKEW_MS;
 }

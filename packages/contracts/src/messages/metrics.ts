@@ -125,8 +125,10 @@ const RollupSeries = z.object({
 export const ROLLUP_TIERS = ['1m', '15m', '2h'] as const;
 export type RollupTier = (typeof ROLLUP_TIERS)[number];
 export const ROLLUP_BUCKET_SECONDS: Readonly<Record<RollupTier, number>> = { '1m': 60, '15m': 900, '2h': 7_200 };
-/** A chunk ends where so many buckets of its tier, counted from the epoch, are full. */
-export const BUCKETS_PER_CHUNK = 15;
+/** How many buckets a whole chunk has: half an hour, four hours, a day. */
+export const BUCKETS_PER_CHUNK: Readonly<Record<RollupTier, number>> = { '1m': 30, '15m': 16, '2h': 12 };
+/** Chunks of any length up to this are read: released versions tell others than this one. */
+export const MAX_BUCKETS_PER_CHUNK = 60;
 
 /** Consecutive buckets of one tier, columnar; the first is the first in which something was measured. */
 export const RollupColumns = z.object({
@@ -138,6 +140,6 @@ export const RollupColumns = z.object({
 });
 export type RollupColumns = z.infer<typeof RollupColumns>;
 
-/** At most 15 buckets of one host or service. Message id = subject + first bucket. */
+/** At most 60 buckets of one host or service. Message id = subject + first bucket. */
 export const RollupChunk = OrderedEnvelope.extend(RollupColumns.shape);
 export type RollupChunk = z.infer<typeof RollupChunk>;

@@ -79,7 +79,10 @@ export interface HostFacts {
   readonly latencies: ReadonlyMap<string, Latency>;
 }
 
-/** All that this dashboard knows. Facts only: what may be shown of them, and how old it is, `render` decides. */
+/**
+ * All that this dashboard knows. Facts only: what may be shown of them, and how old it is, `render` decides. What a host's
+ * facts hold is never changed, only replaced: who compares them with those of before sees whether anything happened.
+ */
 export interface Fleet {
   readonly bus: { readonly isConnected: boolean; readonly sinceAtMs: number; readonly reason: string };
   readonly hosts: ReadonlyMap<string, HostFacts>;
@@ -88,6 +91,16 @@ export interface Fleet {
   readonly dashboards: ReadonlyMap<string, Heard<DashboardPresence>>;
   /** Buckets that have been listed on this connection. */
   readonly listed: ReadonlySet<FollowedBucket>;
+}
+
+/** The same to its one owner: to copy the fleet for each message would cost more than the message, the more hosts the more. */
+export interface OwnedFleet extends Fleet {
+  bus: Fleet['bus'];
+  readonly hosts: Map<string, HostFacts>;
+  readonly alerts: Map<string, AlertEvent>;
+  readonly probers: Map<string, Heard<ProberPresence>>;
+  readonly dashboards: Map<string, Heard<DashboardPresence>>;
+  readonly listed: Set<FollowedBucket>;
 }
 
 export const NO_HOST_FACTS: HostFacts = {
@@ -99,7 +112,7 @@ export const NO_HOST_FACTS: HostFacts = {
 };
 
 /** Before the first connection. */
-export function emptyFleet(nowMs: number): Fleet {
+export function emptyFleet(nowMs: number): OwnedFleet {
   return {
     bus: { isConnected: false, sinceAtMs: nowMs, reason: 'connecting for the first time' },
     hosts: new Map(),

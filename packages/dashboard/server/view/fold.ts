@@ -5,7 +5,7 @@ import {
   type Position,
   type ProbeReport,
 } from '@muster/contracts';
-import { type Fact, type Fleet, type Heard, type HostFacts, type Latency, NO_HOST_FACTS } from './fleet.ts';
+import { type Fact, type Heard, type HostFacts, type Latency, NO_HOST_FACTS, type OwnedFleet } from './fleet.ts';
 
 /** As many as the sparkline shows. */
 export const LATENCY_POINTS = 40;
@@ -13,55 +13,65 @@ export const LATENCY_POINTS = 40;
 /** A sender's clock is taken anew when it moved by more than this: less is the network's jitter, and would move every age. */
 const CLOCK_TOLERANCE_MS = 1_000;
 
-/** One fact more. Pure: `nowMs` is this process's monotonic clock, and `fleet` stays as it was. */
-export function fold(fleet: Fleet, fact: Fact, nowMs: number): Fleet {
+/**
+ * One fact more, in place: it costs what it changes, however many hosts there are. Nothing else is read or changed: `nowMs`
+ * is this process's monotonic clock.
+ */
+export function fold(fleet: OwnedFleet, fact: Fact, nowMs: number): void {
   switch (fact.kind) {
     case 'bus':
+      fleet.bus = { isConnected: fact.isConnected, sinceAtMs: nowMs, reason: fact.reason };
       // What the buckets hold now is not known until they are listed again: they may have been lost meanwhile.
-      return {
-        ...fleet,
-        bus: { isConnected: fact.isConnected, sinceAtMs: nowMs, reason: fact.reason },
-        ...(!fact.isConnected && { listed: new Set() }),
-      };
+      if (!fact.isConnected) fleet.listed.clear();
+      return;
     case 'listed':
-      return { ...foldListing(fleet, fact), listed: new Set([...fleet.listed, fact.bucket]) };
+      foldListing(fleet, fact);
+      fleet.listed.add(fact.bucket);
+      return;
     case 'entry':
-      return foldEntry(fleet, fact);
-    case 'host-presence': {
-      const { host } = fact.beat;
-      return withHost(fleet, host, (facts) => ({ ...facts, presence: heard(facts.presence, fact.beat, nowMs) }));
-    }
+      foldEntry(fleet, fact);
+      return;
+    case 'host-presence':
+      changeHost(fleet, fact.beat.host, (facts) => ({ ...facts, presence: heard(facts.presence, fact.beat, nowMs) }));
+      return;
     case 'host-forgotten':
-      return { ...fleet, hosts: new Map([...fleet.hosts].filter(([host]) => host !== fact.host)) };
+      fleet.hosts.delete(fact.host);
+      return;
     case 'prober-presence': {
       const id = fact.beat.prober;
-      return { ...fleet, probers: withEntry(fleet.probers, id, heard(fleet.probers.get(id), fact.beat, nowMs)) };
+      fleet.probers.set(id, heard(fleet.probers.get(id), fact.beat, nowMs));
+      return;
     }
     case 'dashboard-presence': {
       const id = fact.beat.dashboard;
-      const next = heard(fleet.dashboards.get(id), fact.beat, nowMs);
-      return { ...fleet, dashboards: withEntry(fleet.dashboards, id, next) };
+      fleet.dashboards.set(id, heard(fleet.dashboards.get(id), fact.beat, nowMs));
+      return;
     }
     case 'metrics':
-      return withHost(fleet, fact.metrics.host, (facts) => foldMetrics(facts, fact.metrics, nowMs));
+      changeHost(fleet, fact.metrics.host, (facts) => foldMetrics(facts, fact.metrics, nowMs));
+      return;
     case 'probe':
-      return withHost(fleet, fact.report.host, (facts) => foldProbe(facts, fact.report, nowMs));
+      changeHost(fleet, fact.report.host, (facts) => foldProbe(facts, fact.report, nowMs));
   }
 }
 
 type Listing = Extract<Fact, { kind: 'listed' }>;
 
 /** A listing replaces the bucket as a whole, so what vanished while nobody looked vanishes here too. */
-function foldListing(fleet: Fleet, fact: Listing): Fleet {
+function foldListing(fleet: OwnedFleet, fact: Listing): void {
   switch (fact.bucket) {
     case 'alerts':
-      return { ...fleet, alerts: new Map(fact.entries) };
+      fleet.alerts.clear();
+      for (const [key, event] of fact.entries) fleet.alerts.set(key, event);
+      return;
     case 'specs':
-      return eachHost(fleet, byHost(fact.entries, specKey), (facts, specs) => ({ ...facts, specs }));
+      changeEachHost(fleet, byHost(fact.entries, specKey), (facts, specs) => ({ ...facts, specs }));
+      return;
     case 'health':
-      return eachHost(fleet, byHost(fact.entries, instanceKey), (facts, verdicts) => ({ ...facts, verdicts }));
+      changeEachHost(fleet, byHost(fact.entries, instanceKey), (facts, verdicts) => ({ ...facts, verdicts }));
+      return;
     case 'status':
-      return eachHost(fleet, byHost(fact.entries, instanceKey), (facts, statuses) => ({
+      changeEachHost(fleet, byHost(fact.entries, instanceKey), (facts, statuses) => ({
         ...facts,
         statuses,
         samples: only(facts.samples, statuses),
@@ -89,27 +99,29 @@ function byHost<V>(
   return hosts;
 }
 
-function eachHost<V>(
-  fleet: Fleet,
+function changeEachHost<V>(
+  fleet: OwnedFleet,
   listed: ReadonlyMap<string, ReadonlyMap<string, V>>,
   change: (facts: HostFacts, own: ReadonlyMap<string, V>) => HostFacts,
-): Fleet {
-  const names = new Set([...fleet.hosts.keys(), ...listed.keys()]);
-  const hosts = [...names].map((host): [string, HostFacts] => {
-    return [host, change(fleet.hosts.get(host) ?? NO_HOST_FACTS, listed.get(host) ?? new Map())];
-  });
-  return { ...fleet, hosts: new Map(hosts) };
+): void {
+  for (const host of new Set([...fleet.hosts.keys(), ...listed.keys()])) {
+    changeHost(fleet, host, (facts) => change(facts, listed.get(host) ?? new Map()));
+  }
 }
 
 function only<V>(map: ReadonlyMap<string, V>, keys: ReadonlyMap<string, unknown>): ReadonlyMap<string, V> {
   return new Map([...map].filter(([key]) => keys.has(key)));
 }
 
-function foldEntry(fleet: Fleet, fact: Extract<Fact, { kind: 'entry' }>): Fleet {
-  if (fact.bucket === 'alerts') return { ...fleet, alerts: replaced(fleet.alerts, fact.key, fact.value) };
+function foldEntry(fleet: OwnedFleet, fact: Extract<Fact, { kind: 'entry' }>): void {
+  if (fact.bucket === 'alerts') {
+    if (fact.value === undefined) fleet.alerts.delete(fact.key);
+    else fleet.alerts.set(fact.key, fact.value);
+    return;
+  }
   const [host, service, instance] = fact.key.split('.');
-  if (host === undefined || service === undefined || instance === undefined) return fleet;
-  return withHost(fleet, host, (facts) => {
+  if (host === undefined || service === undefined || instance === undefined) return;
+  changeHost(fleet, host, (facts) => {
     switch (fact.bucket) {
       case 'specs':
         return { ...facts, specs: replaced(facts.specs, service, fact.value) };
@@ -170,10 +182,10 @@ function heard<Beat extends Position & { readonly time: string }>(
   return { beat, heardAtMs: nowMs, wallMinusMonotonicMs: isSteady ? last.wallMinusMonotonicMs : offset };
 }
 
-function withHost(fleet: Fleet, host: string, change: (facts: HostFacts) => HostFacts): Fleet {
+function changeHost(fleet: OwnedFleet, host: string, change: (facts: HostFacts) => HostFacts): void {
   const before = fleet.hosts.get(host) ?? NO_HOST_FACTS;
   const after = change(before);
-  return after === before ? fleet : { ...fleet, hosts: withEntry(fleet.hosts, host, after) };
+  if (after !== before) fleet.hosts.set(host, after);
 }
 
 function withEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> {

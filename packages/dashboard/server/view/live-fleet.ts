@@ -1,5 +1,5 @@
 import type { PageData } from '../protocol/page.ts';
-import { emptyFleet, type Fact, type Fleet } from './fleet.ts';
+import { emptyFleet, type Fact, type OwnedFleet } from './fleet.ts';
 import { fold } from './fold.ts';
 import { type RenderContext, type RenderMemo, render } from './render.ts';
 
@@ -8,7 +8,7 @@ export class LiveFleet {
   readonly #context: RenderContext;
   readonly #now: () => number;
   readonly #memo: RenderMemo = new Map();
-  #fleet: Fleet;
+  readonly #fleet: OwnedFleet;
 
   constructor(context: RenderContext, now: () => number) {
     this.#context = context;
@@ -17,7 +17,7 @@ export class LiveFleet {
   }
 
   learn(fact: Fact): void {
-    this.#fleet = fold(this.#fleet, fact, this.#now());
+    fold(this.#fleet, fact, this.#now());
   }
 
   /** What may be shown at this moment, and the moment. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import * as make from '../../test/support/demo-facts.ts';
-import { emptyFleet, type Fact } from './fleet.ts';
-import { fold } from './fold.ts';
+import { fleetOf } from '../../test/support/fleet-of.ts';
+import type { Fact } from './fleet.ts';
 import { type DataQuery, queryPage, withoutAges } from './query.ts';
 import { render } from './render.ts';
 
@@ -15,7 +15,7 @@ const facts: Fact[] = [
   { kind: 'host-presence', beat: make.hostBeat('web1') },
   { kind: 'host-presence', beat: make.hostBeat('web2') },
 ];
-const fleet = facts.reduce((known, fact) => fold(known, fact, 1_000), emptyFleet(0));
+const fleet = fleetOf(facts.map((fact) => [1_000, fact]));
 const query = (changes: Partial<DataQuery> = {}, nowMs = 1_500) =>
   queryPage(render(fleet, nowMs, { environment: 'test', dashboard: 'main' }), nowMs, {
     offset: 0,

@@ -2,6 +2,7 @@ import { PRESENCE_LIMIT_MS } from '@muster/contracts';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as make from '../../test/support/demo-facts.ts';
+import { fleetOf } from '../../test/support/fleet-of.ts';
 import { emptyFleet, type Fact, type Fleet } from './fleet.ts';
 import { fold, LATENCY_POINTS } from './fold.ts';
 import { type RenderMemo, render } from './render.ts';
@@ -13,7 +14,7 @@ const emptyListing: Fact = { kind: 'listed', bucket: 'status', entries: new Map(
 
 /** Facts as they come in, each with its monotonic instant; the bucket of states has been read before. */
 function learn(...facts: readonly (readonly [atMs: number, fact: Fact])[]): Fleet {
-  return facts.reduce((fleet, [atMs, fact]) => fold(fleet, fact, atMs), fold(emptyFleet(0), emptyListing, 0));
+  return fleetOf([[0, emptyListing], ...facts]);
 }
 
 const connected: Fact = { kind: 'bus', isConnected: true, reason: 'connected' };
@@ -122,7 +123,7 @@ describe('what is not confirmed lately is unknown', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), fc.integer({ min: 0, max: 20_000 }), (steps, laterMs) => {
         let nowMs = 0;
-        let fleet = emptyFleet(0);
+        const fleet = emptyFleet(0);
         let isConnected = false;
         let isListed = false;
         let heardAtMs = Number.NEGATIVE_INFINITY;
@@ -132,7 +133,7 @@ describe('what is not confirmed lately is unknown', () => {
           if (what === 'connected' || what === 'lost') isConnected = what === 'connected';
           if (what === 'lost' || what === 'listed') isListed = what === 'listed';
           if (what === 'beat') heardAtMs = nowMs;
-          fleet = fold(fleet, fact, nowMs);
+          fold(fleet, fact, nowMs);
         }
         nowMs += laterMs;
         const shown = row(fleet, nowMs)?.state;
@@ -223,11 +224,11 @@ test('property: what is remembered from look to look changes nothing', () => {
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const memo: RenderMemo = new Map();
       let nowMs = 0;
-      let fleet = emptyFleet(0);
+      const fleet = emptyFleet(0);
       for (const [index, { gapMs, make: makeFact }] of steps.entries()) {
         expect(render(fleet, nowMs + gapMs, CONTEXT, memo)).toEqual(render(fleet, nowMs + gapMs, CONTEXT));
         nowMs += gapMs;
-        fleet = fold(fleet, makeFact(index + 1), nowMs);
+        fold(fleet, makeFact(index + 1), nowMs);
         expect(render(fleet, nowMs, CONTEXT, memo)).toEqual(render(fleet, nowMs, CONTEXT));
       }
     }),
@@ -251,9 +252,14 @@ describe('ages', () => {
       kind: 'host-presence',
       beat: make.hostBeat('web1', { seq, time }),
     });
-    const first = learn([0, connected], [1, running], [1_000, at(1, make.ago(0))]);
-    const jittered = fold(first, at(2, make.ago(-2)), 3_400);
-    const stepped = fold(first, at(2, make.ago(-3_600)), 3_000);
+    const before = [
+      [0, connected],
+      [1, running],
+      [1_000, at(1, make.ago(0))],
+    ] as const;
+    const first = learn(...before);
+    const jittered = learn(...before, [3_400, at(2, make.ago(-2))]);
+    const stepped = learn(...before, [3_000, at(2, make.ago(-3_600))]);
     expect(row(jittered, 3_500)?.enteredAtMs).toBe(row(first, 3_500)?.enteredAtMs);
     expect(row(stepped, 3_500)?.enteredAtMs).not.toBe(row(first, 3_500)?.enteredAtMs);
   });
@@ -321,11 +327,19 @@ describe('facts', () => {
     expect(history?.slice(-3)).toEqual([58, 59, null]);
   });
 
-  test('the fleet given is left as it was', () => {
-    const before = learn([0, connected], [1, running]);
+  test.each<[string, Fact]>([
+    ['a beat', beat(1)],
+    ['a state', running],
+    ['metrics', { kind: 'metrics', metrics: make.metrics('web1') }],
+    ['a probe', { kind: 'probe', report: make.probe('web1', 'rag-api') }],
+  ])('%s replaces what is known of its host, and touches nothing else', (_name, fact) => {
+    const fleet = learn([0, connected], [1, running], [2, { kind: 'host-presence', beat: make.hostBeat('web2') }]);
+    const [before, other] = [fleet.hosts.get('web1'), fleet.hosts.get('web2')];
     const copy = structuredClone(before);
-    fold(before, beat(1), 2);
-    expect(before).toEqual(copy);
+    fold(fleet, fact, 3);
+    expect(fleet.hosts.get('web1')).not.toBe(before);
+    expect(before, 'what was known is left as it was').toEqual(copy);
+    expect(fleet.hosts.get('web2')).toBe(other);
   });
 });
 

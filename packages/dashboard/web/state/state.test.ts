@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { diff, type Frame, type PageData } from '../../server/protocol/index.ts';
-import { emptyFleet, type Fact } from '../../server/view/fleet.ts';
-import { fold } from '../../server/view/fold.ts';
+import type { Fact } from '../../server/view/fleet.ts';
 import { render } from '../../server/view/render.ts';
 import * as make from '../../test/support/demo-facts.ts';
+import { fleetOf } from '../../test/support/fleet-of.ts';
 import { retryDelayMs } from '../api/socket.ts';
 import { reduce } from './reduce.ts';
 import { announce, filterRows, serviceRows, sortedAlerts } from './select.ts';
@@ -14,11 +14,7 @@ import { trustedPage } from './trust.ts';
 const CONTEXT = { environment: 'test', dashboard: 'main' };
 
 function pageAfter(facts: readonly Fact[], nowMs = 1_000): PageData {
-  return render(
-    facts.reduce((fleet, fact) => fold(fleet, fact, nowMs), fold(emptyFleet(0), listed, 0)),
-    nowMs,
-    CONTEXT,
-  );
+  return render(fleetOf([[0, listed], ...facts.map((fact) => [nowMs, fact] as const)]), nowMs, CONTEXT);
 }
 
 const listed: Fact = { kind: 'listed', bucket: 'status', entries: new Map() };

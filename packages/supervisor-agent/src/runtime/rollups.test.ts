@@ -1,7 +1,14 @@
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type HostSample, hostRollups, type RollupChunk, type ServiceSample, serviceRollups } from '@muster/contracts';
+import {
+  BUCKETS_PER_CHUNK,
+  type HostSample,
+  hostRollups,
+  type RollupChunk,
+  type ServiceSample,
+  serviceRollups,
+} from '@muster/contracts';
 import { Outbox, openBus } from '@muster/contracts/bus';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Envelopes } from './envelopes.ts';
@@ -40,8 +47,11 @@ const api = (cpuRatio: number): ServiceSample => ({
 });
 
 /** An agent's history over a real outbox; its bus is away. */
-async function openAgent(options: { readonly maxBytes?: number; readonly epoch?: number } = {}) {
-  const bus = openBus({ servers: 'nats://127.0.0.1:1', environment: 'test', role: 'agent', id: 'web1' });
+async function openAgent(
+  options: { readonly maxBytes?: number; readonly epoch?: number; readonly host?: string } = {},
+) {
+  const { host = 'web1' } = options;
+  const bus = openBus({ servers: 'nats://127.0.0.1:1', environment: 'test', role: 'agent', id: host });
   const gaps: number[] = [];
   const problems: unknown[] = [];
   const outbox = await Outbox.open({
@@ -53,12 +63,14 @@ async function openAgent(options: { readonly maxBytes?: number; readonly epoch?:
   let nowMs = 0;
   const file = path.join(directory, 'rollups.json');
   const rollups = new Rollups({
-    host: 'web1',
+    host,
     file,
-    envelopes: new Envelopes('web1', options.epoch ?? 1),
+    envelopes: new Envelopes(host, options.epoch ?? 1),
     outbox,
     onProblem: (error) => problems.push(error),
     wallNowMs: () => nowMs,
+    // Chunks end at half hours, but for who asks for the place of a host of its own.
+    ...(options.host === undefined && { phase: 0 }),
   });
   return {
     rollups,
@@ -71,7 +83,7 @@ async function openAgent(options: { readonly maxBytes?: number; readonly epoch?:
       rollups.record(HOST, [api(cpuRatio)]);
     },
     waiting: (): RollupChunk[] =>
-      outbox.waiting(serviceRollups['1m'], { host: 'web1', service: 'api' }).flatMap((message) => message.read() ?? []),
+      outbox.waiting(serviceRollups['1m'], { host, service: 'api' }).flatMap((message) => message.read() ?? []),
     async [Symbol.asyncDispose]() {
       await outbox.close();
       await bus.drain();
@@ -81,7 +93,7 @@ async function openAgent(options: { readonly maxBytes?: number; readonly epoch?:
 
 test('a complete chunk of the host and of each service waits for the bus, named by its first bucket', async () => {
   await using agent = await openAgent();
-  for (const time of ['12:03:00', '12:03:10', '12:05:00', '12:15:00']) agent.look(time);
+  for (const time of ['12:03:00', '12:03:10', '12:05:00', '12:30:00']) agent.look(time);
   const chunk = agent.waiting();
   expect(chunk).toMatchObject([
     {
@@ -109,10 +121,10 @@ test('a complete chunk of the host and of each service waits for the bus, named 
 
 test('what is in no stream is what waits and what is open', async () => {
   await using agent = await openAgent();
-  for (const time of ['12:13:00', '12:14:00', '12:15:00', '12:16:00']) agent.look(time);
+  for (const time of ['12:28:00', '12:29:00', '12:30:00', '12:31:00']) agent.look(time);
   expect(agent.rollups.unpublished('1m', 'api').map(({ firstBucketAt }) => firstBucketAt)).toEqual([
-    '2026-03-01T12:13:00.000Z',
-    '2026-03-01T12:15:00.000Z',
+    '2026-03-01T12:28:00.000Z',
+    '2026-03-01T12:30:00.000Z',
   ]);
   const [open] = agent.rollups.unpublished('2h', undefined);
   expect(open).toMatchObject({ tier: '2h', firstBucketAt: '2026-03-01T12:00:00.000Z' });
@@ -127,7 +139,7 @@ test('an orderly end in the middle of a chunk leaves no trace in it', async () =
     first.rollups.save();
   }
   await using second = await openAgent({ epoch: 2 });
-  for (const time of ['12:04:20', '12:05:00', '12:15:00']) second.look(time);
+  for (const time of ['12:04:20', '12:05:00', '12:30:00']) second.look(time);
   expect(second.waiting()).toHaveLength(1);
   expect(second.waiting()[0]?.series[0]?.count).toEqual([1, 3, 1]);
 });
@@ -138,7 +150,7 @@ test('an agent that is killed loses what it saw since the last full minute, and 
     for (const time of ['12:03:00', '12:03:30', '12:04:00', '12:04:30', '12:04:50']) killed.look(time);
   }
   await using next = await openAgent({ epoch: 2 });
-  for (const time of ['12:05:10', '12:15:00']) next.look(time);
+  for (const time of ['12:05:10', '12:30:00']) next.look(time);
   expect(next.waiting()[0]?.series[0]?.count).toEqual([2, 1, 1]);
 });
 
@@ -146,17 +158,17 @@ test('an agent that is killed between telling a chunk and saving that it has: it
   const before = path.join(directory, 'before.json');
   {
     await using killed = await openAgent();
-    for (const time of ['12:13:00', '12:14:00', '12:14:30']) killed.look(time);
+    for (const time of ['12:28:00', '12:29:00', '12:29:30']) killed.look(time);
     copyFileSync(killed.file, before);
-    killed.look('12:15:00');
+    killed.look('12:30:00');
     expect(killed.waiting()).toHaveLength(1);
     copyFileSync(before, killed.file);
   }
   await using next = await openAgent({ epoch: 2 });
-  for (const time of ['12:15:10', '12:16:00', '12:31:00']) next.look(time);
+  for (const time of ['12:30:10', '12:31:00', '13:01:00']) next.look(time);
   expect(next.waiting().map(({ firstBucketAt }) => firstBucketAt)).toEqual([
-    '2026-03-01T12:13:00.000Z',
-    '2026-03-01T12:15:00.000Z',
+    '2026-03-01T12:28:00.000Z',
+    '2026-03-01T12:30:00.000Z',
   ]);
   expect(next.waiting()[0]?.series[0]?.count).toEqual([1, 2]);
 });
@@ -173,16 +185,38 @@ test.each([
   writeFileSync(path.join(directory, 'rollups.json'), text);
   await using agent = await openAgent();
   expect(agent.problems).toHaveLength(1);
-  for (const time of ['12:03:00', '12:15:00']) agent.look(time);
+  for (const time of ['12:03:00', '12:30:00']) agent.look(time);
   expect(agent.waiting()).toHaveLength(1);
 });
 
 test('a clock that is put back is said once, and nothing is told twice', async () => {
   await using agent = await openAgent();
-  for (const time of ['12:03:00', '12:05:00', '12:04:00', '12:04:30', '12:05:30', '12:15:00']) agent.look(time);
+  for (const time of ['12:03:00', '12:05:00', '12:04:00', '12:04:30', '12:05:30', '12:30:00']) agent.look(time);
   expect(agent.problems.map(String)).toEqual([expect.stringContaining('the wall clock was put back')]);
   // At 12:04 nothing had been measured: that minute was still open.
   expect(agent.waiting()[0]?.series[0]?.count).toEqual([1, 2, 1]);
+});
+
+test('hosts end their chunks at minutes of their own, the same after each start', async () => {
+  const endOf = async (host: string) => {
+    await using agent = await openAgent({ host });
+    for (let minute = 0; minute < 60; minute += 1) {
+      agent.look(`12:${String(minute).padStart(2, '0')}:00`);
+      if (agent.waiting().length > 0) return minute;
+    }
+    throw new Error(`no chunk of ${host} ended within an hour`);
+  };
+  const ends: number[] = [];
+  for (const host of ['web1', 'web2', 'db1', 'cache', 'queue']) {
+    rmSync(directory, { recursive: true });
+    mkdirSync(directory);
+    const end = await endOf(host);
+    rmSync(directory, { recursive: true });
+    mkdirSync(directory);
+    expect(await endOf(host)).toBe(end);
+    ends.push(end % BUCKETS_PER_CHUNK['1m']);
+  }
+  expect(new Set(ends).size).toBeGreaterThan(2);
 });
 
 test('what waits is bounded: the oldest chunks are given up, and counted', async () => {
@@ -192,8 +226,8 @@ test('what waits is bounded: the oldest chunks are given up, and counted', async
   }
   await new Promise((resolve) => setImmediate(resolve));
   const kept = agent.waiting().map(({ firstBucketAt }) => firstBucketAt);
-  expect(kept.at(-1)).toBe('2026-03-01T23:30:00.000Z');
+  expect(kept.at(-1)).toBe('2026-03-01T23:00:00.000Z');
   expect(kept.at(0)).not.toBe('2026-03-01T00:00:00.000Z');
   expect(kept).toEqual([...kept].sort());
-  expect(agent.gaps.reduce((sum, lost) => sum + lost, 0) + agent.outbox.backlog).toBeGreaterThan(190);
+  expect(agent.gaps.reduce((sum, lost) => sum + lost, 0) + agent.outbox.backlog).toBeGreaterThan(94);
 });

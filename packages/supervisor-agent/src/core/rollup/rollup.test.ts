@@ -1,4 +1,11 @@
-import { type HostSample, ROLLUP_BUCKET_SECONDS, ROLLUP_TIERS, type RollupTier } from '@muster/contracts';
+import {
+  BUCKETS_PER_CHUNK,
+  type HostSample,
+  MAX_BUCKETS_PER_CHUNK,
+  ROLLUP_BUCKET_SECONDS,
+  ROLLUP_TIERS,
+  type RollupTier,
+} from '@muster/contracts';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { HOST, type Subject } from './bucket.ts';
@@ -40,6 +47,8 @@ const jumpyLooks = fc.array(
   { maxLength: 250 },
 );
 
+const phase = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+
 function measured(values: Look['seen']): ReadonlyMap<Subject, readonly Measurement[]> {
   return new Map(Object.entries(values).map(([subject, value]) => [subject, [{ name: 'cpu', unit: 'ratio', value }]]));
 }
@@ -49,7 +58,7 @@ function bucketsOf(chunks: readonly Chunk[]): Map<string, readonly (number | nul
   const found = new Map<string, readonly (number | null)[]>();
   for (const { tier, subject, firstBucketMs, bucketMs, series } of chunks) {
     for (const { count, sum, min, max, last } of series) {
-      expect(count.length).toBeLessThanOrEqual(15);
+      expect(count.length).toBeLessThanOrEqual(BUCKETS_PER_CHUNK[tier]);
       for (const [at, n] of count.entries()) {
         const values = [sum, min, max, last].map((column) => column[at] ?? null);
         expect(values.includes(null), 'null where nothing was measured').toBe(n === 0);
@@ -93,8 +102,8 @@ function timed(all: readonly Look[]) {
 
 test('in every tier each bucket is what its looks say, told once', () => {
   fc.assert(
-    fc.property(looks, (all) => {
-      const rollup = new Rollup();
+    fc.property(looks, phase, (all, phase) => {
+      const rollup = new Rollup(phase);
       const chunks = timed(all).flatMap(({ atMs, seen }) => rollup.add(atMs, measured(seen)).chunks);
       chunks.push(...rollup.add(LATER_MS + 200_000_000 * all.length, new Map()).chunks);
       const found = bucketsOf(chunks);
@@ -108,8 +117,8 @@ test('in every tier each bucket is what its looks say, told once', () => {
 
 test('at any time complete and open chunks together are all that was seen', () => {
   fc.assert(
-    fc.property(looks, fc.constantFrom(...ROLLUP_TIERS), (all, tier) => {
-      const rollup = new Rollup();
+    fc.property(looks, phase, fc.constantFrom(...ROLLUP_TIERS), (all, phase, tier) => {
+      const rollup = new Rollup(phase);
       const chunks = timed(all).flatMap(({ atMs, seen }) => rollup.add(atMs, measured(seen)).chunks);
       const open = [HOST, 'api', 'db'].flatMap((subject) => rollup.open(tier, subject) ?? []);
       const found = bucketsOf([...chunks.filter((chunk) => chunk.tier === tier), ...open]);
@@ -121,8 +130,8 @@ test('at any time complete and open chunks together are all that was seen', () =
 
 test('whatever the wall clock does, no bucket is told twice, and what could not be kept is counted', () => {
   fc.assert(
-    fc.property(jumpyLooks, (all) => {
-      const rollup = new Rollup();
+    fc.property(jumpyLooks, phase, (all, phase) => {
+      const rollup = new Rollup(phase);
       const chunks = timed(all).flatMap(({ atMs, seen }) => rollup.add(atMs, measured(seen)).chunks);
       chunks.push(...rollup.add(LATER_MS + 200_000_000 * all.length, new Map()).chunks);
       const counted = [...bucketsOf(chunks)].filter(([key]) => key.startsWith("1m 'api'"));
@@ -136,7 +145,7 @@ test('whatever the wall clock does, no bucket is told twice, and what could not 
 });
 
 test('a clock that jumped ahead and is put right goes on at once, behind what was closed before', () => {
-  const rollup = new Rollup();
+  const rollup = new Rollup(0);
   const look = (time: string) => rollup.add(Date.parse(`2026-03-01T${time}Z`), measured({ [HOST]: 1 })).chunks;
   for (const time of ['11:50:00', '11:51:00', '23:00:00']) look(time);
   const wrong = look('11:52:00');
@@ -150,17 +159,55 @@ test('a clock that jumped ahead and is put right goes on at once, behind what wa
 
 test('restored in the middle of a chunk, nothing is different', () => {
   fc.assert(
-    fc.property(jumpyLooks, fc.nat(250), (all, stop) => {
-      const straight = new Rollup();
-      let other = new Rollup();
+    fc.property(jumpyLooks, phase, fc.nat(250), (all, phase, stop) => {
+      const straight = new Rollup(phase);
+      let other = new Rollup(phase);
       for (const [index, { atMs, seen }] of timed(all).entries()) {
-        if (index === stop) other = new Rollup(structuredClone(other.memory));
+        if (index === stop) other = new Rollup(phase, structuredClone(other.memory));
         expect(other.add(atMs, measured(seen))).toEqual(straight.add(atMs, measured(seen)));
       }
       for (const tier of ROLLUP_TIERS) expect(other.open(tier, 'api')).toEqual(straight.open(tier, 'api'));
     }),
     { seed, numRuns: 50 },
   );
+});
+
+test('restored where chunks end at other times, as after an update: each bucket is told once all the same', () => {
+  fc.assert(
+    fc.property(looks, phase, phase, fc.nat(250), (all, phase, otherPhase, stop) => {
+      let rollup = new Rollup(phase);
+      const chunks: Chunk[] = [];
+      for (const [index, { atMs, seen }] of timed(all).entries()) {
+        if (index === stop) rollup = new Rollup(otherPhase, structuredClone(rollup.memory));
+        chunks.push(...rollup.add(atMs, measured(seen)).chunks);
+      }
+      chunks.push(...rollup.add(LATER_MS + 200_000_000 * all.length, new Map()).chunks);
+      const expected = ROLLUP_TIERS.flatMap((tier) => [...naively(timed(all), tier)]);
+      expect(bucketsOf(chunks)).toEqual(new Map(expected));
+    }),
+    { seed, numRuns: 50 },
+  );
+});
+
+test.each([
+  ['1m', 0, '12:00', '12:30'],
+  ['1m', 0.5, '12:15', '12:45'],
+  ['15m', 0.25, '13:00', '17:00'],
+  ['2h', 0.75, '18:00', '18:00'],
+] as const)('chunks of %s end at %s of their length, whole ones are as long as they may be', (tier, phase, ...ends) => {
+  const rollup = new Rollup(phase);
+  const ended: [at: string, buckets: number][] = [];
+  for (let minute = 0; minute < 3 * 1_440; minute += 1) {
+    const atMs = Date.parse('2026-03-01T00:00:00.000Z') + minute * 60_000;
+    for (const chunk of rollup.add(atMs, measured({ api: 1 })).chunks) {
+      const at = new Date(atMs).toISOString().slice(11, 16);
+      if (chunk.tier === tier) ended.push([at, chunk.series[0]?.count.length ?? 0]);
+    }
+  }
+  const whole = ended.slice(1);
+  expect(whole.map(([, buckets]) => buckets)).toEqual(whole.map(() => BUCKETS_PER_CHUNK[tier]));
+  expect(whole.map(([at]) => at)).toEqual(expect.arrayContaining(ends));
+  expect(BUCKETS_PER_CHUNK[tier]).toBeLessThanOrEqual(MAX_BUCKETS_PER_CHUNK);
 });
 
 test('what counts as closed covers all that was ever closed, in a bounded list', () => {

@@ -16,8 +16,11 @@ export class Rollup {
   readonly #tiers: readonly Tier[];
   #late = 0;
 
-  constructor(memory?: RollupMemory) {
-    this.#tiers = ROLLUP_TIERS.map((tier) => new Tier(tier, ROLLUP_BUCKET_SECONDS[tier] * 1_000, memory?.[tier]));
+  /** `phase`, at least 0 and below 1, is where within the length of a chunk this rollup's chunks end. */
+  constructor(phase: number, memory?: RollupMemory) {
+    this.#tiers = ROLLUP_TIERS.map(
+      (tier) => new Tier(tier, ROLLUP_BUCKET_SECONDS[tier] * 1_000, phase, memory?.[tier]),
+    );
   }
 
   get memory(): RollupMemory {

@@ -24,13 +24,18 @@ const NOTHING: Completed = { bucket: undefined, chunks: [] };
 export class Tier {
   readonly tier: RollupTier;
   readonly bucketMs: number;
+  readonly #chunkMs: number;
+  readonly #phaseMs: number;
   readonly #spans: ClosedSpans;
   #open: Bucket | undefined;
   #closed: Bucket[];
 
-  constructor(tier: RollupTier, bucketMs: number, memory?: TierMemory) {
+  /** `phase`, at least 0 and below 1, is where within the length of a chunk one ends and the next begins. */
+  constructor(tier: RollupTier, bucketMs: number, phase: number, memory?: TierMemory) {
     this.tier = tier;
     this.bucketMs = bucketMs;
+    this.#chunkMs = bucketMs * BUCKETS_PER_CHUNK[tier];
+    this.#phaseMs = bucketMs * Math.floor(phase * BUCKETS_PER_CHUNK[tier]);
     this.#spans = new ClosedSpans(bucketMs, memory?.spans);
     this.#open = memory?.open;
     this.#closed = [...(memory?.closed ?? [])];
@@ -88,9 +93,8 @@ export class Tier {
    * process that died before it could write so down.
    */
   forget(subject: Subject, firstMs: number): void {
-    const chunkMs = this.bucketMs * BUCKETS_PER_CHUNK;
     for (const { atMs, subjects } of this.#untold()) {
-      if (atMs >= firstMs && floor(atMs, chunkMs) === floor(firstMs, chunkMs)) subjects.delete(subject);
+      if (atMs >= firstMs && this.#chunkAt(atMs) === this.#chunkAt(firstMs)) subjects.delete(subject);
     }
   }
 
@@ -114,9 +118,13 @@ export class Tier {
     return this.#open.atMs === atMs ? this.#open : undefined;
   }
 
+  /** The number of the chunk that a time belongs to. */
+  #chunkAt(atMs: number): number {
+    return Math.floor((atMs - this.#phaseMs) / this.#chunkMs);
+  }
+
   #completedChunks(atMs: number): readonly Chunk[] {
-    const chunkMs = this.bucketMs * BUCKETS_PER_CHUNK;
-    const isOver = (bucket: Bucket) => floor(bucket.atMs, chunkMs) !== floor(atMs, chunkMs);
+    const isOver = (bucket: Bucket) => this.#chunkAt(bucket.atMs) !== this.#chunkAt(atMs);
     const over = this.#closed.filter(isOver);
     if (over.length === 0) return [];
     this.#closed = this.#closed.filter((bucket) => !isOver(bucket));

@@ -1,13 +1,14 @@
-/** The bus as it grows: three servers that keep everything three times, and a site's own server that keeps nothing. */
+/**
+ * The bus as it grows: three servers that keep everything three times, and a site's own server that keeps nothing. All as
+ * `muster bus server` and `muster bus leaf` write them, and over TLS.
+ */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import type { InstanceEvent } from '@muster/contracts';
 import { rows, streamName } from '@muster/contracts';
-import {
-  leafCredentialsFile,
-  leafServerConfig,
-  type NatsBus,
-  natsServerConfig,
-  PermissionDeniedError,
-} from '@muster/contracts/bus';
+import { BusRefusedError, type NatsBus, PermissionDeniedError } from '@muster/contracts/bus';
 import { FleetClient } from '@muster/contracts/client';
 import {
   eventually,
@@ -22,33 +23,49 @@ import { expect, test } from 'vitest';
 import { joinFleet, mintFleetKeys, openFleetBus, setUpFleetBus } from './hub.ts';
 import { expectWholeStory, Ledger } from './ledger.ts';
 import { newSeed } from './seed.ts';
+import { ROOT_DIR } from './support.ts';
 
 const environment = 'test';
+const MUSTER = path.join(ROOT_DIR, 'packages/cli/bin/muster.mjs');
 const LOOPBACK = '127.0.0.1';
 const SERVERS = 3;
 const LEADER_KILLS = 2;
 /** A new leader takes 4 to 6 s on an idle machine. */
 const NEW_LEADER_WITHIN_MS = 60_000;
 
+/** As on more than loopback. */
+const TLS_HOST = `tls://${LOOPBACK}`;
+
+/** What `muster bus <args>` writes. */
+async function configFrom(keysDir: string, ...args: readonly string[]): Promise<string> {
+  const out = path.join(keysDir, '..', 'server.conf');
+  const env = {
+    ...process.env,
+    MUSTER_STATE_DIR: path.dirname(keysDir),
+    MUSTER_CONFIG_DIR: path.join(keysDir, 'none'),
+  };
+  await promisify(execFile)(process.execPath, [MUSTER, '--env', environment, 'bus', ...args, '--out', out], { env });
+  return await readFile(out, 'utf8');
+}
+
+function tlsUrl(url: string): string {
+  return url.replace('nats:', 'tls:');
+}
+
 async function startCluster(keysDir: string): Promise<NatsCluster> {
-  const trust = await mintFleetKeys(keysDir, ['web1']);
-  const cluster = await startNatsCluster(SERVERS, ({ name, port, clusterPort, clusterPorts, storeDir }) =>
-    natsServerConfig({
-      environment,
-      host: LOOPBACK,
-      port,
-      storeDir,
-      trust,
-      serverName: name,
-      cluster: {
-        listen: { host: LOOPBACK, port: clusterPort },
-        routes: clusterPorts.map((route) => ({ host: LOOPBACK, port: route })),
-        password: 'of-the-test',
-      },
-    }),
-  );
-  await setUpFleetBus(keysDir, cluster.urls, SERVERS);
+  await mintFleetKeys(keysDir, ['web1']);
+  const cluster = await startNatsCluster(SERVERS, async ({ name, port, clusterPort, clusterPorts, storeDir }) => {
+    const others = clusterPorts.filter((other) => other !== clusterPort);
+    const routes = others.flatMap((other) => ['--route', `${TLS_HOST}:${other}`]);
+    const where = ['--listen', `${TLS_HOST}:${port}`, '--cluster', `${TLS_HOST}:${clusterPort}`, '--store', storeDir];
+    return await configFrom(keysDir, 'server', name, ...where, ...routes);
+  });
+  await setUpFleetBus(keysDir, urlsOf(cluster), SERVERS);
   return cluster;
+}
+
+function urlsOf({ urls }: NatsCluster): readonly string[] {
+  return urls.map(tlsUrl);
 }
 
 interface StreamState {
@@ -74,22 +91,24 @@ function healthyLeader(admin: NatsBus): Promise<string> {
 
 test('three servers, and the leader is killed: publishers wait for the next, nothing is lost or doubled', async () => {
   const random = seededRandom(newSeed('cluster'));
-  await using keys = await temporaryDirectory();
+  await using home = await temporaryDirectory();
   await using files = await temporaryDirectory();
-  await using cluster = await startCluster(keys.path);
-  await using admin = await openFleetBus(keys.path, cluster.urls, { role: 'admin', id: 'setup' });
+  const keysDir = path.join(home.path, 'keys');
+  await using cluster = await startCluster(keysDir);
+  await using admin = await openFleetBus(keysDir, urlsOf(cluster), { role: 'admin', id: 'setup' });
   const ledger = new Ledger(files.path, ['alpha', 'beta']);
-  await using system = await joinFleet(keys.path, cluster.urls.join(','), { host: 'web1', services: ledger.services });
+  await using system = await joinFleet(keysDir, urlsOf(cluster).join(','), { host: 'web1', services: ledger.services });
   await ledger.settled(system);
   await expectWholeStory(ledger, system, admin);
   expect((await eventsStream(admin)).config.num_replicas).toBe(SERVERS);
+  await expect(openFleetBus(keysDir, cluster.urls, { role: 'admin', id: 'setup' })).rejects.toThrow(BusRefusedError);
   // A set-up that does not say how many leaves it as it is.
-  await setUpFleetBus(keys.path, cluster.urls);
+  await setUpFleetBus(keysDir, urlsOf(cluster));
   expect((await eventsStream(admin)).config.num_replicas).toBe(SERVERS);
 
   for (let kill = 0; kill < LEADER_KILLS; kill += 1) {
     const leader = await healthyLeader(admin);
-    const { server } = cluster.nodes.find(({ name }) => name === leader) ?? {};
+    const { server } = cluster.nodes.find(({ name }) => `muster-${environment}-${name}` === leader) ?? {};
     if (server === undefined) throw new Error(`no server is named '${leader}'`);
     await admin.connected(AbortSignal.timeout(NEW_LEADER_WITHIN_MS));
     await ledger.crash(random);
@@ -108,36 +127,33 @@ test('three servers, and the leader is killed: publishers wait for the next, not
 });
 
 test('a site with a server of its own: a leaf node without JetStream passes everything on', async () => {
-  await using keys = await temporaryDirectory();
+  await using home = await temporaryDirectory();
   await using files = await temporaryDirectory();
-  const trust = await mintFleetKeys(keys.path, ['web1'], ['berlin']);
-  const leafPort = await freePort();
+  const keysDir = path.join(home.path, 'keys');
+  await mintFleetKeys(keysDir, ['web1']);
+  const leafnodes = `${TLS_HOST}:${await freePort()}`;
   await using hubStore = await temporaryDirectory();
-  const hubConfig = natsServerConfig({
-    environment,
-    host: LOOPBACK,
-    port: 4222,
-    storeDir: hubStore.path,
-    trust,
-    leafNodes: { host: LOOPBACK, port: leafPort },
-  });
+  // The test's servers are given ports of their own beside the configuration.
+  const where = ['--listen', `${TLS_HOST}:4222`];
+  const hubConfig = await configFrom(
+    keysDir,
+    'server',
+    'hub',
+    ...where,
+    '--store',
+    hubStore.path,
+    '--leafnodes',
+    leafnodes,
+  );
   await using hub = await startNatsServer({ config: hubConfig, storeDir: hubStore.path });
-  await setUpFleetBus(keys.path, hub.url);
-  const leafConfig = leafServerConfig({
-    environment,
-    site: 'berlin',
-    host: LOOPBACK,
-    port: 4222,
-    hub: [{ host: LOOPBACK, port: leafPort }],
-    credentialsFile: leafCredentialsFile(keys.path, 'berlin'),
-    trust,
-  });
+  await setUpFleetBus(keysDir, tlsUrl(hub.url));
+  const leafConfig = await configFrom(keysDir, 'leaf', 'berlin', ...where, '--hub', leafnodes);
   await using leaf = await startNatsServer({ config: leafConfig, jetstream: false });
 
   const random = seededRandom(newSeed('leaf'));
   const ledger = new Ledger(files.path, ['alpha']);
-  await using system = await joinFleet(keys.path, leaf.url, { host: 'web1', services: ledger.services });
-  await using bus = await openFleetBus(keys.path, hub.url, { role: 'operator', id: 'cli' });
+  await using system = await joinFleet(keysDir, tlsUrl(leaf.url), { host: 'web1', services: ledger.services });
+  await using bus = await openFleetBus(keysDir, tlsUrl(hub.url), { role: 'operator', id: 'cli' });
   using client = new FleetClient({ bus, actor: 'leaf test' });
   await ledger.settled(system);
   await expectWholeStory(ledger, system, bus);
@@ -153,9 +169,9 @@ test('a site with a server of its own: a leaf node without JetStream passes ever
   await expectWholeStory(ledger, system, bus);
 
   // A reader at the site reads the hub's streams; an agent there still may do nothing but its own work.
-  await using reader = await openFleetBus(keys.path, leaf.url, { role: 'operator', id: 'cli' });
+  await using reader = await openFleetBus(keysDir, tlsUrl(leaf.url), { role: 'operator', id: 'cli' });
   const events = await reader.history(rows.instanceEvent, { host: 'web1' });
   expect(events.map(({ message }): InstanceEvent['service'] => message.service)).toContain('alpha');
-  await using agent = await openFleetBus(keys.path, leaf.url, { role: 'agent', id: 'web1' });
+  await using agent = await openFleetBus(keysDir, tlsUrl(leaf.url), { role: 'agent', id: 'web1' });
   await expect(agent.history(rows.instanceEvent, {})).rejects.toThrow(PermissionDeniedError);
 });

@@ -33,7 +33,7 @@ const BUS_PORT = 4222;
 const ADMIN: Identity = { role: 'admin', id: 'setup' };
 
 /** The identities of a fleet, in a directory of their own. */
-export async function mintFleetKeys(directory: string, hosts: readonly string[], leafSites: readonly string[] = []) {
+export async function mintFleetKeys(directory: string, hosts: readonly string[]): Promise<BusTrust> {
   const identities: readonly Identity[] = [
     ADMIN,
     { role: 'operator', id: 'cli' },
@@ -41,7 +41,7 @@ export async function mintFleetKeys(directory: string, hosts: readonly string[],
     { role: 'dashboard', id: 'main' },
     ...hosts.map((id) => ({ role: 'agent' as const, id })),
   ];
-  const { trust } = await mintKeys({ directory, environment: ENVIRONMENT, identities, leafSites });
+  const { trust } = await mintKeys({ directory, environment: ENVIRONMENT, identities });
   return trust;
 }
 

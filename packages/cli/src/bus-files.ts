@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { isLoopbackHost, type RetentionChanges } from '@muster/contracts';
 import {
   type BusTrust,
+  furtherServersIn,
   type Identity,
   mintCertificates,
   mintKeys,
@@ -19,9 +20,14 @@ export interface BusFiles {
   readonly created: readonly string[];
   readonly kept: readonly string[];
   readonly trust: BusTrust;
+  /** Of clusters and sites, as their certificates are named. */
+  readonly furtherServers: readonly string[];
 }
 
-/** Brings keys, certificates and the configuration of the embedded nats-server to what they must be. Files only, no network. */
+/**
+ * Brings keys, certificates and the configuration of the embedded nats-server to what they must be; the certificates of
+ * servers elsewhere, too. Files only, no network.
+ */
 export async function makeBusFiles(
   settings: Settings,
   identities: readonly Identity[],
@@ -30,10 +36,17 @@ export async function makeBusFiles(
   const { environment, keysDir, listen, names, stateDir } = settings;
   const minted = await mintKeys({ directory: keysDir, environment, identities });
   const isOpen = !isLoopbackHost(listen.host);
-  const serverNames = ownNames(listen.host, names);
-  const certificates = isOpen
-    ? await mintCertificates({ directory: keysDir, environment, identities, serverNames })
-    : { created: [], kept: [] };
+  const furtherServers = await furtherServersIn(keysDir);
+  const certificates =
+    isOpen || furtherServers.length > 0
+      ? await mintCertificates({
+          directory: keysDir,
+          environment,
+          identities,
+          furtherServers,
+          ...(isOpen && { serverNames: ownNames(listen.host, names) }),
+        })
+      : { created: [], kept: [] };
   const configFile = join(stateDir, 'nats', 'nats.conf');
   const written = await writeNatsServerConfig(configFile, {
     environment,
@@ -49,7 +62,24 @@ export async function makeBusFiles(
     created: [...minted.created, ...certificates.created, ...createdConfig],
     kept: [...minted.kept, ...certificates.kept, ...keptConfig],
     trust: minted.trust,
+    furtherServers: furtherServers.map(({ file }) => file),
   };
+}
+
+/** What is to be done where servers elsewhere have certificates, or an authority, that were made anew. */
+export function certificateAdvice({ created, furtherServers }: BusFiles): readonly string[] {
+  const names = created.map((path) => basename(path));
+  return furtherServers
+    .filter((file) => names.includes('ca.crt') || names.includes(`${file}.crt`))
+    .map((file) => `copy ca.crt, ${file}.crt and ${file}.key to that server again, then send its nats-server HUP`);
+}
+
+/** What is to be done about servers elsewhere after the fleet's account has changed. */
+export function configurationAdvice({ furtherServers }: BusFiles): readonly string[] {
+  if (furtherServers.length === 0) return [];
+  return [
+    `write the configurations of ${furtherServers.join(', ')} again (muster bus server, muster bus leaf) and copy them there: what they hold counts at the next start`,
+  ];
 }
 
 /** @throws CliError (failed) where the keys of a bus would only now be made, and would be those of another bus */

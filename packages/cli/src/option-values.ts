@@ -1,4 +1,6 @@
-import { isId } from '@muster/contracts';
+import { isIP } from 'node:net';
+import { isAbsolute } from 'node:path';
+import { isId, isLoopbackHost } from '@muster/contracts';
 import type { ServerAddress } from '@muster/contracts/bus';
 import { parseDuration } from '@muster/contracts/config';
 import { InvalidArgumentError } from 'commander';
@@ -46,11 +48,32 @@ export function parseRegex(text: string): RegExp {
   }
 }
 
-/** `10.0.0.1:4222`, `[::1]:4222` or a name instead. @throws InvalidArgumentError */
-export function parseAddress(text: string): ServerAddress {
-  const [, host = '', port = ''] = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/u.exec(text) ?? [];
-  if (port === '' || Number(port) < 1 || Number(port) > 65_535) {
-    throw new InvalidArgumentError('Write address:port, such as 10.0.0.1:4222.');
+/** Where a server listens, or is reached. */
+export interface Address extends ServerAddress {
+  /** Always on more than loopback; there where `tls://` says so. */
+  readonly isTls: boolean;
+}
+
+/** `10.0.0.1:4222`, `[::1]:4222` or a name instead, and `tls://` before it or not. @throws InvalidArgumentError */
+export function parseAddress(text: string): Address {
+  const [, scheme, address = '', digits = ''] =
+    /^(tls:\/\/)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/u.exec(text) ?? [];
+  const port = Number(digits);
+  if (port < 1 || port > 65_535) throw new InvalidArgumentError('Write address:port, such as 10.0.0.1:4222.');
+  const host = address.replace(/^\[|\]$/gu, '');
+  return { host, port, isTls: scheme !== undefined || !isLoopbackHost(host) };
+}
+
+/** @throws InvalidArgumentError */
+export function parseHostName(text: string): string {
+  if (isIP(text) === 0 && !/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/u.test(text)) {
+    throw new InvalidArgumentError('Write a name or an address without a port, such as db1.example.org.');
   }
-  return { host: host.replace(/^\[|\]$/gu, ''), port: Number(port) };
+  return text;
+}
+
+/** @throws InvalidArgumentError */
+export function parseAbsoluteFolder(text: string): string {
+  if (!isAbsolute(text)) throw new InvalidArgumentError('Write the whole path, such as /etc/muster.');
+  return text;
 }

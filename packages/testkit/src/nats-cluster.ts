@@ -21,7 +21,10 @@ export interface NatsCluster extends AsyncDisposable {
 }
 
 /** Starts `size` servers, each with the configuration that `configOf` writes for it. They elect their leader afterwards. */
-export async function startNatsCluster(size: number, configOf: (node: ClusterNode) => string): Promise<NatsCluster> {
+export async function startNatsCluster(
+  size: number,
+  configOf: (node: ClusterNode) => Promise<string>,
+): Promise<NatsCluster> {
   const home = await temporaryDirectory();
   const clusterPorts = await Promise.all(Array.from({ length: size }, freePort));
   const nodes: (ClusterNode & { readonly server: NatsServer })[] = [];
@@ -34,7 +37,8 @@ export async function startNatsCluster(size: number, configOf: (node: ClusterNod
       const name = `n${index + 1}`;
       const port = await freePort();
       const node = { name, port, clusterPort, clusterPorts, storeDir: join(home.path, name) };
-      nodes.push({ ...node, server: await startNatsServer({ config: configOf(node), port, storeDir: node.storeDir }) });
+      const config = await configOf(node);
+      nodes.push({ ...node, server: await startNatsServer({ config, port, storeDir: node.storeDir }) });
     }
   } catch (error) {
     await dispose();

@@ -1,6 +1,6 @@
 import { type Identity, setupBus } from '@muster/contracts/bus';
 import { type Command, InvalidArgumentError } from 'commander';
-import { makeBusFiles } from '../bus-files.ts';
+import { certificateAdvice, makeBusFiles } from '../bus-files.ts';
 import type { Flags } from '../config.ts';
 import { ADMIN, OPERATOR, open } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
@@ -42,7 +42,7 @@ export function addBus(program: Command, context: Context, run: Run): void {
     .command('keys')
     .summary('make the keys and credentials of every identity; files only, no network')
     .description(
-      'Makes the keys of the bus, one credentials file for each identity of this machine, and the configuration of its nats-server. Works without network; keeps what exists; prints no secret.',
+      'Makes the keys of the bus, one credentials file for each identity of this machine, and the configuration of its nats-server; makes certificates anew that end within 30 days, also those of muster bus server and muster bus leaf, and says where to copy these. Works without network; keeps what exists; prints no secret.',
     )
     .option('--agent <host>', 'also make credentials for the agent of another host', parseId)
     .addHelpText('after', examples('muster bus keys', 'muster bus keys --agent web2'))
@@ -60,7 +60,7 @@ export function addBus(program: Command, context: Context, run: Run): void {
       examples(
         'muster bus setup',
         'muster bus setup --replicas 3',
-        'muster bus setup --url nats://10.0.0.5:4222 --creds admin.creds',
+        'muster bus setup --url tls://10.0.0.5:4222 --creds admin.creds',
       ),
     )
     .action((_options: unknown, command: Command) =>
@@ -95,11 +95,13 @@ async function keys({ agent, ...flags }: KeysOptions, { terminal, readSettings }
   const other: readonly Identity[] = agent === undefined ? [] : [{ role: 'agent', id: agent }];
   const retention = await readRetentionOf(settings, terminal);
   const identities = [...ownIdentities(settings.hostId), ...other];
-  const { created, kept } = await makeBusFiles(settings, identities, retention);
+  const files = await makeBusFiles(settings, identities, retention);
+  const { created, kept } = files;
   terminal.print(...created.map((file) => `created ${file}`));
   if (kept.length > 0) {
     terminal.print(`kept ${kept.length} ${kept.length === 1 ? 'file' : 'files'} in ${settings.stateDir}`);
   }
+  terminal.note(...certificateAdvice(files));
   return EXIT.ok;
 }
 

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { isId, ROLES } from '@muster/contracts';
 import {
   type BusTrust,
@@ -10,7 +11,7 @@ import {
   revoke,
 } from '@muster/contracts/bus';
 import { type Command, InvalidArgumentError } from 'commander';
-import { expectBusKeys, makeBusFiles } from '../bus-files.ts';
+import { certificateAdvice, configurationAdvice, expectBusKeys, makeBusFiles } from '../bus-files.ts';
 import type { Flags, Settings } from '../config.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { signalServer } from '../embedded-server.ts';
@@ -64,10 +65,13 @@ async function rotate(
   if (what === 'operator') await replaceOperator(keysDir);
   else if (finish) await finishRotation(keysDir, environment, what);
   else await beginRotation(keysDir, what);
-  const { created, trust } = await makeBusFiles(settings, identities, retention);
+  const files = await makeBusFiles(settings, identities, retention);
+  const { created, trust } = files;
   terminal.note(...created.map((file) => `created ${file}`));
   const isOver = finish === true || what === 'operator';
   terminal.note(await takeIn(what, isOver, settings, trust));
+  terminal.note(...certificateAdvice(files));
+  if (created.some((path) => basename(path).endsWith('.jwt'))) terminal.note(...configurationAdvice(files));
   if (isOver && (what === 'root' || typeof what !== 'string')) {
     // The list of revoked keys has one more, or another signature.
     await tellEverybody(settings, await revoke({ directory: keysDir, environment, keys: [] }), signal);

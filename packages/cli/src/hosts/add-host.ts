@@ -1,11 +1,13 @@
 import { X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { isIP, isIPv4 } from 'node:net';
+import { isIPv4 } from 'node:net';
 import { inUrl, isLoopbackHost } from '@muster/contracts';
 import {
   credentialsFile,
+  furtherServersIn,
   type Identity,
+  isCertifiedFor,
   mintCertificates,
   mintKeys,
   serverTlsFiles,
@@ -48,9 +50,9 @@ export async function addHost(host: string, settings: Settings): Promise<AddedHo
   return { url, token, isNew };
 }
 
-/** The address that was given, else the one of this machine that others are likely to reach. */
+/** The addresses that were given, else the one of this machine that others are likely to reach. */
 function busUrlFor(host: string, { listen, names, servers, isBusGiven }: Settings): string {
-  if (isBusGiven) return servers[0] ?? '';
+  if (isBusGiven) return servers.join(',');
   if (isLoopbackHost(listen.host)) {
     throw new CliError(
       'failed',
@@ -68,28 +70,38 @@ function busUrlFor(host: string, { listen, names, servers, isBusGiven }: Setting
   return `tls://${inUrl(address)}:${listen.port}`;
 }
 
-/** Certificates of this bus's own; none for a bus without TLS, or with the certificates of somebody else. */
+/** Certificates of this bus's own; none for a bus without TLS, or with the certificates of somebody else. @throws CliError */
 async function tlsOf(url: string, identity: Identity, { keysDir, environment, isBusGiven }: Settings) {
-  const server = serverTlsFiles(keysDir);
-  if (!url.startsWith('tls://')) return undefined;
-  if (!existsSync(server.certFile)) {
-    if (isBusGiven) return undefined;
-    throw new CliError(
-      'failed',
-      `cannot add '${identity.id}': the bus has no certificate yet: run npm start again, which makes it`,
-    );
+  const cannot = (why: string) => new CliError('failed', `cannot add '${identity.id}': ${why}`);
+  const servers = await certificatesOfServers(keysDir);
+  const addresses = url.split(',').filter((address) => URL.canParse(address));
+  for (const address of addresses) {
+    const name = new URL(address).hostname.replace(/^\[|\]$/gu, '');
+    const isOurs = servers.some((certificate) => isCertifiedFor(certificate, name));
+    if (!address.startsWith('tls://') && isOurs && !isLoopbackHost(name)) {
+      throw cannot(`the bus speaks TLS only at '${name}': write tls:// instead of '${address}'`);
+    }
+    if (address.startsWith('tls://') && !isOurs && servers.length > 0) {
+      throw cannot(
+        `the bus has no certificate for '${name}': add it to bus.names in config/agent.yaml and run npm start again, or, where 'muster bus server' or 'muster bus leaf' made that server, name it there with --name`,
+      );
+    }
   }
-  const certificate = new X509Certificate(await readFile(server.certFile));
-  const name = new URL(url).hostname.replace(/^\[|\]$/gu, '');
-  const isNamed = (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined;
-  if (!isNamed) {
-    throw new CliError(
-      'failed',
-      `cannot add '${identity.id}': the bus has no certificate for '${name}': add it to bus.names in config/agent.yaml and run npm start again`,
-    );
+  if (!addresses.some((address) => address.startsWith('tls://'))) return undefined;
+  if (servers.length === 0) {
+    if (isBusGiven) return undefined;
+    throw cannot('the bus has no certificate yet: run npm start again, which makes it');
   }
   await mintCertificates({ directory: keysDir, environment, identities: [identity] });
   const { caFile, certFile, keyFile } = tlsFilesBeside(credentialsFile(keysDir, identity));
   const [ca, cert, key] = await Promise.all([caFile, certFile, keyFile].map((file) => readFile(file, 'utf8')));
   return { ca: ca ?? '', cert: cert ?? '', key: key ?? '' };
+}
+
+/** Of the embedded server, and of those elsewhere. */
+async function certificatesOfServers(keysDir: string): Promise<readonly X509Certificate[]> {
+  const files = ['server', ...(await furtherServersIn(keysDir)).map(({ file }) => file)]
+    .map((file) => serverTlsFiles(keysDir, file).certFile)
+    .filter((file) => existsSync(file));
+  return await Promise.all(files.map(async (file) => new X509Certificate(await readFile(file))));
 }

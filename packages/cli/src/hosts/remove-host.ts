@@ -10,7 +10,7 @@ import {
   type SignedRevocations,
   tlsFilesBeside,
 } from '@muster/contracts/bus';
-import { expectBusKeys, makeBusFiles } from '../bus-files.ts';
+import { configurationAdvice, expectBusKeys, makeBusFiles } from '../bus-files.ts';
 import type { Settings } from '../config.ts';
 import { CliError } from '../exit-codes.ts';
 import { forgetStored, tellEverybody, tellServers } from '../tell-servers.ts';
@@ -44,10 +44,11 @@ export async function removeHost(
   }
   expectBusKeys(settings, `remove '${host}'`);
   const revocations = await revokeKeysOf({ role: 'agent', id: host }, settings);
-  const { trust } = await makeBusFiles(settings, [], retention);
+  const files = await makeBusFiles(settings, [], retention);
   onProgress(`the credentials of '${host}' are void`);
-  const servers = await tellServers(settings, trust);
+  const servers = await tellServers(settings, files.trust);
   onProgress(`told nats-server ${servers.join(', ')}`);
+  for (const advice of configurationAdvice(files)) onProgress(advice);
   await tellEverybody(settings, revocations, signal);
   onProgress('told everybody who might believe it; what is stored of it goes once it is silent');
   const { outcome } = await forgetStored(host, settings, signal);

@@ -1,13 +1,14 @@
 /*
  * The certificates of a bus that is reached from other machines, as files, without a network.
  *
- * An authority of this bus alone signs one certificate for the server and one for each identity, so that both ends prove
- * themselves. What an identity may do is not in it: the JWT says that, and a revoked JWT ends a connection whatever
+ * An authority of this bus alone signs one certificate for each server and one for each identity, so that both ends prove
+ * themselves; a server of a cluster or of a site connects to others as well, so its certificate serves both ways. What an identity may do is not in it: the JWT says that, and a revoked JWT ends a connection whatever
  * certificate it came with. Repeatable as the keys are: what still says what it must is kept, what ends soon is made anew.
  */
 import { X509Certificate as NodeCertificate, randomBytes, webcrypto } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type * as X509 from '@peculiar/x509';
 import type { TlsFiles } from '../bus-address.ts';
 import { readIfPresent, writePrivateFile } from './atomic-file.ts';
@@ -29,12 +30,22 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as con
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 
+/** A nats-server that runs elsewhere than where its certificate is made. */
+export interface FurtherServer {
+  /** What its files are named: `server-<name>` of a cluster, `leaf-<site>` of a site. */
+  readonly file: string;
+  /** Names and addresses by which clients and other servers reach it. */
+  readonly names: readonly string[];
+}
+
 export interface CertificateOptions {
   /** Where the keys are. */
   readonly directory: string;
   readonly environment: string;
   /** Names and addresses by which clients reach the server; without them its certificate is left as it is. */
   readonly serverNames?: readonly string[];
+  /** Of clusters and sites. */
+  readonly furtherServers?: readonly FurtherServer[];
   readonly identities: readonly Identity[];
   /** Default: the clock's. */
   readonly now?: Date;
@@ -46,29 +57,40 @@ export interface MintedCertificates {
   readonly kept: readonly string[];
 }
 
-/** The server's own files. */
-export function serverTlsFiles(directory: string): Required<TlsFiles> {
-  return {
-    caFile: join(directory, 'ca.crt'),
-    certFile: join(directory, 'server.crt'),
-    keyFile: join(directory, 'server.key'),
-  };
+/** A server's own files; by default those of the embedded one. */
+export function serverTlsFiles(directory: string, file = 'server'): Required<TlsFiles> {
+  return tlsFilesBeside(join(directory, `${file}.creds`));
+}
+
+/** The servers of clusters and sites that have certificates in this directory, with the names that these are for. @throws KeyFileError */
+export async function furtherServersIn(directory: string): Promise<readonly FurtherServer[]> {
+  const files = (await readdir(directory)).filter((name) => /^(server|leaf)-.+\.crt$/.test(name)).sort();
+  return await Promise.all(
+    files.map(async (name) => {
+      const path = join(directory, name);
+      return { file: basename(name, '.crt'), names: altNamesOf(certificateFrom(path, await readFile(path, 'utf8'))) };
+    }),
+  );
 }
 
 /** Makes what is missing, ends within 30 days or lacks a name. Files are 0600. @throws KeyFileError */
 export async function mintCertificates(options: CertificateOptions): Promise<MintedCertificates> {
-  const { directory, environment, serverNames, identities, now = new Date() } = options;
+  const { directory, environment, serverNames, furtherServers = [], identities, now = new Date() } = options;
   // Loaded here: only this needs it, and its loading takes longer than all the rest of a start.
   await import('reflect-metadata');
   const mint = new CertificateMint(await import('@peculiar/x509'), now);
   const ca = await mint.authority(join(directory, 'ca.crt'), join(directory, 'ca.key'), `Muster ${environment}`);
   if (serverNames !== undefined) {
-    const server = { name: `Muster ${environment} bus`, usage: SERVER_AUTH, altNames: serverNames };
+    const server = { name: `Muster ${environment} bus`, usages: [SERVER_AUTH], altNames: serverNames };
     await mint.certificate(serverTlsFiles(directory), ca, server);
+  }
+  for (const { file, names } of furtherServers) {
+    const server = { name: `Muster ${environment} ${file}`, usages: [SERVER_AUTH, CLIENT_AUTH], altNames: names };
+    await mint.certificate(serverTlsFiles(directory, file), ca, server);
   }
   for (const identity of identities) {
     const files = tlsFilesBeside(credentialsFile(directory, identity));
-    await mint.certificate(files, ca, { name: `${identity.role}/${identity.id}`, usage: CLIENT_AUTH, altNames: [] });
+    await mint.certificate(files, ca, { name: `${identity.role}/${identity.id}`, usages: [CLIENT_AUTH], altNames: [] });
   }
   return { created: mint.created, kept: mint.kept };
 }
@@ -83,7 +105,7 @@ interface Authority {
 
 interface Subject {
   readonly name: string;
-  readonly usage: string;
+  readonly usages: readonly string[];
   readonly altNames: readonly string[];
 }
 
@@ -156,7 +178,7 @@ class CertificateMint {
       extensions: [
         new BasicConstraintsExtension(false, undefined, true),
         new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-        new ExtendedKeyUsageExtension([subject.usage]),
+        new ExtendedKeyUsageExtension([...subject.usages]),
         await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
         ...(altNames.length > 0 ? [new SubjectAlternativeNameExtension(altNames)] : []),
       ],
@@ -166,14 +188,14 @@ class CertificateMint {
   }
 
   /** Signed by this authority, for long enough, and for each name that it must be for. */
-  #isGood(certificate: NodeCertificate, { certificate: ca, old }: Authority, { altNames, usage }: Subject): boolean {
+  #isGood(certificate: NodeCertificate, { certificate: ca, old }: Authority, { altNames, usages }: Subject): boolean {
     const endsInMs = Date.parse(certificate.validTo) - this.#now.getTime();
-    const isFor = (name: string) =>
-      (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined;
-    // As long as clients may not know the new authority, the server shows what the old one signed.
-    const isByOld = usage === SERVER_AUTH && old !== undefined && certificate.verify(old.publicKey);
+    // As long as clients may not know the new authority, a server shows what the old one signed.
+    const isByOld = usages.includes(SERVER_AUTH) && old !== undefined && certificate.verify(old.publicKey);
     const isSigned = certificate.verify(ca.publicKey) || isByOld;
-    return endsInMs > RENEW_BEFORE_DAYS * DAY_MS && isSigned && altNames.every(isFor);
+    return (
+      endsInMs > RENEW_BEFORE_DAYS * DAY_MS && isSigned && altNames.every((name) => isCertifiedFor(certificate, name))
+    );
   }
 
   #lifetime(days: number, end?: Date): { notBefore: Date; notAfter: Date } {
@@ -219,6 +241,15 @@ function certificateFrom(file: string, pem: string): NodeCertificate {
   } catch (error) {
     throw new KeyFileError(file, error);
   }
+}
+
+/** By name or by address, whichever `name` is. */
+export function isCertifiedFor(certificate: NodeCertificate, name: string): boolean {
+  return (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined;
+}
+
+function altNamesOf({ subjectAltName = '' }: NodeCertificate): readonly string[] {
+  return [...subjectAltName.matchAll(/(?:DNS|IP Address):([^,\s]+)/g)].map(([, name = '']) => name);
 }
 
 /** Positive, so its first bit is 0. */

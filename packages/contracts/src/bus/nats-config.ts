@@ -12,30 +12,35 @@ export const CONTROL_LINE_BYTES = 64 * 1024;
 /** Room for the buckets, which have no bound of their own. */
 const BUCKETS_BYTES = 2 * 1024 ** 3;
 
-/** Where a server listens, or is reached. */
+/** Where a server is reached. */
 export interface ServerAddress {
   readonly host: string;
   readonly port: number;
 }
 
+/** Where a server listens. */
+export interface Listener extends ServerAddress {
+  /** Paths; given, it speaks TLS only, and lets in only who has a certificate of the same CA. */
+  readonly tls?: Required<TlsFiles>;
+}
+
 /** What a server must know to be one of a cluster. */
 export interface ClusterOptions {
-  readonly listen: ServerAddress;
+  /** Its `tls` is also what this server shows to the others, and what it verifies them with. */
+  readonly listen: Listener;
   /** The other servers' `listen`; naming itself as well does no harm, so all may be given the same list. */
   readonly routes: readonly ServerAddress[];
   /** The same for all of them: without it whoever reaches the port could join, and read everything. */
   readonly password: string;
 }
 
-interface CommonOptions extends ServerAddress {
+interface CommonOptions extends Listener {
   readonly environment: string;
   readonly trust: BusTrust;
   /** What the streams keep, where it is not the default. */
   readonly retention?: RetentionChanges;
   /** Where the server writes its pid. */
   readonly pidFile?: string;
-  /** Paths; given, the server speaks TLS only, and lets in only who has a certificate of the same CA. */
-  readonly tls?: Required<TlsFiles>;
 }
 
 export interface NatsServerOptions extends CommonOptions {
@@ -45,7 +50,7 @@ export interface NatsServerOptions extends CommonOptions {
   readonly serverName?: string;
   readonly cluster?: ClusterOptions;
   /** Where servers of other sites join as leaf nodes. */
-  readonly leafNodes?: ServerAddress;
+  readonly leafNodes?: Listener;
 }
 
 /** A server at a site, for the clients there; the hub keeps all streams. */
@@ -53,6 +58,8 @@ export interface LeafServerOptions extends CommonOptions {
   readonly site: string;
   /** Where the servers of the hub accept leaf nodes. */
   readonly hub: readonly ServerAddress[];
+  /** Paths of what this server shows there, and verifies the hub with; given, the link is TLS or none. */
+  readonly hubTls?: Required<TlsFiles>;
   /** The creds of this site's server, see `mintKeys`. */
   readonly credentialsFile: string;
 }
@@ -89,15 +96,16 @@ ${trustBlock(trust)}`;
  * passes their messages on. It has no JetStream: with it, streams would be stored twice.
  */
 export function leafServerConfig(options: LeafServerOptions): string {
-  const { environment, site, hub, credentialsFile, trust } = options;
-  const urls = hub.map((address) => quote(`nats-leaf://${addressText(address)}`));
+  const { environment, site, hub, hubTls, credentialsFile, trust } = options;
+  const scheme = hubTls === undefined ? 'nats-leaf' : 'tls';
+  const urls = hub.map((address) => quote(`${scheme}://${addressText(address)}`));
   return `${general(`muster-${environment}-${site}`, options)}
 leafnodes {
   remotes: [
     {
       urls: [${urls.join(', ')}]
       account: ${quote(fleetAccount(trust))}
-      credentials: ${quote(credentialsFile)}
+      credentials: ${quote(credentialsFile)}${tlsLine(hubTls, '      ')}
     }
   ]
 }
@@ -110,8 +118,8 @@ function general(serverName: string, { pidFile, tls, ...address }: CommonOptions
 server_name: ${quote(serverName)}
 listen: ${quote(addressText(address))}
 max_payload: ${2 * MAX_MESSAGE_BYTES}
-max_control_line: ${CONTROL_LINE_BYTES}
-${pidFile === undefined ? '' : `pid_file: ${quote(pidFile)}\n`}${tls === undefined ? '' : tlsBlock(tls)}`;
+max_control_line: ${CONTROL_LINE_BYTES}${tlsLine(tls, '')}
+${pidFile === undefined ? '' : `pid_file: ${quote(pidFile)}\n`}`;
 }
 
 function clusterBlock(environment: string, { listen, routes, password }: ClusterOptions): string {
@@ -119,7 +127,7 @@ function clusterBlock(environment: string, { listen, routes, password }: Cluster
   return `
 cluster {
   name: ${quote(`muster-${environment}`)}
-  listen: ${quote(addressText(listen))}
+  listen: ${quote(addressText(listen))}${tlsLine(listen.tls, '  ')}
   authorization { user: ${quote(ROUTE_USER)}, password: ${quote(password)} }
   routes: [
 ${urls.map((url) => `    ${url}`).join('\n')}
@@ -128,10 +136,10 @@ ${urls.map((url) => `    ${url}`).join('\n')}
 `;
 }
 
-function leafNodesBlock(listen: ServerAddress, trust: BusTrust): string {
+function leafNodesBlock(listen: Listener, trust: BusTrust): string {
   return `
 leafnodes {
-  listen: ${quote(addressText(listen))}
+  listen: ${quote(addressText(listen))}${tlsLine(listen.tls, '  ')}
 }
 ${streamsOfHub(trust)}`;
 }
@@ -164,16 +172,11 @@ ${Object.entries(accounts)
 /** The handshake's default of 2 s is short for a machine under load. */
 const TLS_TIMEOUT_SECONDS = 10;
 
-function tlsBlock({ certFile, keyFile, caFile }: Required<TlsFiles>): string {
-  return `
-tls {
-  cert_file: ${quote(certFile)}
-  key_file: ${quote(keyFile)}
-  ca_file: ${quote(caFile)}
-  verify: true
-  timeout: ${TLS_TIMEOUT_SECONDS}
-}
-`;
+/** With TLS, one line more. `verify` lets in only who has a certificate as well; the name of a server is always verified. */
+function tlsLine(tls: Required<TlsFiles> | undefined, indent: string): string {
+  if (tls === undefined) return '';
+  const [cert, key, ca] = [tls.certFile, tls.keyFile, tls.caFile].map(quote);
+  return `\n${indent}tls { cert_file: ${cert}, key_file: ${key}, ca_file: ${ca}, verify: true, timeout: ${TLS_TIMEOUT_SECONDS} }`;
 }
 
 function addressText({ host, port }: ServerAddress): string {

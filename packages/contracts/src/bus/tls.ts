@@ -101,14 +101,14 @@ export function tlsRefusal(server: string, isAsked: boolean, error: unknown): Bu
     const names = altNames(error);
     return refuse(
       `its certificate is not for '${host}'${names === '' ? '' : ` but for ${names}`}`,
-      `write one of those names, or add ${isIP(host) === 0 ? 'the name' : 'the address'} to bus.names of the host that runs the bus and run 'muster bus keys' there`,
+      `write one of those names, or add ${isIP(host) === 0 ? 'the name' : 'the address'} where the certificate is made: to bus.names in config/agent.yaml, then 'muster bus keys'; or with --name to that server's 'muster bus server' or 'muster bus leaf'`,
     );
   }
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
     const what = code === 'CERT_HAS_EXPIRED' ? 'has expired' : 'is not valid yet';
     return refuse(
       `its certificate ${what}`,
-      "look at this machine's clock; else run 'muster bus keys' on the host that runs the bus",
+      "look at this machine's clock; else run 'muster bus keys' on the host that has the keys of the bus",
     );
   }
   if (WANTS_CLIENT.test(code)) {

@@ -56,7 +56,7 @@ function busUrlFor(host: string, { listen, names, servers, isBusGiven }: Setting
   if (isLoopbackHost(listen.host)) {
     throw new CliError(
       'failed',
-      `cannot add '${host}': the bus listens on ${listen.host} only: set bus.listen in config/agent.yaml to an address that '${host}' reaches, such as 0.0.0.0:${listen.port}, and run npm start again`,
+      `cannot add '${host}': the bus listens on ${listen.host} only: set bus.listen in config/agent.yaml to an address that '${host}' reaches, such as 0.0.0.0:${listen.port}, and run npm start again; or say with --url how it reaches a server elsewhere`,
     );
   }
   const isAny = listen.host === '0.0.0.0' || listen.host === '::';
@@ -75,18 +75,8 @@ async function tlsOf(url: string, identity: Identity, { keysDir, environment, is
   const cannot = (why: string) => new CliError('failed', `cannot add '${identity.id}': ${why}`);
   const servers = await certificatesOfServers(keysDir);
   const addresses = url.split(',').filter((address) => URL.canParse(address));
-  for (const address of addresses) {
-    const name = new URL(address).hostname.replace(/^\[|\]$/gu, '');
-    const isOurs = servers.some((certificate) => isCertifiedFor(certificate, name));
-    if (!address.startsWith('tls://') && isOurs && !isLoopbackHost(name)) {
-      throw cannot(`the bus speaks TLS only at '${name}': write tls:// instead of '${address}'`);
-    }
-    if (address.startsWith('tls://') && !isOurs && servers.length > 0) {
-      throw cannot(
-        `the bus has no certificate for '${name}': add it to bus.names in config/agent.yaml and run npm start again, or, where 'muster bus server' or 'muster bus leaf' made that server, name it there with --name`,
-      );
-    }
-  }
+  const [problem] = addresses.map((address) => problemOf(address, servers)).filter((reason) => reason !== undefined);
+  if (problem !== undefined) throw cannot(problem);
   if (!addresses.some((address) => address.startsWith('tls://'))) return undefined;
   if (servers.length === 0) {
     if (isBusGiven) return undefined;
@@ -96,6 +86,20 @@ async function tlsOf(url: string, identity: Identity, { keysDir, environment, is
   const { caFile, certFile, keyFile } = tlsFilesBeside(credentialsFile(keysDir, identity));
   const [ca, cert, key] = await Promise.all([caFile, certFile, keyFile].map((file) => readFile(file, 'utf8')));
   return { ca: ca ?? '', cert: cert ?? '', key: key ?? '' };
+}
+
+/** Why nobody could connect there, as far as the certificates of the servers tell. */
+function problemOf(address: string, servers: readonly X509Certificate[]): string | undefined {
+  const name = new URL(address).hostname.replace(/^\[|\]$/gu, '');
+  const isOurs = servers.some((certificate) => isCertifiedFor(certificate, name));
+  const isTls = address.startsWith('tls://');
+  if (!isTls && isOurs && !isLoopbackHost(name)) {
+    return `the bus speaks TLS only at '${name}': write tls:// instead of '${address}'`;
+  }
+  if (isTls && !isOurs && servers.length > 0) {
+    return `the bus has no certificate for '${name}': add it to bus.names in config/agent.yaml and run npm start again, or, for a server of 'muster bus server' or 'muster bus leaf', name it there with --name`;
+  }
+  return undefined;
 }
 
 /** Of the embedded server, and of those elsewhere. */

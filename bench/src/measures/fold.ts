@@ -14,7 +14,10 @@ const SERVICES = 50;
 const INTERVAL_SECONDS = 10;
 const GOAL_PARSE_US = 120;
 const GOAL_CORE_PERCENT = 5;
-/** What a message may cost in the large fleet, against one in the small: no cache holds that one. A copied map is a hundredfold. */
+/**
+ * What a message may cost in the large fleet, against one in the small: no cache holds that one. A fold that copies the map
+ * of all hosts costs far more.
+ */
 const FLAT_RATIO = 2;
 
 export const fold: Measure = {

@@ -93,7 +93,7 @@ export interface Fleet {
   readonly listed: ReadonlySet<FollowedBucket>;
 }
 
-/** The same to its one owner: to copy the fleet for each message would cost more than the message, the more hosts the more. */
+/** The same to its one owner. It is not copied for each message: that would cost more than the message, by the host. */
 export interface OwnedFleet extends Fleet {
   bus: Fleet['bus'];
   readonly hosts: Map<string, HostFacts>;

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as make from '../../test/support/demo-facts.ts';
 import { fleetOf } from '../../test/support/fleet-of.ts';
-import { emptyFleet, type Fact, type Fleet } from './fleet.ts';
+import { emptyFleet, type Fact, type Fleet, type OwnedFleet } from './fleet.ts';
 import { fold, LATENCY_POINTS } from './fold.ts';
 import { type RenderMemo, render } from './render.ts';
 
@@ -13,7 +13,7 @@ const KEY = 'web1.rag-api.0';
 const emptyListing: Fact = { kind: 'listed', bucket: 'status', entries: new Map() };
 
 /** Facts as they come in, each with its monotonic instant; the bucket of states has been read before. */
-function learn(...facts: readonly (readonly [atMs: number, fact: Fact])[]): Fleet {
+function learn(...facts: readonly (readonly [atMs: number, fact: Fact])[]): OwnedFleet {
   return fleetOf([[0, emptyListing], ...facts]);
 }
 

@@ -207,16 +207,13 @@ test('hosts end their chunks at minutes of their own, the same after each start'
     throw new Error(`no chunk of ${host} ended within an hour`);
   };
   const ends: number[] = [];
-  for (const host of ['web1', 'web2', 'db1', 'cache', 'queue']) {
+  for (const host of ['web1', 'web1', 'web2', 'db1']) {
     rmSync(directory, { recursive: true });
     mkdirSync(directory);
-    const end = await endOf(host);
-    rmSync(directory, { recursive: true });
-    mkdirSync(directory);
-    expect(await endOf(host)).toBe(end);
-    ends.push(end % BUCKETS_PER_CHUNK['1m']);
+    ends.push((await endOf(host)) % BUCKETS_PER_CHUNK['1m']);
   }
-  expect(new Set(ends).size).toBeGreaterThan(2);
+  expect(ends[1]).toBe(ends[0]);
+  expect(new Set(ends).size).toBe(3);
 });
 
 test('what waits is bounded: the oldest chunks are given up, and counted', async () => {

@@ -32,7 +32,7 @@ export interface RollupsOptions {
   readonly onProblem: (error: unknown) => void;
   /** The wall clock: history is kept by the time that people know. */
   readonly wallNowMs?: () => number;
-  /** Where within their length chunks end, at least 0 and below 1. By default the host's own place, so that a fleet's are spread. */
+  /** Where within their length chunks end, at least 0 and below 1; by default a place of the host's own. */
   readonly phase?: number;
 }
 

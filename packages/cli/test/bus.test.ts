@@ -6,7 +6,7 @@ import { type Bus, openBus } from '@muster/contracts/bus';
 import { eventually } from '@muster/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli, startCli } from './run-cli.ts';
-import { alertEvent } from './samples.ts';
+import { alertEvent, verdict } from './samples.ts';
 import { SimulatedAgent } from './simulated-agent.ts';
 import { startTestBus, type TestBus } from './test-bus.ts';
 
@@ -236,8 +236,23 @@ describe('bus tail', () => {
     expect(stdout).toMatch(
       /^2026-\S+ \S+Z {2}alert {2}critical\/web1\/rag-api\/failed {2}type=io\.muster\.alert\.firing subject=\S+ data=\{.*"summary":"rag-api on web1 has failed".*\}\n$/u,
     );
-    expect(stderr).toContain('muster: not shown: 1 malformed, 0 too large, 0 on subjects of no message\n');
+    expect(stderr).toContain('muster: not shown: 1 malformed, 0 too large, 0 on subjects of no message, 0 forged\n');
     expect(code).toBe(0);
+  });
+
+  test('shows a verdict that its prober has signed, and counts one of a version that signed none', async () => {
+    await using tail = startCli(['bus', 'tail', 'health.>', '--count', '1'], bus.env);
+    await eventually(() => tail.stderr.includes('listening'), { message: 'tail listens' });
+    await publishAsProber((prober) => {
+      const { host, service, instance } = verdict();
+      const { isSigned: _isSigned, ...asBefore } = rows.health;
+      prober.publish(asBefore, { host, service, instance }, { ...verdict(), reason: 'not signed' });
+      prober.publish(rows.health, { host, service, instance }, { ...verdict(), reason: 'signed' });
+    });
+    const { stdout, stderr } = await tail.finished();
+    expect(stdout).toContain('reason=signed');
+    expect(stdout).not.toContain('not signed');
+    expect(stderr).toContain('muster: not shown: 0 malformed, 0 too large, 0 on subjects of no message, 1 forged\n');
   });
 
   test('a row by its name, as JSON', async () => {

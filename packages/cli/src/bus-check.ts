@@ -301,7 +301,7 @@ function judgeBacklogs({ backlogs }: BusFacts): readonly Finding[] {
       level: 'warning',
       text: `events wait at ${waiting.length} of the ${backlogs.size} that are heard: ${someOf(waiting.map(([host, count]) => `${host} has ${count}`))}`,
       remedy:
-        'run the check again: where it does not shrink, the log of that agent says why the bus does not take them',
+        'run the check again: where it does not shrink, the log of that agent says why the bus does not take them; a nats-server whose disk was full must be restarted',
     },
   ];
 }

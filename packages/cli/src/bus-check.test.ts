@@ -1,5 +1,5 @@
 import { permissionsFor } from '@muster/contracts';
-import type { StreamInspection } from '@muster/contracts/bus';
+import type { ConsumerInspection, CopyInspection, StreamInspection } from '@muster/contracts/bus';
 import { expect, test } from 'vitest';
 import { type BusFacts, type Finding, judgeBus } from './bus-check.ts';
 import { renderFindings } from './render/findings.ts';
@@ -11,6 +11,8 @@ const stream: StreamInspection = {
   name: 'MUSTER_DEVELOPMENT_EVENTS',
   state: 'as-defined',
   details: [],
+  leader: undefined,
+  copies: [],
   messages: 1_200,
   bytes: 4_096,
   maxBytes: 1_073_741_824,
@@ -25,7 +27,12 @@ const good: BusFacts = {
   store: { usedBytes: 5_000_000, maxBytes: -1 },
   mayAskStore: true,
   streams: [stream],
+  consumers: undefined,
+  backlogs: new Map([['web1', 0]]),
 };
+const copy: CopyInspection = { server: 'n2', isOffline: false, silentMs: 300, lag: 0 };
+const kept: StreamInspection = { ...stream, leader: 'n1', copies: [copy, { ...copy, server: 'n3', lag: 2 }] };
+const consumer: ConsumerInspection = { stream: stream.name, reader: 'dashboard/main', pending: 3, unacknowledged: 0 };
 
 /** What is not as it must be. */
 function complaints(facts: Partial<BusFacts>): readonly Finding[] {
@@ -41,6 +48,7 @@ test('a bus as it must be', () => {
     'credentials  ok  they allow what operator/cli needs, and no more',
     'jetstream    ok  stores 4.8 MiB, no limit of the account',
     'streams      ok  all 1 that is visible are as defined, 1200 messages',
+    'agents       ok  1 heard, no event waits at any of them',
     "clock        ok  the server's clock is 3 ms behind this machine's, to within 1 ms",
   ]);
 });
@@ -109,10 +117,127 @@ test.each<[string, Partial<BusFacts>, Partial<Finding>]>([
     { check: 'stream', level: 'problem', remedy: 'use that version here as well' },
   ],
   ['a full stream', { streams: [{ ...stream, bytes: 1_073_000_000 }] }, { check: 'stream', level: 'warning' }],
+  [
+    'a stream without most of its servers',
+    { streams: [{ ...stream, state: 'silent', details: ['stream is offline'] }] },
+    {
+      check: 'stream',
+      level: 'problem',
+      text: 'MUSTER_DEVELOPMENT_EVENTS is there, and does not answer: stream is offline',
+      remedy: 'start the nats-servers that keep it: most of them must live, and till then nothing is stored there',
+    },
+  ],
+  [
+    'a server of the cluster that is off',
+    {
+      streams: [
+        {
+          ...kept,
+          copies: [
+            { ...copy, isOffline: true, lag: 7 },
+            { ...copy, server: 'n3' },
+          ],
+        },
+      ],
+    },
+    { check: 'copies', level: 'problem', text: 'n2 is away: 1 of 1 copies there are not kept up' },
+  ],
+  [
+    'one that is not heard',
+    {
+      streams: [
+        stream,
+        kept,
+        {
+          ...kept,
+          copies: [
+            { ...copy, silentMs: 11_000 },
+            { ...copy, server: 'n3' },
+          ],
+        },
+      ],
+    },
+    { check: 'copies', level: 'problem', text: 'n2 is away: 1 of 2 copies there are not kept up' },
+  ],
+  [
+    'one that lags',
+    { streams: [{ ...kept, copies: [copy, { ...copy, server: 'n3', lag: 5_000 }] }] },
+    { check: 'copies', level: 'warning', text: 'n3 is behind: MUSTER_DEVELOPMENT_EVENTS by 5000' },
+  ],
+  [
+    'a slow reader',
+    { consumers: [consumer, { ...consumer, pending: 40_000 }] },
+    {
+      check: 'readers',
+      level: 'warning',
+      text: 'dashboard/main is 40000 messages behind in MUSTER_DEVELOPMENT_EVENTS',
+    },
+  ],
+  [
+    'a reader that does not acknowledge',
+    { consumers: [{ ...consumer, reader: 'archive', unacknowledged: 2_000 }] },
+    {
+      check: 'readers',
+      level: 'warning',
+      text: 'archive is 3 messages behind in MUSTER_DEVELOPMENT_EVENTS, and has not acknowledged 2000',
+    },
+  ],
+  [
+    'events that wait',
+    {
+      backlogs: new Map([
+        ['web1', 3],
+        ['web2', 0],
+        ['web3', 120],
+      ]),
+    },
+    {
+      check: 'agents',
+      level: 'warning',
+      text: 'events wait at 2 of the 3 that are heard: web3 has 120, web1 has 3',
+    },
+  ],
   ['a clock ahead', { clockOffsetMs: 5_000 }, { check: 'clock', level: 'warning' }],
   ['an unknown clock', { clockOffsetMs: undefined }, { check: 'clock', level: 'warning' }],
 ])('%s', (_what, facts, expected) => {
   expect(complaints(facts)).toEqual([expect.objectContaining(expected)]);
+});
+
+test.each<[string, Partial<StreamInspection>]>([
+  ['a leader that is alone', { copies: kept.copies.map((one) => ({ ...one, isOffline: true })) }],
+  [
+    'no leader',
+    {
+      leader: undefined,
+      copies: ['n1', 'n2', 'n3'].map((server) => ({ ...copy, server, isOffline: server !== 'n1', silentMs: 30_000 })),
+    },
+  ],
+])('a stream with %s stores nothing', (_what, changes) => {
+  const found = complaints({ streams: [kept, { ...kept, ...changes }] });
+  expect(found).toMatchObject([
+    {
+      check: 'copies',
+      level: 'problem',
+      text: 'most servers are away of MUSTER_DEVELOPMENT_EVENTS: nothing is stored there',
+    },
+    { text: 'n2 is away: 1 of 2 copies there are not kept up' },
+    { text: 'n3 is away: 1 of 2 copies there are not kept up' },
+  ]);
+});
+
+test('copies and readers that are as they must be are said to be', () => {
+  const findings = judgeBus({ ...good, streams: [kept], consumers: [consumer], backlogs: undefined }, NOW_MS);
+  expect(findings.every(({ level }) => level === 'ok')).toBe(true);
+  const texts = findings.filter(({ check }) => ['copies', 'readers', 'agents'].includes(check)).map(({ text }) => text);
+  expect(texts).toEqual([
+    'all are kept up, by n2, n3 (2 beside those that lead)',
+    '1 read streams and buckets, none is far behind',
+  ]);
+  expect(judgeBus({ ...good, backlogs: new Map() }, NOW_MS)).toContainEqual({
+    check: 'agents',
+    level: 'ok',
+    text: 'none is heard, so none says what waits there',
+  });
 });
 
 test('every complaint says what to do', () => {
@@ -120,9 +245,21 @@ test('every complaint says what to do', () => {
     roundTripMs: 400,
     server: { ...good.server, version: '2.9.10', maxPayloadBytes: 1 },
     claims: { name: 'x', publish: ['>'], subscribe: [] },
-    streams: [{ ...stream, state: 'missing' }],
+    streams: [
+      { ...stream, state: 'missing' },
+      { ...stream, state: 'silent' },
+      {
+        ...kept,
+        copies: [
+          { ...copy, isOffline: true },
+          { ...copy, server: 'n3', lag: 5_000 },
+        ],
+      },
+    ],
+    consumers: [{ ...consumer, pending: 40_000 }],
+    backlogs: new Map([['web1', 1]]),
     clockOffsetMs: 10_000,
   });
-  expect(all.length).toBeGreaterThan(5);
+  expect(all.length).toBeGreaterThan(10);
   expect(all.filter(({ remedy }) => remedy === undefined)).toEqual([]);
 });

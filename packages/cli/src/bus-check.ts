@@ -1,5 +1,7 @@
 import { MAX_MESSAGE_BYTES, type Permissions } from '@muster/contracts';
 import {
+  type ConsumerInspection,
+  type CopyInspection,
   type CredentialClaims,
   notGranted,
   type ServerFacts,
@@ -22,6 +24,9 @@ export interface BusFacts {
   readonly store: StoreInspection | undefined;
   readonly mayAskStore: boolean;
   readonly streams: readonly StreamInspection[];
+  readonly consumers: readonly ConsumerInspection[] | undefined;
+  /** How many events wait at each agent that was heard. */
+  readonly backlogs: ReadonlyMap<string, number> | undefined;
 }
 
 export type Level = 'ok' | 'warning' | 'problem';
@@ -43,6 +48,11 @@ const HEADROOM_BYTES = 64 * 1024;
 const SLOW_ROUND_TRIP_MS = 250;
 const MAX_CLOCK_OFFSET_MS = 2_000;
 const FULL_RATIO = 0.9;
+/** A copy's server sends its beat each second. */
+const MAX_SILENT_MS = 10_000;
+/** Less is on its way. */
+const MAX_LAG = 100;
+const MAX_PENDING = 1_000;
 const EXPIRES_SOON_MS = 14 * 86_400_000;
 
 /** Every finding, in the order in which one would look. `nowMs` is unix time. */
@@ -53,6 +63,8 @@ export function judgeBus(facts: BusFacts, nowMs: number): readonly Finding[] {
     judgePayload(facts.server),
     ...judgeCredentials(facts, nowMs),
     ...judgeStore(facts),
+    ...judgeConsumers(facts),
+    ...judgeBacklogs(facts),
     judgeClock(facts),
   ];
 }
@@ -107,13 +119,13 @@ function judgeCredentials({ claims, needed, identity }: BusFacts, nowMs: number)
   const renew = 'make them again (muster bus keys), and copy them to where they are used';
   const findings: Finding[] = [];
   if (missing.length > 0) {
-    findings.push({ check, level: 'problem', text: `they lack ${someOf(missing)}`, remedy: renew });
+    findings.push({ check, level: 'problem', text: `they lack ${someSubjects(missing)}`, remedy: renew });
   }
   if (excess.length > 0) {
     findings.push({
       check,
       level: 'warning',
-      text: `they allow more than ${identity} needs: ${someOf(excess)}`,
+      text: `they allow more than ${identity} needs: ${someSubjects(excess)}`,
       remedy: renew,
     });
   }
@@ -129,10 +141,14 @@ function judgeCredentials({ claims, needed, identity }: BusFacts, nowMs: number)
   return [{ check, level: 'ok', text: `they allow what ${identity} needs, and no more` }];
 }
 
+function someSubjects(subjects: readonly string[]): string {
+  return someOf(subjects.map((subject) => `'${subject}'`));
+}
+
 /** The first few, and how many more there are. */
-function someOf(subjects: readonly string[]): string {
-  const shown = subjects.slice(0, 3).map((subject) => `'${subject}'`);
-  return shown.join(', ') + (subjects.length > shown.length ? ` and ${subjects.length - shown.length} more` : '');
+function someOf(all: readonly string[]): string {
+  const shown = all.slice(0, 3);
+  return shown.join(', ') + (all.length > shown.length ? ` and ${all.length - shown.length} more` : '');
 }
 
 function judgeStore({ store, mayAskStore, streams, identity }: BusFacts): readonly Finding[] {
@@ -143,10 +159,11 @@ function judgeStore({ store, mayAskStore, streams, identity }: BusFacts): readon
     ];
   }
   if (store === undefined) {
-    const remedy = "enable it: a block 'jetstream' in the configuration of nats-server";
+    const remedy =
+      "enable it (a block 'jetstream' in the configuration of nats-server) or, in a cluster, start its servers: most of them must live";
     return [{ check: 'jetstream', level: 'problem', text: 'JetStream does not answer', remedy }];
   }
-  return [judgeRoom(store), ...judgeStreams(streams)];
+  return [judgeRoom(store), ...judgeStreams(streams), ...judgeCopies(streams)];
 }
 
 function judgeRoom({ usedBytes, maxBytes }: StoreInspection): Finding {
@@ -165,15 +182,23 @@ function judgeRoom({ usedBytes, maxBytes }: StoreInspection): Finding {
 const STREAM_PROBLEMS = {
   missing: () => 'is missing',
   different: (details: readonly string[]) => `differs from its definition: ${details.join(', ')}`,
+  silent: (details: readonly string[]) => `is there, and does not answer: ${details.join(', ')}`,
   newer: (details: readonly string[]) => `was set up by a newer version of Muster (${details.join(', ')})`,
+} as const;
+
+const STREAM_REMEDIES = {
+  missing: 'run muster bus setup',
+  different: 'run muster bus setup',
+  silent: 'start the nats-servers that keep it: most of them must live, and till then nothing is stored there',
+  newer: 'use that version here as well',
 } as const;
 
 function judgeStreams(streams: readonly StreamInspection[]): readonly Finding[] {
   const findings: Finding[] = [];
   for (const { name, state, details, bytes, maxBytes } of streams) {
     if (state !== 'as-defined') {
-      const remedy = state === 'newer' ? 'use that version here as well' : 'run muster bus setup';
-      findings.push({ check: 'stream', level: 'problem', text: `${name} ${STREAM_PROBLEMS[state](details)}`, remedy });
+      const text = `${name} ${STREAM_PROBLEMS[state](details)}`;
+      findings.push({ check: 'stream', level: 'problem', text, remedy: STREAM_REMEDIES[state] });
     } else if (maxBytes > 0 && bytes > maxBytes * FULL_RATIO) {
       const text = `${name} holds ${formatBytes(bytes)} of ${formatBytes(maxBytes)}`;
       findings.push({ check: 'stream', level: 'warning', text, remedy: 'its oldest messages go before their time' });
@@ -185,14 +210,113 @@ function judgeStreams(streams: readonly StreamInspection[]): readonly Finding[] 
   return [{ check: 'streams', level: 'ok', text }, ...findings];
 }
 
-function judgeClock({ clockOffsetMs, roundTripMs }: BusFacts): Finding {
+/** Of each server that keeps copies: is it there, and how far is it? Nothing where every stream is kept once. */
+function judgeCopies(streams: readonly StreamInspection[]): readonly Finding[] {
+  const check = 'copies';
+  const copies = streams.flatMap(({ name, leader, copies: own }) =>
+    own.map((copy) => ({ stream: name, lag: copy.lag, server: copy.server, isAway: isAway(copy, leader) })),
+  );
+  if (copies.length === 0) return [];
+  const servers = [...new Set(copies.map(({ server }) => server))].sort();
+  const findings: Finding[] = servers.flatMap((server) => {
+    const own = copies.filter((copy) => copy.server === server);
+    const away = own.filter((copy) => copy.isAway);
+    const behind = own.filter((copy) => !copy.isAway && copy.lag > MAX_LAG);
+    return [
+      ...(away.length === 0
+        ? []
+        : [
+            {
+              check,
+              level: 'problem' as const,
+              text: `${server} is away: ${away.length} of ${own.length} copies there are not kept up`,
+              remedy: `start nats-server ${server}, or see in its log why it does not reach the others; it catches up by itself`,
+            },
+          ]),
+      ...(behind.length === 0
+        ? []
+        : [
+            {
+              check,
+              level: 'warning' as const,
+              text: `${server} is behind: ${someOf(behind.map(({ stream, lag }) => `${stream} by ${lag}`))}`,
+              remedy: 'run the check again: where it grows, the disk or the link of that server is too slow',
+            },
+          ]),
+    ];
+  });
+  const stuck = streams.filter(hasLostMost);
+  if (stuck.length > 0) {
+    findings.unshift({
+      check,
+      level: 'problem',
+      text: `most servers are away of ${someOf(stuck.map(({ name }) => name))}: nothing is stored there`,
+      remedy: 'start those nats-servers: what waits is stored then',
+    });
+  }
+  if (findings.length > 0) return findings;
+  const text = `all are kept up, by ${servers.join(', ')} (${copies.length} beside those that lead)`;
+  return [{ check, level: 'ok', text }];
+}
+
+/** Where nobody leads, nobody listens for who is silent. */
+function isAway({ isOffline, silentMs }: CopyInspection, leader: string | undefined): boolean {
+  return isOffline || (leader !== undefined && silentMs > MAX_SILENT_MS);
+}
+
+/** A leader may not have noticed yet that it is alone. */
+function hasLostMost({ leader, copies }: StreamInspection): boolean {
+  if (copies.length === 0) return false;
+  const present = copies.filter((copy) => !isAway(copy, leader)).length;
+  return leader === undefined || 2 * (present + 1) <= copies.length + 1;
+}
+
+/** Nothing for who may not ask: only an admin may. */
+function judgeConsumers({ consumers }: BusFacts): readonly Finding[] {
+  const check = 'readers';
+  if (consumers === undefined) return [];
+  const findings = consumers.flatMap(({ stream, reader, pending, unacknowledged }): readonly Finding[] => {
+    if (Math.max(pending, unacknowledged) <= MAX_PENDING) return [];
+    const unanswered = unacknowledged === 0 ? '' : `, and has not acknowledged ${unacknowledged}`;
+    const text = `${reader} is ${pending} messages behind in ${stream}${unanswered}`;
+    const remedy = `run the check again: where it grows, ${reader} is too slow or stands still; whoever begins to read is behind for a moment`;
+    return [{ check, level: 'warning', text, remedy }];
+  });
+  if (findings.length > 0) return findings;
+  return [{ check, level: 'ok', text: `${consumers.length} read streams and buckets, none is far behind` }];
+}
+
+/** Nothing for who may not hear agents. */
+function judgeBacklogs({ backlogs }: BusFacts): readonly Finding[] {
+  const check = 'agents';
+  if (backlogs === undefined) return [];
+  if (backlogs.size === 0) return [{ check, level: 'ok', text: 'none is heard, so none says what waits there' }];
+  const waiting = [...backlogs].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
+  if (waiting.length === 0) {
+    return [{ check, level: 'ok', text: `${backlogs.size} heard, no event waits at any of them` }];
+  }
+  return [
+    {
+      check,
+      level: 'warning',
+      text: `events wait at ${waiting.length} of the ${backlogs.size} that are heard: ${someOf(waiting.map(([host, count]) => `${host} has ${count}`))}`,
+      remedy:
+        'run the check again: where it does not shrink, the log of that agent says why the bus does not take them; a nats-server whose disk was full must be restarted',
+    },
+  ];
+}
+
+function judgeClock({ clockOffsetMs, roundTripMs, store }: BusFacts): Finding {
   const check = 'clock';
   if (clockOffsetMs === undefined) {
     return {
       check,
       level: 'warning',
       text: 'the clock of the server is not known',
-      remedy: 'look with the credentials of an operator or an admin',
+      remedy:
+        store === undefined
+          ? 'look with the credentials of an operator or an admin, where JetStream answers'
+          : 'mend the streams first: it is read off them',
     };
   }
   const ms = Math.abs(Math.round(clockOffsetMs));

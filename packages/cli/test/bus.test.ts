@@ -6,7 +6,7 @@ import { type Bus, openBus } from '@muster/contracts/bus';
 import { eventually } from '@muster/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli, startCli } from './run-cli.ts';
-import { alertEvent } from './samples.ts';
+import { alertEvent, componentEvent, hostPresence, instanceEvent, verdict } from './samples.ts';
 import { SimulatedAgent } from './simulated-agent.ts';
 import { startTestBus, type TestBus } from './test-bus.ts';
 
@@ -36,6 +36,15 @@ afterAll(async () => {
   await web2[Symbol.asyncDispose]();
   await bus[Symbol.asyncDispose]();
 });
+
+async function publishAsProber(publish: (prober: Bus) => void | Promise<void>): Promise<void> {
+  const identity = { role: 'prober', id: 'main' } as const;
+  const credentialsFile = join(bus.keysDir, 'prober-main.creds');
+  await using prober = openBus({ servers: bus.url, credentialsFile, environment: 'development', ...identity });
+  await prober.connected();
+  await publish(prober);
+  await prober.flush();
+}
 
 describe('bus', () => {
   test('keys: a second run keeps all, and no secret is printed', async () => {
@@ -140,8 +149,38 @@ describe('bus check', () => {
     expect(stdout).toMatch(/^server +ok +nats-server 2\.\d+\.\d+, listens on 127\.0\.0\.1$/mu);
     expect(stdout).toMatch(/^credentials +ok /mu);
     expect(stdout).toMatch(/^streams +ok +all \d\d /mu);
+    expect(stdout).toMatch(/^agents +ok +none is heard, so none says what waits there$/mu);
+    expect(stdout).not.toMatch(/^(copies|readers) /mu);
     expect(stdout).toMatch(/^clock +ok +the server's clock is \d{1,3} ms /mu);
     expect(code).toBe(0);
+  });
+
+  test('an admin is told of a reader that is far behind, and of events that wait at an agent', async () => {
+    await using busy = await startTestBus();
+    const open = (role: 'admin' | 'agent', id: string) => {
+      const credentialsFile = join(busy.keysDir, `${role}-${id}.creds`);
+      return openBus({ servers: busy.url, credentialsFile, environment: 'development', role, id });
+    };
+    await using admin = open('admin', 'setup');
+    await using agent = open('agent', 'web1');
+    await Promise.all([admin.connected(), agent.connected()]);
+    await admin.callJetStream('CONSUMER.DURABLE.CREATE.MUSTER_DEVELOPMENT_EVENTS.archive', {
+      stream_name: 'MUSTER_DEVELOPMENT_EVENTS',
+      config: { durable_name: 'archive', ack_policy: 'explicit', deliver_policy: 'all' },
+    });
+    const { host, service, instance } = instanceEvent();
+    for (let event = 0; event < 1_001; event += 1) {
+      agent.publish(rows.instanceEvent, { host, service, instance }, instanceEvent());
+    }
+    await agent.flush();
+    await using checking = startCli(['bus', 'check', '--creds', join(busy.keysDir, 'admin-setup.creds')], busy.env);
+    const beat = setInterval(() => agent.publish(rows.hostPresence, { host }, hostPresence({ backlog: 7 })), 100);
+    const { code, stdout } = await checking.finished().finally(() => clearInterval(beat));
+    expect(stdout).toMatch(
+      /^readers +warning +archive is 1001 messages behind in MUSTER_DEVELOPMENT_EVENTS: run the check again: /mu,
+    );
+    expect(stdout).toMatch(/^agents +warning +events wait at 1 of the 1 that are heard: web1 has 7: run the check/mu);
+    expect(code, 'warnings are no failure').toBe(0);
   });
 
   test('what these credentials may not ask is said, and is no problem', async () => {
@@ -180,15 +219,6 @@ describe('bus check', () => {
 describe('bus tail', () => {
   const ALERT = { severity: 'critical', host: 'web1', service: 'rag-api', rule: 'failed' };
 
-  async function publishAsProber(publish: (prober: Bus) => void | Promise<void>): Promise<void> {
-    const identity = { role: 'prober', id: 'main' } as const;
-    const credentialsFile = join(bus.keysDir, 'prober-main.creds');
-    await using prober = openBus({ servers: bus.url, credentialsFile, environment: 'development', ...identity });
-    await prober.connected();
-    await publish(prober);
-    await prober.flush();
-  }
-
   test('decodes what comes, and counts what cannot be read', async () => {
     await using tail = startCli(['bus', 'tail', 'alert.critical.>', '--count', '1'], bus.env);
     await eventually(() => tail.stderr.includes('listening'), { message: 'tail listens' });
@@ -202,8 +232,23 @@ describe('bus tail', () => {
     expect(stdout).toMatch(
       /^2026-\S+ \S+Z {2}alert {2}critical\/web1\/rag-api\/failed {2}type=io\.muster\.alert\.firing subject=\S+ data=\{.*"summary":"rag-api on web1 has failed".*\}\n$/u,
     );
-    expect(stderr).toContain('muster: not shown: 1 malformed, 0 too large, 0 on subjects of no message\n');
+    expect(stderr).toContain('muster: not shown: 1 malformed, 0 too large, 0 on subjects of no message, 0 forged\n');
     expect(code).toBe(0);
+  });
+
+  test('shows a verdict that its prober has signed, and counts one of a version that signed none', async () => {
+    await using tail = startCli(['bus', 'tail', 'health.>', '--count', '1'], bus.env);
+    await eventually(() => tail.stderr.includes('listening'), { message: 'tail listens' });
+    await publishAsProber((prober) => {
+      const { host, service, instance } = verdict();
+      const { isSigned: _isSigned, ...asBefore } = rows.health;
+      prober.publish(asBefore, { host, service, instance }, { ...verdict(), reason: 'not signed' });
+      prober.publish(rows.health, { host, service, instance }, { ...verdict(), reason: 'signed' });
+    });
+    const { stdout, stderr } = await tail.finished();
+    expect(stdout).toContain('reason=signed');
+    expect(stdout).not.toContain('not signed');
+    expect(stderr).toContain('muster: not shown: 0 malformed, 0 too large, 0 on subjects of no message, 1 forged\n');
   });
 
   test('a row by its name, as JSON', async () => {
@@ -376,6 +421,37 @@ describe('events', () => {
     expect(lines).toHaveLength(2);
     expect(JSON.parse(lines[1] ?? '')).toMatchObject({ host: 'web1', to: expect.any(String) });
     expect(code).toBe(0);
+  });
+
+  test("of probers too: of one host those about it, and none of a service's", async () => {
+    const told = componentEvent();
+    await publishAsProber(async (prober) => {
+      const about = { ...told, id: 'told-of-web9', kind: 'host-forgotten' as const, reason: 'gone', host: 'web9' };
+      const params = { prober: 'main' };
+      const { seq } = await prober.publishOrdered(rows.proberEvent, params, told, { expectedLastSeq: 0 });
+      await prober.publishOrdered(rows.proberEvent, params, about, { expectedLastSeq: seq });
+    });
+    const shown = async (...args: string[]) => (await muster('events', ...args)).stdout.trimEnd().split('\n');
+    expect(await shown('--last', '2')).toEqual([
+      expect.stringMatching(/Z {2}prober main {2}lease-won {2}judges from now on$/u),
+      expect.stringMatching(/Z {2}prober main {2}host-forgotten {2}gone$/u),
+    ]);
+    const [ofWeb9, ...others] = await shown('--host', 'web9', '--json');
+    expect(JSON.parse(ofWeb9 ?? '')).toMatchObject({ prober: 'main', kind: 'host-forgotten', host: 'web9' });
+    expect(others).toEqual([]);
+    expect(await shown('--host', 'web2', '--last', '1')).toEqual([expect.not.stringContaining('prober')]);
+    expect((await shown('--service', 'search')).join()).not.toContain('prober');
+  });
+
+  test('-f tells of probers too', async () => {
+    await using following = startCli(['events', '-f', '--last', '1'], bus.env);
+    await eventually(() => following.stderr.includes('listening'));
+    await publishAsProber((prober) => {
+      prober.publish(rows.proberEvent, { prober: 'main' }, { ...componentEvent(), id: 'live', reason: 'heard live' });
+    });
+    await eventually(() => following.stdout.includes('prober main  lease-won  heard live'));
+    following.signal('SIGINT');
+    expect((await following.finished()).code).toBe(0);
   });
 
   test('-f goes on until Ctrl-C, which is no failure', async () => {

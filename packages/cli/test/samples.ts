@@ -1,4 +1,11 @@
-import type { AlertEvent, InstanceEvent, InstanceStatus, Verdict } from '@muster/contracts';
+import type {
+  AgentPresence,
+  AlertEvent,
+  ComponentEvent,
+  InstanceEvent,
+  InstanceStatus,
+  Verdict,
+} from '@muster/contracts';
 
 /* Valid messages with the fields of a test's choosing. */
 
@@ -49,6 +56,42 @@ export function instanceEvent(fields: Partial<InstanceEvent> = {}): InstanceEven
     reason: 'started',
     causes: [],
     ...fields,
+  };
+}
+
+export function hostPresence(fields: Partial<AgentPresence> = {}): AgentPresence {
+  return {
+    id: '01939a00-0000-7000-8000-000000000005',
+    time: TIME,
+    source: 'agent/web1',
+    epoch: 1,
+    seq: 1,
+    version: '1.0.0',
+    uptimeSeconds: 60,
+    eventLoopLagMs: 0,
+    host: 'web1',
+    agentId: 'a',
+    bootId: 'b',
+    networkNamespace: '1',
+    monotonicMs: 60_000,
+    keysDigest: '',
+    services: 1,
+    backlog: 0,
+    ...fields,
+  };
+}
+
+/** Of a prober itself. */
+export function componentEvent(): ComponentEvent {
+  return {
+    id: '01939a00-0000-7000-8000-000000000006',
+    time: TIME,
+    source: 'prober/main',
+    epoch: 1,
+    seq: 1,
+    kind: 'lease-won',
+    reason: 'judges from now on',
+    causes: [],
   };
 }
 

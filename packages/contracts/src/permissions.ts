@@ -104,7 +104,8 @@ function jetStreamPublish(env: string, role: Role): string[] {
       `$JS.API.STREAM.INFO.${name}`,
       `$JS.API.DIRECT.GET.${name}`,
       `$JS.API.DIRECT.GET.${name}.>`,
-      // What a reader makes it may also take away; the server forgets it anyway.
+      // What a reader makes it may also take away; the server forgets it anyway. Only an admin may list what there is: the
+      // list says where everybody's deliveries go, and who knows that could have others sent there.
       `$JS.API.CONSUMER.CREATE.${name}`,
       `$JS.API.CONSUMER.CREATE.${name}.>`,
       `$JS.API.CONSUMER.DELETE.${name}.>`,

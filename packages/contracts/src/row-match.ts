@@ -1,5 +1,5 @@
 import { type Row, type RowName, rows } from './rows.ts';
-import { isToken, withoutRoot } from './subject.ts';
+import { isToken, parseSubject, withoutRoot } from './subject.ts';
 
 /** One row that a pattern speaks of, and which of its subjects. */
 export interface RowMatch {
@@ -21,6 +21,13 @@ export function matchRows(env: string, pattern: string): readonly RowMatch[] {
     const filter = filterOf(row.template.split('.'), tokens);
     return filter === undefined ? [] : [{ name, row, filter }];
   });
+}
+
+const SIGNED = Object.values<Row>(rows).filter(({ isSigned }) => isSigned);
+
+/** Is what travels on this subject signed? */
+export function isSignedSubject(env: string, subject: string): boolean {
+  return SIGNED.some(({ template }) => parseSubject(env, template, subject) !== undefined);
 }
 
 function filterOf(template: readonly string[], pattern: readonly string[]): Record<string, string> | undefined {

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Encoding } from './envelope.ts';
+import type { Encoding, OrderedEnvelope } from './envelope.ts';
 import { AlertEvent } from './messages/alert.ts';
 import { AGENT_VERBS, type AgentVerb, PROBER_VERBS, type ProberVerb } from './messages/command.ts';
 import { AuditRecord, ComponentEvent } from './messages/component.ts';
@@ -23,6 +23,8 @@ export interface Row<T extends string = string, S extends z.ZodType = z.ZodType>
   readonly stream?: StreamName;
   /** How its messages are packed where they are kept. */
   readonly encoding?: Encoding;
+  /** Each message is signed by who publishes it; a reader takes no other. */
+  readonly isSigned?: true;
   readonly publishers: readonly Role[];
   readonly subscribers: readonly Role[];
 }
@@ -70,6 +72,11 @@ function packed<const T extends string, S extends z.ZodType>(row: Row<T, S>): Ro
   return { ...row, encoding: 'deflate' };
 }
 
+/** In order too, so that an old message that somebody says again is known for an old one. */
+function signed<const T extends string, S extends z.ZodType<OrderedEnvelope>>(row: Row<T, S>): Row<T, S> {
+  return { ...row, isSigned: true };
+}
+
 /** Every event and sample on the wire. Nothing else is ever published under the root. */
 export const rows = {
   hostPresence: core('host.{host}.presence', AgentPresence, ['agent']),
@@ -94,7 +101,7 @@ export const rows = {
   proberRollup2h: packed(kept('prober.{prober}.rollup.2h', RollupChunk, 'rollup-2h', ['prober'])),
   dashboardPresence: core('dashboard.{dashboard}.presence', DashboardPresence, ['dashboard']),
   dashboardAudit: kept('dashboard.{dashboard}.audit', AuditRecord, 'audit', ['dashboard'], ['operator', 'admin']),
-  health: kept('health.{host}.{service}.{instance}', Verdict, 'events', ['prober']),
+  health: signed(kept('health.{host}.{service}.{instance}', Verdict, 'events', ['prober'])),
   alert: kept('alert.{severity}.{host}.{service}.{rule}', AlertEvent, 'alerts', ['prober'], [...WATCHERS, 'observer']),
 } as const satisfies Record<string, Row>;
 export type RowName = keyof typeof rows;

@@ -5,7 +5,16 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AgentVerb, bucketName, buildSubject, commands, keys, proberCommands, rows } from '@muster/contracts';
+import {
+  type AgentVerb,
+  bucketName,
+  buildSubject,
+  commands,
+  keys,
+  proberCommands,
+  rows,
+  type Verdict,
+} from '@muster/contracts';
 import {
   BadReplyError,
   type BusProblem,
@@ -421,6 +430,229 @@ describe('an answer', () => {
     const request = golden('prober-commands/recover.request') as never;
     expect(await web1.request(proberCommands.recover, {}, request, soon)).toMatchObject({ granted: true });
     expect(askers).toEqual(['agent/web1']);
+  });
+});
+
+describe('a verdict', () => {
+  const OTHER_PROBER = { role: 'prober', id: 'p2' } as const;
+  const API = { host: 'web1', service: 'api', instance: 0 } as const;
+  const SUBJECT = buildSubject(environment, rows.health.template, API);
+  const ELSEWHERE = buildSubject(environment, rows.health.template, { ...API, instance: 1 });
+  let position = 0;
+  const verdict = (changes: Partial<Verdict> = {}): Verdict => ({
+    ...sample('health'),
+    ...API,
+    seq: ++position,
+    ...changes,
+  });
+
+  /** What somebody who may publish there sends by itself. */
+  async function said(
+    raw: NatsConnection,
+    body: Uint8Array,
+    forgery: Forgery,
+    subject: string = SUBJECT,
+  ): Promise<void> {
+    await raw.request(subject, body, { timeout: 10_000, headers: headersOf(forgery) });
+  }
+
+  async function signed(identity: Identity, body: Uint8Array, subject = SUBJECT): Promise<Required<Forgery>> {
+    const { signer, grant } = await signerOf(identity);
+    return { signature: signer.sign(bytesToSign('message', subject, body)), grant };
+  }
+
+  /** One who listens, and then reads what the stream has, in both ways. */
+  async function listening(told: BusProblem[]) {
+    const bus = await open(DASHBOARD, told);
+    const heard: number[] = [];
+    bus.subscribe(rows.health, {}, ({ seq }) => heard.push(seq));
+    await bus.flush();
+    return { bus, heard };
+  }
+  async function readBack(bus: NatsBus): Promise<{ history: number[]; inOrder: number[] }> {
+    const inOrder: number[] = [];
+    for await (const next of bus.read(rows.health, API, { signal: AbortSignal.timeout(20_000) })) {
+      if (next !== 'caught-up') inOrder.push(next.message.seq);
+    }
+    return { history: (await bus.history(rows.health, API)).map(({ message }) => message.seq), inOrder };
+  }
+
+  test('that its prober has signed is heard, and read back', async () => {
+    await using prober = await open(PROBER);
+    const told: BusProblem[] = [];
+    const { bus, heard } = await listening(told);
+    const before = await readBack(bus);
+    const first = verdict();
+    const second = verdict();
+    await prober.publishOrdered(
+      rows.health,
+      { ...API, instance: 1 },
+      { ...first, instance: 1 },
+      { expectedLastSeq: 0 },
+    );
+    prober.publish(rows.health, API, second);
+    await eventually(() => heard.length === 2);
+    expect(heard).toEqual([first.seq, second.seq]);
+    const { history, inOrder } = await readBack(bus);
+    expect(history).toEqual([...before.history, second.seq]);
+    expect(inOrder).toEqual(history);
+    expect(told).toEqual([]);
+    await bus.drain();
+  });
+
+  type Attack = readonly [
+    what: string,
+    reason: RegExp,
+    make: () => Promise<{ readonly body: Uint8Array; readonly forgery: Forgery }>,
+  ];
+  const by = async (identity: Identity, subject?: string) => {
+    const body = bytesOf(verdict());
+    return { body, forgery: await signed(identity, body, subject) };
+  };
+  const ATTACKS: readonly Attack[] = [
+    [
+      'that nobody has signed',
+      /^it is not signed: Muster-Signature and Muster-Grant are needed$/,
+      async () => ({ body: bytesOf(verdict()), forgery: {} }),
+    ],
+    ['that an agent has signed', /^agent\/web1 may not say this: the roles that may are prober$/, () => by(WEB1)],
+    ['that was signed for another subject', /^it is not what prober\/p1 has signed$/, () => by(PROBER, ELSEWHERE)],
+    [
+      'with a byte that was changed',
+      /^it is not what prober\/p1 has signed$/,
+      async () => {
+        const { body, forgery } = await by(PROBER);
+        const text = Buffer.from(body).toString();
+        return { body: Buffer.from(text.replace('"seq":', '"seq":1')), forgery };
+      },
+    ],
+    [
+      'that was signed as a question',
+      /^it is not what prober\/p1 has signed$/,
+      async () => {
+        const body = bytesOf(verdict());
+        const { signer, grant } = await signerOf(PROBER);
+        return { body, forgery: { signature: signer.sign(bytesToSign('request', SUBJECT, body)), grant } };
+      },
+    ],
+    [
+      'that one prober has signed as if it were from another',
+      /^it is signed by prober\/p1, and says that it is from prober\/p2$/,
+      async () => {
+        const body = bytesOf(verdict({ source: 'prober/p2' }));
+        return { body, forgery: await signed(PROBER, body) };
+      },
+    ],
+  ];
+
+  test.each(ATTACKS)('%s is dropped and counted, live and in the stream', async (_what, reason, make) => {
+    const { body, forgery } = await make();
+    const told: BusProblem[] = [];
+    const { bus, heard } = await listening(told);
+    const before = await readBack(bus);
+    const forgedBefore = bus.counters.forged;
+    told.length = 0;
+    const raw = await openRaw(PROBER);
+    await said(raw, body, forgery);
+    await eventually(() => told.length > 0, { message: 'it is counted' });
+    expect(told).toEqual([{ kind: 'forged', subject: SUBJECT, reason: expect.stringMatching(reason) }]);
+    expect(bus.counters.forged).toBe(forgedBefore + 1);
+    expect(await readBack(bus)).toEqual(before);
+    // The next true word is heard.
+    const good = await by(PROBER);
+    await said(raw, good.body, good.forgery);
+    await eventually(() => heard.length > 0);
+    expect(heard).toEqual([position]);
+    await Promise.all([raw.close(), bus.drain()]);
+  });
+
+  test('that is said again is not taken for a newer one; the newest again is no harm', async () => {
+    const [old, newer] = [await by(PROBER), await by(PROBER)];
+    const told: BusProblem[] = [];
+    const { bus, heard } = await listening(told);
+    const before = await readBack(bus);
+    told.length = 0;
+    const raw = await openRaw(PROBER);
+    for (const { body, forgery } of [old, newer, old, newer]) await said(raw, body, forgery);
+    await eventually(() => heard.length === 3);
+    expect(heard).toEqual([position - 1, position, position]);
+    const again = {
+      kind: 'forged',
+      subject: SUBJECT,
+      reason: 'it is an old one: a later one of prober/p1 came before it',
+    };
+    expect(told).toEqual([again]);
+    const { history, inOrder } = await readBack(bus);
+    expect(history).toEqual([...before.history, ...heard]);
+    expect(inOrder).toEqual(history);
+    await Promise.all([raw.close(), bus.drain()]);
+  });
+
+  test('of an earlier life of its prober is an old one too, whatever its number', async () => {
+    const epoch = sample('health').epoch;
+    const of = async (changes: Partial<Verdict>) => {
+      const body = bytesOf(verdict(changes));
+      return { body, forgery: await signed(PROBER, body) };
+    };
+    const { bus, heard } = await listening([]);
+    const raw = await openRaw(PROBER);
+    const earlier = await of({});
+    const later = await of({ epoch: epoch + 1, seq: 1 });
+    for (const { body, forgery } of [later, earlier]) await said(raw, body, forgery);
+    await eventually(() => bus.counters.forged > 0);
+    expect(heard).toEqual([1]);
+    await Promise.all([raw.close(), bus.drain()]);
+  });
+
+  test('by a revoked key counts no more, not even what it said before', async () => {
+    await mintKeys({ directory: directory.path, environment, identities: [OTHER_PROBER] });
+    const body = bytesOf(verdict({ source: 'prober/p2', instance: 2 }));
+    const subject = buildSubject(environment, rows.health.template, { ...API, instance: 2 });
+    const forgery = await signed(OTHER_PROBER, body, subject);
+    const told: BusProblem[] = [];
+    const { bus, heard } = await listening(told);
+    const raw = await openRaw(PROBER);
+    await said(raw, body, forgery, subject);
+    await eventually(() => heard.length === 1);
+    expect(told).toEqual([]);
+
+    const { signer } = await signerOf(OTHER_PROBER);
+    const list = await revoke({
+      directory: directory.path,
+      environment,
+      keys: [{ key: signer.publicKey, identity: 'prober/p2', reason: 'stolen' }],
+    });
+    await bus.revocations.offer(list.text);
+    await said(raw, body, forgery, subject);
+    const reason = 'the key of prober/p2 was revoked: have new credentials made';
+    await eventually(() => told.length > 0);
+    expect(told).toEqual([{ kind: 'forged', subject, reason }]);
+    expect(await bus.history(rows.health, { ...API, instance: 2 })).toEqual([]);
+    await Promise.all([raw.close(), bus.drain()]);
+  });
+
+  test('is not said by a prober whose credentials hold no grant: it says what would do', async () => {
+    const { seed, jwt } = parseCredentials(await readFile(fileOf(PROBER), 'utf8'));
+    const older = new TextDecoder().decode(fmtCreds(jwt, fromSeed(new TextEncoder().encode(seed))));
+    await using prober = await open(PROBER, [], older);
+    const saying = prober.publishOrdered(rows.health, API, verdict(), { expectedLastSeq: 0 });
+    await expect(saying).rejects.toThrow(
+      /^cannot publish on '.*\.health\.web1\.api\.0': the credentials hold no grant: run 'muster bus keys'/,
+    );
+    expect(() => prober.publish(rows.health, API, verdict())).toThrow(NoGrantError);
+  });
+
+  test('is a plain message to whoever does not verify', async () => {
+    await using prober = await open(PROBER);
+    const raw = await openRaw(ADA);
+    const heard: unknown[] = [];
+    raw.subscribe(SUBJECT, { callback: (_error, message) => void heard.push(message.json()) });
+    await raw.flush();
+    const sent = verdict();
+    prober.publish(rows.health, API, sent);
+    await eventually(() => heard.length > 0);
+    expect(heard).toEqual([sent]);
+    await raw.close();
   });
 });
 

@@ -25,6 +25,7 @@ import { TestIdentities, WITHOUT_KEYS } from './identities.ts';
 const environment = 'test';
 const WEB1 = { role: 'agent', id: 'web1' } as const;
 const P1 = { role: 'prober', id: 'p1' } as const;
+const LISTENER = { role: 'admin', id: 'listener' } as const;
 /** Nobody of a fleet, and everybody: may ask anything. */
 const ASKERS = [{ role: 'operator', id: 'ada' }, { role: 'prober', id: 'p2' }, WEB1] as const;
 const EXAMPLE = {
@@ -64,8 +65,8 @@ test('garbage on every subject is counted, and what is good behind it is heard',
   const random = seededRandom();
   console.log(`garbage: seed ${random.seed}`);
   await using server = await startNatsServer(WITHOUT_KEYS);
-  await using identities = await TestIdentities.mint(environment, [WEB1, P1, ...ASKERS]);
-  await using bus = openBus({ servers: server.url, environment, role: 'admin', id: 'listener' });
+  await using identities = await TestIdentities.mint(environment, [WEB1, P1, LISTENER, ...ASKERS]);
+  await using bus = openBus({ servers: server.url, ...identities.as(LISTENER) });
   await using agent = openBus({ servers: server.url, ...identities.as(WEB1) });
   await using prober = openBus({ servers: server.url, ...identities.as(P1) });
   await Promise.all([bus.connected(), agent.connected(), prober.connected()]);
@@ -131,18 +132,23 @@ test('garbage on every subject is counted, and what is good behind it is heard',
   expect(heard.size).toBe(0);
   expect(watched.size).toBe(0);
   expect(asked.size).toBe(0);
-  const { malformed, oversize, foreign } = bus.counters;
+  const { malformed, oversize, foreign, forged } = bus.counters;
+  const signed = Object.values<Row>(rows).filter(({ isSigned }) => isSigned);
+  expect(forged, 'what must be signed is not read at all').toBe(signed.length * garbage(random, {}).length);
   expect(malformed).toBeGreaterThan(sent / 3);
   // A question that nobody has signed is not read at all, whatever its bytes are.
   for (const { counters } of [agent, prober]) {
     expect(counters.forged).toBeGreaterThan(0);
     expect(counters).toMatchObject({ malformed: 0, oversize: 0 });
   }
-  expect(oversize).toBeGreaterThanOrEqual(Object.keys(rows).length);
+  expect(oversize).toBeGreaterThanOrEqual(Object.keys(rows).length - signed.length);
   expect(foreign).toBeGreaterThan(deliverSubjects.length);
   expect(ready, 'no watch began again').toBe(names.length);
 
-  for (const [name, row] of Object.entries<Row>(rows)) bus.publish(row, EXAMPLE, golden(`messages/${fileOf(name)}`));
+  for (const [name, row] of Object.entries<Row>(rows)) {
+    const speaker = row.isSigned ? prober : bus;
+    speaker.publish(row, EXAMPLE, golden(`messages/${fileOf(name)}`));
+  }
   for (const name of names) await bus.kv(name).put('a.b.0', golden(`buckets/${name}`) as never);
   await eventually(() => heard.size === Object.keys(rows).length, { message: 'every row is heard' });
   await eventually(() => watched.size === names.length, { message: 'every bucket is watched' });

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { permissionsFor, type RetentionChanges } from '@muster/contracts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { buildFilter, permissionsFor, type RetentionChanges, rows } from '@muster/contracts';
 import {
+  inspectConsumers,
   inspectStore,
   inspectStreams,
   measureClockOffset,
@@ -8,6 +10,7 @@ import {
   NoStreamError,
   notGranted,
   readCredentialClaims,
+  StoreRefusedError,
 } from '@muster/contracts/bus';
 import type { Command } from 'commander';
 import { type BusFacts, judgeBus } from '../bus-check.ts';
@@ -18,18 +21,22 @@ import { renderFindings } from '../render/findings.ts';
 import { readRetentionOf } from '../retention.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
 
+/** Beats come every 2 s, jittered by a quarter: whoever lives is heard within this. */
+const LISTEN_MS = 3_000;
+
 export function addBusCheck(bus: Command, context: Context, run: Run): void {
   addReader(
     bus,
     'check',
     'look whether the bus is as it must be, and say what to do where it is not',
-    'Connects and looks: the version of the server and whether it is good for where it listens, the size of messages, what these credentials allow against what their role needs, JetStream, each stream and bucket, and the clocks. It changes nothing. Exit code 1 when there is a problem.',
+    'Connects and looks: the version of the server and whether it is good for where it listens, the size of messages, what these credentials allow against what their role needs, JetStream, each stream and bucket with its copies, what waits at the agents that are heard within 3 s, and the clocks. With the credentials of an admin also how far behind each reader of a stream is. It changes nothing. Exit code 1 when there is a problem.',
   )
     .addHelpText(
       'after',
       examples(
         'muster bus check',
         'muster bus check --creds .muster/keys/agent-web1.creds',
+        'muster bus check --creds .muster/keys/admin-setup.creds',
         'muster bus check --json | jq -r \'.findings[] | select(.level == "problem") | .remedy\'',
       ),
     )
@@ -41,14 +48,20 @@ async function check({ json, ...flags }: ReadOptions, context: Context): Promise
   const settings = context.readSettings(flags);
   const retention = await readRetentionOf(settings, terminal);
   await using bus = await connect(settings, OPERATOR, signal);
-  const facts = await gather(bus, await readFile(credentialsOf(settings, OPERATOR), 'utf8'), retention);
-  const findings = judgeBus(facts, Date.now());
+  const credentials = await readFile(credentialsOf(settings, OPERATOR), 'utf8');
+  const [facts, backlogs] = await Promise.all([gather(bus, credentials, retention), listenToAgents(bus, signal)]);
+
+  const findings = judgeBus({ ...facts, backlogs }, Date.now());
   if (json) terminal.printJson({ server: facts.server, findings });
   else terminal.print(...renderFindings(findings, terminal.paint));
   return findings.some(({ level }) => level === 'problem') ? EXIT.failed : EXIT.ok;
 }
 
-async function gather(bus: NatsBus, credentials: string, retention: RetentionChanges): Promise<BusFacts> {
+async function gather(
+  bus: NatsBus,
+  credentials: string,
+  retention: RetentionChanges,
+): Promise<Omit<BusFacts, 'backlogs'>> {
   const { environment, role, id } = bus;
   const needed = permissionsFor(environment, role, id);
   const mayAskStore = notGranted(needed.publish, ['$JS.API.INFO']).length === 0;
@@ -67,11 +80,24 @@ async function gather(bus: NatsBus, credentials: string, retention: RetentionCha
     mayAskStore,
     store,
     streams: store === undefined ? [] : await inspectStreams(bus, retention),
+    consumers: store === undefined ? undefined : await inspectConsumers(bus),
     clockOffsetMs: store === undefined ? undefined : await measureClockOffset(bus).catch(ifNoJetStream),
   };
 }
 
+/** How many events wait at each agent that is heard; `undefined` for a role that may not hear them. */
+async function listenToAgents(bus: NatsBus, signal: AbortSignal): Promise<ReadonlyMap<string, number> | undefined> {
+  const { environment, role, id } = bus;
+  const beats = buildFilter(environment, rows.hostPresence.template);
+  if (notGranted(permissionsFor(environment, role, id).subscribe, [beats]).length > 0) return undefined;
+  const backlogs = new Map<string, number>();
+  bus.subscribe(rows.hostPresence, {}, ({ backlog }, { host }) => void backlogs.set(host, backlog));
+  await delay(LISTEN_MS, undefined, { signal });
+  return backlogs;
+}
+
+/** There is none, or a cluster without most of its servers. */
 function ifNoJetStream(error: unknown): undefined {
-  if (error instanceof NoStreamError) return undefined;
+  if (error instanceof NoStreamError || error instanceof StoreRefusedError) return undefined;
   throw error;
 }

@@ -1,5 +1,5 @@
 import { matchRows } from '@muster/contracts';
-import type { BusCounters } from '@muster/contracts/bus';
+import { type BusCounters, followRevocations } from '@muster/contracts/bus';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
@@ -49,6 +49,8 @@ async function tail(pattern: string, { json, count, ...flags }: TailOptions, con
   }
   const denial = new Denial();
   await using bus = await connect(settings, OPERATOR, signal, denial.tell);
+  // Only what is signed is refused for its sender's key.
+  if (matches.some(({ row }) => row.isSigned)) followRevocations(bus);
   const enough = new AbortController();
   let printed = 0;
   for (const { name, row, filter } of matches) {
@@ -65,9 +67,9 @@ async function tail(pattern: string, { json, count, ...flags }: TailOptions, con
   return EXIT.ok;
 }
 
-function tellUnread({ malformed, oversize, foreign }: BusCounters, terminal: Context['terminal']): void {
-  if (malformed + oversize + foreign === 0) return;
+function tellUnread({ malformed, oversize, foreign, forged }: BusCounters, terminal: Context['terminal']): void {
+  if (malformed + oversize + foreign + forged === 0) return;
   terminal.note(
-    `muster: not shown: ${malformed} malformed, ${oversize} too large, ${foreign} on subjects of no message`,
+    `muster: not shown: ${malformed} malformed, ${oversize} too large, ${foreign} on subjects of no message, ${forged} forged`,
   );
 }

@@ -6,7 +6,7 @@ import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Denial, follow } from '../follow.ts';
 import { parseCount, parseDurationMs, parseId } from '../option-values.ts';
-import { renderHostEvent, renderInstanceEvent } from '../render/events.ts';
+import { renderComponentEvent, renderInstanceEvent } from '../render/events.ts';
 import type { Terminal } from '../terminal.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
 
@@ -24,7 +24,7 @@ export function addEvents(program: Command, context: Context, run: Run): void {
     program,
     'events',
     'show the last transitions, or follow what happens',
-    'Shows the last events of services and hosts, oldest first. With -f it goes on with those that come, until Ctrl-C.',
+    'Shows the last events of services, hosts and probers, oldest first; of one host also what probers say about it. With -f it goes on with those that come, until Ctrl-C.',
   )
     .option('-f, --follow', 'go on with the events that come')
     .option('--host <id>', 'only of this host', parseId)
@@ -45,10 +45,15 @@ export function addEvents(program: Command, context: Context, run: Run): void {
     );
 }
 
-/** One event, of a service or of a host itself, as it is printed. */
+interface Filter {
+  readonly host?: string;
+  readonly service?: string;
+}
+
+/** One event as it is printed: of a service, or of a host or prober itself. */
 type Shown =
   | { readonly kind: 'instance'; readonly event: InstanceEvent }
-  | { readonly kind: 'host'; readonly host: string; readonly event: ComponentEvent };
+  | { readonly kind: 'host' | 'prober'; readonly id: string; readonly event: ComponentEvent };
 
 async function events(options: EventsOptions, context: Context): Promise<ExitCode> {
   const { json, follow: isFollowing, host, service, last, since: sinceMs, ...flags } = options;
@@ -69,7 +74,10 @@ async function events(options: EventsOptions, context: Context): Promise<ExitCod
   if (isFollowing) {
     bus.subscribe(rows.instanceEvent, filter, (event) => onEvent({ kind: 'instance', event }));
     if (service === undefined) {
-      bus.subscribe(rows.hostEvent, filter, (event, params) => onEvent({ kind: 'host', host: params.host, event }));
+      bus.subscribe(rows.hostEvent, filter, (event, params) => onEvent({ kind: 'host', id: params.host, event }));
+      bus.subscribe(rows.proberEvent, {}, (event, params) => {
+        if (concerns(event, filter)) onEvent({ kind: 'prober', id: params.prober, event });
+      });
     }
     await bus.flush();
   }
@@ -83,25 +91,39 @@ async function events(options: EventsOptions, context: Context): Promise<ExitCod
   return EXIT.ok;
 }
 
+/** A prober is of no host, and may speak of one. */
+function concerns(event: ComponentEvent, { host }: Filter): boolean {
+  return host === undefined || event.host === host;
+}
+
 /** In the order in which the stream has them. */
 async function readPast(
   bus: Bus,
-  filter: { readonly host?: string; readonly service?: string },
+  filter: Filter,
   { last, sinceMs }: { readonly last: number; readonly sinceMs: number | undefined },
   signal: AbortSignal,
 ): Promise<Shown[]> {
   const start = sinceMs === undefined ? {} : { startTime: new Date(Date.now() - sinceMs) };
   const options = { last, ...start, signal };
-  const [ofInstances, ofHosts] = await Promise.all([
+  const isOfAll = filter.service === undefined;
+  const [ofInstances, ofHosts, ofProbers] = await Promise.all([
     bus.history(rows.instanceEvent, filter, options),
-    filter.service === undefined ? bus.history(rows.hostEvent, filter, options) : [],
+    isOfAll ? bus.history(rows.hostEvent, filter, options) : [],
+    // All of them, for which ones concern a host is not in their subject. They are few.
+    isOfAll ? bus.history(rows.proberEvent, {}, { ...start, signal }) : [],
   ]);
   const stored = [
     ...ofInstances.map(({ seq, message }) => ({ seq, shown: { kind: 'instance', event: message } as const })),
     ...ofHosts.map(({ seq, message, params }) => ({
       seq,
-      shown: { kind: 'host', host: params.host, event: message } as const,
+      shown: { kind: 'host', id: params.host, event: message } as const,
     })),
+    ...ofProbers
+      .filter(({ message }) => concerns(message, filter))
+      .map(({ seq, message, params }) => ({
+        seq,
+        shown: { kind: 'prober', id: params.prober, event: message } as const,
+      })),
   ];
   return stored
     .sort((a, b) => a.seq - b.seq)
@@ -110,7 +132,12 @@ async function readPast(
 }
 
 function printEvent(shown: Shown, isJson: boolean, terminal: Terminal): void {
-  if (isJson) terminal.printJson(shown.kind === 'host' ? { host: shown.host, ...shown.event } : shown.event);
-  else if (shown.kind === 'host') terminal.print(renderHostEvent(shown.host, shown.event, terminal.paint));
-  else terminal.print(renderInstanceEvent(shown.event, terminal.paint));
+  if (isJson) {
+    terminal.printJson(shown.kind === 'instance' ? shown.event : { [shown.kind]: shown.id, ...shown.event });
+  } else if (shown.kind === 'instance') {
+    terminal.print(renderInstanceEvent(shown.event, terminal.paint));
+  } else {
+    const sender = shown.kind === 'host' ? shown.id : `prober ${shown.id}`;
+    terminal.print(renderComponentEvent(sender, shown.event, terminal.paint));
+  }
 }

@@ -15,11 +15,16 @@ export function renderInstanceEvent(event: InstanceEvent, paint: Paint): string 
   ].join('  ');
 }
 
-export function renderHostEvent(host: string, { time, kind, reason, lost }: ComponentEvent, paint: Paint): string {
+/** The same of a host (`web1`) or a prober (`prober main`) itself. */
+export function renderComponentEvent(
+  sender: string,
+  { time, kind, reason, lost }: ComponentEvent,
+  paint: Paint,
+): string {
   const gap = lost === undefined ? '' : ` (${lost} lost)`;
   return [
     paint('dim', formatInstant(time)),
-    host,
+    sender,
     paint(kind === 'gap' ? 'bad' : 'strong', kind),
     printable(reason) + gap,
   ].join('  ');

@@ -1,9 +1,9 @@
 import type { MetricsHistory } from '@muster/contracts/client';
 import { describe, expect, test } from 'vitest';
-import { alertEvent, instanceEvent, instanceStatus, NOW_MS, verdict } from '../../test/samples.ts';
+import { alertEvent, componentEvent, instanceEvent, instanceStatus, NOW_MS, verdict } from '../../test/samples.ts';
 import { isCurrent, renderAlertLine, renderAlerts } from './alerts.ts';
 import { renderDiagnostics } from './diagnostics.ts';
-import { renderHostEvent, renderInstanceEvent } from './events.ts';
+import { renderComponentEvent, renderInstanceEvent } from './events.ts';
 import { renderFoundOutcome } from './found-outcome.ts';
 import { renderHistory } from './history.ts';
 import { renderGap, renderLine } from './logs.ts';
@@ -190,8 +190,11 @@ test('events on one line each', () => {
   );
   const { id, time, source, epoch, seq } = instanceEvent();
   const gap = { id, time, source, epoch, seq, kind: 'gap' as const, reason: 'the spool is full', causes: [], lost: 3 };
-  expect(renderHostEvent('web1', gap, paintPlain)).toBe(
+  expect(renderComponentEvent('web1', gap, paintPlain)).toBe(
     '2026-11-23 10:00:00.000Z  web1  gap  the spool is full (3 lost)',
+  );
+  expect(renderComponentEvent('prober main', componentEvent(), paintPlain)).toBe(
+    '2026-11-23 10:00:00.000Z  prober main  lease-won  judges from now on',
   );
 });
 

@@ -14,8 +14,9 @@ import type { Opened } from './trust/signed-text.ts';
 export interface BusProblem {
   /**
    * `malformed`: not JSON, or not of its schema. `foreign`: arrived on a subject that was not subscribed.
-   * `oversize`: larger than a message may be. `forged`: a question or an answer that is not signed by somebody who may say
-   * it, or that was heard before; or a message that the server was made to publish from a stream. `permission`: the server
+   * `oversize`: larger than a message may be. `forged`: a question, an answer or a message of a signed row that is not
+   * signed by somebody who may say it; a question that was heard before; an old signed message behind a newer one; or
+   * anything that the server was made to publish from a stream. `permission`: the server
    * denied a publish or a subscription. `error`: anything else, such as a handler that threw.
    */
   readonly kind: 'malformed' | 'foreign' | 'oversize' | 'forged' | 'permission' | 'error';
@@ -91,7 +92,7 @@ export interface StoredMessage<T extends string, S extends z.ZodType> {
 export interface HistoryOptions<M = unknown> {
   /** Only the last so many that match. */
   readonly last?: number;
-  /** Only the last of each subject; not together with a start. */
+  /** Only the last of each subject; not together with a start. Of a signed row it may be an old one that was said again. */
   readonly lastOfEach?: true;
   readonly sinceSeq?: number;
   readonly startTime?: Date;
@@ -170,11 +171,11 @@ export interface Bus extends AsyncDisposable {
   /** Returns how to stop listening. */
   onConnection(listener: (event: ConnectionEvent) => void): () => void;
 
-  /** @throws InvalidMessageError, MessageTooLargeError, InvalidTokenError */
+  /** @throws InvalidMessageError, MessageTooLargeError, InvalidTokenError; NoGrantError when it must be signed */
   publish<T extends string, S extends z.ZodType>(row: Row<T, S>, params: SubjectParams<T>, message: z.input<S>): void;
   /**
    * Appends to a stream, if the last message of the subject is the expected one.
-   * @throws WrongLastSequenceError, NoStreamError, StoreRefusedError, PermissionDeniedError: nothing was stored;
+   * @throws WrongLastSequenceError, NoStreamError, StoreRefusedError, NoGrantError, PermissionDeniedError: nothing was stored;
    * BusAwayError, RequestTimeoutError, BadReplyError: it may have been
    */
   publishOrdered<T extends string, S extends z.ZodType>(
@@ -183,10 +184,10 @@ export interface Bus extends AsyncDisposable {
     message: z.input<S>,
     options: OrderedOptions,
   ): Promise<{ seq: number }>;
-  /** As `publishOrdered`, for a message that was encoded before, such as one from a journal. */
+  /** As `publishOrdered`, for a message that was encoded before, such as one from a journal. It is signed here, if it must be. */
   publishEncoded(subject: string, payload: Uint8Array, options: OrderedOptions): Promise<{ seq: number }>;
 
-  /** Survives reconnections. What is not for this subscription, or not readable, is counted and dropped. */
+  /** Survives reconnections. What is not for this subscription, not readable or not to be believed is counted and dropped. */
   subscribe<T extends string, S extends z.ZodType>(
     row: Row<T, S>,
     filter: Partial<SubjectParams<T>>,

@@ -112,12 +112,12 @@ export class PermissionDeniedError extends BusError {
   }
 }
 
-/** Without a grant nobody would believe the question, so it was not sent. */
+/** Without a grant nobody would believe what has to be signed, so it was not sent. */
 export class NoGrantError extends BusError {
   readonly reason: string;
 
-  constructor(subject: string, reason: string) {
-    super('NoGrantError', `cannot ask '${subject}': ${reason}`, subject);
+  constructor(verb: 'ask' | 'publish on', subject: string, reason: string) {
+    super('NoGrantError', `cannot ${verb} '${subject}': ${reason}`, subject);
     this.reason = reason;
   }
 }

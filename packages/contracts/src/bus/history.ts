@@ -1,44 +1,34 @@
 import { DeliverPolicy } from '@nats-io/jetstream';
 import type { z } from 'zod';
-import { ENCODING_HEADER } from '../envelope.ts';
 import type { Row } from '../rows.ts';
 import { streamName } from '../streams.ts';
-import { buildFilter, parseSubject, type SubjectParams } from '../subject.ts';
+import { buildFilter, type SubjectParams } from '../subject.ts';
 import type { HistoryOptions, StoredMessage } from './bus.ts';
-import { decodeMessage } from './codec.ts';
-import { isServerCopy, SERVER_COPY } from './server-copy.ts';
+import { RowReader, type RowReaderDependencies } from './row-reader.ts';
 import { type Delivery, type ReaderDependencies, type ReaderOptions, readStream } from './stream-reader.ts';
-import type { Tally } from './tally.ts';
 
 /** Reads what a stream holds of one row, oldest first. What is not readable is counted and left out. */
 export async function readHistory<T extends string, S extends z.ZodType>(
-  dependencies: ReaderDependencies & { readonly environment: string; readonly tally: Tally },
+  dependencies: ReaderDependencies & RowReaderDependencies,
   row: Row<T, S>,
   filter: Partial<SubjectParams<T>>,
   options: HistoryOptions<z.output<S>>,
 ): Promise<readonly StoredMessage<T, S>[]> {
-  const { environment, tally } = dependencies;
+  const { environment } = dependencies;
   if (row.stream === undefined) throw new TypeError(`no stream keeps '${row.template}'`);
+  const rowReader = new RowReader(dependencies, row);
   const found: StoredMessage<T, S>[] = [];
   const limit = options.last ?? Number.POSITIVE_INFINITY;
 
   /** True when that was enough. */
-  function take({ subject, data, headers, seq, time }: Delivery): boolean {
-    const params = parseSubject(environment, row.template, subject);
-    if (params === undefined) return false;
-    if (isServerCopy(headers)) {
-      tally.problem('forged', subject, SERVER_COPY);
-      return false;
-    }
-    const decoded = decodeMessage(row.schema, data, headers?.get(ENCODING_HEADER));
-    if (!decoded.ok) {
-      tally.problem(decoded.kind, subject, decoded.reason);
-      return false;
-    }
-    found.push({ message: decoded.message, params, seq, time });
+  function take(delivery: Delivery): boolean {
+    const read = rowReader.read(delivery);
+    if (read === undefined) return false;
+    const { seq, time } = delivery;
+    found.push({ ...read, seq, time });
     // Trimmed rarely, so that reading a long stream for its end stays linear.
     if (found.length > 2 * limit + 1_000) found.splice(0, found.length - limit);
-    return options.isEnough?.(decoded.message, time) ?? false;
+    return options.isEnough?.(read.message, time) ?? false;
   }
 
   await new Promise<void>((resolve, reject) => {

@@ -30,6 +30,9 @@ export {
 export { type CredentialClaims, notGranted, readCredentialClaims } from './credentials.ts';
 export * from './errors.ts';
 export {
+  type ConsumerInspection,
+  type CopyInspection,
+  inspectConsumers,
   inspectStore,
   inspectStreams,
   measureClockOffset,

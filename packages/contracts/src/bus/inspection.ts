@@ -1,21 +1,36 @@
 /*
  * Looks at a bus without changing it: what the server is, and whether its streams and buckets are as they must be.
  */
-import type { ConsumerInfo, JetStreamAccountStats, StreamInfo } from '@nats-io/jetstream';
+import type { ConsumerInfo, JetStreamAccountStats, PeerInfo, StreamInfo } from '@nats-io/jetstream';
 import { permissionsFor } from '../permissions.ts';
 import type { RetentionChanges } from '../streams.ts';
 import { notGranted } from './credentials.ts';
-import { NoStreamError } from './errors.ts';
+import { NoStreamError, RequestTimeoutError, StoreRefusedError } from './errors.ts';
 import type { NatsBus } from './nats-bus.ts';
 import { differencesOf, LAYOUT_VERSION, layoutOf, wantedStreams } from './setup.ts';
 
 const NANOS_PER_MS = 1_000_000;
 
+/** One more server that keeps a stream, beside the one that leads it. */
+export interface CopyInspection {
+  readonly server: string;
+  readonly isOffline: boolean;
+  /** Since the leader heard of it last. */
+  readonly silentMs: number;
+  /** How many operations it lacks. */
+  readonly lag: number;
+}
+
 export interface StreamInspection {
   readonly name: string;
-  readonly state: 'as-defined' | 'missing' | 'different' | 'newer';
-  /** What is different, or which layout it has. */
+  /** `silent`: it is there, and nobody answers for it. */
+  readonly state: 'as-defined' | 'missing' | 'different' | 'newer' | 'silent';
+  /** What is different, which layout it has, or why it is silent. */
   readonly details: readonly string[];
+  /** In a cluster: who stores for it. Nobody does while most of its servers are away. */
+  readonly leader: string | undefined;
+  /** Where it is kept once more; none for a stream that is kept once. Without a leader all that keep it. */
+  readonly copies: readonly CopyInspection[];
   readonly messages: number;
   readonly bytes: number;
   /** -1 where there is no bound. */
@@ -47,16 +62,83 @@ async function inspectStream(
 ): Promise<StreamInspection> {
   const { name } = wanted;
   try {
-    const { config, state } = await bus.callJetStream<StreamInfo>(`STREAM.INFO.${name}`);
-    const size = { messages: state.messages, bytes: state.bytes, maxBytes: config.max_bytes };
+    const { config, state, cluster } = await bus.callJetStream<StreamInfo>(`STREAM.INFO.${name}`);
+    const size = {
+      messages: state.messages,
+      bytes: state.bytes,
+      maxBytes: config.max_bytes,
+      leader: cluster?.leader || undefined,
+      copies: (cluster?.replicas ?? []).map(copyOf),
+    };
     const layout = layoutOf(config);
     if (layout > LAYOUT_VERSION) return { name, state: 'newer', details: [`layout ${layout}`], ...size };
     const details = differencesOf(config, wanted);
     return { name, state: details.length === 0 ? 'as-defined' : 'different', details, ...size };
   } catch (error) {
-    if (!(error instanceof NoStreamError) || !error.isJetStreamThere) throw error;
-    return { name, state: 'missing', details: [], messages: 0, bytes: 0, maxBytes: -1 };
+    const nothing = { name, leader: undefined, copies: [], messages: 0, bytes: 0, maxBytes: -1 };
+    if (error instanceof NoStreamError && error.isJetStreamThere) return { ...nothing, state: 'missing', details: [] };
+    // A cluster that has lost most of the servers of a stream says so in words, or nothing.
+    if (error instanceof StoreRefusedError) return { ...nothing, state: 'silent', details: [error.reason] };
+    if (error instanceof RequestTimeoutError) return { ...nothing, state: 'silent', details: ['no word of it'] };
+    throw error;
   }
+}
+
+function copyOf({ name, offline, active, lag }: PeerInfo): CopyInspection {
+  // The server leaves out what is 0.
+  return { server: name, isOffline: offline ?? false, silentMs: (active ?? 0) / NANOS_PER_MS, lag: lag ?? 0 };
+}
+
+/** Who reads a stream, and how far behind. */
+export interface ConsumerInspection {
+  readonly stream: string;
+  /** `dashboard/main`, where it is one of Muster's programs; else the consumer's own name. */
+  readonly reader: string;
+  /** Stored, and not delivered yet. */
+  readonly pending: number;
+  /** Delivered, and not acknowledged yet; 0 where nothing is to be acknowledged, as with Muster's own. */
+  readonly unacknowledged: number;
+}
+
+/** Everybody who reads a stream or bucket now; `undefined` when this role may not ask. @throws as `callJetStream` */
+export async function inspectConsumers(bus: NatsBus): Promise<readonly ConsumerInspection[] | undefined> {
+  const { publish } = permissionsFor(bus.environment, bus.role, bus.id);
+  const streams = visibleStreams(bus).map(({ name }) => name);
+  if (streams.length === 0 || notGranted(publish, streams.map(consumerList)).length > 0) return undefined;
+  return (await Promise.all(streams.map((stream) => consumersOf(bus, stream)))).flat();
+}
+
+function consumerList(stream: string): string {
+  return `$JS.API.CONSUMER.LIST.${stream}`;
+}
+
+async function consumersOf(bus: NatsBus, stream: string): Promise<readonly ConsumerInspection[]> {
+  const found: ConsumerInspection[] = [];
+  for (;;) {
+    const page = await bus
+      .callJetStream<ConsumerPage>(`CONSUMER.LIST.${stream}`, { offset: found.length })
+      .catch(ifNoSuchStream);
+    const consumers = page?.consumers ?? [];
+    found.push(...consumers.map((info) => consumerOf(stream, info)));
+    if (consumers.length === 0 || found.length >= (page?.total ?? 0)) return found;
+  }
+}
+
+interface ConsumerPage {
+  readonly total: number;
+  readonly consumers: readonly ConsumerInfo[] | null;
+}
+
+/** What is wrong with the stream is told of the stream. */
+function ifNoSuchStream(error: unknown): undefined {
+  if (error instanceof NoStreamError || error instanceof StoreRefusedError) return undefined;
+  throw error;
+}
+
+function consumerOf(stream: string, info: ConsumerInfo): ConsumerInspection {
+  const { name, config, num_pending: pending, num_ack_pending: unacknowledged } = info;
+  const [, role, id] = /^_INBOX\.([^.]+)\.([^.]+)\./.exec(config.deliver_subject ?? '') ?? [];
+  return { stream, reader: role === undefined ? name : `${role}/${id}`, pending, unacknowledged };
 }
 
 export interface StoreInspection {

@@ -4,6 +4,7 @@ import { ENCODING_HEADER } from '../envelope.ts';
 import type { Grant } from '../messages/grant.ts';
 import { inboxPrefix } from '../permissions.ts';
 import type { Role } from '../roles.ts';
+import { isSignedSubject } from '../row-match.ts';
 import type { RequestRow, Row } from '../rows.ts';
 import { buildSubject, type SubjectParams } from '../subject.ts';
 import type {
@@ -60,6 +61,7 @@ export class NatsBus implements Bus {
   readonly #inbox: Inbox;
   readonly #pubsub: PubSub;
   readonly #requests: Requests;
+  readonly #signatures: Signatures;
   readonly #prefix: string;
   /** As last read; what follows from them is worked out once. */
   #credentials: string | undefined;
@@ -74,18 +76,15 @@ export class NatsBus implements Bus {
     this.#prefix = inboxPrefix(role, id);
     this.#tally = new Tally(onProblem);
     this.revocations = new Revocations(environment, revocationsFile);
-    const signatures = new Signatures(environment, this.revocations);
-    this.#connection = new Connection(
-      { ...options, onCredentials: (text) => this.#useCredentials(text, signatures) },
-      this.#tally,
-    );
+    this.#signatures = new Signatures(environment, this.revocations);
+    this.#connection = new Connection({ ...options, onCredentials: (text) => this.#useCredentials(text) }, this.#tally);
     this.#connection.onConnection(({ connected }) => {
       if (connected && this.#untrusted !== undefined) this.#tally.problem('error', undefined, this.#untrusted);
     });
     this.#inbox = new Inbox(this.#connection, this.#tally, this.#prefix);
-    this.#pubsub = new PubSub(environment, this.#connection, this.#tally);
+    this.#pubsub = new PubSub(this.#connection, this.#reading);
     this.#requests = new Requests(
-      { environment, source: `${role}/${id}`, signatures },
+      { environment, source: `${role}/${id}`, signatures: this.#signatures },
       this.#connection,
       this.#inbox,
       this.#tally,
@@ -134,12 +133,17 @@ export class NatsBus implements Bus {
     return this.publishEncoded(subject, encodeForStream(row, subject, message), { ...options, encoding: row.encoding });
   }
 
-  publishEncoded(
+  async publishEncoded(
     subject: string,
     payload: Uint8Array,
     { encoding, ...options }: OrderedOptions,
   ): Promise<{ seq: number }> {
-    const headers = encoding === undefined ? {} : { [ENCODING_HEADER]: encoding };
+    // Before the first connection nobody knows yet what the credentials are worth.
+    if (!this.#connection.client) throw new BusAwayError(subject, false);
+    const headers = {
+      ...(encoding !== undefined && { [ENCODING_HEADER]: encoding }),
+      ...(isSignedSubject(this.environment, subject) && this.#signatures.signMessage(subject, payload)),
+    };
     return store(this.#inbox, subject, payload, { ...options, headers });
   }
 
@@ -179,8 +183,7 @@ export class NatsBus implements Bus {
     filter: Partial<SubjectParams<T>>,
     options: HistoryOptions<z.output<S>> = {},
   ): Promise<readonly StoredMessage<T, S>[]> {
-    const dependencies = { ...this.#reading, environment: this.environment, tally: this.#tally };
-    return readHistory(dependencies, row, filter, options);
+    return readHistory(this.#reading, row, filter, options);
   }
 
   read<T extends string, S extends z.ZodType>(
@@ -188,8 +191,7 @@ export class NatsBus implements Bus {
     filter: Partial<SubjectParams<T>>,
     options: ReadOptions,
   ): AsyncGenerator<StoredMessage<T, S> | 'caught-up', void> {
-    const dependencies = { ...this.#reading, environment: this.environment, tally: this.#tally };
-    return readInOrder(dependencies, row, filter, options);
+    return readInOrder(this.#reading, row, filter, options);
   }
 
   /** One call of JetStream's own API, for setting up. @throws as `callJetStream` */
@@ -224,17 +226,24 @@ export class NatsBus implements Bus {
     return this.drain();
   }
 
-  async #useCredentials(text: string | undefined, signatures: Signatures): Promise<void> {
+  async #useCredentials(text: string | undefined): Promise<void> {
     if (text !== undefined && text === this.#credentials) return;
     const trust = readTrust(text, this);
     await this.revocations.trust(trust.ok ? trust.value.roots : []);
-    signatures.use(trust);
+    this.#signatures.use(trust);
     // Who connects without credentials, to a bus without keys, knows it.
     this.#untrusted = trust.ok || text === undefined ? undefined : trust.reason;
     this.#credentials = text;
   }
 
   get #reading() {
-    return { connection: this.#connection, inbox: this.#inbox, prefix: this.#prefix };
+    return {
+      environment: this.environment,
+      connection: this.#connection,
+      inbox: this.#inbox,
+      prefix: this.#prefix,
+      signatures: this.#signatures,
+      tally: this.#tally,
+    };
   }
 }

@@ -1,35 +1,33 @@
 import type { z } from 'zod';
-import { ENCODING_HEADER } from '../envelope.ts';
 import type { Row } from '../rows.ts';
-import { buildFilter, buildSubject, parseSubject, type SubjectParams } from '../subject.ts';
+import { buildFilter, buildSubject, type SubjectParams } from '../subject.ts';
 import type { Subscription } from './bus.ts';
-import { decodeMessage, encodeMessage } from './codec.ts';
+import { encodeMessage } from './codec.ts';
 import type { Connection } from './connection.ts';
-import { isServerCopy, SERVER_COPY } from './server-copy.ts';
-import type { Tally } from './tally.ts';
+import { withHeaders } from './inbox.ts';
+import { RowReader, type RowReaderDependencies } from './row-reader.ts';
 
 /** Core messages: sent now or never, heard by whoever listens. */
 export class PubSub {
-  readonly #environment: string;
   readonly #connection: Connection;
-  readonly #tally: Tally;
+  readonly #reading: RowReaderDependencies;
 
-  constructor(environment: string, connection: Connection, tally: Tally) {
-    this.#environment = environment;
+  constructor(connection: Connection, reading: RowReaderDependencies) {
     this.#connection = connection;
-    this.#tally = tally;
+    this.#reading = reading;
   }
 
   publish<T extends string, S extends z.ZodType>(row: Row<T, S>, params: SubjectParams<T>, message: z.input<S>): void {
-    const subject = buildSubject(this.#environment, row.template, params);
+    const { environment, signatures, tally } = this.#reading;
+    const subject = buildSubject(environment, row.template, params);
     const payload = encodeMessage(row.schema, subject, message);
     const client = this.#connection.client;
     if (client === undefined || client.isClosed() || client.isDraining()) {
-      this.#tally.count('dropped');
+      tally.count('dropped');
       return;
     }
-    client.publish(subject, payload);
-    this.#tally.count('published');
+    client.publish(subject, payload, withHeaders(row.isSigned && { ...signatures.signMessage(subject, payload) }));
+    tally.count('published');
   }
 
   subscribe<T extends string, S extends z.ZodType>(
@@ -37,22 +35,10 @@ export class PubSub {
     filter: Partial<SubjectParams<T>>,
     handler: (message: z.output<S>, params: SubjectParams<T>) => void,
   ): Subscription {
-    return this.#connection.subscribe(
-      buildFilter(this.#environment, row.template, filter),
-      ({ subject, data, headers }) => {
-        const params = parseSubject(this.#environment, row.template, subject);
-        if (params === undefined) {
-          this.#tally.problem('foreign', subject, `not a subject of '${row.template}'`);
-          return;
-        }
-        if (isServerCopy(headers)) {
-          this.#tally.problem('forged', subject, SERVER_COPY);
-          return;
-        }
-        const decoded = decodeMessage(row.schema, data, headers?.get(ENCODING_HEADER));
-        if (decoded.ok) handler(decoded.message, params);
-        else this.#tally.problem(decoded.kind, subject, decoded.reason);
-      },
-    );
+    const reader = new RowReader(this.#reading, row);
+    return this.#connection.subscribe(buildFilter(this.#reading.environment, row.template, filter), (arrival) => {
+      const read = reader.read(arrival);
+      if (read !== undefined) handler(read.message, read.params);
+    });
   }
 }

@@ -1,14 +1,13 @@
 import type { StreamInfo } from '@nats-io/jetstream';
 import { DeliverPolicy } from '@nats-io/jetstream';
 import type { z } from 'zod';
-import { ENCODING_HEADER } from '../envelope.ts';
 import type { Row } from '../rows.ts';
 import { streamName } from '../streams.ts';
-import { buildFilter, parseSubject, type SubjectParams } from '../subject.ts';
+import { buildFilter, type SubjectParams } from '../subject.ts';
 import type { ReadOptions, StoredMessage } from './bus.ts';
-import { decodeMessage } from './codec.ts';
 import { NoStreamError, PermissionDeniedError } from './errors.ts';
 import { callJetStream } from './jetstream-api.ts';
+import { RowReader, type RowReaderDependencies } from './row-reader.ts';
 import {
   type Delivery,
   type Reader,
@@ -16,13 +15,12 @@ import {
   type ReaderOptions,
   readStream,
 } from './stream-reader.ts';
-import type { Tally } from './tally.ts';
 
 /** So much may wait for whoever reads; what the server has sent by then comes on top. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 const RETRY_MS = 500;
 
-type Dependencies = ReaderDependencies & { readonly environment: string; readonly tally: Tally };
+type Dependencies = ReaderDependencies & RowReaderDependencies;
 
 /** Reads what a stream holds of one row, oldest first, then what comes. See `Bus.read`. */
 export async function* readInOrder<T extends string, S extends z.ZodType>(
@@ -31,7 +29,7 @@ export async function* readInOrder<T extends string, S extends z.ZodType>(
   filter: Partial<SubjectParams<T>>,
   { startTime, follow = false, signal }: ReadOptions,
 ): AsyncGenerator<StoredMessage<T, S> | 'caught-up', void> {
-  const { environment, tally } = dependencies;
+  const { environment } = dependencies;
   if (row.stream === undefined) throw new TypeError(`no stream keeps '${row.template}'`);
   const place: Place = {
     stream: streamName(environment, row.stream),
@@ -39,6 +37,7 @@ export async function* readInOrder<T extends string, S extends z.ZodType>(
     startTime,
     lastSeq: undefined,
   };
+  const rowReader = new RowReader(dependencies, row);
   let isCaughtUp = false;
   while (!signal.aborted) {
     const from = await startOf(dependencies, place, signal);
@@ -52,12 +51,9 @@ export async function* readInOrder<T extends string, S extends z.ZodType>(
         continue;
       }
       place.lastSeq = next.seq;
-      const { subject, data, headers, seq, time } = next;
-      const params = parseSubject(environment, row.template, subject);
-      if (params === undefined) continue;
-      const decoded = decodeMessage(row.schema, data, headers?.get(ENCODING_HEADER));
-      if (decoded.ok) yield { message: decoded.message, params, seq, time };
-      else tally.problem(decoded.kind, subject, decoded.reason);
+      const { seq, time } = next;
+      const read = rowReader.read(next);
+      if (read !== undefined) yield { ...read, seq, time };
     }
     deliveries.throwIfHopeless();
   }

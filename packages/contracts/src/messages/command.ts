@@ -7,8 +7,9 @@ import { Verdict } from './probe.ts';
 import { DependencyCondition, InstanceEvent, InstanceStatus } from './service.ts';
 
 /**
- * Headers of a question and of its answer. The asker signs subject and body, which holds id and quoted position; the giver
- * of the answer signs the question's signature and the body. The grant, signed by the root, says whose key that is.
+ * Headers of what is signed. The asker signs subject and body, which holds id and quoted position; the giver
+ * of the answer signs the question's signature and the body; the sender of a message that must be signed, its subject and
+ * body. The grant, signed by the root, says whose key that is.
  */
 export const SIGNATURE_HEADER = 'Muster-Signature';
 export const GRANT_HEADER = 'Muster-Grant';

@@ -2,6 +2,7 @@ import { stringify } from 'yaml';
 import { bucketName } from '../buckets.ts';
 import { ENCODING_HEADER } from '../envelope.ts';
 import { SEVERITIES } from '../messages/alert.ts';
+import { GRANT_HEADER, SIGNATURE_HEADER } from '../messages/command.ts';
 import { streamName } from '../streams.ts';
 import { subjectPattern } from '../subject.ts';
 import type { DocComments } from './doc-comments.ts';
@@ -103,13 +104,16 @@ function from<T>(
 
 function messageChannel({ row, message }: WireMessage): object {
   const packed = row.encoding === undefined ? '' : ` Packed: the header ${ENCODING_HEADER} says ${row.encoding}.`;
+  const signed = row.isSigned
+    ? ` Signed: in the headers ${SIGNATURE_HEADER} and ${GRANT_HEADER}, which may be ignored.`
+    : '';
   const kept =
     row.stream === undefined
       ? 'Not kept: lost when nobody listens.'
       : `Kept in the stream \`${streamName(ENVIRONMENT, row.stream)}\`.`;
   return channel(
     subjectPattern(row.template),
-    `Sent by ${senders(row.publishers, row.template)}. Heard by ${hearers(row.subscribers)}. ${kept}${packed}`,
+    `Sent by ${senders(row.publishers, row.template)}. Heard by ${hearers(row.subscribers)}. ${kept}${packed}${signed}`,
     [message.type],
   );
 }

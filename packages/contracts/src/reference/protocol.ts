@@ -74,10 +74,11 @@ function overview({ messages, questions }: Wire): string {
     '## All of it',
     `Below ${code(subjectPattern(''))}:`,
     table(
-      ['subject', 'kept', 'sent by', 'type'],
+      ['subject', 'kept', 'signed', 'sent by', 'type'],
       messages.map(({ row, message }) => [
         code(row.template),
         row.stream ?? 'no',
+        row.isSigned ? 'yes' : 'no',
         hearers(row.publishers),
         link(message.type),
       ]),
@@ -100,8 +101,9 @@ function groupByType(messages: readonly WireMessage[]): ReadonlyMap<string, read
 
 function messageLine({ row }: WireMessage): string {
   const packed = row.encoding === undefined ? '' : `; packed (${code(row.encoding)})`;
+  const signed = row.isSigned ? '; signed' : '';
   const kept = row.stream === undefined ? 'not kept' : `kept in ${code(streamName(ENVIRONMENT, row.stream))}`;
-  return `- ${code(row.template)}: ${kept}; from ${senders(row.publishers, row.template)}; to ${hearers(row.subscribers)}${packed}`;
+  return `- ${code(row.template)}: ${kept}; from ${senders(row.publishers, row.template)}; to ${hearers(row.subscribers)}${packed}${signed}`;
 }
 
 function questionSection(question: WireQuestion, docs: DocComments, readGolden: ReadGolden): string {

@@ -1,10 +1,11 @@
 /*
- * Questions and answers that prove who says them.
+ * Questions, answers and messages that prove who says them.
  *
  * The server's permissions say who may publish where. They do not hold against whoever may read streams: such a client
  * can have the server itself publish stored bytes on any subject. So each question is signed by its asker over the
- * subject and the bytes, and each answer by its giver over the question's signature and the bytes. Beside each signature
- * stands the grant by which the root says whose key it is. What is checked here needs no clock and no network.
+ * subject and the bytes, and each answer by its giver over the question's signature and the bytes; a message of a row
+ * that says so by its sender, over the subject and the bytes. Beside each signature stands the grant by which the root says
+ * whose key it is. What is checked here needs no clock and no network.
  */
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { GRANT_HEADER, SIGNATURE_HEADER } from '../../messages/command.ts';
@@ -67,8 +68,12 @@ export class Signatures {
 
   /** @throws NoGrantError */
   signRequest(subject: string, payload: Uint8Array): SignatureHeaders {
-    if (!this.#trust.ok) throw new NoGrantError(subject, this.#trust.reason);
-    return sign(this.#trust.value, bytesToSign('request', subject, payload));
+    return this.#sign('ask', 'request', subject, payload);
+  }
+
+  /** @throws NoGrantError */
+  signMessage(subject: string, payload: Uint8Array): SignatureHeaders {
+    return this.#sign('publish on', 'message', subject, payload);
   }
 
   /** `undefined` when there is nothing to sign with. */
@@ -91,7 +96,26 @@ export class Signatures {
   /** Who answers the question that bore this signature? Never throws. */
   checkReply(requestSignature: string, message: Signed): Opened<Grant> {
     const signature = readHeader(message, SIGNATURE_HEADER);
-    const signed = this.#signer(message, signature, bytesToSign('reply', requestSignature, message.data));
+    return this.#ifNotRevoked(this.#signer(message, signature, bytesToSign('reply', requestSignature, message.data)));
+  }
+
+  /** Who has published this? It may have been heard before. Never throws. */
+  checkMessage(subject: string, message: Signed): Opened<Grant> {
+    const signature = readHeader(message, SIGNATURE_HEADER);
+    return this.#ifNotRevoked(this.#signer(message, signature, bytesToSign('message', subject, message.data)));
+  }
+
+  #sign(
+    verb: 'ask' | 'publish on',
+    purpose: 'request' | 'message',
+    subject: string,
+    payload: Uint8Array,
+  ): SignatureHeaders {
+    if (!this.#trust.ok) throw new NoGrantError(verb, subject, this.#trust.reason);
+    return sign(this.#trust.value, bytesToSign(purpose, subject, payload));
+  }
+
+  #ifNotRevoked(signed: Opened<Grant>): Opened<Grant> {
     const revoked = signed.ok ? this.#whyRevoked(signed.value) : undefined;
     return revoked === undefined ? signed : { ok: false, reason: revoked };
   }

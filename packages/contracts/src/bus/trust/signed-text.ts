@@ -9,7 +9,7 @@ import type { z } from 'zod';
 import { issuesOf } from '../errors.ts';
 import type { Signer, Verifier } from './nkey.ts';
 
-type Purpose = 'grant' | 'revocations' | 'request' | 'reply';
+type Purpose = 'grant' | 'revocations' | 'request' | 'reply' | 'message';
 
 /** Never part of UTF-8. */
 const NOT_TEXT = Buffer.from([0xff]);

@@ -11,7 +11,7 @@ const ELECTION_MS = 60_000;
 test('a server that is stopped is told by each stream that it keeps, and by the one that is left', async () => {
   await using keys = await temporaryDirectory();
   const trust = await mintFleetKeys(keys.path, []);
-  await using cluster = await startNatsCluster(3, ({ name, port, clusterPort, clusterPorts, storeDir }) =>
+  await using cluster = await startNatsCluster(3, async ({ name, port, clusterPort, clusterPorts, storeDir }) =>
     natsServerConfig({
       environment,
       host: LOOPBACK,

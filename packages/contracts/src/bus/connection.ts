@@ -7,8 +7,8 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  type Auth,
   connect,
-  credsAuthenticator,
   errors,
   type Msg,
   type NatsConnection,
@@ -20,6 +20,8 @@ import { BusRefusedError } from './errors.ts';
 import { matchesFilter } from './matches-filter.ts';
 import type { Tally } from './tally.ts';
 import { isTlsAsked, tlsFor, tlsRefusal } from './tls.ts';
+import { parseCredentials } from './trust/credentials-file.ts';
+import { signerFrom } from './trust/nkey.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A dead peer is noticed after two unanswered pings. */
@@ -179,9 +181,7 @@ export class Connection {
     const tls = await tlsFor(server, this.#options);
     return await connect({
       servers: [server],
-      ...(credentials === undefined
-        ? {}
-        : { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
+      ...(credentials === undefined ? {} : { authenticator: (nonce) => authenticate(credentials, nonce) }),
       ...(tls === undefined ? {} : { tls }),
       name: name ?? `${role}/${id}`,
       inboxPrefix: inboxPrefix(role, id),
@@ -269,6 +269,13 @@ export class Connection {
       }
     }
   }
+}
+
+/** What proves to the server who we are. @throws when the credentials are none */
+function authenticate(credentials: string, nonce = ''): Auth {
+  const { jwt, seed } = parseCredentials(credentials);
+  const { publicKey, sign } = signerFrom(seed);
+  return { jwt, nkey: publicKey, sig: sign(Buffer.from(nonce)) };
 }
 
 /** The library reads headers when they are asked for, and throws at some; the server lets any bytes through. */

@@ -26,11 +26,14 @@ export interface Verifier {
 
 /** @throws when the seed is not one */
 export function signerFrom(seed: string): Signer {
-  const publicKey = fromSeed(new TextEncoder().encode(seed)).getPublicKey();
-  // A seed has its kind in two bytes, a public key in one.
-  const der = Buffer.concat([PRIVATE_DER, base32Decode(seed).subarray(2, 2 + KEY_BYTES)]);
+  // Checks the kind and the checksum.
+  fromSeed(new TextEncoder().encode(seed));
+  const decoded = base32Decode(seed);
+  const der = Buffer.concat([PRIVATE_DER, decoded.subarray(2, 2 + KEY_BYTES)]);
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-  return { publicKey, sign: (bytes) => sign(null, bytes, key).toString('base64url') };
+  // A seed has its kind in two bytes, behind five bits that say that it is a seed; a public key in one.
+  const kind = (decoded.readUInt16BE() >> 3) & 0xff;
+  return { publicKey: publicKeyOf(key, kind), sign: (bytes) => sign(null, bytes, key).toString('base64url') };
 }
 
 /** @throws when the key is not one */
@@ -47,6 +50,30 @@ function isSignedBy(key: KeyObject, bytes: Uint8Array, signature: string): boole
   // One text per signature: else a copy that was written otherwise would pass for a new one.
   if (decoded.length !== SIGNATURE_BYTES || decoded.toString('base64url') !== signature) return false;
   return verify(null, bytes, key, decoded);
+}
+
+/** As NATS writes it: its kind, its bytes and their checksum (CRC-16/XMODEM, low byte first). */
+function publicKeyOf(privateKey: KeyObject, kind: number): string {
+  const der = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
+  const bytes = Buffer.concat([Buffer.from([kind]), der.subarray(-KEY_BYTES)]);
+  const checksum = Buffer.alloc(2);
+  checksum.writeUInt16LE(crc16(bytes));
+  return base32Encode(Buffer.concat([bytes, checksum]));
+}
+
+function crc16(bytes: Uint8Array): number {
+  let crc = 0;
+  for (const byte of bytes) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; bit += 1) crc = ((crc << 1) ^ ((crc & 0x8000) === 0 ? 0 : 0x1021)) & 0xffff;
+  }
+  return crc;
+}
+
+/** Of a whole number of letters, as all keys are. */
+function base32Encode(bytes: Uint8Array): string {
+  const bits = Array.from(bytes, (byte) => byte.toString(2).padStart(8, '0')).join('');
+  return bits.replaceAll(/.{5}/g, (five) => BASE32.charAt(Number.parseInt(five, 2)));
 }
 
 function base32Decode(text: string): Buffer {

@@ -15,16 +15,8 @@ import { copyFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'vite';
 
-/** Loaded when they are needed, or at odds with being bundled; they stay in node_modules. */
-const EXTERNAL = [
-  'systeminformation',
-  'execa',
-  'fastify',
-  '@fastify/static',
-  'ws',
-  '@peculiar/x509',
-  'reflect-metadata',
-];
+/** Loaded when they are needed; they stay in node_modules. */
+const EXTERNAL = ['systeminformation', 'execa', '@peculiar/x509', 'reflect-metadata'];
 
 const [directory, entry] = process.argv.slice(2);
 if (directory === undefined || entry === undefined) throw new Error('usage: node scripts/bundle.mjs PACKAGE_DIR ENTRY');

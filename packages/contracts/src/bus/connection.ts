@@ -29,6 +29,9 @@ const PING_INTERVAL_MS = 5_000;
 const MAX_PINGS_OUT = 2;
 /** Jittered, so that a fleet does not come back as one. */
 const RETRY_MIN_MS = 50;
+/** Who was never connected has perhaps only been started before its server was: it tries sooner, so many times. */
+const EARLY_RETRIES = 20;
+const EARLY_RETRY_MAX_MS = 150;
 const RETRY_MAX_MS = 1_000;
 
 /** A subscription as asked for; `live` while there is a connection. */
@@ -143,13 +146,17 @@ export class Connection {
   }
 
   async #run(): Promise<void> {
+    let earlyRetries = EARLY_RETRIES;
     while (!this.#closing.signal.aborted) {
       const client = await this.#connectToAny();
       if (client !== undefined) {
+        earlyRetries = 0;
         const ended = await this.#live(client);
         this.#away(ended?.message ?? 'connection closed');
       }
-      const waitMs = RETRY_MIN_MS + Math.random() * (RETRY_MAX_MS - RETRY_MIN_MS);
+      const maxMs = earlyRetries > 0 ? EARLY_RETRY_MAX_MS : RETRY_MAX_MS;
+      earlyRetries = Math.max(0, earlyRetries - 1);
+      const waitMs = RETRY_MIN_MS + Math.random() * (maxMs - RETRY_MIN_MS);
       await delay(waitMs, undefined, { signal: this.#closing.signal }).catch(() => {});
     }
   }

@@ -1,6 +1,6 @@
-import { createAccount, createOperator, createUser, fromPublic } from '@nats-io/jwt';
+import { createAccount, createOperator, createUser, encodeUser, fromPublic } from '@nats-io/jwt';
 import { describe, expect, test } from 'vitest';
-import { signerFrom, verifierFrom } from './nkey.ts';
+import { claimsIn, keyPairFrom, signerFrom, verifierFrom } from './nkey.ts';
 
 describe.each([
   ['user', createUser],
@@ -23,8 +23,29 @@ describe.each([
   });
 });
 
+test('a pair of keys is the one that NATS has of this seed', () => {
+  const theirs = createAccount();
+  const ours = keyPairFrom(new TextDecoder().decode(theirs.getSeed()));
+  const bytes = Buffer.from('what is said');
+  expect(ours.getPublicKey()).toBe(theirs.getPublicKey());
+  expect(ours.getPrivateKey()).toEqual(theirs.getPrivateKey());
+  expect(ours.getSeed()).toEqual(theirs.getSeed());
+  expect(ours.sign(bytes)).toEqual(theirs.sign(bytes));
+  expect(ours.verify(bytes, theirs.sign(bytes))).toBe(true);
+});
+
+test('claims are read as NATS signs them, and only as they were signed', async () => {
+  const account = createAccount();
+  const jwt = await encodeUser('ada', createUser(), account, { pub: { allow: ['a'] } });
+  expect(claimsIn(jwt)).toMatchObject({ iss: account.getPublicKey(), name: 'ada', nats: { pub: { allow: ['a'] } } });
+  const [header, body = '', signature] = jwt.split('.');
+  const forged = Buffer.from(body, 'base64url').toString().replace('ada', 'eve');
+  expect(() => claimsIn(`${header}.${Buffer.from(forged).toString('base64url')}.${signature}`)).toThrow('has signed');
+  expect(() => claimsIn('no JWT')).toThrow();
+});
+
 test('a seed with a wrong letter is none', () => {
   const seed = new TextDecoder().decode(createUser().getSeed());
-  const last = seed.endsWith('A') ? 'B' : 'A';
-  expect(() => signerFrom(seed.slice(0, -1) + last)).toThrow();
+  const wrong = seed[10] === 'A' ? 'B' : 'A';
+  expect(() => signerFrom(seed.slice(0, 10) + wrong + seed.slice(11))).toThrow();
 });

@@ -3,13 +3,15 @@
  * comes with the NATS client.
  */
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
-import { fromPublic, fromSeed } from '@nats-io/jwt';
+import { fromPublic, fromSeed, type KeyPair } from '@nats-io/jwt';
 
 /** ASN.1 of an ed25519 key, up to its 32 bytes. */
 const PUBLIC_DER = Buffer.from('302a300506032b6570032100', 'hex');
 const PRIVATE_DER = Buffer.from('302e020100300506032b657004220420', 'hex');
 const KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
+/** In the first byte of a private key: `P`. */
+const PRIVATE_KIND = 15 << 3;
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
 export interface Signer {
@@ -36,6 +38,30 @@ export function signerFrom(seed: string): Signer {
   return { publicKey: publicKeyOf(key, kind), sign: (bytes) => sign(null, bytes, key).toString('base64url') };
 }
 
+/** A key pair as the JWT library takes it. It is asked for its public key again and again. @throws when the seed is not one */
+export function keyPairFrom(seed: string): KeyPair {
+  const pair = fromSeed(new TextEncoder().encode(seed));
+  const { publicKey, sign: signText } = signerFrom(seed);
+  // Bytes of a private key are those of the seed and those of the public key.
+  const secret = Buffer.concat([
+    base32Decode(seed).subarray(2, 2 + KEY_BYTES),
+    base32Decode(publicKey).subarray(1, 1 + KEY_BYTES),
+  ]);
+  return Object.assign(pair, {
+    getPublicKey: () => publicKey,
+    getPrivateKey: () => new TextEncoder().encode(keyText(PRIVATE_KIND, secret)),
+    sign: (bytes: Uint8Array) => new Uint8Array(Buffer.from(signText(bytes), 'base64url')),
+  });
+}
+
+/** What a JWT of NATS claims. @throws when it is none, or is not what its issuer has signed */
+export function claimsIn<T>(jwt: string): { readonly iss: string; readonly nats: T } {
+  const [header = '', body = '', signature = ''] = jwt.split('.');
+  const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as { readonly iss: string; readonly nats: T };
+  if (verifierFrom(claims.iss).verifies(Buffer.from(`${header}.${body}`), signature)) return claims;
+  throw new Error(`a JWT is not what ${claims.iss} has signed`);
+}
+
 /** @throws when the key is not one */
 export function verifierFrom(publicKey: string): Verifier {
   // Checks the kind and the checksum.
@@ -52,10 +78,14 @@ function isSignedBy(key: KeyObject, bytes: Uint8Array, signature: string): boole
   return verify(null, bytes, key, decoded);
 }
 
-/** As NATS writes it: its kind, its bytes and their checksum (CRC-16/XMODEM, low byte first). */
 function publicKeyOf(privateKey: KeyObject, kind: number): string {
   const der = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
-  const bytes = Buffer.concat([Buffer.from([kind]), der.subarray(-KEY_BYTES)]);
+  return keyText(kind, der.subarray(-KEY_BYTES));
+}
+
+/** A key as NATS writes it: its kind, its bytes and their checksum (CRC-16/XMODEM, low byte first). */
+function keyText(kind: number, key: Uint8Array): string {
+  const bytes = Buffer.concat([Buffer.from([kind]), key]);
   const checksum = Buffer.alloc(2);
   checksum.writeUInt16LE(crc16(bytes));
   return base32Encode(Buffer.concat([bytes, checksum]));
@@ -70,10 +100,11 @@ function crc16(bytes: Uint8Array): number {
   return crc;
 }
 
-/** Of a whole number of letters, as all keys are. */
 function base32Encode(bytes: Uint8Array): string {
   const bits = Array.from(bytes, (byte) => byte.toString(2).padStart(8, '0')).join('');
-  return bits.replaceAll(/.{5}/g, (five) => BASE32.charAt(Number.parseInt(five, 2)));
+  return bits
+    .padEnd(Math.ceil(bits.length / 5) * 5, '0')
+    .replaceAll(/.{5}/g, (five) => BASE32.charAt(Number.parseInt(five, 2)));
 }
 
 function base32Decode(text: string): Buffer {

@@ -281,8 +281,8 @@ export class Connection {
 /** What proves to the server who we are. @throws when the credentials are none */
 function authenticate(credentials: string, nonce = ''): Auth {
   const { jwt, seed } = parseCredentials(credentials);
-  const { publicKey, sign } = signerFrom(seed);
-  return { jwt, nkey: publicKey, sig: sign(Buffer.from(nonce)) };
+  const signer = signerFrom(seed);
+  return { jwt, nkey: signer.publicKey, sig: signer.sign(Buffer.from(nonce)) };
 }
 
 /** The library reads headers when they are asked for, and throws at some; the server lets any bytes through. */

@@ -347,7 +347,7 @@ function credentialsFrom(file: string, text: string) {
   const key = keyFrom(file, credentials.seed);
   try {
     // What a signing key has signed names the account that it signed for.
-    const { iss, nats } = claimsIn<User>(credentials.jwt);
+    const { iss, nats } = claimsIn(credentials.jwt);
     return { ...credentials, key, account: nats.issuer_account ?? iss };
   } catch (error) {
     throw new KeyFileError(file, error);

@@ -41,7 +41,8 @@ export function signerFrom(seed: string): Signer {
 /** A key pair as the JWT library takes it. It is asked for its public key again and again. @throws when the seed is not one */
 export function keyPairFrom(seed: string): KeyPair {
   const pair = fromSeed(new TextEncoder().encode(seed));
-  const { publicKey, sign: signText } = signerFrom(seed);
+  const signer = signerFrom(seed);
+  const { publicKey } = signer;
   // Bytes of a private key are those of the seed and those of the public key.
   const secret = Buffer.concat([
     base32Decode(seed).subarray(2, 2 + KEY_BYTES),
@@ -50,14 +51,21 @@ export function keyPairFrom(seed: string): KeyPair {
   return Object.assign(pair, {
     getPublicKey: () => publicKey,
     getPrivateKey: () => new TextEncoder().encode(keyText(PRIVATE_KIND, secret)),
-    sign: (bytes: Uint8Array) => new Uint8Array(Buffer.from(signText(bytes), 'base64url')),
+    sign: (bytes: Uint8Array) => new Uint8Array(Buffer.from(signer.sign(bytes), 'base64url')),
   });
 }
 
+/** Of what a JWT of NATS claims. */
+export interface Claims {
+  readonly iss: string;
+  /** `issuer_account`: for whom a signing key has signed. */
+  readonly nats: { readonly issuer_account?: string };
+}
+
 /** What a JWT of NATS claims. @throws when it is none, or is not what its issuer has signed */
-export function claimsIn<T>(jwt: string): { readonly iss: string; readonly nats: T } {
+export function claimsIn(jwt: string): Claims {
   const [header = '', body = '', signature = ''] = jwt.split('.');
-  const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as { readonly iss: string; readonly nats: T };
+  const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as Claims;
   if (verifierFrom(claims.iss).verifies(Buffer.from(`${header}.${body}`), signature)) return claims;
   throw new Error(`a JWT is not what ${claims.iss} has signed`);
 }

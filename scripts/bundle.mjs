@@ -1,33 +1,48 @@
 #!/usr/bin/env node
 /**
- * Bundles one program, with the libraries it uses, into `<package>/bundle/main.js` (ADR 7 tells why):
+ * Bundles one program, with the libraries it uses, into `<package>/bundle/` (ADR 7 tells why):
  *
  *   node scripts/bundle.mjs PACKAGE_DIR ENTRY
  *
+ *   main.js            what is run; a copy of scripts/bundled-main.mjs
+ *   main.cjs, …        the program
+ *   main.cjs.cache, …  what V8 made of it while it printed its help
+ *
  * Checking and declarations are tsc's, which runs before it; tests of single modules use what tsc leaves in dist/.
  */
-import { resolve } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { build } from 'vite';
 
-/** Loaded when they are needed, or at odds with being bundled; they stay in node_modules. */
-const EXTERNAL = [
-  'systeminformation',
-  'execa',
-  'fastify',
-  '@fastify/static',
-  'ws',
-  '@peculiar/x509',
-  'reflect-metadata',
-];
+/** Loaded when they are needed; they stay in node_modules. */
+const EXTERNAL = ['systeminformation', 'execa', '@peculiar/x509', 'reflect-metadata'];
 
 const [directory, entry] = process.argv.slice(2);
 if (directory === undefined || entry === undefined) throw new Error('usage: node scripts/bundle.mjs PACKAGE_DIR ENTRY');
 const root = resolve(directory);
 // Workspace packages are taken from their sources.
 const conditions = ['@muster/source', 'node', 'import', 'default'];
+/** As bundled-main.mjs reads it: a function, in which each byte is a character, so that nothing has to be decoded. */
+const asFunction = {
+  name: 'as-function',
+  generateBundle(/** @type {unknown} */ _options, /** @type {import('vite').Rollup.OutputBundle} */ bundle) {
+    for (const file of Object.values(bundle)) {
+      if (file.type !== 'chunk') continue;
+      file.code = `(function (exports, require, module, __filename, __dirname) {${toAscii(file.code)}\n})`;
+    }
+  },
+};
+
+/** @param {string} code */
+function toAscii(code) {
+  return code.replaceAll(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 await build({
   root,
   configFile: false,
+  plugins: [asFunction],
   logLevel: 'warn',
   resolve: { conditions },
   ssr: { noExternal: true, external: EXTERNAL, resolve: { conditions } },
@@ -38,6 +53,9 @@ await build({
     target: 'node20',
     minify: false,
     sourcemap: true,
-    rollupOptions: { output: { entryFileNames: 'main.js', chunkFileNames: '[name].js' } },
+    rollupOptions: { output: { format: 'cjs', entryFileNames: 'main.cjs', chunkFileNames: '[name].cjs' } },
   },
 });
+const main = join(root, 'bundle/main.js');
+copyFileSync(join(import.meta.dirname, 'bundled-main.mjs'), main);
+execFileSync(process.execPath, [main, '--help'], { env: { ...process.env, MUSTER_WRITE_CODE_CACHE: '1' } });

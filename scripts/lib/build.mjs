@@ -23,7 +23,8 @@ const PAGE = 'packages/dashboard/dist/web/index.html';
  * @throws {Refusal} when a compiler fails; its output is in the details
  */
 export async function ensureBuild({ rootDir, env, onBuild }, signal) {
-  const fingerprint = fingerprintSources(rootDir);
+  // What V8 has compiled is of use to the Node that did it only.
+  const fingerprint = `${fingerprintSources(rootDir)} ${process.version}`;
   const stamp = new Stamp(join(rootDir, '.muster/stamps/build'));
   const isComplete = [...PROGRAMS.map(({ directory }) => `${directory}/bundle/main.js`), PAGE].every((file) =>
     existsSync(join(rootDir, file)),
@@ -71,7 +72,7 @@ export function fingerprintSources(rootDir) {
   for (const file of ['package.json', 'tsconfig.json', 'tsconfig.base.json', 'package-lock.json']) {
     addFile(hash, rootDir, join(rootDir, file));
   }
-  addFile(hash, rootDir, join(rootDir, 'scripts/bundle.mjs'));
+  for (const file of ['scripts/bundle.mjs', 'scripts/bundled-main.mjs']) addFile(hash, rootDir, join(rootDir, file));
   addFolder(hash, rootDir, join(rootDir, 'packages'));
   return hash.digest('hex');
 }

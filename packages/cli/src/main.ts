@@ -23,8 +23,10 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string;
 };
 
-process.exitCode = await runProgram(
+void runProgram(
   process.argv.slice(2),
   { terminal, stdin: process.stdin, signal: stop.signal, readSettings: (flags) => readSettings(flags, env) },
   version,
-);
+).then((code) => {
+  process.exitCode = code;
+});

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The prober as a program: configuration, signals, exit codes. */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -26,23 +25,26 @@ const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
 const log = pino({ base: { program: 'health-prober' } });
 
-try {
-  const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } });
-  if (values.help === true) {
-    process.stdout.write(HELP);
-    process.exit(EXIT.ok);
-  }
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
-  process.exit(EXIT.usage);
-}
+void run();
 
-try {
-  await main();
-  process.exit(EXIT.ok);
-} catch (error) {
-  log.fatal({ err: error }, 'the prober failed');
-  process.exit(EXIT.failed);
+async function run(): Promise<void> {
+  try {
+    const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } });
+    if (values.help === true) {
+      process.stdout.write(HELP);
+      process.exit(EXIT.ok);
+    }
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
+    process.exit(EXIT.usage);
+  }
+  try {
+    await main();
+    process.exit(EXIT.ok);
+  } catch (error) {
+    log.fatal({ err: error }, 'the prober failed');
+    process.exit(EXIT.failed);
+  }
 }
 
 async function main(): Promise<void> {

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * Sets up the engine, then runs the agent (program.ts). A young generation that may grow to its default of 16 MB does so
  * at the start and is never given back: it would be half of what the agent takes. One that stays small is collected more
@@ -9,5 +8,6 @@ import { setFlagsFromString } from 'node:v8';
 setFlagsFromString('--max-semi-space-size=1');
 setFlagsFromString('--semi-space-growth-factor=1');
 // Asked by the agent itself (host/ask-inventory.ts).
-if (process.argv[2] === '--inventory') await import('./print-inventory.ts');
-else await import('./program.ts');
+if (process.argv[2] === '--inventory')
+  void import('./print-inventory.ts').then(({ printInventory }) => printInventory());
+else void import('./program.ts').then(({ runProgram }) => runProgram());

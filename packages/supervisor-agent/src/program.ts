@@ -2,6 +2,7 @@
  * The agent as a program: configuration, signals, exit codes. Under the launcher it is told over IPC to stop everything;
  * TERM, INT or a vanished launcher mean that only the agent goes, and its services stay.
  */
+import './interpreted-schemas.ts';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,7 +11,6 @@ import type { StatusFile } from '@muster/contracts';
 import { formatDiagnostic, type ServiceSpec } from '@muster/contracts/config';
 import { type Logger, pino } from 'pino';
 import { parse } from 'yaml';
-import { z } from 'zod';
 import { readFileIfAny } from './atomic-file.ts';
 import { type AgentConfig, configDirOf, readAgentConfig } from './config/agent-config.ts';
 import { type LoadedServices, loadServices } from './config/load-services.ts';
@@ -23,9 +23,6 @@ import { StartProgress } from './runtime/start-progress.ts';
 import { lockStateDirectory, StateLockedError } from './runtime/state-lock.ts';
 import { readStatusFile } from './runtime/status-file-writer.ts';
 import { dashboardListen, systemServices } from './runtime/system-services.ts';
-
-// An agent reads and writes few messages: compiling each schema would cost its start more than it ever gives back.
-z.config({ jitless: true });
 
 const HELP = `Usage: node packages/supervisor-agent/bundle/main.js
 
@@ -217,24 +214,26 @@ function readVersion(): string {
     : '0.0.0';
 }
 
-try {
-  const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } });
-  if (values.help === true) {
-    process.stdout.write(HELP);
-    process.exit(EXIT.ok);
+/** Ends the process when the agent has nothing more to do. */
+export async function runProgram(): Promise<void> {
+  try {
+    const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } });
+    if (values.help === true) {
+      process.stdout.write(HELP);
+      process.exit(EXIT.ok);
+    }
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n\n${HELP}`);
+    process.exit(EXIT.usage);
   }
-} catch (error) {
-  process.stderr.write(`${messageOf(error)}\n\n${HELP}`);
-  process.exit(EXIT.usage);
-}
-
-try {
-  await main();
-} catch (error) {
-  const isRefusal = [Refusal, StateLockedError, AgentIdError, HostTakenError].some((kind) => error instanceof kind);
-  const isExplained = isRefusal || error instanceof StateDirectoryError;
-  process.stderr.write(
-    `${isExplained ? messageOf(error) : `the agent failed: ${error instanceof Error ? error.stack : String(error)}`}\n`,
-  );
-  process.exit(isRefusal ? EXIT.refused : EXIT.failed);
+  try {
+    await main();
+  } catch (error) {
+    const isRefusal = [Refusal, StateLockedError, AgentIdError, HostTakenError].some((kind) => error instanceof kind);
+    const isExplained = isRefusal || error instanceof StateDirectoryError;
+    process.stderr.write(
+      `${isExplained ? messageOf(error) : `the agent failed: ${error instanceof Error ? error.stack : String(error)}`}\n`,
+    );
+    process.exit(isRefusal ? EXIT.refused : EXIT.failed);
+  }
 }

@@ -7,8 +7,8 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  type Auth,
   connect,
-  credsAuthenticator,
   errors,
   type Msg,
   type NatsConnection,
@@ -20,6 +20,8 @@ import { BusRefusedError } from './errors.ts';
 import { matchesFilter } from './matches-filter.ts';
 import type { Tally } from './tally.ts';
 import { isTlsAsked, tlsFor, tlsRefusal } from './tls.ts';
+import { parseCredentials } from './trust/credentials-file.ts';
+import { signerFrom } from './trust/nkey.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A dead peer is noticed after two unanswered pings. */
@@ -27,6 +29,9 @@ const PING_INTERVAL_MS = 5_000;
 const MAX_PINGS_OUT = 2;
 /** Jittered, so that a fleet does not come back as one. */
 const RETRY_MIN_MS = 50;
+/** Who was never connected has perhaps only been started before its server was: it tries sooner, so many times. */
+const EARLY_RETRIES = 20;
+const EARLY_RETRY_MAX_MS = 150;
 const RETRY_MAX_MS = 1_000;
 
 /** A subscription as asked for; `live` while there is a connection. */
@@ -141,13 +146,17 @@ export class Connection {
   }
 
   async #run(): Promise<void> {
+    let earlyRetries = EARLY_RETRIES;
     while (!this.#closing.signal.aborted) {
       const client = await this.#connectToAny();
       if (client !== undefined) {
+        earlyRetries = 0;
         const ended = await this.#live(client);
         this.#away(ended?.message ?? 'connection closed');
       }
-      const waitMs = RETRY_MIN_MS + Math.random() * (RETRY_MAX_MS - RETRY_MIN_MS);
+      const maxMs = earlyRetries > 0 ? EARLY_RETRY_MAX_MS : RETRY_MAX_MS;
+      earlyRetries = Math.max(0, earlyRetries - 1);
+      const waitMs = RETRY_MIN_MS + Math.random() * (maxMs - RETRY_MIN_MS);
       await delay(waitMs, undefined, { signal: this.#closing.signal }).catch(() => {});
     }
   }
@@ -179,9 +188,7 @@ export class Connection {
     const tls = await tlsFor(server, this.#options);
     return await connect({
       servers: [server],
-      ...(credentials === undefined
-        ? {}
-        : { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
+      ...(credentials === undefined ? {} : { authenticator: (nonce) => authenticate(credentials, nonce) }),
       ...(tls === undefined ? {} : { tls }),
       name: name ?? `${role}/${id}`,
       inboxPrefix: inboxPrefix(role, id),
@@ -269,6 +276,13 @@ export class Connection {
       }
     }
   }
+}
+
+/** What proves to the server who we are. @throws when the credentials are none */
+function authenticate(credentials: string, nonce = ''): Auth {
+  const { jwt, seed } = parseCredentials(credentials);
+  const signer = signerFrom(seed);
+  return { jwt, nkey: signer.publicKey, sig: signer.sign(Buffer.from(nonce)) };
 }
 
 /** The library reads headers when they are asked for, and throws at some; the server lets any bytes through. */

@@ -49,8 +49,9 @@ export class SetupError extends Error {
 /** Creates or updates all streams and buckets. Needs an admin. @throws SetupError, BusAwayError */
 export async function setupBus(bus: NatsBus, options: SetupOptions = {}): Promise<SetupReport> {
   const report = { created: [] as string[], updated: [] as string[], unchanged: [] as string[] };
-  for (const wanted of wantedStreams(bus.environment, options)) {
-    const present = await findStream(bus, wanted.name);
+  const all = wantedStreams(bus.environment, options);
+  const found = await Promise.all(all.map(async (wanted) => ({ wanted, present: await findStream(bus, wanted.name) })));
+  for (const { wanted, present } of found) {
     if (present === undefined) {
       await change(bus, 'CREATE', wanted, options);
       report.created.push(wanted.name);

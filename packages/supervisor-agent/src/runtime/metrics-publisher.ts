@@ -29,6 +29,8 @@ export interface MetricsPublisherOptions {
 
 const WATCHED_INTERVAL_MS = 1_000;
 const WATCH_LEASE_MS = 15_000;
+/** The start belongs to the services: an agent that takes over hundreds of them has no time for samples. */
+const FIRST_SAMPLE_AFTER_MS = 1_000;
 const INVENTORY_AFTER_MS = 3_000;
 const INVENTORY_TIMEOUT_MS = 20_000;
 /** A service's sample is some 230 bytes of JSON: this many, with the host's own sample, stay below a part's 256 KiB. */
@@ -48,7 +50,7 @@ export class MetricsPublisher implements Disposable {
   }
 
   start(): void {
-    this.#tick();
+    this.#timer = setTimeout(() => this.#tick(), FIRST_SAMPLE_AFTER_MS);
     void this.#takeInventory();
   }
 
@@ -72,7 +74,6 @@ export class MetricsPublisher implements Disposable {
 
   async #takeInventory(): Promise<void> {
     using deadline = new Deadline(INVENTORY_TIMEOUT_MS, this.#closing.signal);
-    // The start belongs to the services.
     await delay(INVENTORY_AFTER_MS, undefined, { signal: deadline.signal, ref: false }).catch(() => undefined);
     if (this.#closing.signal.aborted) return;
     const result = await this.#options.readInventory(deadline.signal);

@@ -100,7 +100,7 @@ const BARE: Omit<ServiceSpec, 'name' | 'command'> = {
 
 function probesOf(check: ProbeSpec['check']): ServiceSpec['probes'] {
   return {
-    startup: { ...steady(check), periodMs: 500, failureThreshold: 120 },
+    startup: { ...steady(check), periodMs: 200, failureThreshold: 300 },
     readiness: steady(check),
     liveness: steady(check),
   };

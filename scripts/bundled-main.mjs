@@ -1,0 +1,55 @@
+/*
+ * Becomes `bundle/main.js` of each program (scripts/bundle.mjs): runs `main.cjs` beside it. V8 is given what it has compiled
+ * before, for compiling takes more than half of the time that loading takes. What was made by another Node it rejects, and
+ * compiles anew.
+ *
+ * Node's own modules are asked for in this way because an `import` reads each of their properties, and that makes lists of
+ * root certificates, for one, which nobody here needs.
+ */
+const { readFileSync, writeFileSync } = process.getBuiltinModule('node:fs');
+const { createRequire } = process.getBuiltinModule('node:module');
+const path = process.getBuiltinModule('node:path');
+const vm = process.getBuiltinModule('node:vm');
+
+const folder = import.meta.dirname;
+const require = createRequire(import.meta.url);
+/** @type {Map<string, { exports: object, script: import('node:vm').Script }>} */
+const chunks = new Map();
+
+/** @param {string} name */
+function load(name) {
+  const known = chunks.get(name);
+  if (known !== undefined) return known.exports;
+  const filename = path.join(folder, name);
+  const cachedData = readIfAny(`${filename}.cache`);
+  const script = new vm.Script(readFileSync(filename, 'latin1'), {
+    filename,
+    ...(cachedData !== undefined && { cachedData }),
+    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  });
+  const chunk = { exports: {}, script };
+  chunks.set(name, chunk);
+  const requireIn = (/** @type {string} */ id) => (id.startsWith('./') ? load(id.slice(2)) : require(id));
+  script.runInThisContext()(chunk.exports, requireIn, chunk, filename, folder);
+  return chunk.exports;
+}
+
+/** @param {string} file */
+function readIfAny(file) {
+  try {
+    return readFileSync(file);
+  } catch {
+    return undefined;
+  }
+}
+
+// Set by scripts/bundle.mjs only. At the end, when all that a start runs has been compiled.
+if (process.env['MUSTER_WRITE_CODE_CACHE'] === '1') {
+  process.once('exit', () => {
+    for (const [name, { script }] of chunks) {
+      writeFileSync(path.join(folder, `${name}.cache`), script.createCachedData());
+    }
+  });
+}
+
+load('main.cjs');

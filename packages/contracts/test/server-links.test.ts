@@ -121,8 +121,9 @@ function clusterConfig({ directory, file, port, routes }: ClusterServer): string
 /** By the first's own word, the ports from which the second's connections come. */
 async function linksOf({ monitorPort }: Ends, { monitor }: Link): Promise<readonly number[]> {
   const answer = await fetch(`http://${host}:${monitorPort}${monitor}`);
-  const { routes = [], leafs = [] } = (await answer.json()) as Record<string, readonly { port: number }[] | undefined>;
-  return [...routes, ...leafs].map(({ port }) => port);
+  // Where there are none, 2.9 says null.
+  const { routes, leafs } = (await answer.json()) as Record<string, readonly { port: number }[] | null | undefined>;
+  return [...(routes ?? []), ...(leafs ?? [])].map(({ port }) => port);
 }
 
 async function areLinked(ends: Ends, link: Link): Promise<boolean> {

@@ -15,8 +15,8 @@ import { copyFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'vite';
 
-/** Loaded when they are needed; they stay in node_modules. */
-const EXTERNAL = ['systeminformation', 'execa', '@peculiar/x509', 'reflect-metadata'];
+/** It cannot be bundled; it is loaded when it is needed, from node_modules. */
+const EXTERNAL = ['systeminformation'];
 
 const [directory, entry] = process.argv.slice(2);
 if (directory === undefined || entry === undefined) throw new Error('usage: node scripts/bundle.mjs PACKAGE_DIR ENTRY');
@@ -29,6 +29,10 @@ const asFunction = {
   generateBundle(/** @type {unknown} */ _options, /** @type {import('vite').Rollup.OutputBundle} */ bundle) {
     for (const file of Object.values(bundle)) {
       if (file.type !== 'chunk') continue;
+      // Code that V8 was given compiled cannot import(); what is bundled is require()d.
+      const outside = file.dynamicImports.filter((name) => !(name in bundle));
+      if (outside.length > 0)
+        throw new Error(`${file.fileName}: import() of ${outside.join(', ')}, which is not bundled`);
       file.code = `(function (exports, require, module, __filename, __dirname) {${toAscii(file.code)}\n})`;
     }
   },

@@ -22,11 +22,8 @@ function load(name) {
   if (known !== undefined) return known.exports;
   const filename = path.join(folder, name);
   const cachedData = readIfAny(`${filename}.cache`);
-  const script = new vm.Script(readFileSync(filename, 'latin1'), {
-    filename,
-    ...(cachedData !== undefined && { cachedData }),
-    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  });
+  const source = readFileSync(filename, 'latin1');
+  const script = new vm.Script(source, { filename, ...(cachedData !== undefined && { cachedData }) });
   const chunk = { exports: {}, script };
   chunks.set(name, chunk);
   const requireIn = (/** @type {string} */ id) => (id.startsWith('./') ? load(id.slice(2)) : require(id));

@@ -6,8 +6,10 @@ import {
   eventually,
   type NatsServer,
   startNatsServer,
+  startSmallDisk,
   type TemporaryDirectory,
   temporaryDirectory,
+  whyNoSmallDisk,
 } from '@muster/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { sample } from './golden.ts';
@@ -41,6 +43,11 @@ function append(outbox: Outbox, id: string, instance = 0): void {
 async function stored(instance = 0): Promise<string[]> {
   const history = await bus.history(rows.instanceEvent, { host: 'web1', service: 'api', instance });
   return history.map(({ message }) => message.id);
+}
+
+async function journalText(folder: string): Promise<string> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.jsonl'));
+  return (await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))).join('');
 }
 
 const soon = () => AbortSignal.timeout(30_000);
@@ -246,7 +253,7 @@ test('the journal is written anew when it has grown, and loses nothing', async (
     if (i % 10 === 9) await outbox.flushed(soon());
   }
   await outbox.close();
-  const files = await readdir(directory.path);
+  const files = (await readdir(directory.path)).filter((name) => name.endsWith('.jsonl'));
   expect(files).toHaveLength(1);
   expect((await stat(join(directory.path, files[0] as string))).size).toBeLessThan(5_000_000);
   expect(await stored()).toEqual(Array.from({ length: 60 }, (_, i) => String(i)));
@@ -288,4 +295,69 @@ test('the throughput of a backlog, printed', async () => {
   );
   expect(outbox.backlog).toBe(0);
   await outbox.close();
+});
+
+test.for([
+  { room: 'while it lives', isRoomInTime: true },
+  { room: 'when it has ended', isRoomInTime: false },
+])('what a full disk did not take is written, or counted as lost: room $room', async ({ isRoomInTime }, context) => {
+  const reason = whyNoSmallDisk();
+  context.skip(reason !== undefined, reason);
+  await using disk = await startSmallDisk(4);
+  const onDisk = { directory: join(disk.seenPath, 'outbox') };
+  await server.kill();
+  await eventually(() => !bus.isConnected);
+  const problems: string[] = [];
+  const first = await open({ ...onDisk, onProblem: ({ message }) => problems.push(message) });
+  append(first, 'before');
+  await disk.fill();
+  // More than the reserve takes.
+  const ids = Array.from({ length: 1_000 }, (_, index) => `full-${index}`);
+  for (const id of ids) append(first, id);
+  expect(problems[0]).toContain('ENOSPC');
+  if (isRoomInTime) {
+    await disk.makeRoom();
+    await eventually(async () => (await journalText(onDisk.directory)).includes('full-999'), { message: 'written' });
+  }
+  await first.close();
+  if (!isRoomInTime) await disk.makeRoom();
+
+  const second = await open(onDisk);
+  const told: number[] = [];
+  second.tellLost((lost) => told.push(lost));
+  second.tellLost(() => told.push(-1));
+  const [lost = 0] = told;
+  expect(told).toHaveLength(isRoomInTime ? 0 : 1);
+  expect(lost + second.backlog).toBe(1 + ids.length);
+  await second.close();
+  const third = await open(onDisk);
+  third.tellLost(() => expect.unreachable('it was told before'));
+  await third.close();
+});
+
+test('with a full disk the bus hears what the reserve has room for, and nothing twice after the end', async (context) => {
+  const reason = whyNoSmallDisk();
+  context.skip(reason !== undefined, reason);
+  await setupBus(bus);
+  await using disk = await startSmallDisk(4);
+  const onDisk = { directory: join(disk.seenPath, 'outbox') };
+  let delivered = 0;
+  const first = await open({ ...onDisk, onDelivered: () => delivered++ });
+  await disk.fill();
+  const ids = Array.from({ length: 1_000 }, (_, index) => `full-${index}`);
+  for (const id of ids.slice(0, 50)) append(first, id);
+  await first.flushed(soon());
+  for (const id of ids.slice(50)) append(first, id);
+  await eventually(() => delivered >= 55, { message: 'some more were delivered' });
+  await first.close();
+  await disk.makeRoom();
+
+  const second = await open(onDisk);
+  let lost = 0;
+  second.tellLost((count) => (lost = count));
+  await second.flushed(soon());
+  const arrived = await stored();
+  expect(lost).toBeGreaterThan(0);
+  expect(arrived).toEqual(ids.slice(0, ids.length - lost));
+  await second.close();
 });

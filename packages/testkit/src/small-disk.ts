@@ -11,6 +11,8 @@ import type { TestHost } from './test-network.ts';
 export interface SmallDisk extends AsyncDisposable {
   /** For programs started with `command`. */
   readonly path: string;
+  /** The same for this process. */
+  readonly seenPath: string;
   /** Programs that see the disk: they run on loopback of the test's own network. */
   readonly host: Pick<TestHost, 'address' | 'command'>;
   /** Takes all that is free. */
@@ -35,6 +37,7 @@ export async function startSmallDisk(sizeMib: number): Promise<SmallDisk> {
   const filler = join(seen, 'filler');
   return {
     path: home.path,
+    seenPath: seen,
     host: {
       address: '127.0.0.1',
       command: (program, ...args) => ['nsenter', `--mount=/proc/${holder.pid}/ns/mnt`, program, ...args],

@@ -5,6 +5,10 @@
  * message is sent. After `kill -9` the file therefore says of each message whether it may have been sent, and against
  * which last sequence of its subject. When the file has grown, what is still needed is written to a new one, which takes
  * its place by a rename; until the old one is deleted both are read, and reading a line twice changes nothing.
+ *
+ * Lines are written over empty ones, of which there is always a reserve: on a disk that is full it lasts for hundreds of
+ * messages. What then finds no room is not in the file; messages among it are counted in a file beside it, over digits that
+ * are there.
  */
 import {
   closeSync,
@@ -14,6 +18,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -23,6 +28,12 @@ import { isShallow } from '../any-value.ts';
 import { ENCODINGS, type Encoding } from '../envelope.ts';
 
 const FILE_NAME = /^journal-(\d{10})\.jsonl$/;
+/** Holds how many messages the disk did not take: written in place, which a full disk allows. */
+const UNWRITTEN_NAME = 'unwritten';
+const UNWRITTEN_DIGITS = 10;
+/** Empty lines ahead of what is written, and by how much they are made more at once. */
+const RESERVE_BYTES = 256 * 1024;
+const STEP_BYTES = 64 * 1024;
 /** A file this much larger than what waits in it is written anew. */
 const SLACK_BYTES = 4 * 1024 * 1024;
 
@@ -94,13 +105,24 @@ export class OutboxJournal {
   readonly #onProblem: (error: Error) => void;
   #descriptor: number | undefined;
   #generation: number;
+  /** How far it is written; what follows are empty lines. */
   #bytes = 0;
-  #isTorn = false;
+  #reservedBytes = 0;
+  #isIncomplete = false;
+  /** Numbers of messages that are in no file, and wait for the bus all the same. */
+  readonly #unwritten = new Set<number>();
+  /** Messages that the last process took with it, and of which nobody was told yet. */
+  #lost: number;
+  readonly #countDescriptor: number;
 
   private constructor(directory: string, generation: number, onProblem: (error: Error) => void) {
     this.#directory = directory;
     this.#generation = generation;
     this.#onProblem = onProblem;
+    this.#lost = readUnwritten(directory);
+    // Begun anew, but with what it says: a file that is appended to cannot be written in place.
+    this.#countDescriptor = openSync(join(directory, UNWRITTEN_NAME), 'w', 0o600);
+    this.#writeCount();
   }
 
   /** Reads what is there and begins a new file with it. @throws when the directory can't be used */
@@ -118,20 +140,68 @@ export class OutboxJournal {
     return { journal, contents };
   }
 
-  /** Never throws: a full disk must not end the sender. What could not be written is told, and lost with the process. */
-  append(lines: readonly JournalLine[]): void {
-    if (this.#descriptor === undefined || lines.length === 0) return;
-    // Behind a line that was cut off, so that the cut costs that line only.
-    const text = `${this.#isTorn ? '\n' : ''}${lines.map((line) => `${JSON.stringify(line)}\n`).join('')}`;
-    try {
-      this.#bytes += writeFully(this.#descriptor, text);
-      this.#isTorn = false;
-    } catch (error) {
-      this.#isTorn = true;
-      this.#onProblem(
-        new Error(`cannot write to the outbox '${this.#directory}': ${(error as Error).message}`, { cause: error }),
-      );
+  /** Has the disk not taken something? Then `compact` makes it whole, once there is room. */
+  get isIncomplete(): boolean {
+    return this.#isIncomplete;
+  }
+
+  /** So many messages died with the last process, for the disk had not taken them. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  /** Somebody was told of them. */
+  forgetLost(): void {
+    this.#lost = 0;
+    this.#writeCount();
+  }
+
+  /**
+   * True when it is written. Never throws: a full disk must not end the sender. What could not be written is told, and the
+   * messages among it are counted, in case that this process ends before there is room.
+   */
+  append(lines: readonly JournalLine[]): boolean {
+    if (this.#descriptor === undefined || lines.length === 0) return true;
+    const text = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const isWritten = this.#write(this.#descriptor, text);
+    if (!isWritten) for (const line of lines) if ('message' in line) this.#unwritten.add(line.message);
+    if (this.#isIncomplete) {
+      for (const line of lines) this.#unwritten.delete(settledBy(line));
+      this.#writeCount();
     }
+    return isWritten;
+  }
+
+  #write(descriptor: number, text: Buffer): boolean {
+    try {
+      this.#reserve(descriptor, this.#bytes + text.length + RESERVE_BYTES);
+    } catch (error) {
+      this.#fail(error);
+    }
+    // Beyond the reserve it would be cut off where the disk is full.
+    if (this.#bytes + text.length > this.#reservedBytes) return false;
+    try {
+      writeFully(descriptor, text, this.#bytes);
+      this.#bytes += text.length;
+      return true;
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  #reserve(descriptor: number, wanted: number): void {
+    while (this.#reservedBytes < wanted) {
+      writeFully(descriptor, Buffer.alloc(STEP_BYTES, '\n'), this.#reservedBytes);
+      this.#reservedBytes += STEP_BYTES;
+    }
+  }
+
+  #fail(error: unknown): void {
+    const isNews = !this.#isIncomplete;
+    this.#isIncomplete = true;
+    const text = `cannot write to the outbox '${this.#directory}': ${(error as Error).message}`;
+    if (isNews) this.#onProblem(new Error(text, { cause: error }));
   }
 
   /** Has it grown so much that it is worth writing anew, with `waitingBytes` of messages in it? */
@@ -139,43 +209,84 @@ export class OutboxJournal {
     return this.#bytes > SLACK_BYTES + 2 * waitingBytes;
   }
 
-  /** Writes what is still needed to a new file, in the old one's place. */
-  compact(contents: JournalContents): void {
+  /** Writes what is still needed to a new file, in the old one's place. False when there is no room for it. Never throws. */
+  compact(contents: JournalContents): boolean {
     try {
       this.#rewrite(contents);
+      return true;
     } catch (error) {
-      this.#onProblem(
-        new Error(`cannot compact the outbox '${this.#directory}': ${(error as Error).message}`, { cause: error }),
-      );
+      this.#fail(error);
+      return false;
     }
   }
 
   close(): void {
+    this.#closeFile();
+    closeSync(this.#countDescriptor);
+  }
+
+  #closeFile(): void {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
     this.#descriptor = undefined;
+  }
+
+  /** Over the digits that are there, for which no room is needed. Where that fails as well, the log has what there is. */
+  #writeCount(): void {
+    const text = countText(this.#lost + this.#unwritten.size);
+    try {
+      writeSync(this.#countDescriptor, text, 0);
+    } catch {}
   }
 
   #rewrite(contents: JournalContents): void {
     const generation = this.#generation + 1;
     const file = fileOf(this.#directory, generation);
     const descriptor = openSync(`${file}.new`, 'w', 0o600);
-    let bytes: number;
+    const lines = Buffer.from(linesOf(contents));
+    const reserve = Buffer.alloc(RESERVE_BYTES, '\n');
     try {
-      bytes = writeFully(descriptor, linesOf(contents));
+      writeFully(descriptor, lines, 0);
+      writeFully(descriptor, reserve, lines.length);
       fsyncSync(descriptor);
       renameSync(`${file}.new`, file);
     } catch (error) {
       closeSync(descriptor);
+      // It may be what fills the disk.
+      rmSync(`${file}.new`, { force: true });
       throw error;
     }
-    this.close();
+    this.#closeFile();
     this.#descriptor = descriptor;
     this.#generation = generation;
-    this.#bytes = bytes;
-    this.#isTorn = false;
+    this.#bytes = lines.length;
+    this.#reservedBytes = lines.length + reserve.length;
+    if (this.#isIncomplete) {
+      this.#isIncomplete = false;
+      this.#unwritten.clear();
+      this.#writeCount();
+    }
     // Oldest first: a file may only be missing together with all before it.
     for (const old of generationsIn(this.#directory)) if (old < generation) unlinkSync(fileOf(this.#directory, old));
   }
+}
+
+function countText(count: number): string {
+  return `${String(count).padStart(UNWRITTEN_DIGITS, '0')}\n`;
+}
+
+/** 0 where nothing is readable. */
+function readUnwritten(directory: string): number {
+  try {
+    return Number.parseInt(readFileSync(join(directory, UNWRITTEN_NAME), 'utf8'), 10) || 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** The number of the message that waits no more, by this line. */
+function settledBy(line: JournalLine): number {
+  if ('stored' in line) return line.stored;
+  return 'dropped' in line ? line.dropped : -1;
 }
 
 /** The line of a message. */
@@ -202,7 +313,7 @@ class Reading {
   #lastNumber = 0;
 
   addFile(text: string): void {
-    for (const line of text.split('\n')) {
+    for (const line of text.trimEnd().split('\n')) {
       const parsed = parseLine(line);
       if (parsed !== undefined) this.#add(parsed);
     }
@@ -271,9 +382,9 @@ function fileOf(directory: string, generation: number): string {
   return join(directory, `journal-${String(generation).padStart(10, '0')}.jsonl`);
 }
 
-function writeFully(descriptor: number, text: string): number {
-  const bytes = Buffer.from(text);
+function writeFully(descriptor: number, bytes: Buffer, at: number): void {
   let written = 0;
-  while (written < bytes.length) written += writeSync(descriptor, bytes, written);
-  return bytes.length;
+  while (written < bytes.length) {
+    written += writeSync(descriptor, bytes, written, bytes.length - written, at + written);
+  }
 }

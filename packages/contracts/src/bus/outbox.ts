@@ -29,6 +29,8 @@ const ROOM_RATIO = 0.9;
 const MAX_IN_FLIGHT = 64;
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5_000;
+/** How often it is tried whether a full disk has room again. */
+const REPAIR_MS = 2_000;
 
 export interface OutboxOptions {
   readonly directory: string;
@@ -91,6 +93,7 @@ export class Outbox {
   #lost = 0;
   #isPumpDue = false;
   #isClosed = false;
+  #repair: NodeJS.Timeout | undefined;
 
   /** Goes on where the last process ended, however it ended. @throws when the directory can't be used */
   static async open(options: OutboxOptions): Promise<Outbox> {
@@ -116,7 +119,19 @@ export class Outbox {
   }
 
   /**
-   * When it returns the message survives the death of this process.
+   * How many messages died with the last process, for its disk was full; nothing when none did. What `tell` appends about them
+   * is on disk before they are forgotten.
+   */
+  tellLost(tell: (lost: number) => void): void {
+    const { lost } = this.#journal;
+    if (lost === 0) return;
+    tell(lost);
+    this.#journal.forgetLost();
+  }
+
+  /**
+   * When it returns the message survives the death of this process, unless the disk is full: then it is on disk as soon as
+   * there is room, and `tellLost` of the next process counts it if this one ends before.
    * @throws InvalidMessageError, MessageTooLargeError, InvalidTokenError
    */
   append<T extends string, S extends z.ZodType<{ id: string }>>(
@@ -177,8 +192,9 @@ export class Outbox {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#stopListening();
+    clearTimeout(this.#repair);
     for (const lane of this.#lanes.values()) clearTimeout(lane.retry);
-    this.#writeOutcomes([]);
+    this.#journalOutcomes([]);
     this.#journal.close();
   }
 
@@ -225,28 +241,33 @@ export class Outbox {
   }
 
   #pump(): void {
-    const attempts: JournalLine[] = [];
-    const sends: (() => void)[] = [];
+    const chosen: { readonly lane: Lane; readonly entry: Entry; readonly expected: number }[] = [];
     for (const lane of this.#ready) {
-      if (!this.#options.bus.isConnected || this.#inFlight >= MAX_IN_FLIGHT) break;
+      if (!this.#options.bus.isConnected || this.#inFlight + chosen.length >= MAX_IN_FLIGHT) break;
+      const [entry] = lane.waiting;
+      if (entry === undefined) this.#ready.delete(lane);
+      else chosen.push({ lane, entry, expected: lane.lastSeq ?? 0 });
+    }
+    // What is not on record as sent might be sent twice: on a full disk all of it waits for the repair.
+    if (!this.#journalOutcomes(chosen.map(({ entry, expected }) => ({ attempt: entry.number, last: expected }))))
+      return;
+    for (const { lane, entry, expected } of chosen) {
+      const isDoubtful = entry.attempt !== undefined;
       this.#ready.delete(lane);
-      const entry = lane.waiting[0];
-      if (entry === undefined) continue;
       lane.isBusy = true;
       this.#inFlight++;
-      const isDoubtful = entry.attempt !== undefined;
-      const expected = lane.lastSeq ?? 0;
       entry.attempt = expected;
-      attempts.push({ attempt: entry.number, last: expected });
-      sends.push(() => void this.#settle(lane, this.#send(lane, entry, expected, isDoubtful)));
+      void this.#settle(lane, this.#send(lane, entry, expected, isDoubtful));
     }
-    this.#writeOutcomes(attempts);
-    for (const send of sends) send();
+    this.#compactIfWorth();
   }
 
-  #writeOutcomes(lines: readonly JournalLine[]): void {
-    this.#journal.append([...this.#outcomes.splice(0), ...lines]);
-    this.#compactIfWorth();
+  /** With `lines` behind them. False when the disk does not take it: then they are kept, and `lines` are not. */
+  #journalOutcomes(lines: readonly JournalLine[]): boolean {
+    const isWritten = this.#journal.append([...this.#outcomes, ...lines]);
+    if (isWritten) this.#outcomes.length = 0;
+    else this.#compactIfWorth();
+    return isWritten;
   }
 
   async #send(lane: Lane, entry: Entry, expected: number, isDoubtful: boolean): Promise<void> {
@@ -261,7 +282,8 @@ export class Outbox {
     if (attempt.outcome === 'refused') {
       entry.attempt = undefined;
       lane.lastSeq = attempt.lastSeq;
-      this.#journal.append([{ refused: entry.number, last: attempt.lastSeq }]);
+      this.#outcomes.push({ refused: entry.number, last: attempt.lastSeq });
+      this.#journalOutcomes([]);
     } else if (!attempt.isDoubtful) {
       entry.attempt = undefined;
     }
@@ -342,13 +364,23 @@ export class Outbox {
   }
 
   #compactIfWorth(): void {
-    if (!this.#journal.isWorthCompacting(this.#waitingBytes)) return;
+    if (this.#journal.isWorthCompacting(this.#waitingBytes)) this.#compact();
+    if (!this.#journal.isIncomplete || this.#repair !== undefined || this.#isClosed) return;
+    this.#repair = setTimeout(() => {
+      this.#repair = undefined;
+      this.#compact();
+      this.#compactIfWorth();
+      this.#schedulePump();
+    }, REPAIR_MS).unref();
+  }
+
+  #compact(): void {
     const lastSequences = new Map<string, number>();
     for (const { subject, lastSeq } of this.#lanes.values()) {
       if (lastSeq !== undefined) lastSequences.set(subject, lastSeq);
     }
-    this.#journal.compact({ entries: [...this.#entries.values()], lastSequences, lastNumber: this.#lastNumber });
-    this.#outcomes.length = 0;
+    const contents = { entries: [...this.#entries.values()], lastSequences, lastNumber: this.#lastNumber };
+    if (this.#journal.compact(contents)) this.#outcomes.length = 0;
   }
 
   #tellFlushed(): void {

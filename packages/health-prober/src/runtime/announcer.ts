@@ -53,6 +53,7 @@ export class Announcer {
       onProblem: (error) => onProblem('the outbox is stuck for now', error),
     });
     const announcer = new Announcer(options, outbox);
+    outbox.tellLost((lost) => announcer.component('gap', 'lost with the last prober, whose disk was full', { lost }));
     return announcer;
   }
 

@@ -248,6 +248,12 @@ export class Agent {
   }
 
   async #begin(): Promise<void> {
+    for (const [what, outbox] of [
+      ['events', this.#outbox],
+      ['chunks of metrics', this.#metricsOutbox],
+    ] as const) {
+      outbox.tellLost((lost) => this.onGap(`${lost} ${what} were lost with the last agent: its disk was full`, lost));
+    }
     const { config, logger, refusedConfig, services, systemServices } = this.#setup;
     this.#bus.onConnection(({ connected, reason }) => this.#onConnection(connected, reason));
     for (const runner of this.#supervisor.runners()) this.#introduce(runner);

@@ -113,6 +113,7 @@ function withConfiguredState(paths, { stateDir }) {
 async function runAgent({ paths, agentEnv, progress, onReady }) {
   const logFile = join(paths.stateDir, 'agent.log');
   const parent = new AgentParent({ spawnAgent: () => spawnAgent(paths, agentEnv, logFile), progress, onReady });
+  // They stay to the very end: what npm passes on may come behind the stop, and must not end this process by itself.
   const onSignal = () => parent.signal();
   // A closed terminal fails every further write: the stop goes on unseen.
   const ignore = () => {};
@@ -125,7 +126,6 @@ async function runAgent({ paths, agentEnv, progress, onReady }) {
     return code;
   } finally {
     clearInterval(logTimer);
-    for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
   }
 }
 

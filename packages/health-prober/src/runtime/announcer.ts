@@ -32,7 +32,13 @@ export class Announcer {
   /** By message id: what follows once the stream has it. */
   readonly #afterwards = new Map<string, (seq: number) => void>();
   readonly #outbox: Outbox;
+  /**
+   * Alerts that are not yet in both stream and bucket, by fingerprint: the last event of each, and how far the stream was known
+   * before the first.
+   */
+  readonly #unsettled = new Map<string, { readonly eventId: string; readonly before: Cursor }>();
   #seq = 0;
+  /** The furthest that the stream has acknowledged. */
   #alerts: Cursor;
 
   private constructor(options: AnnouncerOptions, outbox: Outbox) {
@@ -57,9 +63,10 @@ export class Announcer {
     return announcer;
   }
 
-  /** The last alert of ours that its stream has acknowledged. */
+  /** Up to here all alerts of ours are in the bucket as well, or were followed there by later ones. */
   get alerts(): Cursor {
-    return this.#alerts;
+    const [oldest] = this.#unsettled.values();
+    return oldest?.before ?? this.#alerts;
   }
 
   get backlog(): number {
@@ -79,9 +86,11 @@ export class Announcer {
 
   alert(data: AlertData): void {
     const event = cloudEvent(data, this.stamp());
-    const { severity, host, service, rule } = data;
+    const { severity, host, service, rule, fingerprint } = data;
+    const before = this.#unsettled.get(fingerprint)?.before ?? this.#alerts;
+    this.#unsettled.set(fingerprint, { eventId: event.id, before });
     this.#afterwards.set(event.id, (seq) => {
-      this.#alerts = { ...this.#alerts, seq };
+      this.#alerts = { ...this.#alerts, seq: Math.max(seq, this.#alerts.seq ?? 0) };
       this.putAlert(event);
     });
     this.#outbox.append(rows.alert, { severity, host, service, rule }, event);
@@ -91,7 +100,13 @@ export class Announcer {
   putAlert(event: AlertEvent): void {
     const { host, service, rule, fingerprint } = event.data;
     const bucket = this.#options.bus.kv('alerts');
-    this.#lastValues.put(`alert ${fingerprint}`, () => bucket.put(keys.alert(host, service, rule), event));
+    this.#lastValues.put(
+      `alert ${fingerprint}`,
+      () => bucket.put(keys.alert(host, service, rule), event),
+      () => {
+        if (this.#unsettled.get(fingerprint)?.eventId === event.id) this.#unsettled.delete(fingerprint);
+      },
+    );
   }
 
   verdict(verdict: Verdict): void {

@@ -15,23 +15,24 @@ export class LastValues {
     this.#onProblem = onProblem;
   }
 
-  /** An earlier put of the same `name` that has not succeeded yet is given up. */
-  put(name: string, write: () => Promise<unknown>): void {
+  /** An earlier put of the same `name` that has not succeeded yet is given up, and never done. */
+  put(name: string, write: () => Promise<unknown>, onDone: () => void = () => {}): void {
     const mark = Symbol(name);
     this.#newest.set(name, mark);
-    void this.#persist(name, mark, write);
+    void this.#persist(name, mark, write, onDone);
   }
 
   stop(): void {
     this.#stopping.abort();
   }
 
-  async #persist(name: string, mark: symbol, write: () => Promise<unknown>): Promise<void> {
+  async #persist(name: string, mark: symbol, write: () => Promise<unknown>, onDone: () => void): Promise<void> {
     const { signal } = this.#stopping;
     while (this.#newest.get(name) === mark && !signal.aborted) {
       try {
         await write();
         if (this.#newest.get(name) === mark) this.#newest.delete(name);
+        onDone();
         return;
       } catch (error) {
         if (this.#bus.isConnected) this.#onProblem(`cannot put '${name}', trying again`, error);

@@ -1,0 +1,61 @@
+/** How far a prober that is killed finds what it has said: in the stream behind its cursor, or in the bucket before it. */
+import { join } from 'node:path';
+import { type AlertData, bucketName, keys, rows } from '@muster/contracts';
+import { type NatsBus, setupBus } from '@muster/contracts/bus';
+import { eventually } from '@muster/testkit';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Announcer } from '../src/runtime/announcer.ts';
+import { ENVIRONMENT, TestBus } from './test-bus.ts';
+
+const SINCE = '2026-03-01T12:00:00.000Z';
+
+let bus: TestBus;
+beforeEach(async () => {
+  bus = await TestBus.start();
+});
+afterEach(() => bus[Symbol.asyncDispose]());
+
+function alert(service: string): AlertData {
+  return {
+    state: 'firing',
+    severity: 'critical',
+    host: 'web1',
+    service,
+    rule: 'unhealthy',
+    fingerprint: `web1/${service}/unhealthy`,
+    summary: `${service} is unhealthy`,
+    reason: 'status: 503',
+    startsAt: SINCE,
+    instances: [0],
+    causes: [],
+    history: [],
+    labels: {},
+  };
+}
+
+test('the cursor of alerts passes none that is not in the bucket', async () => {
+  const client = await bus.connect('prober', 'main');
+  const admin = (await bus.connect('admin', 'setup')) as NatsBus;
+  const announcer = await Announcer.open({
+    bus: client,
+    prober: 'main',
+    epoch: 1,
+    directory: join(bus.directory, 'journal'),
+    alerts: { since: SINCE },
+    onProblem: () => undefined,
+  });
+  // Puts fail from now on, as they do when the process is killed before them.
+  await admin.callJetStream(`STREAM.DELETE.KV_${bucketName(ENVIRONMENT, 'alerts')}`);
+  announcer.alert(alert('api'));
+  announcer.alert(alert('shop'));
+  await announcer.flushed(AbortSignal.timeout(30_000));
+  expect((await client.history(rows.alert, {})).map(({ seq }) => seq)).toEqual([1, 2]);
+  expect(announcer.alerts).toEqual({ since: SINCE });
+
+  await setupBus(admin);
+  await eventually(() => announcer.alerts.seq === 2, { message: 'the cursor at the end' });
+  for (const service of ['api', 'shop']) {
+    expect(await client.kv('alerts').get(keys.alert('web1', service, 'unhealthy'))).toBeDefined();
+  }
+  await announcer.close();
+});

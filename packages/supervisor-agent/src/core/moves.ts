@@ -30,7 +30,7 @@ export function askedDown(memory: Memory): Memory {
 
 /** The next start of the whole system is a person's start, so nothing is held against the instance then. */
 export function held(memory: Memory): Memory {
-  return { ...memory, isHeld: true, failure: null, tracker: EMPTY_TRACKER };
+  return { ...memory, isHeld: true, heldGeneration: memory.generation, failure: null, tracker: EMPTY_TRACKER };
 }
 
 function forgiven(memory: Memory): Memory {
@@ -146,6 +146,10 @@ interface RunEnd {
 function followAway(saved: Memory, { generation, exit, isKnown = false }: RunEnd, context: Context): Step {
   const memory = withGeneration(saved, generation);
   if (!wantsUp(memory)) return stopped(memory, `not wanted up; its last run: ${describeExit(exit)}`);
+  const isDone = context.policy.kind === 'job' && isSuccess(exit);
+  if (generation <= memory.heldGeneration && !isDone) {
+    return begin(memory, null, 'it was stopped with the whole system', context);
+  }
   const hasNext = generation < memory.generation;
   if ((isKnown || hasNext) && memory.failure !== null) return fail(memory, memory.failure, context);
   if (hasNext) return begin(memory, null, `${describeExit(exit)}; its next start was under way already`, context);

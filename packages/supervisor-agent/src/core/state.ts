@@ -12,6 +12,8 @@ export interface Memory {
   readonly isHeld: boolean;
   /** The last run's number; 0 before the first. Only ever grows. */
   readonly generation: number;
+  /** The last run when the whole system was stopped: how it ended is held against nobody. */
+  readonly heldGeneration: number;
   readonly tracker: RestartTracker;
   /**
    * Why it failed, until it is lived down. It is set on entering `failed` and survives the slow retry: a run with a
@@ -124,6 +126,7 @@ export const FRESH_MEMORY: Memory = {
   desired: 'up',
   isHeld: false,
   generation: 0,
+  heldGeneration: 0,
   tracker: EMPTY_TRACKER,
   failure: null,
   unmetReason: 'dependencies have not been looked at yet',

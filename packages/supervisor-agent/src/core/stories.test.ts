@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Event } from './event.ts';
 import { DEFAULT_POLICY, type Policy } from './policy.ts';
-import { restartPolicy } from './restart-tracker.ts';
+import { EMPTY_TRACKER, restartPolicy } from './restart-tracker.ts';
 import { deadlineOf, initialState, isOnProbation, type State } from './state.ts';
 import { step } from './step.ts';
 
@@ -296,6 +296,43 @@ test('a start that was decided, and counted, before the agent died is made up fo
   ]);
   expect(lines).toEqual(['10: starting, spawn 5, wake at 70 (exit code 7; its next start was under way already)']);
   expect(state.memory.tracker).toEqual(tracker);
+});
+
+test.each([
+  ['a service', {}, { kind: 'signal', signal: 'SIGTERM' }],
+  ['one that ends cleanly and is not to be restarted', { autoRestart: false }, { kind: 'code', code: 0 }],
+  ['one that ends badly and is not to be restarted', { autoRestart: false }, { kind: 'code', code: 143 }],
+  ['a job in the middle of its work', { kind: 'job' }, { kind: 'signal', signal: 'SIGTERM' }],
+] as const)('what was stopped with the whole system is started with it, at no cost: %s', (_what, policy, exit) => {
+  const before = playFrom(initialState({ unmetReason: null }), policy, [
+    [0, { type: 'nothing-found' }],
+    [0, { type: 'spawned', generation: 1, pid: 1 }],
+    [5, { type: 'hold' }],
+    [6, { type: 'exited', generation: 1, exit }],
+    [6, { type: 'tree-gone', generation: 1 }],
+  ]);
+  expect(before.state.name).toBe('stopped');
+  const after = playFrom(initialState(before.state.memory), policy, [
+    [20, { type: 'exited-while-away', generation: 1, exit, isKnown: true }],
+  ]);
+  expect(after.lines).toEqual([
+    expect.stringMatching(/^20: starting, spawn 2, .*it was stopped with the whole system/),
+  ]);
+  expect(after.state.memory.tracker).toEqual(EMPTY_TRACKER);
+  // What then happens to it is judged again.
+  const crashed = playFrom(initialState(after.state.memory), {}, [
+    [30, { type: 'exited-while-away', generation: 2, exit: { kind: 'code', code: 7 } }],
+  ]);
+  expect(crashed.lines[0]).toContain('exit code 7; restart 1 of');
+});
+
+test('a job that was done stays done over a stop of the whole system', () => {
+  const exit = { kind: 'code', code: 0 } as const;
+  const saved = initialState({ generation: 1, heldGeneration: 1, unmetReason: null });
+  expect(
+    playFrom(saved, { kind: 'job' }, [[20, { type: 'exited-while-away', generation: 1, exit, isKnown: true }]]).state
+      .name,
+  ).toBe('completed');
 });
 
 test('an orphan is not touched until the operator says so', () => {

@@ -22,6 +22,7 @@ const memory = {
   ...FRESH_MEMORY,
   desired: 'down' as const,
   generation: 4,
+  heldGeneration: 3,
   tracker: { restartsAtMs: [1, 2], streak: 2 },
   failure: 'exit code 1',
 };
@@ -31,6 +32,7 @@ test('within one boot everything holds', () => {
   expect(open().load('api', 0)).toEqual({
     desired: 'down',
     generation: 4,
+    heldGeneration: 3,
     tracker: { restartsAtMs: [1, 2], streak: 2 },
     failure: 'exit code 1',
     ...marks,

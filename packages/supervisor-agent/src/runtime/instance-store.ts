@@ -15,6 +15,7 @@ const SavedMemory = z.object({
   bootId: z.string(),
   desired: z.enum(['up', 'down']),
   generation: z.int().min(0),
+  heldGeneration: z.int().min(0).default(0),
   tracker: z.object({ restartsAtMs: z.array(z.number()), streak: z.int().min(0) }),
   failure: z.string().nullable(),
   /** The run that got past its startup: after adoption it is not asked to start once more. */
@@ -88,7 +89,7 @@ export class InstanceStore implements Disposable {
    * risk until the next attempt succeeds is the count of restarts and a changed intent. Never throws.
    */
   save(service: string, instance: number, memory: Memory, { startedGeneration, endedGeneration }: RunMarks): void {
-    const { desired, generation, tracker, failure } = memory;
+    const { desired, generation, heldGeneration, tracker, failure } = memory;
     const key = keyOf(service, instance);
     const before = this.#loaded.get(key);
     const { restartsAtMs, streak } = tracker;
@@ -97,6 +98,7 @@ export class InstanceStore implements Disposable {
       bootId: this.#bootId,
       desired,
       generation,
+      heldGeneration,
       tracker: { restartsAtMs: [...restartsAtMs], streak },
       failure,
       startedGeneration,

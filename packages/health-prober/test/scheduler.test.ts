@@ -64,6 +64,8 @@ test('what could not start within half its interval is skipped', async () => {
   await eventually(() => performance.now() > freedAtMs);
   probes.end('slow');
   await eventually(() => probes.skipped.includes('waiting'));
+  // On a busy machine the slow one may miss its next turn as well.
+  expect(probes.skipped).toContain('waiting');
 });
 
 test('a task that is removed or replaced is given up and never started again', async () => {

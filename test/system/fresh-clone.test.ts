@@ -58,7 +58,7 @@ test('a fresh clone starts with one command, is used, stops without a trace, and
   console.log(`fresh clone: a second start took ${(tookMs / 1000).toFixed(1)} s`);
   expect(tookMs).toBeLessThan(SECOND_START_MS);
   for (const port of EXAMPLES) await answers(portOf(port));
-  const told = await system.muster('why', 'rag-api');
+  const told = await system.muster('why', 'search-discovery-api');
   expect(told.output).toContain('it was stopped with the whole system');
   expect(told.output, 'a start of the system costs no restart').toContain('restarts: 0 of');
   await stopByCtrlC(second);

@@ -96,6 +96,21 @@ test('what was not sent waits on disk for the next process', async () => {
   await second.close();
 });
 
+test('the next process finds the last message of each subject, stored or not', async () => {
+  await setupBus(bus);
+  const first = await open();
+  for (const id of ['a', 'b']) append(first, id);
+  append(first, 'c', 1);
+  await first.flushed(soon());
+  append(first, 'd', 1);
+  await first.close();
+  const second = await open();
+  const found = second.takeFound(rows.instanceEvent).map(({ id, instance }) => `${id} ${instance}`);
+  expect(found.sort()).toEqual(['b 0', 'd 1']);
+  expect(second.takeFound(rows.instanceEvent)).toEqual([]);
+  await second.close();
+});
+
 test('rubbish in its files costs nothing but itself', async () => {
   await setupBus(bus);
   const first = await open();

@@ -100,6 +100,15 @@ export interface JournalContents {
   readonly lastNumber: number;
 }
 
+/** What is found of a message that may have been stored. */
+export type JournaledMessage = Pick<Entry, 'payload' | 'encoding'>;
+
+/** What the files of the last process say. */
+export interface FoundContents extends JournalContents {
+  /** The last message of each subject that is still in them, also when it was stored. */
+  readonly newest: ReadonlyMap<string, JournaledMessage>;
+}
+
 export class OutboxJournal {
   readonly #directory: string;
   readonly #onProblem: (error: Error) => void;
@@ -129,7 +138,7 @@ export class OutboxJournal {
   static open(
     directory: string,
     onProblem: (error: Error) => void,
-  ): { journal: OutboxJournal; contents: JournalContents } {
+  ): { journal: OutboxJournal; contents: FoundContents } {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const generations = generationsIn(directory);
     const reading = new Reading();
@@ -310,6 +319,7 @@ class Reading {
   readonly #entries = new Map<number, Entry>();
   readonly #settled = new Set<number>();
   readonly #lastSequences = new Map<string, number>();
+  readonly #newest = new Map<string, JournaledMessage>();
   #lastNumber = 0;
 
   addFile(text: string): void {
@@ -319,17 +329,18 @@ class Reading {
     }
   }
 
-  contents(): JournalContents {
+  contents(): FoundContents {
     const entries = [...this.#entries.values()].sort((a, b) => a.number - b.number);
-    return { entries, lastSequences: this.#lastSequences, lastNumber: this.#lastNumber };
+    return { entries, lastSequences: this.#lastSequences, lastNumber: this.#lastNumber, newest: this.#newest };
   }
 
   #add(line: JournalLine): void {
     if ('message' in line) {
       this.#lastNumber = Math.max(this.#lastNumber, line.message);
-      if (this.#settled.has(line.message)) return;
       const { message: number, subject, id, encoding } = line;
       const payload = typeof line.payload === 'string' ? line.payload : JSON.stringify(line.payload);
+      this.#newest.set(subject, { payload, encoding });
+      if (this.#settled.has(number)) return;
       const attempt = this.#entries.get(number)?.attempt;
       this.#entries.set(number, { number, subject, id, payload, encoding, attempt });
     } else if ('attempt' in line) {

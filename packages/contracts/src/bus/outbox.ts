@@ -16,11 +16,18 @@
 import type { z } from 'zod';
 import type { Encoding } from '../envelope.ts';
 import type { Row } from '../rows.ts';
-import { buildSubject, type SubjectParams } from '../subject.ts';
+import { buildSubject, parseSubject, type SubjectParams } from '../subject.ts';
 import type { Bus } from './bus.ts';
 import { decodeMessage, encodeForStream } from './codec.ts';
 import { BusAwayError, WrongLastSequenceError } from './errors.ts';
-import { type Entry, type JournalContents, type JournalLine, messageLine, OutboxJournal } from './outbox-journal.ts';
+import {
+  type Entry,
+  type FoundContents,
+  type JournaledMessage,
+  type JournalLine,
+  messageLine,
+  OutboxJournal,
+} from './outbox-journal.ts';
 import { attemptToStore } from './store-attempt.ts';
 
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
@@ -87,6 +94,8 @@ export class Outbox {
   readonly #outcomes: JournalLine[] = [];
   readonly #waiters = new Set<Waiter>();
   readonly #stopListening: () => void;
+  /** What the last process had journaled, by subject, until somebody has looked. */
+  #found: ReadonlyMap<string, JournaledMessage>;
   #lastNumber: number;
   #waitingBytes = 0;
   #inFlight = 0;
@@ -101,11 +110,12 @@ export class Outbox {
     return new Outbox(options, journal, contents);
   }
 
-  private constructor(options: OutboxOptions, journal: OutboxJournal, contents: JournalContents) {
+  private constructor(options: OutboxOptions, journal: OutboxJournal, contents: FoundContents) {
     this.#options = options;
     this.#journal = journal;
     this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
     this.#lastNumber = contents.lastNumber;
+    this.#found = contents.newest;
     for (const [subject, last] of contents.lastSequences) this.#lane(subject).lastSeq = last;
     for (const entry of contents.entries) this.#enqueue(entry);
     this.#stopListening = options.bus.onConnection(({ connected }) => {
@@ -150,6 +160,22 @@ export class Outbox {
     this.#enqueue(entry);
     this.#makeRoom();
     this.#compactIfWorth();
+  }
+
+  /**
+   * Of each subject of a row the last message that the last process had journaled, stored or not: what it said just before it
+   * was killed, and perhaps could note nowhere else. May be asked once.
+   */
+  takeFound<T extends string, S extends z.ZodType>(row: Row<T, S>): readonly z.output<S>[] {
+    const { environment } = this.#options.bus;
+    const found = [...this.#found].filter(
+      ([subject]) => parseSubject(environment, row.template, subject) !== undefined,
+    );
+    this.#found = new Map();
+    return found.flatMap(([, { payload, encoding }]) => {
+      const decoded = decodeMessage(row.schema, Buffer.from(payload, textFormOf(encoding)), encoding);
+      return decoded.ok ? [decoded.message] : [];
+    });
   }
 
   /** What waits on one subject, oldest first. */

@@ -3,7 +3,7 @@
  * alone and is what a signal or a vanished launcher means; `shutDown` stops everything in order.
  */
 import path from 'node:path';
-import { type InstanceEvent, keys, type StatusFile } from '@muster/contracts';
+import { type InstanceEvent, keys, rows, type StatusFile } from '@muster/contracts';
 import { NoStreamError, type Outbox } from '@muster/contracts/bus';
 import type { ServiceSpec } from '@muster/contracts/config';
 import type { Logger } from 'pino';
@@ -285,9 +285,16 @@ export class Agent {
   #openStore(): InstanceStore {
     const { config, identity, services, systemServices, logger } = this.#setup;
     const configured = new Set([...systemServices, ...services].map(({ name }) => keyOf(name, 0)));
-    return new InstanceStore(path.join(config.stateDir, 'instances.jsonl'), identity.bootId, configured, (error) =>
+    const file = path.join(config.stateDir, 'instances.jsonl');
+    const store = new InstanceStore(file, identity.bootId, configured, (error) =>
       logger.warn({ reason: messageOf(error) }, 'what instances remember could not be written; tried again'),
     );
+    for (const event of this.#outbox.takeFound(rows.instanceEvent)) {
+      // An exit that is followed at once by the next run is told under that run's number.
+      const endedGeneration = event.to === 'starting' ? event.generation - 1 : event.generation;
+      if (event.exit !== undefined) store.noteTold(event.service, event.instance, endedGeneration);
+    }
+    return store;
   }
 
   #manage(): readonly ManagedService[] {

@@ -222,7 +222,7 @@ export class InstanceRunner {
     for (const effect of effects) this.#carryOut(effect);
   }
 
-  /** Only once the end has been told: killed in between, the next agent would rather tell it again than never. */
+  /** Only once the end has been told: killed in between, the next agent finds in its outbox that it was. */
   #markEnd(event: Event): void {
     if (event.type !== 'exited' && event.type !== 'exited-while-away') return;
     if (event.generation <= this.#endedGeneration) return;

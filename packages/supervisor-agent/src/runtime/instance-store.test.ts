@@ -39,6 +39,17 @@ test('within one boot everything holds', () => {
   });
 });
 
+test('an end that was told and not noted any more counts as told, and never one that comes later', () => {
+  open().save('api', 0, memory, marks);
+  const store = open();
+  store.noteTold('api', 0, 3);
+  expect(store.load('api', 0)).toMatchObject({ endedGeneration: 3 });
+  store.noteTold('api', 0, 1);
+  store.noteTold('unknown', 0, 9);
+  expect(store.load('api', 0)).toMatchObject({ endedGeneration: 3, generation: 4 });
+  expect(store.load('unknown', 0)).toEqual({});
+});
+
 test('a reboot voids the times, never the intent', () => {
   open('boot-a').save('api', 0, memory, marks);
   expect(open('boot-b').load('api', 0)).toEqual({ desired: 'down', generation: 4 });

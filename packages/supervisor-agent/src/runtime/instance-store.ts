@@ -83,6 +83,14 @@ export class InstanceStore implements Disposable {
     return { desired: memory.desired, generation: memory.generation };
   }
 
+  /** The end of this run was told, though an agent that was killed could not say so here. Before `load`. */
+  noteTold(service: string, instance: number, endedGeneration: number): void {
+    const key = keyOf(service, instance);
+    const saved = this.#loaded.get(key);
+    if (saved !== undefined && saved.endedGeneration < endedGeneration)
+      this.#loaded.set(key, { ...saved, endedGeneration });
+  }
+
   /**
    * Written when it returns. A changed intent also waits for the disk: it is what a reboot must not forget. A disk that
    * takes nothing must not end supervision: the driver's own records keep a second copy from starting, so all that is at

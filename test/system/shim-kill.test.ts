@@ -2,7 +2,7 @@
  * What may befall the shim, the parent of each plain process, and the process itself, as the agent tells it: in its states,
  * in its events and in `muster why`.
  */
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { eventually, freePort, isAlive, startMusterSystem, temporaryDirectory } from '@muster/testkit';
 import { expect, test } from 'vitest';
@@ -20,6 +20,13 @@ import {
 
 /** Runs until its file appears, which holds the exit code, and counts once. */
 const UNTIL_TOLD = 'until [ -e "$1" ]; do sleep 0.05; done; code=$(cat "$1"); rm -f "$1"; exit "$code"';
+
+/** Which code to end with. As a whole: a service that finds an empty file would end with 0. */
+async function tell(file: string, code: string): Promise<void> {
+  await writeFile(`${file}.new`, code);
+  await rename(`${file}.new`, file);
+}
+
 const GUARDED = path.resolve(import.meta.dirname, '../fixtures/guarded.sh');
 
 test('the shim is killed: its service lives on and is looked after, only the exit code is lost', async () => {
@@ -32,7 +39,7 @@ test('the shim is killed: its service lives on and is looked after, only the exi
   const { pid = 0 } = await system.waitUntilReady('api');
   await killHard(await parentOf(pid));
 
-  await writeFile(end, '3');
+  await tell(end, '3');
   const next = await system.waitFor('api', ({ generation, ready }) => generation === 2 && ready === 'yes');
   expect(next.pid).not.toBe(pid);
   const [exit] = (await recentEvents(system, 'api')).filter((event) => event.exit !== undefined);
@@ -43,7 +50,7 @@ test('the shim is killed: its service lives on and is looked after, only the exi
   expect(why.stdout).toContain('exit code unknown');
 
   // The next run has a shim again.
-  await writeFile(end, '4');
+  await tell(end, '4');
   await system.waitFor('api', ({ generation }) => generation === 3);
   expect((await recentEvents(system, 'api')).map((event) => event.exit?.code)).toContain(4);
 });
@@ -64,7 +71,7 @@ test('shim and agent are killed: the next agent adopts the service, its exit cod
   await system.startAgent();
   await system.waitFor('api', ({ reason, state }) => state === 'running' && reason === 'adopted');
   expect(await system.waitUntilReady('api')).toMatchObject({ pid, generation: 1, restarts: 0 });
-  await writeFile(end, '3');
+  await tell(end, '3');
   await system.waitFor('api', ({ generation, ready }) => generation === 2 && ready === 'yes');
   const exits = (await recentEvents(system, 'api')).flatMap((event) => event.exit ?? []);
   expect(exits).toEqual([{ code: null, signal: null, known: false }]);
@@ -95,7 +102,7 @@ test('a service that ended while no agent lived: the next one knows how, and say
   await waitForBus(system);
   const { pid = 0 } = await system.waitUntilReady('api');
   await system.killAgent();
-  await writeFile(end, '42');
+  await tell(end, '42');
   await eventually(() => !isAlive(pid), { message: 'the end of the service' });
 
   await system.startAgent();

@@ -12,6 +12,7 @@
  */
 import {
   closeSync,
+  constants,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -129,8 +130,8 @@ export class OutboxJournal {
     this.#generation = generation;
     this.#onProblem = onProblem;
     this.#lost = readUnwritten(directory);
-    // Begun anew, but with what it says: a file that is appended to cannot be written in place.
-    this.#countDescriptor = openSync(join(directory, UNWRITTEN_NAME), 'w', 0o600);
+    // Neither cut, which would give its room away, nor appended to, which could not write in place.
+    this.#countDescriptor = openSync(join(directory, UNWRITTEN_NAME), constants.O_RDWR | constants.O_CREAT, 0o600);
     this.#writeCount();
   }
 

@@ -17,6 +17,7 @@ const system = {
 /** Does not depend on which nats-server there is: `npm test` runs it once, and everything else on each version. */
 const ON_ANY_SERVER = [
   'test/examples/**/*.test.ts',
+  'test/system/agent-disk-full.test.ts',
   'test/system/agent-kill.test.ts',
   'test/system/dependencies.test.ts',
   'test/system/fastapi-services.test.ts',

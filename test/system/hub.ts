@@ -75,8 +75,12 @@ export async function setUpFleetBus(
 }
 
 /** An agent and nothing else, on a bus that is there already. */
-export function joinFleet(keysDir: string, url: string, options: { host: string; services: string; on?: TestHost }) {
-  const { host, services, on } = options;
+export function joinFleet(
+  keysDir: string,
+  url: string,
+  options: { host: string; services: string; on?: TestHost; stateDir?: string },
+) {
+  const { host, services, on, stateDir } = options;
   return startMusterSystem({
     host,
     services,
@@ -84,6 +88,7 @@ export function joinFleet(keysDir: string, url: string, options: { host: string;
     isEmbedded: false,
     bus: { url, credentialsFile: credentialsFile(keysDir, { role: 'agent', id: host }) },
     ...(on !== undefined && { network: on }),
+    ...(stateDir !== undefined && { stateDir }),
   });
 }
 
@@ -157,9 +162,13 @@ export class Hub implements AsyncDisposable {
   }
 
   /** An agent joins, at `url` when it is to take another way than straight to the server. */
-  join(host: string, services: string, how: { readonly on?: TestHost; readonly url?: string } = {}) {
-    const { on, url = this.server.url } = how;
-    return joinFleet(this.keysDir, url, { host, services, ...(on !== undefined && { on }) });
+  join(
+    host: string,
+    services: string,
+    how: { readonly on?: TestHost; readonly url?: string; readonly stateDir?: string } = {},
+  ) {
+    const { url = this.server.url, ...where } = how;
+    return joinFleet(this.keysDir, url, { host, services, ...where });
   }
 
   /** Starts the prober or the dashboard where the bus runs. It is the caller's to dispose. */

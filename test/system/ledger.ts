@@ -59,6 +59,19 @@ export class Ledger {
     return new Map(await Promise.all(this.names.map(async (name) => [name, await this.pidOf(name)] as const)));
   }
 
+  /** Of each service the newest run is alive, whatever the agent says. */
+  async alive(): Promise<void> {
+    for (const name of this.names) {
+      await eventually(
+        async () => {
+          const pid = await this.pidOf(name);
+          return pid !== undefined && isAlive(pid);
+        },
+        { timeoutMs: PATIENCE_MS, message: `a live run of ${name}` },
+      );
+    }
+  }
+
   /** Of each service the newest run is alive, and the agent says so. */
   async settled(system: MusterSystem): Promise<void> {
     for (const name of this.names) {

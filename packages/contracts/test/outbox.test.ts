@@ -376,3 +376,33 @@ test('with a full disk the bus hears what the reserve has room for, and nothing 
   expect(arrived).toEqual(ids.slice(0, ids.length - lost));
   await second.close();
 });
+
+test('on a full disk the next process goes on in the file that is there', async (context) => {
+  const reason = whyNoSmallDisk();
+  context.skip(reason !== undefined, reason);
+  await setupBus(bus);
+  await using disk = await startSmallDisk(4);
+  const onDisk = { directory: join(disk.seenPath, 'outbox') };
+  const first = await open(onDisk);
+  append(first, 'sent');
+  await first.flushed(soon());
+  await server.kill();
+  await eventually(() => !bus.isConnected);
+  append(first, 'waits');
+  await disk.fill();
+  await first.close();
+
+  const problems: string[] = [];
+  const second = await open({ ...onDisk, onProblem: ({ message }) => problems.push(message) });
+  expect(problems[0]).toContain('ENOSPC');
+  expect(second.backlog).toBe(1);
+  append(second, 'came on the full disk');
+  await second.close();
+  const third = await open(onDisk);
+  third.tellLost(() => expect.unreachable('the reserve had room'));
+  await server.restart();
+  await bus.connected();
+  await third.flushed(soon());
+  expect(await stored()).toEqual(['sent', 'waits', 'came on the full disk']);
+  await third.close();
+});

@@ -10,7 +10,11 @@ import path from 'node:path';
  * `isDurable` also waits for the disk, so that it survives a power cut; that takes milliseconds.
  * @throws Error when the disk does not take all of it; the old text then stands, and nothing is left beside it
  */
-export function replaceFile(file: string, text: string, options: { isDurable?: boolean; mode?: number } = {}): void {
+export function replaceFile(
+  file: string,
+  text: string | Uint8Array,
+  options: { isDurable?: boolean; mode?: number } = {},
+): void {
   mkdirSync(path.dirname(file), { recursive: true });
   const temporary = `${file}.${process.pid}.tmp`;
   try {

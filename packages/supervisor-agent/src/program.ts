@@ -21,6 +21,7 @@ import { HostTakenError } from './runtime/host-taken-error.ts';
 import { LauncherLink } from './runtime/launcher-link.ts';
 import { StartProgress } from './runtime/start-progress.ts';
 import { lockStateDirectory, StateLockedError } from './runtime/state-lock.ts';
+import { spendReserve } from './runtime/state-reserve.ts';
 import { readStatusFile } from './runtime/status-file-writer.ts';
 import { dashboardListen, systemServices } from './runtime/system-services.ts';
 
@@ -58,6 +59,7 @@ class StateDirectoryError extends Error {
 async function main(): Promise<void> {
   const config = readConfig();
   mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
+  const isOnReserve = spendReserve(config.stateDir);
   const former = readStatusFile(config.stateDir);
   const { unlock, identity } = takeStateDirectory(config.stateDir, former?.agentId);
   const dashboard = dashboardListen(parseYamlFile(path.join(config.configDir, 'dashboard.yaml')));
@@ -68,6 +70,7 @@ async function main(): Promise<void> {
   const { services, refused } = readConfiguredServices(config, own, former);
 
   const logger = openLog(config);
+  if (isOnReserve) logger.warn({ directory: config.stateDir }, 'the disk is full: started on the room kept for that');
   let onChange = (): void => {};
   const agent = await Agent.start({
     config,

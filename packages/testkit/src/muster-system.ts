@@ -22,6 +22,8 @@ export interface MusterSystemOptions {
   /** What `muster host add` printed on another system, whose bus this one joins. */
   readonly joinLine?: string;
   readonly host?: string;
+  /** Where the agent keeps what it knows; default: a temporary directory. */
+  readonly stateDir?: string;
   /** Agent, services and commands run there; default: in the test's own network. */
   readonly network?: TestHost;
   readonly environment?: string;
@@ -84,7 +86,7 @@ export class MusterSystem implements AsyncDisposable {
   }
 
   get stateDir(): string {
-    return path.join(this.#home.path, 'state');
+    return this.#options.stateDir ?? path.join(this.#home.path, 'state');
   }
 
   get configDir(): string {

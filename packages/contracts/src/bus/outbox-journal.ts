@@ -37,6 +37,7 @@ const RESERVE_BYTES = 256 * 1024;
 const STEP_BYTES = 64 * 1024;
 /** A file this much larger than what waits in it is written anew. */
 const SLACK_BYTES = 4 * 1024 * 1024;
+const LINE_FEED = 0x0a;
 
 /** A message that the stream has not acknowledged yet. */
 export interface Entry {
@@ -135,7 +136,10 @@ export class OutboxJournal {
     this.#writeCount();
   }
 
-  /** Reads what is there and begins a new file with it. @throws when the directory can't be used */
+  /**
+   * Reads what is there and begins a new file with it; on a full disk it goes on in the last one, whose reserve may have room
+   * left. @throws when the directory can't be used, or there is neither a file nor room for one
+   */
   static open(
     directory: string,
     onProblem: (error: Error) => void,
@@ -145,8 +149,15 @@ export class OutboxJournal {
     const reading = new Reading();
     for (const generation of generations) reading.addFile(readFileSync(fileOf(directory, generation), 'utf8'));
     const contents = reading.contents();
-    const journal = new OutboxJournal(directory, generations.at(-1) ?? 0, onProblem);
-    journal.#rewrite(contents);
+    const last = generations.at(-1);
+    const journal = new OutboxJournal(directory, last ?? 0, onProblem);
+    try {
+      journal.#rewrite(contents);
+    } catch (error) {
+      if (last === undefined) throw error;
+      journal.#goOnIn(fileOf(directory, last));
+      journal.#fail(error);
+    }
     return { journal, contents };
   }
 
@@ -248,6 +259,14 @@ export class OutboxJournal {
     } catch {}
   }
 
+  /** Behind what is written there. A torn last line is left alone: it ends where the next one begins. */
+  #goOnIn(file: string): void {
+    const text = readFileSync(file);
+    this.#descriptor = openSync(file, 'r+');
+    this.#reservedBytes = text.length;
+    this.#bytes = Math.min(text.length, lengthWithoutReserve(text) + 1);
+  }
+
   #rewrite(contents: JournalContents): void {
     const generation = this.#generation + 1;
     const file = fileOf(this.#directory, generation);
@@ -278,6 +297,12 @@ export class OutboxJournal {
     // Oldest first: a file may only be missing together with all before it.
     for (const old of generationsIn(this.#directory)) if (old < generation) unlinkSync(fileOf(this.#directory, old));
   }
+}
+
+function lengthWithoutReserve(text: Buffer): number {
+  let length = text.length;
+  while (length > 0 && text[length - 1] === LINE_FEED) length -= 1;
+  return length;
 }
 
 function countText(count: number): string {

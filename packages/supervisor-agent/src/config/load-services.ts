@@ -28,7 +28,7 @@ export function loadServices({ file, stateDir, host, reserved, isResuming }: Loa
   const text = readFileIfAny(file) ?? '';
   const reading = readServices(text, file, { host, reserved });
   if ('services' in reading) {
-    replaceFile(lastGoodFile, text);
+    if (readFileIfAny(lastGoodFile) !== text) replaceFile(lastGoodFile, text);
     return { services: reading.services, warnings: reading.warnings, refused: [] };
   }
   const lastGood = isResuming ? readFileIfAny(lastGoodFile) : undefined;

@@ -1,8 +1,9 @@
 import { statfsSync } from 'node:fs';
+import { RESERVE_BYTES } from '../runtime/state-reserve.ts';
 
 const INTERVAL_MS = 10_000;
-/** Less than this is full: the next line may not fit. */
-const FULL_BYTES = 1024 * 1024;
+/** Less than this is full: the next lines may not fit, and what a start has spent of its reserve is no room. */
+const FULL_BYTES = 2 * RESERVE_BYTES;
 
 /**
  * Looks whether the disk of the logs has room. Services write their logs themselves, so nobody but them sees a write fail,
@@ -11,6 +12,7 @@ const FULL_BYTES = 1024 * 1024;
 export class DiskWatch implements Disposable {
   readonly #directory: string;
   readonly #onChange: (isFull: boolean) => void;
+  readonly #firstLook: NodeJS.Immediate;
   readonly #timer: NodeJS.Timeout;
   #isFull = false;
 
@@ -18,10 +20,12 @@ export class DiskWatch implements Disposable {
   constructor(directory: string, onChange: (isFull: boolean) => void) {
     this.#directory = directory;
     this.#onChange = onChange;
+    this.#firstLook = setImmediate(() => this.#look());
     this.#timer = setInterval(() => this.#look(), INTERVAL_MS);
   }
 
   [Symbol.dispose](): void {
+    clearImmediate(this.#firstLook);
     clearInterval(this.#timer);
   }
 

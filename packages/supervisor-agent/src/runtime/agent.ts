@@ -35,6 +35,7 @@ import { RemoteDependencies } from './remote-dependencies.ts';
 import { Reporter } from './reporter.ts';
 import { Rollups } from './rollups.ts';
 import { specEntryOf } from './spec-entry.ts';
+import { ReserveKeeper } from './state-reserve.ts';
 import { StatusFileWriter } from './status-file-writer.ts';
 import { stopStrayRuns } from './stray-runs.ts';
 import { type ManagedService, Supervisor } from './supervisor.ts';
@@ -92,6 +93,7 @@ export class Agent {
   readonly #statusFile: StatusFileWriter;
   readonly #logs: LogShipping;
   readonly #diskWatch: DiskWatch;
+  readonly #reserve: ReserveKeeper;
   readonly #prepareQueue = new PrepareQueue();
   readonly #treeLook: NodeJS.Timeout;
   #isEnding = false;
@@ -130,10 +132,10 @@ export class Agent {
     this.#store = this.#openStore();
     this.#remote = new RemoteDependencies(() => this.#supervisor.remoteChanged());
     this.#supervisor = new Supervisor(this.#manage(), (dependency) => this.#remote.verdict(dependency));
-    const journal = new CommandJournal(path.join(stateDir, 'commands.jsonl'));
-    this.#outcomes = new CommandOutcomes(journal, (error) =>
-      logger.warn({ reason: messageOf(error) }, 'what came of a command could not be written down'),
+    const journal = new CommandJournal(path.join(stateDir, 'commands.jsonl'), (error) =>
+      logger.warn({ reason: messageOf(error) }, 'commands could not be written down; tried again with the next one'),
     );
+    this.#outcomes = new CommandOutcomes(journal);
     const freshness = new Freshness(identity.epoch);
     this.#rollups = new Rollups({
       host,
@@ -191,6 +193,7 @@ export class Agent {
     this.#diskWatch = new DiskWatch(path.join(stateDir, 'logs'), (isFull) =>
       this.#tellTrouble('what services print is lost', isFull ? 'the disk of their logs is full' : undefined),
     );
+    this.#reserve = new ReserveKeeper(stateDir);
     this.#treeLook = setInterval(() => this.#lookAtTrees(), TREE_LOOK_INTERVAL_MS);
     this.#statusFile = new StatusFileWriter(
       stateDir,
@@ -428,6 +431,7 @@ export class Agent {
     this.#metrics[Symbol.dispose]();
     this.#logs[Symbol.dispose]();
     this.#diskWatch[Symbol.dispose]();
+    this.#reserve[Symbol.dispose]();
     this.#keys.stop();
     this.#statusFile.writeNow();
     this.#statusFile[Symbol.dispose]();

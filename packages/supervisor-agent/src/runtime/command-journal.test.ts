@@ -44,3 +44,18 @@ test('a file that cannot be shortened still records, so that what was accepted i
   expect(journal.find('id-8199')).toEqual(accepted);
   expect(new CommandJournal(file).find('id-8199')).toEqual(accepted);
 });
+
+test('what the disk did not take is known all the same, and written once there is room', () => {
+  const problems: unknown[] = [];
+  const journal = new CommandJournal(file, (error) => problems.push(error));
+  // Nothing can be written to a directory, or put in its place.
+  mkdirSync(file);
+  journal.record('one', accepted);
+  journal.record('two', accepted);
+  expect(journal.find('one')).toEqual(accepted);
+  expect(problems).toHaveLength(1);
+  rmSync(file, { recursive: true });
+  journal.record('three', accepted);
+  const again = new CommandJournal(file);
+  expect([again.find('one'), again.find('two'), again.find('three')]).toEqual([accepted, accepted, accepted]);
+});

@@ -1,6 +1,7 @@
 /**
  * Which commands this agent has answered. An id is written down before anything acts on it, so that the same id never
- * acts twice, not even when the agent is killed in between.
+ * acts twice, not even when the agent is killed in between. What a full disk does not take is written once there is room:
+ * until then this agent knows it, and the next one refuses every position that this one has said.
  */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -32,11 +33,16 @@ const MAX_ENTRIES = 4_096;
 
 export class CommandJournal {
   readonly #file: string;
+  readonly #onProblem: (error: unknown) => void;
   readonly #answers = new Map<string, Answer>();
   #linesInFile = 0;
+  /** There is something that the disk has not taken. */
+  #isBehind = false;
 
-  constructor(file: string) {
+  /** `onProblem` is told once for a row of failed writes. */
+  constructor(file: string, onProblem: (error: unknown) => void = () => {}) {
     this.#file = file;
+    this.#onProblem = onProblem;
     mkdirSync(path.dirname(file), { recursive: true });
     for (const line of (readFileIfAny(file) ?? '').split('\n')) {
       const entry = parseLine(line);
@@ -57,26 +63,34 @@ export class CommandJournal {
     return new Map([...this.#answers].filter(([, { act, settled }]) => act !== undefined && settled === undefined));
   }
 
-  /** Written when it returns. Of two entries with one id the later counts. */
+  /** Written when it returns, if the disk takes it: never throws, for a command may be what makes room. The later entry of an id counts. */
   record(id: string, answer: Answer): void {
-    // The line break comes first: a torn last line of a killed agent then spoils itself only.
-    appendFileSync(this.#file, `\n${JSON.stringify({ id, ...answer })}`, { mode: 0o600 });
     this.#answers.set(id, answer);
-    this.#linesInFile += 1;
-    if (this.#linesInFile > 2 * MAX_ENTRIES) this.#compact();
+    try {
+      appendFileSync(this.#file, lineOf([id, answer]), { mode: 0o600 });
+      this.#linesInFile += 1;
+    } catch (error) {
+      if (!this.#isBehind) this.#onProblem(error);
+      this.#isBehind = true;
+    }
+    if (this.#isBehind || this.#linesInFile > 2 * MAX_ENTRIES) this.#rewrite();
   }
 
-  #compact(): void {
-    const recent = [...this.#answers].slice(-MAX_ENTRIES);
+  #rewrite(): void {
+    for (const id of [...this.#answers.keys()].slice(0, -MAX_ENTRIES)) this.#answers.delete(id);
     try {
-      replaceFile(this.#file, recent.map(([id, answer]) => `\n${JSON.stringify({ id, ...answer })}`).join(''));
+      replaceFile(this.#file, [...this.#answers].map(lineOf).join(''));
     } catch {
-      return; // What was recorded stands in the file already, and must be acted on. The next command tries again.
+      return; // The next command tries again.
     }
-    this.#answers.clear();
-    for (const [id, answer] of recent) this.#answers.set(id, answer);
-    this.#linesInFile = recent.length;
+    this.#linesInFile = this.#answers.size;
+    this.#isBehind = false;
   }
+}
+
+/** The line break comes first: a line torn by a kill or a full disk then spoils itself only. */
+function lineOf([id, answer]: readonly [string, Answer]): string {
+  return `\n${JSON.stringify({ id, ...answer })}`;
 }
 
 function parseLine(line: string): z.infer<typeof Entry> | undefined {

@@ -17,14 +17,11 @@ interface Ongoing {
 
 export class CommandOutcomes {
   readonly #journal: CommandJournal;
-  readonly #onProblem: (error: unknown) => void;
   /** By instance: one command at a time, for the next one overtakes it. */
   readonly #ongoing = new Map<string, Ongoing>();
 
-  /** `onProblem`: an end could not be written down; until it can, it is known to this agent only. */
-  constructor(journal: CommandJournal, onProblem: (error: unknown) => void) {
+  constructor(journal: CommandJournal) {
     this.#journal = journal;
-    this.#onProblem = onProblem;
     for (const [id, { act }] of journal.unsettled()) {
       if (act !== undefined) this.#watch({ id, act, isFormer: true });
     }
@@ -62,11 +59,6 @@ export class CommandOutcomes {
 
   #end(id: string, settled: NonNullable<Answer['settled']>): void {
     const answer = this.#journal.find(id);
-    if (answer === undefined) return;
-    try {
-      this.#journal.record(id, { ...answer, settled });
-    } catch (error) {
-      this.#onProblem(error);
-    }
+    if (answer !== undefined) this.#journal.record(id, { ...answer, settled });
   }
 }

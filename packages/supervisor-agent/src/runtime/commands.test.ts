@@ -78,10 +78,10 @@ async function commanded() {
   };
   const envelopes = new Envelopes('web1', 7);
   const reporter = new Reporter({ host: 'web1', envelopes, outbox: { append }, statuses: { set: () => {} } });
-  const journal = new CommandJournal(path.join(directory, 'commands.jsonl'));
-  const outcomes = new CommandOutcomes(journal, (error) => {
+  const journal = new CommandJournal(path.join(directory, 'commands.jsonl'), (error) => {
     throw error;
   });
+  const outcomes = new CommandOutcomes(journal);
   const host = new MemoryHost({
     services: [
       { spec: specOf('api') },

@@ -1,0 +1,64 @@
+/**
+ * Room for a start on a full disk: a file in the state directory that stands for nothing. An agent that goes on needs no
+ * new room, but one that starts replaces files, and each needs some before it gives some back. So the start takes the file
+ * away when the disk is full, and it is made again once there is room.
+ */
+import { randomBytes } from 'node:crypto';
+import { rmSync, statfsSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { replaceFile } from '../atomic-file.ts';
+
+/** A start with 100 services and empty outboxes takes some 600 KiB for a moment. */
+export const RESERVE_BYTES = 1024 * 1024;
+const INTERVAL_MS = 10_000;
+
+/** To be called before anything is written. True when the disk was full and now has the reserve's room. */
+export function spendReserve(stateDir: string): boolean {
+  if (freeBytes(stateDir) >= RESERVE_BYTES || !isWhole(fileIn(stateDir))) return false;
+  rmSync(fileIn(stateDir), { force: true });
+  return true;
+}
+
+/** Makes the reserve where it is missing and there is room for more than that. Never throws. */
+export function makeReserve(stateDir: string): void {
+  const file = fileIn(stateDir);
+  if (isWhole(file) || freeBytes(stateDir) < 2 * RESERVE_BYTES) return;
+  try {
+    // Random: a file system that compresses would keep no room for anything else.
+    replaceFile(file, randomBytes(RESERVE_BYTES));
+  } catch {
+    // Somebody else was faster; the next look tries again.
+  }
+}
+
+/** Keeps the reserve while the agent runs. */
+export class ReserveKeeper implements Disposable {
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(stateDir: string) {
+    makeReserve(stateDir);
+    this.#timer = setInterval(() => makeReserve(stateDir), INTERVAL_MS);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+}
+
+function fileIn(stateDir: string): string {
+  return path.join(stateDir, 'reserve');
+}
+
+function isWhole(file: string): boolean {
+  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) >= RESERVE_BYTES;
+}
+
+/** Infinity on a file system that does not say: its reserve is never spent, as before there was one. */
+function freeBytes(directory: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type ComponentEvent, rows } from '@muster/contracts';
 import { credentialsFile } from '@muster/contracts/bus';
-import { eventually, isAlive, seededRandom, startSmallDisk, temporaryDirectory, whyNoSmallDisk } from '@muster/testkit';
+import { eventually, seededRandom, startSmallDisk, temporaryDirectory, whyNoSmallDisk } from '@muster/testkit';
 import { expect, test } from 'vitest';
 import { startHub } from './hub.ts';
 import { expectWholeStory, Ledger } from './ledger.ts';

@@ -14,6 +14,8 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
 ];
+/** Phones, and around each width at which the page changes. */
+const WIDTHS = [360, 760, 761, 1_000, 1_180, 1_181, 1_200, 1_279, 1_280, 1_600];
 const PATIENCE = { timeout: 60_000 };
 
 test('a service is killed and the page shows it, a button restarts it, a silent host makes it unknown', async (context) => {
@@ -54,6 +56,11 @@ test('a service is killed and the page shows it, a button restarts it, a silent 
   await row.getByRole('button', { name: 'api: why?' }).click();
   await shows(page.locator('.why'), /asked to restart/i);
 
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: 900 });
+    expect(await page.evaluate(findOverflow), `at ${width} pixels`).toEqual([]);
+  }
+
   await system.killAgent();
   await isIn('unknown');
   await shows(row.locator('.cell-reason'), /Was running, last confirmed\s.+\sago/);
@@ -63,6 +70,13 @@ test('a service is killed and the page shows it, a button restarts it, a silent 
   await isIn('running');
   expect(errors).toEqual([]);
 });
+
+/** What is wider than its cell, or than the page. Runs in the page. */
+function findOverflow(): string[] {
+  const root = document.documentElement;
+  const cells = [...document.querySelectorAll('tr.service > *')].filter((cell) => cell.clientWidth > 0);
+  return [root, ...cells].filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.className || 'the page');
+}
 
 /** Waits until the element says so. */
 function shows(element: Locator, text: RegExp): Promise<boolean> {

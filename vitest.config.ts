@@ -19,6 +19,7 @@ const ON_ANY_SERVER = [
   'test/examples/**/*.test.ts',
   'test/system/agent-disk-full.test.ts',
   'test/system/agent-kill.test.ts',
+  'test/system/cluster-keys.test.ts',
   'test/system/dependencies.test.ts',
   'test/system/fastapi-services.test.ts',
   'test/system/fresh-clone.test.ts',

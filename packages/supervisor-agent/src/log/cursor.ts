@@ -36,7 +36,9 @@ export const Cursor = z.object({
   /** The stream's last sequence of the instance's subject; absent while nothing of it is known. */
   lastSeq: z.int().min(0).optional(),
   attempt: Attempt.optional(),
-  /** When it was written, by the wall clock: lines of the time since then have an allowance. */
+  /** How much might still be sent after its last attempt; absent: a burst. */
+  allowedBytes: z.number().optional(),
+  /** When that was so, by the wall clock: the time since then adds to it. */
   atMs: z.number(),
 });
 export type Cursor = z.infer<typeof Cursor>;
@@ -47,19 +49,19 @@ export function newCursor(nowMs: number): Cursor {
   return { done: { stdout: NOWHERE, stderr: NOWHERE }, atMs: nowMs };
 }
 
-/** About to be sent. */
-export function begin(cursor: Cursor, attempt: Attempt, nowMs: number): Cursor {
-  return { ...cursor, attempt, atMs: nowMs };
+/** About to be sent; `allowedBytes` are left behind it. */
+export function begin(cursor: Cursor, attempt: Attempt, allowedBytes: number, nowMs: number): Cursor {
+  return { ...cursor, attempt, allowedBytes, atMs: nowMs };
 }
 
 /** It is in the stream. */
-export function settle({ attempt, done }: Cursor, seq: number, nowMs: number): Cursor {
-  return { done: attempt?.to ?? done, lastSeq: seq, atMs: nowMs };
+export function settle({ attempt, done, ...rest }: Cursor, seq: number): Cursor {
+  return { ...rest, done: attempt?.to ?? done, lastSeq: seq };
 }
 
 /** It is not in the stream, whose last sequence is another. */
-export function refuse(cursor: Cursor, lastSeq: number, nowMs: number): Cursor {
-  return { ...cursor, lastSeq, atMs: nowMs };
+export function refuse(cursor: Cursor, lastSeq: number): Cursor {
+  return { ...cursor, lastSeq };
 }
 
 export const STREAMS = LogStream.options;

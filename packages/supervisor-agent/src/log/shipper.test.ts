@@ -160,6 +160,21 @@ test('what is over the rate is counted, and the next second has its share', asyn
   expect(second?.lines).toHaveLength(1);
 });
 
+test('a flood has one burst, however many agents follow each other', async () => {
+  using world = new World({ spec: { ship: true, rateBytesPerSecond: 1, burstBytes: 50_000 } });
+  const line = `${'x'.repeat(999)}\n`;
+  for (let agent = 0; agent < 10; agent += 1) {
+    world.write('stdout', line.repeat(40));
+    await world.tick();
+    await world.tick();
+    world.restart();
+  }
+  await world.settle();
+  // One line may begin with the last byte that is allowed, and the file's end waits for nobody.
+  expect(textsOf(world).length).toBeGreaterThanOrEqual(50);
+  expect(textsOf(world).length).toBeLessThanOrEqual(52);
+});
+
 test('a flood of many slices is left out at the end of a line', async () => {
   using world = new World({ spec: { ship: true, rateBytesPerSecond: 16_384, burstBytes: 65_536 } });
   const lines = Array.from({ length: 60_000 }, (_, i) => `line ${i}${'.'.repeat(i % 7)}\n`);

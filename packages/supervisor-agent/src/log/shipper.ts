@@ -68,9 +68,11 @@ export class Shipper {
     this.#generation = options.generation;
     const saved = options.journal.load(key);
     this.#cursor = saved ?? newCursor(Date.now());
-    // What was written while no agent lived has the allowance of that time.
-    const awayMs = Math.max(0, Date.now() - this.#cursor.atMs);
-    this.#allowance = refill({ bytes: options.spec.burstBytes, atMs: nowMs - awayMs }, options.spec, false, nowMs);
+    // What was written while no agent lived has the allowance of that time, and no burst of its own: a flood whose agents
+    // are killed again and again has no more than one that is followed by a single agent.
+    const { allowedBytes = options.spec.burstBytes, atMs } = this.#cursor;
+    const awayMs = Math.max(0, Date.now() - atMs);
+    this.#allowance = refill({ bytes: allowedBytes, atMs: nowMs - awayMs }, options.spec, false, nowMs);
   }
 
   /** Another run begins: what is in the files now is of the one before. */
@@ -157,8 +159,9 @@ export class Shipper {
     if (taken === undefined) return undefined;
     const { from, to, gaps, usedBytes } = taken;
     const attempt: Attempt = { id: uuidv7(), generation: this.#generation, from, to, gaps: [...gaps] };
-    this.#save(begin(this.#cursor, attempt, Date.now()));
-    this.#allowance = { ...this.#allowance, bytes: this.#allowance.bytes - usedBytes };
+    const bytes = this.#allowance.bytes - usedBytes;
+    this.#save(begin(this.#cursor, attempt, bytes, Date.now()));
+    this.#allowance = { ...this.#allowance, bytes };
     return { batch: this.#batch(attempt, taken), isDoubtful: false };
   }
 
@@ -188,14 +191,14 @@ export class Shipper {
     );
     if (attempt.outcome === 'stored') {
       this.#pending = undefined;
-      this.#cursor = settle(this.#cursor, attempt.seq, Date.now());
+      this.#cursor = settle(this.#cursor, attempt.seq);
       // If the disk does not take it, the next agent finds out in the same way.
       this.#save(this.#cursor);
       return undefined;
     }
     pending.isDoubtful = attempt.outcome === 'failed' && attempt.isDoubtful;
     if (attempt.outcome === 'failed') throw attempt.error;
-    this.#save(refuse(this.#cursor, attempt.lastSeq, Date.now()));
+    this.#save(refuse(this.#cursor, attempt.lastSeq));
     return attempt.error;
   }
 

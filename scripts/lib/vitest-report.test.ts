@@ -41,7 +41,8 @@ beforeAll(async () => {
   const { signal } = new AbortController();
   report = await runTests('unit', options, signal);
   emptyReport = await runTests('absent', options, signal);
-});
+  // Two more vitests on a machine that runs this one.
+}, 300_000);
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 test('counts what passed', () => {

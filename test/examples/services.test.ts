@@ -38,6 +38,7 @@ describe.each(flavours)('example services in $flavour', ({ command, file }) => {
     const url = `http://127.0.0.1:${port}`;
     await eventually(async () => (await fetch(`${url}/api/health`).catch(() => undefined))?.ok, {
       message: `${service} to answer /api/health; it said: ${fixture.lines.join('\n')}`,
+      timeoutMs: 60_000,
     });
     return { url, process: fixture };
   }

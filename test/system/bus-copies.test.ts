@@ -31,8 +31,15 @@ test('a server that is stopped is told by each stream that it keeps, and by the 
   await using admin = await openFleetBus(keys.path, n1?.url ?? '', { role: 'admin', id: 'setup' });
   const copiesOf = async (server: string): Promise<readonly CopyInspection[]> =>
     (await inspectStreams(admin)).flatMap(({ copies }) => copies.filter((copy) => copy.server === server));
-  const streams = await inspectStreams(admin);
-  expect(streams.map(({ copies }) => copies.length)).toEqual(streams.map(() => 2));
+  // A stream that just chooses its leader tells of no copies.
+  const streams = await eventually(
+    async () => {
+      const all = await inspectStreams(admin);
+      expect(all.map(({ copies }) => copies.length)).toEqual(all.map(() => 2));
+      return all;
+    },
+    { message: 'two copies of each stream beside its leader', timeoutMs: ELECTION_MS },
+  );
 
   await n3?.stop();
   // What it led is led by another, which then misses it.

@@ -33,7 +33,10 @@ test('a full disk of the bus costs no event', async (context) => {
     await ledger.settled(system);
   }
   // Not in its beats: a server of 2.9 stands still altogether.
-  await eventually(() => /"reason":"[^"]+","msg":"events"/.test(system.output), { message: 'a word in its log' });
+  await eventually(() => /"reason":"[^"]+","msg":"events"/.test(system.output), {
+    message: 'a word in its log',
+    timeoutMs: 60_000,
+  });
 
   await disk.makeRoom();
   // A server whose disk was full stores nothing until it is started again.

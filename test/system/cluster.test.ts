@@ -89,7 +89,10 @@ function healthyLeader(admin: NatsBus): Promise<string> {
   );
 }
 
-test('three servers, and the leader is killed: publishers wait for the next, nothing is lost or doubled', async () => {
+// On a busy machine each election takes its time.
+test('three servers, and the leader is killed: publishers wait for the next, nothing is lost or doubled', {
+  timeout: 360_000,
+}, async () => {
   const random = seededRandom(newSeed('cluster'));
   await using home = await temporaryDirectory();
   await using files = await temporaryDirectory();
@@ -154,10 +157,10 @@ test('a site with a server of its own: a leaf node without JetStream passes ever
   const ledger = new Ledger(files.path, ['alpha']);
   await using system = await joinFleet(keysDir, tlsUrl(leaf.url), { host: 'web1', services: ledger.services });
   await using bus = await openFleetBus(keysDir, tlsUrl(hub.url), { role: 'operator', id: 'cli' });
-  using client = new FleetClient({ bus, actor: 'leaf test' });
+  using client = new FleetClient({ bus, actor: 'leaf test', timeoutMs: 30_000 });
   await ledger.settled(system);
   await expectWholeStory(ledger, system, bus);
-  await eventually(() => client.host('web1').isHeard, { message: 'web1 heard at the hub' });
+  await eventually(() => client.host('web1').isHeard, { message: 'web1 heard at the hub', timeoutMs: 60_000 });
   expect(await client.status('web1')).toMatchObject({ outcome: 'accepted' });
 
   // The site is on its own, and comes back.

@@ -22,14 +22,14 @@ test('it starts, says its address, survives the death of its agent, is there onl
   const next = await agentPidOf(system);
   expect(next).not.toBe(agent);
   await system.waitFor('api', ({ state, reason }) => state === 'running' && reason === 'adopted');
-  expect(await pidsOf(system)).toEqual(before);
+  await allAdopted(system, before);
 
   await using second = await startLauncher(system);
-  expect(await second.exited).toEqual({ code: 1, signal: null });
+  expect(await second.finished).toEqual({ code: 1, signal: null });
   expect(second.lines.join('\n')).toContain(`Muster already runs here: ${system.dashboardUrl} (pid ${launcher.pid})`);
 
   process.kill(launcher.pid, 'SIGINT');
-  expect(await launcher.exited).toEqual({ code: 0, signal: null });
+  expect(await launcher.finished).toEqual({ code: 0, signal: null });
   expect(launcher.lines).toContainEqual(expect.stringContaining('nothing is left running'));
   expect(await system.tagged()).toEqual([]);
   expect(isAlive(next)).toBe(false);
@@ -45,17 +45,31 @@ test('the launcher is killed with -9: the agent lets go, and the next launcher f
   const before = await pidsOf(system);
   const agent = await agentPidOf(system);
   await killed.kill('SIGKILL');
-  await eventually(() => !isAlive(agent), { message: 'the end of the agent without a launcher' });
+  await eventually(() => !isAlive(agent), {
+    message: 'the end of the agent without a launcher',
+    timeoutMs: PATIENCE_MS,
+  });
   for (const pid of before.values()) expect(isAlive(pid)).toBe(true);
 
   await using launcher = await startLauncher(system);
   await launcher.line('Muster runs: ', PATIENCE_MS);
   await system.waitFor('api', ({ state, reason }) => state === 'running' && reason === 'adopted');
-  expect(await pidsOf(system)).toEqual(before);
+  await allAdopted(system, before);
   process.kill(launcher.pid, 'SIGTERM');
   expect(await launcher.exited).toEqual({ code: 0, signal: null });
   expect(await system.tagged()).toEqual([]);
 });
+
+/** The agent finds one after the other, and its file says so a moment later. */
+async function allAdopted(
+  system: Awaited<ReturnType<typeof prepareSystem>>,
+  before: ReadonlyMap<string, number>,
+): Promise<void> {
+  await eventually(async () => {
+    expect(await pidsOf(system)).toEqual(before);
+    return true;
+  });
+}
 
 async function pidsOf(system: Awaited<ReturnType<typeof prepareSystem>>): Promise<ReadonlyMap<string, number>> {
   const instances = await system.instances();

@@ -51,6 +51,7 @@ test(`${AGENT_KILLS} kills of the agent and ${BUS_KILLS} of the bus: each line o
     await system.startAgent();
   }
   await writeFile(stopFile, '');
+  await allIsWritten(system);
   await using bus = await connect(system);
 
   for (const service of STEADY) {
@@ -75,6 +76,17 @@ const numberIn = (line: string): number => Number(/\d+/.exec(line)?.[0] ?? Numbe
 
 function fileOf(system: MusterSystem, service: string, stream: LogStream): string {
   return path.join(system.stateDir, 'logs', `${service}.0.${stream}.log`);
+}
+
+/** Each service has said its last word, so that its files grow no more. What goes to stderr is written before that. */
+async function allIsWritten(system: MusterSystem): Promise<void> {
+  const isLast = { alpha: /^end \d+$/, beta: /^end \d+$/, flood: new RegExp(`^flood ${FLOOD_LINES} of many$`) };
+  for (const [service, last] of Object.entries(isLast)) {
+    await eventually(async () => last.test((await linesOf(fileOf(system, service, 'stdout'))).at(-1) ?? ''), {
+      message: `the last line of ${service}`,
+      timeoutMs: 60_000,
+    });
+  }
 }
 
 /** What the stream has of one file, once it covers all of it. */
@@ -148,5 +160,6 @@ async function expectReadable(system: MusterSystem, floodShipped: ReadonlySet<st
   await appendFile(fileOf(system, 'alpha', 'stdout'), 'one more\n');
   await eventually(async () => (await system.cli('logs', 'alpha', '--lines', '1')).stdout.includes('one more'), {
     message: 'the next line',
+    timeoutMs: 60_000,
   });
 }

@@ -19,7 +19,7 @@ import { expectWholeStory, Ledger } from './ledger.ts';
 import { newSeed } from './seed.ts';
 import { servicesYaml, shell, storedEvents } from './support.ts';
 
-/** From the cut until the host is shown as unknown. */
+/** Who asks later than this after the cut is not told that the host is heard. */
 const UNKNOWN_WITHIN_MS = 8_000;
 /** A dead connection is noticed after two unanswered pings, 5 s each, and made again within a second. */
 const RECONNECT_WITHIN_MS = 60_000;
@@ -58,19 +58,28 @@ test('a host is cut off: it goes on, is shown as unknown, and comes back with it
   await otherLedger.settled(other);
   for (const host of ['web1', 'web2']) {
     await eventually(async () => (await presenceOf(host)) === 'heard', { message: `${host} heard`, timeoutMs: 60_000 });
+    // The client has ears of its own, which may have missed the beat that the dashboard has heard.
+    await eventually(() => client.host(host).isHeard, { message: `${host} heard by the client`, timeoutMs: 60_000 });
   }
 
   await cutOff.cut();
   const cutAtMs = performance.now();
   // Just now it was heard, so the command is sent, and nobody knows what came of it.
   expect(await client.command('web1', 'restart', { service: 'alpha' })).toMatchObject({ outcome: 'unknown' });
-  await eventually(async () => (await presenceOf('web1')) !== 'heard', { message: 'web1 unknown' });
-  const unknownAfterMs = Math.round(performance.now() - cutAtMs);
-  console.log(`partition: cut off -> shown as unknown after ${unknownAfterMs} ms`);
-  expect(unknownAfterMs).toBeLessThanOrEqual(UNKNOWN_WITHIN_MS);
+  // How long an answer takes on its way is not meant, but what it says of the moment when it was asked for.
+  let shownAtMs = cutAtMs;
+  const isUnknown = async (): Promise<boolean> => {
+    const askedAtMs = performance.now();
+    const isHeard = (await presenceOf('web1')) === 'heard';
+    if (isHeard) shownAtMs = askedAtMs;
+    return !isHeard;
+  };
+  await eventually(isUnknown, { message: 'web1 unknown', timeoutMs: 60_000 });
+  console.log(`partition: cut off -> shown as unknown after ${Math.round(performance.now() - cutAtMs)} ms`);
+  expect(shownAtMs - cutAtMs).toBeLessThanOrEqual(UNKNOWN_WITHIN_MS);
   const states = (await page()).services.rows.filter(({ host }) => host === 'web1').map(({ state }) => state);
   expect(states).toEqual(SERVICES.map(() => 'unknown'));
-  expect(await presenceOf('web2')).toBe('heard');
+  await eventually(async () => (await presenceOf('web2')) === 'heard', { message: 'web2 heard all the same' });
   // Now it is asked first, so it is certain that nothing was done.
   await eventually(() => !client.host('web1').isHeard, { message: 'web1 unknown to the client' });
   const late = await client.command('web1', 'restart', { service: 'alpha' });
@@ -101,7 +110,9 @@ test('a host is cut off: it goes on, is shown as unknown, and comes back with it
     { timeoutMs: 10_000 },
   );
   expect(asked).toMatchObject({ outcome: 'unknown' });
-  expect(await client.command('web1', 'restart', { service: 'beta' })).toMatchObject({ outcome: 'accepted' });
+  using patient = new FleetClient({ bus, actor: 'partition test', timeoutMs: 30_000 });
+  await eventually(() => patient.host('web1').isHeard, { message: 'web1 heard by the client', timeoutMs: 60_000 });
+  expect(await patient.command('web1', 'restart', { service: 'beta' })).toMatchObject({ outcome: 'accepted' });
 });
 
 test('a host is cut off while its services start, stop and restart, one way or both', async (context) => {
@@ -118,7 +129,8 @@ test('a host is cut off while its services start, stop and restart, one way or b
   };
   await using system = await hub.join('web1', servicesYaml(slow), { on: cutOff });
   await using bus = await hub.connect();
-  using client = new FleetClient({ bus, actor: 'partition test', timeoutMs: 5_000 });
+  // An answer that comes late is waited for: asked once more, a restart would be made once more.
+  using client = new FleetClient({ bus, actor: 'partition test', timeoutMs: 20_000 });
   await system.waitUntilReady('slow');
 
   let generation = 1;
@@ -159,6 +171,6 @@ async function expectToldInOrder(
   ).toEqual(events.slice(0, -1).map(({ to }) => to));
   await eventually(
     async () => (await bus.history(rows.instanceEvent, { host: system.host })).length === events.length,
-    { message: 'no event of anything else' },
+    { message: 'no event of anything else', timeoutMs: 60_000 },
   );
 }

@@ -86,11 +86,14 @@ test.each(IDENTITIES)('%s %s: what it may not hear it cannot subscribe', async (
   for (const row of denied) bus.subscribe(row, {}, () => {});
   // Another host's commands, too: nobody but its agent is asked.
   bus.respond(commands.restart, { host: system.host }, () => Promise.reject(new Error('overheard')));
-  await eventually(() => {
-    const refused = problems.filter(({ kind }) => kind === 'permission');
-    expect(refused).toHaveLength(denied.length + 1);
-    return true;
-  });
+  await eventually(
+    () => {
+      const refused = problems.filter(({ kind }) => kind === 'permission');
+      expect(refused).toHaveLength(denied.length + 1);
+      return true;
+    },
+    { timeoutMs: 60_000, message: 'a refusal of each' },
+  );
   // What is allowed still works on the same connection.
   await bus.flush();
 });
@@ -108,8 +111,10 @@ test('an agent speaks for its own host, and reads nothing back', async () => {
   const stored = await agent.publishOrdered(rows.hostEvent, { host: 'web2' }, event, { expectedLastSeq: 0 });
   expect(stored.seq).toBeGreaterThan(0);
   await using operator = await connect(system);
-  const status = (await operator.kv('status').get(keys.instance(system.host, 'api', 0)))?.value;
-  if (status === undefined) throw new Error('api has no status');
+  // The agent puts it into the bucket behind what it writes into its file.
+  const { value: status } = await eventually(() => operator.kv('status').get(keys.instance(system.host, 'api', 0)), {
+    message: 'the status of api',
+  });
   const own = { ...status, host: 'web2' };
   expect((await agent.kv('status').put(keys.instance('web2', 'api', 0), own)).revision).toBeGreaterThan(0);
 
@@ -176,9 +181,11 @@ test.each([
   ['dashboard', 'main'],
 ] as const)('%s %s reads the fleet and commands it', async (role, id) => {
   await using bus = await connect(system, role, id);
-  using client = new FleetClient({ bus, actor: 'permissions test' });
+  using client = new FleetClient({ bus, actor: 'permissions test', timeoutMs: 30_000 });
   await client.ready(AbortSignal.timeout(30_000));
-  expect([...client.snapshot().status.keys()]).toContain(keys.instance(system.host, 'api', 0));
+  await eventually(() => client.snapshot().status.has(keys.instance(system.host, 'api', 0)), {
+    message: 'the status of api',
+  });
   const { generation } = await system.waitUntilReady('api');
   const result = await client.command(system.host, 'restart', { service: 'api' });
   expect(result).toMatchObject({ outcome: 'accepted' });
@@ -188,7 +195,7 @@ test.each([
 
 test('what keeps Muster itself alive cannot be stopped over the bus', async () => {
   await using bus = await connect(system);
-  using client = new FleetClient({ bus, actor: 'permissions test' });
+  using client = new FleetClient({ bus, actor: 'permissions test', timeoutMs: 30_000 });
   const result = await client.command(system.host, 'stop', { service: 'nats-server' });
   expect(result).toMatchObject({ outcome: 'refused', code: 'system-service' });
 });

@@ -23,7 +23,7 @@ test.each([
     const port = Number(new URL(what === 'the bus' ? system.busUrl : system.dashboardUrl).port);
     await using stranger = await occupy(port);
     await using launcher = await startLauncher(system);
-    expect(await launcher.exited).toEqual({ code: 1, signal: null });
+    expect(await launcher.finished).toEqual({ code: 1, signal: null });
     const told = launcher.lines.filter((line) => line.includes(String(port)));
     expect(told).toEqual([
       expect.stringMatching(`^muster: port ${port} for ${what} is taken by pid ${stranger.pid} \\(.*occupy\\.mjs`),

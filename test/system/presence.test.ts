@@ -37,9 +37,9 @@ async function wired(host: string): Promise<{ faults: TcpFaults; options: Muster
   return { faults, options: { host, bus: bus.of(host, faults.port) } };
 }
 
-async function fleetOf(): Promise<{ fleet: FleetClient } & AsyncDisposable> {
+async function fleetOf(timeoutMs = 2_000): Promise<{ fleet: FleetClient } & AsyncDisposable> {
   const operator = await bus.operator();
-  const fleet = new FleetClient({ bus: operator, actor: 'test', timeoutMs: 2_000 });
+  const fleet = new FleetClient({ bus: operator, actor: 'test', timeoutMs });
   await fleet.ready(AbortSignal.timeout(LONG_MS));
   return {
     fleet,
@@ -81,10 +81,16 @@ describe.concurrent('on one bus', () => {
 
     faults.stall();
     const cutAtMs = performance.now();
-    await eventually(() => !fleet.host('cut1').isHeard, { timeoutMs: LONG_MS });
-    const tookMs = performance.now() - cutAtMs;
-    console.log(`cut off: unknown at the client after ${Math.round(tookMs)} ms`);
-    expect(tookMs).toBeLessThan(8_000);
+    // When it was last said to be heard: how late a busy machine asks for the next time is not meant.
+    let heardAtMs = cutAtMs;
+    const isUnknown = (): boolean => {
+      const { isHeard } = fleet.host('cut1');
+      if (isHeard) heardAtMs = performance.now();
+      return !isHeard;
+    };
+    await eventually(isUnknown, { timeoutMs: LONG_MS });
+    console.log(`cut off: unknown at the client after ${Math.round(performance.now() - cutAtMs)} ms`);
+    expect(heardAtMs - cutAtMs).toBeLessThan(8_000);
     expect(fleet.host('cut1').ageMs).toBeGreaterThan(6_000);
     expect(fleet.host('cut1').beat?.services).toBe(1);
 
@@ -221,7 +227,8 @@ describe.concurrent('on one bus', () => {
     });
     const muster = (...args: string[]) => system.cli(...args, ...bus.operatorFlags);
     await system.waitUntilReady('api');
-    await using watching = await fleetOf();
+    // Nobody answers, so nobody is waited for: the agent takes what was asked of it within 10 s only.
+    await using watching = await fleetOf(500);
     const { fleet } = watching;
     await eventually(() => fleet.host('slow1').isHeard, { timeoutMs: LONG_MS });
 

@@ -6,7 +6,8 @@ import { expect, test } from 'vitest';
 import { recentEvents, servicesYaml } from './support.ts';
 
 const WEB = path.resolve(import.meta.dirname, '../fixtures/web.mjs');
-const HEALTH = { http: { path: '/api/health' }, period: '1s', timeout: '800ms', failure_threshold: 2 };
+/** What does not hang answers in time, also on a busy machine. */
+const HEALTH = { http: { path: '/api/health' }, period: '1s', timeout: '2s', failure_threshold: 2 };
 
 function web(name: string, port: number, environment: Readonly<Record<string, string>> = {}) {
   return {

@@ -27,7 +27,13 @@ test('agents that come and go tell each exit once, and judge no failure anew', a
   for (let agents = 2; agents <= 4; agents += 1) {
     await system.killAgent();
     await system.startAgent();
-    await eventually(async () => (await told('spent')) === agents, { message: `the word of agent ${agents}` });
+    // Of all of them: an agent that is killed before has not told of the others.
+    for (const service of Object.keys(SERVICES)) {
+      await eventually(async () => (await told(service)) === agents, {
+        message: `the word of agent ${agents} on ${service}`,
+        timeoutMs: 60_000,
+      });
+    }
   }
   for (const [service, state] of Object.entries(SERVICES)) {
     const events = await storedEvents(

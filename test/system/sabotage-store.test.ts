@@ -14,7 +14,8 @@ test('a bus that lost its store is set up again, and hears of everything again',
   await eventually(async () => (await bus.kv('status').get('web1.api.0')) !== undefined, { message: 'the status' });
 
   const server = await system.waitUntilReady('nats-server');
-  await rm(path.join(system.stateDir, 'nats', 'jetstream'), { recursive: true });
+  // The server may put a file back into a folder that is being emptied.
+  await rm(path.join(system.stateDir, 'nats', 'jetstream'), { recursive: true, maxRetries: 20, retryDelay: 50 });
   await killHard(server.pid ?? 0);
 
   const job = await system.waitFor('bus-setup', ({ state, generation }) => state === 'completed' && generation > 1);

@@ -45,7 +45,11 @@ test('a second agent joins, is shown, is commanded, also with new keys, and is m
     message: 'nothing of web2 on the dashboard',
     timeoutMs: 60_000,
   });
-  expect((await rowOf('web1'))?.presence).toBe('heard');
+  // Its connection may just be coming back.
+  await eventually(async () => (await rowOf('web1'))?.presence === 'heard', {
+    message: 'web1 on the dashboard',
+    timeoutMs: 60_000,
+  });
   await second.waitUntilReady('worker');
 
   async function mustSucceed(...args: readonly string[]): Promise<void> {

@@ -140,6 +140,12 @@ test('a grandchild that left the session is gone before the next run starts', as
     await killHard(pid);
   }
   await system.waitFor('api', (facts) => facts.generation === 3 && facts.ready === 'yes');
+  // Running is said at the spawn; the fixture's own word comes a moment later.
+  const startsOf = async () => [
+    ...(await linesOf(path.join(files.path, 'api.starts'))),
+    ...(await linesOf(path.join(files.path, 'violations'))),
+  ];
+  await eventually(async () => (await startsOf()).length >= 3, { message: 'the word of the third run' });
   expect(await linesOf(path.join(files.path, 'violations'))).toEqual([]);
   expect(await linesOf(path.join(files.path, 'api.starts'))).toHaveLength(3);
   const tags = new Set((await system.tagged()).map(({ tag }) => tag));

@@ -173,6 +173,15 @@ describe('bus check', () => {
       agent.publish(rows.instanceEvent, { host, service, instance }, instanceEvent());
     }
     await agent.flush();
+    // The server has them all; its stream takes them in behind that.
+    await eventually(
+      async () => {
+        type Info = { state: { messages: number } };
+        const { state } = await admin.callJetStream<Info>('STREAM.INFO.MUSTER_DEVELOPMENT_EVENTS');
+        return state.messages >= 1_001;
+      },
+      { message: 'all events in the stream' },
+    );
     await using checking = startCli(['bus', 'check', '--creds', join(busy.keysDir, 'admin-setup.creds')], busy.env);
     const beat = setInterval(() => agent.publish(rows.hostPresence, { host }, hostPresence({ backlog: 7 })), 100);
     const { code, stdout } = await checking.finished().finally(() => clearInterval(beat));
@@ -360,7 +369,7 @@ describe('start, stop, restart', () => {
   });
 
   test('a start that does not finish in time is an unknown outcome', async () => {
-    const { code, stdout } = await muster('restart', 'slow', '--timeout', '500ms');
+    const { code, stdout } = await muster('restart', 'slow', '--timeout', '4s');
     expect(stdout).toMatch(/^web1\/slow: restart not finished after .*: last seen starting: asked to restart\n$/u);
     expect(code).toBe(4);
   });

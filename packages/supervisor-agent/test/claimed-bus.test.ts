@@ -30,10 +30,10 @@ afterAll(async () => {
   await keys[Symbol.asyncDispose]();
 });
 
-const LONG_MS = 60_000;
+const LONG_MS = 50_000;
 
 /** One agent's bus, which answers `status` with its name. */
-function claim(host: string, name: string, epoch: number, url = server.url) {
+function claim(host: string, name: string, epoch: number, url = server.url, answerTimeoutMs = 2_000) {
   const taken: string[] = [];
   const rivals: string[] = [];
   const told: boolean[] = [];
@@ -48,6 +48,7 @@ function claim(host: string, name: string, epoch: number, url = server.url) {
     envelopes,
     onTaken: (reason) => taken.push(reason),
     onRival: (reason) => rivals.push(reason),
+    answerTimeoutMs,
   });
   bus.onConnection(({ connected }) => told.push(connected));
   bus.respond(commands.status, { host }, async ({ id }) => ({
@@ -76,12 +77,10 @@ async function speakerOf(host: string): Promise<string> {
 }
 
 test.concurrent('alone it speaks at once, and a second one is told who does, and hears no command', async () => {
-  const first = claim('alone', 'first', 2);
+  const first = claim('alone', 'first', 2, server.url, 10 * LONG_MS);
   await using _first = first.bus;
-  const startedAtMs = performance.now();
+  // No answer is waited for, which would take longer: the server knows that nobody would give one.
   await eventually(() => first.bus.isConnected, { timeoutMs: LONG_MS });
-  // No answer is waited for: the server knows that nobody would give one.
-  expect(performance.now() - startedAtMs).toBeLessThan(1_900);
 
   // Neither that it started earlier nor that its number is smaller counts against who is there.
   const second = claim('alone', 'second', 1);

@@ -15,6 +15,8 @@ import { expect, test } from 'vitest';
 const KILLS = 8;
 /** What one kill may cost: the looks of the minute that was not saved, and the one that was in the ledger only. */
 const LOOKS_PER_KILL = 7;
+/** Also for what the writer itself waits a minute for: that the bus has all of it. */
+const PATIENCE_MS = 90_000;
 const WRITER = new URL('fixtures/rollup-writer.mjs', import.meta.url).pathname;
 
 test('killed again and again, with the bus away over the end of chunks: each bucket is told once, a kill costs at most a minute', async () => {
@@ -33,16 +35,19 @@ test('killed again and again, with the bus away over the end of chunks: each buc
     const isAway = kill % 3 === 1;
     if (isAway) await server.kill();
     await using writer = await start();
-    await writer.line('open');
+    await writer.line('open', PATIENCE_MS);
     const enough = (await looks()).length + random.integer(50, 900);
-    await eventually(async () => (await looks()).length >= enough, { message: `${enough} looks` });
+    await eventually(async () => (await looks()).length >= enough, {
+      message: `${enough} looks`,
+      timeoutMs: PATIENCE_MS,
+    });
     await writer.kill();
     if (isAway) await server.restart();
   }
   await using last = await start();
-  await last.line('open');
+  await last.line('open', PATIENCE_MS);
   last.child.stdin?.write('finish\n');
-  const open = JSON.parse(await last.line(/^\[/)) as RollupColumns[];
+  const open = JSON.parse(await last.line(/^\[/, PATIENCE_MS)) as RollupColumns[];
 
   await bus.connected();
   for (const tier of ROLLUP_TIERS) {
@@ -54,7 +59,7 @@ test('killed again and again, with the bus away over the end of chunks: each buc
     const total = (counts: ReadonlyMap<string, number>) => [...counts.values()].reduce((sum, count) => sum + count, 0);
     expect(total(counted)).toBeGreaterThanOrEqual(total(expected) - (KILLS + 1) * LOOKS_PER_KILL);
   }
-});
+}, 300_000);
 
 function countsOf(chunks: readonly RollupColumns[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();

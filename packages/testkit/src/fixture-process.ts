@@ -22,8 +22,10 @@ export interface FixtureProcess extends AsyncDisposable {
   readonly child: ChildProcess;
   /** All lines so far, of stdout and stderr together. */
   readonly lines: readonly string[];
-  /** Settles once, and never rejects. */
+  /** Settles once, and never rejects. What it printed last may still be on its way. */
   readonly exited: Promise<FixtureExit>;
+  /** The same once all that it printed is in `lines`, also by whom it has lent its output to. */
+  readonly finished: Promise<FixtureExit>;
   /** The first line that matches, also one already printed. @throws when the process ends, or the time is over, without it. */
   line(pattern: RegExp | string, timeoutMs?: number): Promise<string>;
   /** Sends the signal and waits for the end. */
@@ -51,6 +53,10 @@ export async function startFixture(
   const exited = new Promise<FixtureExit>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
+  // The kernel tells of the end and of the last output in no order.
+  const finished = new Promise<FixtureExit>((resolve) => {
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
   await once(child, 'spawn');
   const pid = child.pid as number;
 
@@ -64,15 +70,16 @@ export async function startFixture(
     child,
     lines,
     exited,
+    finished,
     kill,
     async line(pattern, timeoutMs) {
-      let hasExited = false;
-      void exited.then(() => {
-        hasExited = true;
+      let hasFinished = false;
+      void finished.then(() => {
+        hasFinished = true;
       });
       const find = () =>
         lines.find((line) => (typeof pattern === 'string' ? line.includes(pattern) : pattern.test(line)));
-      const found = await eventually(() => find() ?? (hasExited ? 'exited' : undefined), {
+      const found = await eventually(() => find() ?? (hasFinished ? 'exited' : undefined), {
         message: `a line with ${String(pattern)} from '${command} ${args.join(' ')}'`,
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
       });

@@ -68,6 +68,8 @@ export class MusterSystem implements AsyncDisposable {
   readonly #busPort: number;
   readonly #dashboardPort: number;
   #agent: ChildProcess | undefined;
+  /** Settles when it has ended and all that it printed is in the output. */
+  #agentFinished: Promise<unknown> = Promise.resolve();
   #output = '';
 
   constructor(home: TemporaryDirectory, options: MusterSystemOptions, busPort: number, dashboardPort: number) {
@@ -171,6 +173,7 @@ export class MusterSystem implements AsyncDisposable {
         this.#output = (this.#output + chunk.toString()).slice(-1_000_000);
       });
     }
+    this.#agentFinished = new Promise<void>((resolve) => agent.once('close', () => resolve()));
     agent.on('error', () => {});
     await once(agent, 'spawn');
   }
@@ -194,11 +197,11 @@ export class MusterSystem implements AsyncDisposable {
     return code;
   }
 
-  /** The agent's exit, for an agent that is expected to end by itself. */
+  /** The agent's exit, for an agent that is expected to end by itself, once its last word has been read. */
   async agentExit(): Promise<number | null> {
     const agent = this.#agent;
     if (agent === undefined) throw new Error('no agent runs');
-    if (agent.exitCode === null && agent.signalCode === null) await once(agent, 'exit');
+    await this.#agentFinished;
     return agent.exitCode;
   }
 

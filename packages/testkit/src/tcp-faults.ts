@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net';
+import { connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
 
 /**
  * A TCP connection's bad days, in user space: whoever connects to `port` is passed on to the real listener, until the test
@@ -26,7 +27,7 @@ export interface TcpFaults extends AsyncDisposable {
 }
 
 export async function startTcpFaults(upstream: NetConnectOpts): Promise<TcpFaults> {
-  const faults = new TcpFaultsProxy(upstream);
+  const faults = new TcpFaultsProxy(upstream, await freePort());
   await faults.heal();
   return faults;
 }
@@ -34,14 +35,15 @@ export async function startTcpFaults(upstream: NetConnectOpts): Promise<TcpFault
 class TcpFaultsProxy implements TcpFaults {
   readonly #upstream: NetConnectOpts;
   readonly #clients = new Set<Socket>();
+  readonly #port: number;
   #server: Server | undefined;
-  #port = 0;
   #delayMs = 0;
   /** Settles when a stall is over; `undefined` while there is none. */
   #stalled: { readonly over: Promise<void>; readonly end: () => void } | undefined;
 
-  constructor(upstream: NetConnectOpts) {
+  constructor(upstream: NetConnectOpts, port: number) {
     this.#upstream = upstream;
+    this.#port = port;
   }
 
   get port(): number {
@@ -59,7 +61,6 @@ class TcpFaultsProxy implements TcpFaults {
     const server = createServer((client) => this.#pass(client));
     this.#server = server;
     await once(server.listen(this.#port, '127.0.0.1'), 'listening');
-    this.#port = (server.address() as AddressInfo).port;
   }
 
   async cut(): Promise<void> {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -84,7 +84,23 @@ test('temporary directories and ports are of one’s own', async () => {
   expect(existsSync(directory.path)).toBe(true);
   await directory[Symbol.asyncDispose]();
   expect(existsSync(directory.path)).toBe(false);
-  expect(await freePort()).toBeGreaterThan(0);
+  const ports: number[] = [];
+  for (let count = 0; count < 100; count += 1) ports.push(await freePort());
+  expect(new Set(ports).size, 'each is given once').toBe(ports.length);
+});
+
+test('a port is not one that the kernel may give to somebody before it is taken', async (context) => {
+  const [first] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s+/).map(Number);
+  context.skip((first ?? 0) < 12_000, 'the kernel gives nearly all ports by itself');
+  expect(await freePort()).toBeLessThan(first ?? 0);
+});
+
+test('what a fixture printed last is there once it has finished, whoever held its output until then', async () => {
+  await using fixture = await startShellFixture('(sleep 0.3; echo last words) & exit 3');
+  expect(await fixture.exited).toEqual({ code: 3, signal: null });
+  expect(await fixture.line('last words')).toBe('last words');
+  expect(await fixture.finished).toEqual({ code: 3, signal: null });
+  expect(fixture.lines).toEqual(['last words']);
 });
 
 describe('programs that a test needs', () => {

@@ -1,6 +1,6 @@
 import { type Context, createContext, Script } from 'node:vm';
 
-/** How long the lines of one slice may take. The agent does nothing else meanwhile. */
+/** How long the lines of one slice may keep the processor busy. The agent does nothing else meanwhile. */
 const SLICE_TIMEOUT_MS = 50;
 
 /** A regular expression that takes too long on some line. */
@@ -30,12 +30,16 @@ export class GuardedRegex {
   /** Which of them it is found in. @throws SlowRegexError */
   test(texts: readonly string[]): readonly boolean[] {
     this.#context.texts = texts;
-    try {
-      return MATCH.runInContext(this.#context, { timeout: SLICE_TIMEOUT_MS }) as boolean[];
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT')
-        throw new SlowRegexError(this.#source);
-      throw error;
+    const before = process.cpuUsage();
+    for (;;) {
+      try {
+        return MATCH.runInContext(this.#context, { timeout: SLICE_TIMEOUT_MS }) as boolean[];
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
+        // On a busy machine most of that time was others': then it is tried again, until its own is used up.
+        const { user, system } = process.cpuUsage(before);
+        if ((user + system) / 1_000 >= SLICE_TIMEOUT_MS) throw new SlowRegexError(this.#source);
+      }
     }
   }
 }

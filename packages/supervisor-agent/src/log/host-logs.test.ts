@@ -118,11 +118,16 @@ test('what is rare is found page by page', async () => {
 
 test('an expression that would take years is refused, and the agent is not kept from its work', async () => {
   writeFileSync(files.stdout, `${'a'.repeat(60)}!\n`);
+  // In time of the processor: what keeps it busy is meant, not what a busy machine keeps from it.
+  const spentMs = (): number => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1_000;
+  };
   let longestMs = 0;
-  let lastMs = performance.now();
+  let lastMs = spentMs();
   const timer = setInterval(() => {
-    longestMs = Math.max(longestMs, performance.now() - lastMs);
-    lastMs = performance.now();
+    longestMs = Math.max(longestMs, spentMs() - lastMs);
+    lastMs = spentMs();
   }, 5);
   await expect(ask({ regex: '^(a+)+$' })).rejects.toThrow(SlowRegexError);
   clearInterval(timer);

@@ -23,9 +23,10 @@ export interface ClaimedBusOptions extends BusOptions {
   readonly onTaken: (reason: string) => void;
   /** Another agent would like to speak for this host, told once for each. */
   readonly onRival: (reason: string) => void;
+  /** How long another agent may take to answer; default 2 s. */
+  readonly answerTimeoutMs?: number;
 }
 
-/** How long another agent may take to answer. */
 const ANSWER_TIMEOUT_MS = 2_000;
 const JITTER = 0.25;
 
@@ -199,12 +200,12 @@ export class ClaimedBus extends NatsBus {
 
   /** Never rejects. */
   async #whoElse(): Promise<Claimant | undefined> {
-    const { self, envelopes } = this.#options;
+    const { self, envelopes, answerTimeoutMs: timeoutMs = ANSWER_TIMEOUT_MS } = this.#options;
     const envelope = envelopes.unordered();
     const isHolder = this.#state.name === 'holding';
     const request = { ...envelope, actor: envelope.source, ...self, isHolder };
     try {
-      return await super.request(commands.claim, { host: this.id }, request, { timeoutMs: ANSWER_TIMEOUT_MS });
+      return await super.request(commands.claim, { host: this.id }, request, { timeoutMs });
     } catch {
       return undefined;
     }

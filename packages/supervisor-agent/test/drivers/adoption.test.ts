@@ -25,6 +25,8 @@ async function killedAgent(bench: Bench, spec: RunSpec): Promise<{ pid: number; 
   const host = new Host(program, bench, spec);
   const { pid = 0, startedAtMs = 0 } = await host.step('running');
   await host.step('prepared');
+  // A run is told when it is let go; its tag is there once its launcher has become the service.
+  await until('the exec', () => bench.tagged('MUSTER_RUN').includes(pid));
   await host.kill();
   return { pid, startedAtMs };
 }

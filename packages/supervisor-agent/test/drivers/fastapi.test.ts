@@ -30,11 +30,13 @@ test('a FastAPI service runs by each form of its command', async (context) => {
     const command = typeof form === 'string' ? form : form.map((word) => word.replace('PORT', String(port)));
     generation += 1;
     const run = insist(await driver.start(bench.spec(command, { port, generation }), never));
-    expect(await until(`health of ${String(form)}`, () => health(port))).toMatchObject({ port: String(port) });
+    const answer = await until(`health of ${String(form)}`, () => health(port), 60_000);
+    expect(answer).toMatchObject({ port: String(port) });
     await run.signalTree('SIGTERM');
     await run.treeGone(never);
   }
-});
+  // Python imports FastAPI six times.
+}, 300_000);
 
 test('without a Python that has FastAPI the error names both that were tried and the remedy', async () => {
   await using bench = new Bench();

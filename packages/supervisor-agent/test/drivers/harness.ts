@@ -86,7 +86,8 @@ export class Bench implements AsyncDisposable {
     for (const member of listProcesses()) {
       if (environOf(member.pid).includes(`${this.agentId}/`)) signalProcess(member, 'SIGKILL');
     }
-    rmSync(this.folder, { recursive: true, force: true });
+    // What is just being killed may still write a file: again for a moment.
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }
 

@@ -66,7 +66,7 @@ test('kill -9 of the agent at any moment: never two copies, no orphan, every exi
   }
   expect(bench.tagged('MUSTER_RUN')).toEqual([]);
   await until('no shim is left', () => bench.tagged('MUSTER_SHIM').length === 0);
-}, 180_000);
+}, 600_000);
 
 test('the kills above would be noticed: the fixture reports a second copy', async () => {
   await using bench = new Bench();

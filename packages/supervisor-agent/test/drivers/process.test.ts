@@ -5,7 +5,7 @@ import { eventually } from '@muster/testkit';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { monotonicNowMs } from '../../src/clock.ts';
-import { readStat } from '../../src/drivers/process/proc.ts';
+import { readStat, sendSignal } from '../../src/drivers/process/proc.ts';
 import { Bench, never, until } from './harness.ts';
 
 const ended = [
@@ -52,12 +52,11 @@ test('no signal is ignored or blocked in a service, SIGINT and SIGQUIT included'
 test('a service inherits the tree FIFO and its three standard streams, nothing else', async () => {
   await using bench = new Bench();
   const run = await bench.start('exec sleep 60');
-  const open = await until('the exec', () => {
-    // What the test runner itself leaves open for every child has higher numbers.
-    const fds = readdirSync(`/proc/${run.pid}/fd`).filter((fd) => Number(fd) < 10);
-    return readFileSync(`/proc/${run.pid}/comm`, 'utf8') === 'sleep\n' ? fds : undefined;
-  });
-  expect(open).toEqual(['0', '1', '2', '9']);
+  await until('the exec', () => readFileSync(`/proc/${run.pid}/comm`, 'utf8') === 'sleep\n');
+  // What the test runner itself leaves open for every child has higher numbers.
+  const open = () => readdirSync(`/proc/${run.pid}/fd`).filter((fd) => Number(fd) < 10);
+  // A program that begins opens its libraries for a moment. What it has inherited stays.
+  await eventually(() => expect(open()).toEqual(['0', '1', '2', '9']));
 });
 
 test('the log holds what the service wrote, and no word of the shell between', async () => {
@@ -135,7 +134,7 @@ test('any environment and any argument reach the service as they are', async () 
     }),
     { numRuns: 25 },
   );
-});
+}, 180_000);
 
 test('obstacles are told with the path and what to do', async () => {
   await using bench = new Bench();
@@ -185,7 +184,8 @@ test('a live run is never doubled: not by a second start, not by a concurrent on
   expect(await bench.driver.start(bench.spec(['sleep', '60'], { generation: 2 }), never)).toMatchObject(refusal);
   await bench.forget();
   expect(await bench.driver.start(bench.spec(['sleep', '60'], { generation: 2 }), never)).toMatchObject(refusal);
-  expect(bench.tagged('MUSTER_RUN')).toHaveLength(1);
+  // The tag is there once its launcher has become the service. A second copy would stay.
+  await eventually(() => expect(bench.tagged('MUSTER_RUN')).toHaveLength(1));
 });
 
 test('a prepared start is used for its spec and dropped for another', async () => {
@@ -208,7 +208,8 @@ test('a prepared start is used for its spec and dropped for another', async () =
 test('a prepared shim that somebody killed costs a fresh one', async () => {
   await using bench = new Bench();
   await bench.driver.prepare(bench.spec('exit 5'));
-  for (const pid of bench.tagged('MUSTER_SHIM')) process.kill(pid, 'SIGKILL');
+  // The second may end by itself when it misses the first.
+  for (const pid of bench.tagged('MUSTER_SHIM')) sendSignal(pid, 'SIGKILL');
   await until('both are dead', () => bench.tagged('MUSTER_SHIM').length === 0);
   const outcome = await eventually(async () => {
     const started = await bench.driver.start(bench.spec('exit 5'), never);

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
-import { eventually, findPython, freePort } from '@muster/testkit';
+import { eventually, findPython } from '@muster/testkit';
 import { expect, test } from 'vitest';
 import type { Run } from '../../src/drivers/driver.ts';
 import { hasOpen, readStat } from '../../src/drivers/process/proc.ts';
@@ -78,9 +78,9 @@ test('a service deaf to SIGTERM is killed', async () => {
 
 test('a stop is not done while the port is taken', async () => {
   await using bench = new Bench();
-  const port = await freePort();
-  const server = createServer().listen(port, '127.0.0.1');
+  const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
   const run = await bench.start(['sleep', '600'], { port });
   await run.killTree();
   await expect(run.treeGone(AbortSignal.timeout(100))).rejects.toThrow(`port ${port} is still taken`);

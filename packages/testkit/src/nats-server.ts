@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { access, constants, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
 import { type TemporaryDirectory, temporaryDirectory } from './temporary-directory.ts';
 import type { TestHost } from './test-network.ts';
 
@@ -42,7 +43,8 @@ export interface NatsServer extends AsyncDisposable {
 export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
   const binary = await findNatsServer();
   const home = await temporaryDirectory();
-  const server = new NatsServerProcess(binary, home, options);
+  // Not one that the server finds by itself: while it is away others could be given that.
+  const server = new NatsServerProcess(binary, home, { ...options, port: options.port ?? (await freePort()) });
   try {
     await server.start();
   } catch (error) {
@@ -85,13 +87,13 @@ class NatsServerProcess implements NatsServer {
   #exited: Promise<void> = Promise.resolve();
   #log = '';
 
-  constructor(binary: string, home: TemporaryDirectory, options: NatsServerOptions) {
+  constructor(binary: string, home: TemporaryDirectory, options: NatsServerOptions & { readonly port: number }) {
     this.#binary = binary;
     this.#home = home;
     this.#jetstream = options.jetstream ?? true;
     this.#host = options.host;
     this.#config = options.config ?? '';
-    this.#port = options.port ?? -1;
+    this.#port = options.port;
     this.storeDir = options.storeDir ?? join(home.path, 'jetstream');
   }
 

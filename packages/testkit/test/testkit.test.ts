@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import {
@@ -52,6 +52,15 @@ test('eventually gives up on a check that does not come back', { timeout: 30_000
   await expect(never).rejects.toThrow('the server: not so within 30 ms: it did not come back');
 });
 
+test('eventually looks once more when its time is over: it may not have been let run before', async () => {
+  let isSo = false;
+  const waiting = eventually(() => isSo, { timeoutMs: 30 });
+  const stuckUntilMs = performance.now() + 60;
+  while (performance.now() < stuckUntilMs);
+  isSo = true;
+  expect(await waiting).toBe(true);
+});
+
 test('a fixture is read line by line, and its end is known', async () => {
   await using fixture = await startShellFixture('echo ready; read answer; echo "got $answer"; exit 3');
   expect(await fixture.line('ready')).toBe('ready');
@@ -84,7 +93,11 @@ test('temporary directories and ports are of one’s own', async () => {
   expect(existsSync(directory.path)).toBe(true);
   await directory[Symbol.asyncDispose]();
   expect(existsSync(directory.path)).toBe(false);
-  expect(await freePort()).toBeGreaterThan(0);
+  const ports = await Promise.all(Array.from({ length: 50 }, freePort));
+  expect(new Set(ports).size).toBe(ports.length);
+  // For other processes that look for one to see.
+  const sockets = await readFile('/proc/net/unix', 'utf8');
+  for (const port of ports) expect(sockets).toContain(`@muster-test-port-${port}`);
 });
 
 describe('programs that a test needs', () => {

@@ -15,7 +15,7 @@ import {
   type Row,
   rows,
 } from '@muster/contracts';
-import { openBus, setupBus } from '@muster/contracts/bus';
+import { BadReplyError, openBus, setupBus } from '@muster/contracts/bus';
 import { eventually, type SeededRandom, seededRandom, startNatsServer } from '@muster/testkit';
 import { connect } from '@nats-io/transport-node';
 import { expect, test } from 'vitest';
@@ -110,40 +110,49 @@ test('garbage on every subject is counted, and what is good behind it is heard',
   await eventually(() => deliverSubjects.length >= names.length);
   await Promise.all([bus.flush(), agent.flush(), prober.flush()]);
 
-  let sent = 0;
-  const send = (subject: string, good: object) => {
+  const send = async (subject: string, good: object) => {
     for (const bad of garbage(random, good)) {
       raw.publish(subject, bad, {
         reply: random.pick(['', '_INBOX.nobody', '$KV.muster_test_status.a', 'muster.v1.test.command.web1.stop']),
       });
-      sent++;
     }
+    await raw.flush();
+    // No more before this is read: the server lets go of whoever falls far behind, as all do on a busy machine.
+    await Promise.all([bus.flush(), agent.flush(), prober.flush()]);
   };
   for (const [name, row] of Object.entries<Row>(rows))
-    send(buildSubject(environment, row.template, EXAMPLE), golden(`messages/${fileOf(name)}`));
-  for (const [name, row] of requests) send(buildSubject(environment, row.template, EXAMPLE), golden(`${name}.request`));
-  for (const name of names) send(`$KV.${bucketName(environment, name)}.a.b.0`, golden(`buckets/${name}`));
+    await send(buildSubject(environment, row.template, EXAMPLE), golden(`messages/${fileOf(name)}`));
+  for (const [name, row] of requests)
+    await send(buildSubject(environment, row.template, EXAMPLE), golden(`${name}.request`));
+  for (const name of names) await send(`$KV.${bucketName(environment, name)}.a.b.0`, golden(`buckets/${name}`));
   // Tokens that no builder makes, under subjects that are listened to.
   for (const subject of ['host.WEB.presence', 'service.web1.api.-1.event', 'alert.loud.web1._.x'])
-    send(`${buildFilter(environment, 'x').slice(0, -1)}${subject}`, {});
+    await send(`${buildFilter(environment, 'x').slice(0, -1)}${subject}`, {});
   expect(deliverSubjects).toHaveLength(names.length);
-  for (const subject of deliverSubjects) send(subject, {});
-  await raw.flush();
-  await Promise.all([bus.flush(), agent.flush(), prober.flush()]);
+  for (const subject of deliverSubjects) await send(subject, {});
 
+  const signed = Object.values<Row>(rows).filter(({ isSigned }) => isSigned);
+  const unsigned = Object.keys(rows).length - signed.length;
+  const ofEach = garbage(random, {}).length;
+  // What streams deliver comes later, and of a key perhaps only what was put last.
+  await eventually(
+    () => {
+      const { malformed, oversize } = bus.counters;
+      return malformed + oversize >= unsigned * ofEach + names.length;
+    },
+    { message: 'all that rows hear is counted, and something of each bucket' },
+  );
   expect(heard.size).toBe(0);
   expect(watched.size).toBe(0);
   expect(asked.size).toBe(0);
-  const { malformed, oversize, foreign, forged } = bus.counters;
-  const signed = Object.values<Row>(rows).filter(({ isSigned }) => isSigned);
-  expect(forged, 'what must be signed is not read at all').toBe(signed.length * garbage(random, {}).length);
-  expect(malformed).toBeGreaterThan(sent / 3);
+  const { oversize, foreign, forged } = bus.counters;
+  expect(forged, 'what must be signed is not read at all').toBe(signed.length * ofEach);
   // A question that nobody has signed is not read at all, whatever its bytes are.
   for (const { counters } of [agent, prober]) {
     expect(counters.forged).toBeGreaterThan(0);
     expect(counters).toMatchObject({ malformed: 0, oversize: 0 });
   }
-  expect(oversize).toBeGreaterThanOrEqual(Object.keys(rows).length - signed.length);
+  expect(oversize).toBeGreaterThanOrEqual(unsigned);
   expect(foreign).toBeGreaterThan(deliverSubjects.length);
   expect(ready, 'no watch began again').toBe(names.length);
 
@@ -175,8 +184,10 @@ test('what answers a question may be garbage too', async () => {
     callback: (_error, message) => void message.respond('{"accepted":"perhaps"}'),
   });
   await raw.flush();
-  const asked = bus.request(commands.stop, EXAMPLE, golden('commands/stop.request') as never, { timeoutMs: 1_000 });
-  await expect(asked).rejects.toThrow(
+  const ask = () => bus.request(commands.stop, EXAMPLE, golden('commands/stop.request') as never, { timeoutMs: 1_000 });
+  // It is asked again when the answer came after its time.
+  const refused = await eventually(() => ask().catch((error: unknown) => error instanceof BadReplyError && error));
+  expect((refused as Error).message).toMatch(
     /cannot read the answer from 'muster\.v1\.test\.command\.web1\.stop': it is not signed: /,
   );
   expect(bus.counters).toMatchObject({ forged: 1, malformed: 0 });

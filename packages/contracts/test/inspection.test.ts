@@ -30,7 +30,12 @@ test('only an admin is told who reads, by name where it is one of our programs, 
     await admin.publishOrdered(rows.hostEvent, { host: 'web1' }, event, { expectedLastSeq });
   }
   const nothing = { pending: 0, unacknowledged: 0 };
-  expect(await inspectConsumers(admin)).toEqual([
+  // A consumer learns a moment later what was stored.
+  const found = await eventually(async () => {
+    const consumers = await inspectConsumers(admin);
+    return consumers?.some(({ pending }) => pending === 2) && consumers;
+  });
+  expect(found).toEqual([
     { stream: EVENTS, reader: 'archive', ...nothing, pending: 2 },
     { stream: 'KV_muster_test_status', reader: 'operator/ada', ...nothing },
   ]);

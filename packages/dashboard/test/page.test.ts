@@ -6,7 +6,7 @@ import { Outbox } from '@muster/contracts/bus';
 import { findChromium } from '@muster/testkit';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { build } from 'vite';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { Dashboard } from '../server/dashboard.ts';
 import { auditTrail } from '../server/source/audit-trail.ts';
 import { BusSource } from '../server/source/bus-source.ts';
@@ -15,8 +15,9 @@ import { ENVIRONMENT, startTestBus } from './support/test-bus.ts';
 
 const CHROMIUM = findChromium();
 
-/** The machine may be busy. */
+/** The machine may be busy. A test has several steps, each of which may take so long. */
 const PATIENCE = { timeout: 40_000 };
+vi.setConfig({ testTimeout: 240_000 });
 
 let stack: Awaited<ReturnType<typeof startAll>> | undefined;
 
@@ -127,9 +128,10 @@ test('a button sends the command; stopping is asked for twice; a refusal says wh
   expect(agent.asked).toEqual([]);
   await stop.click();
   await page.getByRole('button', { name: 'Stop it' }).click();
+  // Good news goes by itself: it is looked for before what stays.
+  await page.getByText('Stop of search-api accepted').waitFor(PATIENCE);
   await inState(page, 'search-api', 'stopped').waitFor(PATIENCE);
   expect(agent.asked).toEqual([{ verb: 'stop', service: 'search-api', actor: 'page test' }]);
-  await page.getByText('Stop of search-api accepted').waitFor(PATIENCE);
 
   agent.refusal = 'the disk is full';
   await row(page, 'search-api').getByRole('button', { name: 'Start search-api', exact: true }).click();

@@ -178,6 +178,8 @@ describe('commands', () => {
 
 describe('data', () => {
   test('an unchanged answer is 304', async () => {
+    // Else the host may fall silent between the two.
+    running.source.tell({ kind: 'host-presence', beat: make.hostBeat('web1', { seq: 2 }) });
     const first = await ask('GET', '/api/dashboard-data');
     expect(first.json()).toMatchObject({ services: { total: 1, rows: [{ service: 'rag-api' }] } });
     const again = await ask('GET', '/api/dashboard-data', { 'if-none-match': String(first.headers['etag']) });

@@ -2,10 +2,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rows } from '@muster/contracts';
 import { eventually } from '@muster/testkit';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startLeadingProber, startProber, writeConfig } from './prober-process.ts';
 import { SimulatedAgent } from './simulated-agent.ts';
 import { brief, Listener, TestBus } from './test-bus.ts';
+
+// On a busy machine it takes long until a prober leads, and each step after that is waited for patiently.
+vi.setConfig({ testTimeout: 240_000 });
 
 let bus: TestBus;
 beforeEach(async () => {

@@ -3,10 +3,13 @@ import { join } from 'node:path';
 import { commands, keys, proberCommands } from '@muster/contracts';
 import { publishRevocations, revoke, uuidv7 } from '@muster/contracts/bus';
 import { eventually } from '@muster/testkit';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startLeadingProber } from './prober-process.ts';
 import { SimulatedAgent } from './simulated-agent.ts';
 import { ENVIRONMENT, TestBus } from './test-bus.ts';
+
+// On a busy machine it takes long until a prober leads, and each step after that is waited for patiently.
+vi.setConfig({ testTimeout: 240_000 });
 
 let bus: TestBus;
 let agent: SimulatedAgent;

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { keys, proberCommands, rows, type Verdict } from '@muster/contracts';
 import { uuidv7 } from '@muster/contracts/bus';
 import { eventually } from '@muster/testkit';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FAST, startLeadingProber, writeConfig } from './prober-process.ts';
 import { SimulatedAgent } from './simulated-agent.ts';
 import { brief, Listener, TestBus } from './test-bus.ts';
@@ -13,6 +13,9 @@ import { brief, Listener, TestBus } from './test-bus.ts';
 /** A host whose agent started the prober: its loopback addresses are the prober's own. */
 const HERE = { agentId: 'this-agent', networkNamespace: /\d+/.exec(readlinkSync('/proc/self/ns/net'))?.[0] ?? '' };
 const STARTED_BY_AGENT = { env: { MUSTER_RUN: 'this-agent/health-prober/0/1' } };
+
+// On a busy machine it takes long until a prober leads, and each step after that is waited for patiently.
+vi.setConfig({ testTimeout: 240_000 });
 
 let bus: TestBus;
 let listener: Listener;
@@ -49,6 +52,18 @@ function heard(...expected: string[]): Promise<unknown> {
   });
 }
 
+/** A subscriber may hear an alert a moment before it is stored. */
+async function stored(...expected: string[]): Promise<void> {
+  const all = await eventually(
+    async () => {
+      const found = await listener.stored();
+      return found.length >= expected.length && found;
+    },
+    { message: 'they are stored' },
+  );
+  expect(all).toEqual(expected);
+}
+
 describe('its own probes', () => {
   test('a failing service is soft at first, then hard; the alert fires once, and is resolved by the first answer', async () => {
     agent.beat(HERE);
@@ -64,6 +79,8 @@ describe('its own probes', () => {
 
     status = 503;
     await heard('unhealthy firing');
+    // An alert does not wait for the verdict that it is made of: while the one before is being stored, that comes later.
+    await verdict((each) => each.verdict === 'unhealthy' && each.hardness === 'hard', 'a hard verdict');
     const unhealthy = listener.verdicts.filter((each) => each.verdict === 'unhealthy');
     expect(unhealthy.map(({ hardness, attempt }) => `${hardness} ${attempt}`)).toEqual(['soft 1', 'soft 2', 'hard 3']);
     expect(unhealthy[2]?.reason).toBe('1 of 1 vantage failed: status: HTTP status 503, expected 200 to 399');
@@ -74,7 +91,7 @@ describe('its own probes', () => {
 
     status = 200;
     await heard('unhealthy resolved');
-    expect(await listener.stored()).toEqual(['unhealthy firing', 'unhealthy resolved']);
+    await stored('unhealthy firing', 'unhealthy resolved');
     await eventually(async () => {
       const kept = await listener.bus.kv('health').get(keys.instance('web1', 'api', 0));
       return kept?.value.verdict === 'healthy';
@@ -156,7 +173,7 @@ describe('a host', () => {
     await verdict((each) => each.verdict === 'healthy', 'a healthy verdict');
     agent.beat();
     await heard('host-gone resolved');
-    expect(await listener.stored()).toEqual(['host-gone firing', 'host-gone resolved']);
+    await stored('host-gone firing', 'host-gone resolved');
   });
 });
 

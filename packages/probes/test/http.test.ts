@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { probe, probeHttp } from '@muster/probes';
 import { describe, expect, test } from 'vitest';
@@ -112,20 +113,37 @@ describe('a failure is a value', () => {
   });
 });
 
+/** A deadline that passes a while after the test says that it has come so far, however long that took. */
+class Deadline {
+  readonly #over = new AbortController();
+  readonly signal = this.#over.signal;
+
+  async passesIn(ms: number): Promise<void> {
+    await delay(ms);
+    // Timers come first when both are due: what has arrived is read before.
+    setImmediate(() => this.#over.abort(new DOMException('late', 'TimeoutError')));
+  }
+}
+
 describe('the deadline', () => {
   test('passes while a silent server is waited for', async () => {
-    await using server = await listenTcp(() => undefined);
-    const result = await probeHttp(target(server.port), AbortSignal.timeout(200));
+    const deadline = new Deadline();
+    await using server = await listenTcp((socket) => socket.once('data', () => void deadline.passesIn(200)));
+    const result = await probeHttp(target(server.port), deadline.signal);
     const detail = 'the time was up while waiting for the answer';
     expect(result).toMatchObject({ status: 'down', reason: 'timeout', detail });
     expect(result.phases.processingMs).toBeGreaterThan(100);
   });
 
   test('passes while a body drips: half an answer is no success', async () => {
+    const deadline = new Deadline();
     await using server = await listenTcp((socket) => {
-      socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf'));
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf');
+        void deadline.passesIn(200);
+      });
     });
-    const result = await probeHttp(target(server.port), AbortSignal.timeout(500));
+    const result = await probeHttp(target(server.port), deadline.signal);
     const detail = 'the time was up while reading the answer';
     expect(result).toMatchObject({ status: 'down', reason: 'timeout', detail });
   });

@@ -29,7 +29,9 @@ export async function eventually<T>(
   neverBack.catch(() => undefined);
   let last: unknown;
   try {
-    do {
+    for (let isOver = false; !isOver; ) {
+      // It is looked at once more when the time is over: this process may itself not have run meanwhile.
+      isOver = performance.now() >= deadlineMs;
       try {
         const value = await Promise.race([check(), neverBack]);
         if (value) return value;
@@ -37,8 +39,8 @@ export async function eventually<T>(
       } catch (error) {
         last = error;
       }
-      await delay(POLL_MS);
-    } while (performance.now() < deadlineMs);
+      if (!isOver) await delay(POLL_MS);
+    }
   } finally {
     over.abort();
   }

@@ -111,8 +111,7 @@ class TcpFaultsProxy implements TcpFaults {
         const dueAtMs = performance.now() + this.#delayMs;
         // Pieces wait side by side: a slow link is late, not narrow.
         sent = sent.then(async () => {
-          const waitMs = dueAtMs - performance.now();
-          if (waitMs > 0) await delay(waitMs);
+          await until(dueAtMs);
           await this.#passable();
           if (!to.destroyed) to.write(piece);
         });
@@ -130,5 +129,14 @@ class TcpFaultsProxy implements TcpFaults {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.cut();
+  }
+}
+
+/** A timer may fire a fraction early, and a piece must not arrive so. */
+async function until(dueAtMs: number): Promise<void> {
+  for (;;) {
+    const waitMs = dueAtMs - performance.now();
+    if (waitMs <= 0) return;
+    await delay(Math.ceil(waitMs));
   }
 }

@@ -116,6 +116,26 @@ test('a connection is passed on, delayed, stalled and cut', async () => {
   server.close();
 });
 
+test('nothing comes before its delay is over', async () => {
+  const delayMs = 10;
+  const port = await freePort();
+  const server = createServer((socket) => socket.on('error', () => {}).pipe(socket)).listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  await using faults = await startTcpFaults({ port, host: '127.0.0.1' });
+  const socket = connect(faults.port, '127.0.0.1');
+  await once(socket, 'connect');
+  faults.delay(delayMs);
+  for (let round = 0; round < 20; round += 1) {
+    const askedAtMs = performance.now();
+    socket.write('1');
+    await once(socket, 'data');
+    // There and back.
+    expect(performance.now() - askedAtMs).toBeGreaterThanOrEqual(2 * delayMs);
+  }
+  socket.destroy();
+  server.close();
+});
+
 async function failure(socket: Socket): Promise<string | undefined> {
   const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
   return error.code;

@@ -52,6 +52,15 @@ test('eventually gives up on a check that does not come back', { timeout: 30_000
   await expect(never).rejects.toThrow('the server: not so within 30 ms: it did not come back');
 });
 
+test('eventually looks once more when its time is over: it may not have been let run before', async () => {
+  let isSo = false;
+  const waiting = eventually(() => isSo, { timeoutMs: 30 });
+  const stuckUntilMs = performance.now() + 60;
+  while (performance.now() < stuckUntilMs);
+  isSo = true;
+  expect(await waiting).toBe(true);
+});
+
 test('a fixture is read line by line, and its end is known', async () => {
   await using fixture = await startShellFixture('echo ready; read answer; echo "got $answer"; exit 3');
   expect(await fixture.line('ready')).toBe('ready');

@@ -1,15 +1,17 @@
 /**
  * Sets up the engine, then runs the agent (program.ts). A young generation that may grow to its default of 16 MB does so
  * at the start and is never given back: it would be half of what the agent takes. One that stays small is collected more
- * often, which costs an agent next to nothing. The old generation, too, grows in smaller steps when size is what counts:
- * some 4 MB less with 100 services.
+ * often, which costs an agent next to nothing. The old generation grows in smaller steps, too, once it is up: some 4 MB
+ * less with 100 services, but an agent that takes over has no time for that.
  */
 import { setFlagsFromString } from 'node:v8';
 
 setFlagsFromString('--max-semi-space-size=1');
 setFlagsFromString('--semi-space-growth-factor=1');
-setFlagsFromString('--optimize-for-size');
 // Asked by the agent itself (host/ask-inventory.ts).
 if (process.argv[2] === '--inventory')
   void import('./print-inventory.ts').then(({ printInventory }) => printInventory());
-else void import('./program.ts').then(({ runProgram }) => runProgram());
+else
+  void import('./program.ts')
+    .then(({ runProgram }) => runProgram())
+    .then(() => setFlagsFromString('--optimize-for-size'));

@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { appendFile, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rows, streamName } from '@muster/contracts';
@@ -208,6 +209,43 @@ test('a message whose acknowledgement was lost is not stored twice', async () =>
   expect(await stored()).toEqual(['a', 'b', 'c']);
   expect(delivered).toEqual(['b@2', 'c@3']);
   await second.close();
+});
+
+test('who can ask what has arrived repeats nothing to those who listen', async () => {
+  await setupBus(bus);
+  const params = { host: 'web1', service: 'api', instance: 0 };
+  const subject = 'muster.v1.test.service.web1.api.0.event';
+  const event = (id: string) => ({ ...sample('instanceEvent'), id });
+  await bus.publishOrdered(rows.instanceEvent, params, event('a'), { expectedLastSeq: 0 });
+  // Killed with `b` on its way, and nothing behind it; `a` had arrived.
+  const killed = (folder: string, id: string, last: number) => {
+    const lines = [
+      { message: 1, subject, id, payload: event(id) },
+      { attempt: 1, last },
+    ];
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'journal-0000000001.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    return folder;
+  };
+  const heard: string[] = [];
+  bus.subscribe(rows.instanceEvent, {}, ({ id }) => heard.push(id));
+  await bus.flush();
+  const lastSequence = async (of: string) => {
+    expect(of).toBe(subject);
+    const [last] = await bus.history(rows.instanceEvent, params, { lastOfEach: true });
+    return last?.seq ?? 0;
+  };
+  for (const [id, last] of [
+    ['a', 0],
+    ['b', 1],
+  ] as const) {
+    const outbox = await open({ directory: killed(join(directory.path, id), id, last), lastSequence });
+    await outbox.flushed(soon());
+    await outbox.close();
+  }
+  await bus.flush();
+  expect(heard).toEqual(['b']);
+  expect(await stored()).toEqual(['a', 'b']);
 });
 
 test('an attempt that never left is made again', async () => {

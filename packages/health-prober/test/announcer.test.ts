@@ -1,4 +1,5 @@
 /** How far a prober that is killed finds what it has said: in the stream behind its cursor, or in the bucket before it. */
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AlertData, bucketName, keys, rows } from '@muster/contracts';
 import { type NatsBus, setupBus } from '@muster/contracts/bus';
@@ -58,4 +59,38 @@ test('the cursor of alerts passes none that is not in the bucket', async () => {
     expect(await client.kv('alerts').get(keys.alert('web1', service, 'unhealthy'))).toBeDefined();
   }
   await announcer.close();
+});
+
+test('an alert that had arrived when its prober was killed is not heard again', async () => {
+  const client = await bus.connect('prober', 'main');
+  const observer = await bus.connect('dashboard', 'main');
+  const options = {
+    bus: client,
+    prober: 'main',
+    epoch: 1,
+    directory: join(bus.directory, 'journal'),
+    alerts: { since: SINCE },
+    onProblem: () => undefined,
+  };
+  const heard: string[] = [];
+  observer.subscribe(rows.alert, {}, ({ id }) => heard.push(id));
+  await observer.flush();
+  const first = await Announcer.open(options);
+  first.alert(alert('api'));
+  await first.flushed(AbortSignal.timeout(30_000));
+  await first.close();
+  // As it is left by a kill before the word of its arrival is written down.
+  const [file] = (await readdir(options.directory)).filter((name) => name.endsWith('.jsonl'));
+  const journal = join(options.directory, file ?? '');
+  const lines = (await readFile(journal, 'utf8'))
+    .split('\n')
+    .filter((line) => line !== '' && !line.includes('"stored"'));
+  await writeFile(journal, `${lines.join('\n')}\n`);
+  const second = await Announcer.open({ ...options, epoch: 2 });
+  expect(second.backlog).toBe(1);
+  await second.flushed(AbortSignal.timeout(30_000));
+  await observer.flush();
+  expect(heard).toHaveLength(1);
+  expect(await client.history(rows.alert, {})).toHaveLength(1);
+  await second.close();
 });

@@ -50,6 +50,12 @@ export interface OutboxOptions {
   readonly onDelivered?: (delivery: OutboxDelivery) => void;
   /** Told when the disk does not take what must be journaled, or the bus keeps refusing. */
   readonly onProblem?: (error: Error) => void;
+  /**
+   * What the stream has last on a subject, 0 for nothing; `undefined` where that is not asked. It is asked before a message goes
+   * out again of which nobody knows whether it arrived. The stream refuses a second copy in any case, but whoever listens on
+   * the subject itself hears it.
+   */
+  readonly lastSequence?: (subject: string) => Promise<number | undefined>;
 }
 
 export interface OutboxDelivery {
@@ -297,6 +303,11 @@ export class Outbox {
   }
 
   async #send(lane: Lane, entry: Entry, expected: number, isDoubtful: boolean): Promise<void> {
+    const arrivedAs = isDoubtful ? await this.#findArrived(lane, expected) : undefined;
+    if (arrivedAs !== undefined) {
+      this.#delivered(lane, entry, arrivedAs);
+      return;
+    }
     const attempt = await attemptToStore(() => this.#publish(lane, entry, expected), {
       expectedLastSeq: expected,
       isDoubtful,
@@ -314,6 +325,14 @@ export class Outbox {
       entry.attempt = undefined;
     }
     throw attempt.error;
+  }
+
+  /** The sequence of a doubtful message that has arrived; `undefined` when it has not, or when nobody can tell. */
+  async #findArrived({ subject, lastSeq }: Lane, expected: number): Promise<number | undefined> {
+    // While nothing is known of the subject, what the stream has says nothing about this message.
+    if (lastSeq === undefined) return undefined;
+    const last = await this.#options.lastSequence?.(subject).catch(() => undefined);
+    return last !== undefined && last > expected ? last : undefined;
   }
 
   #publish(lane: Lane, { id, subject, payload, encoding }: Entry, expectedLastSeq: number): Promise<{ seq: number }> {

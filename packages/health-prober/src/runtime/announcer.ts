@@ -1,5 +1,13 @@
 /** What the prober says: to the stream first, by way of a journal on disk, and then to the bucket of last values. */
-import { type AlertData, type AlertEvent, type ComponentEvent, keys, rows, type Verdict } from '@muster/contracts';
+import {
+  type AlertData,
+  type AlertEvent,
+  type ComponentEvent,
+  keys,
+  parseSubject,
+  rows,
+  type Verdict,
+} from '@muster/contracts';
 import { type Bus, Outbox, uuidv7 } from '@muster/contracts/bus';
 import { cloudEvent } from '../core/alert.ts';
 import { wallTime } from './clock.ts';
@@ -57,6 +65,7 @@ export class Announcer {
       onDelivered: ({ id, seq }) => announcer.#delivered(id, seq),
       onGap: (lost) => announcer.component('gap', 'the journal was full: the oldest messages were given up', { lost }),
       onProblem: (error) => onProblem('the outbox is stuck for now', error),
+      lastSequence: (subject) => lastAlertSequence(bus, subject),
     });
     const announcer = new Announcer(options, outbox);
     outbox.tellLost((lost) => announcer.component('gap', 'lost with the last prober, whose disk was full', { lost }));
@@ -136,4 +145,12 @@ export class Announcer {
     this.#afterwards.get(id)?.(seq);
     this.#afterwards.delete(id);
   }
+}
+
+/** Only of alerts: people are woken by them, while who takes verdicts and events knows them by their positions. */
+async function lastAlertSequence(bus: Bus, subject: string): Promise<number | undefined> {
+  const params = parseSubject(bus.environment, rows.alert.template, subject);
+  if (params === undefined) return undefined;
+  const [last] = await bus.history(rows.alert, params, { lastOfEach: true });
+  return last?.seq ?? 0;
 }

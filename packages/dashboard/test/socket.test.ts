@@ -1,5 +1,6 @@
 /* /ws over a dashboard that really listens, with a real client. */
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { eventually } from '@muster/testkit';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -103,6 +104,22 @@ test('what a page sends is refused; what a stranger sends changes nothing', asyn
   const [code] = (await once(viewer.socket, 'close')) as [number];
   expect(code).toBe(1003);
   expect(running.source.commands).toEqual([]);
+});
+
+test('who is refused is let go, also when it never closes its own end', async () => {
+  await using running = await startDashboard();
+  const stranger = connect({ port: running.port, host: '127.0.0.1', allowHalfOpen: true });
+  await once(stranger, 'connect');
+  stranger.write('GET /ws HTTP/1.1\r\nHost: evil.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  const [answer] = (await once(stranger, 'data')) as [Buffer];
+  expect(answer.toString()).toMatch(/^HTTP\/1\.1 403 /);
+  const { server } = running.dashboard.app;
+  const connections = () =>
+    new Promise<number>((resolve, reject) => {
+      server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+    });
+  await eventually(async () => (await connections()) === 0, { message: 'the socket is closed' });
+  stranger.destroy();
 });
 
 test('closing the dashboard closes its sockets', async () => {

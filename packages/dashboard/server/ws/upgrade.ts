@@ -78,5 +78,7 @@ function refuse(socket: Duplex, error: RequestError): void {
   const body = JSON.stringify(error.body);
   const headers = { ...SECURITY_HEADERS, 'content-type': 'application/json; charset=utf-8', connection: 'close' };
   const head = Object.entries({ ...headers, 'content-length': Buffer.byteLength(body) }).map(([k, v]) => `${k}: ${v}`);
+  // A caller that never closes its own end would keep the socket for ever.
+  socket.once('finish', () => socket.destroy());
   socket.end(`HTTP/1.1 ${error.status} Refused\r\n${head.join('\r\n')}\r\n\r\n${body}`);
 }

@@ -328,3 +328,17 @@ test('a creds file that is missing is told', async () => {
   });
   await expect(bus.connected()).rejects.toThrow("cannot read '/no/such.creds'");
 });
+
+test('what is told of an address leaves its password out', async () => {
+  const told: string[] = [];
+  await using bus = openBus({
+    servers: ['nats://ada:secret@127.0.0.1:1', 'nats://127.0.0.1:1'],
+    environment: 'test',
+    role: 'operator',
+    id: 'ada',
+    credentialsFile: '/no/such.creds',
+    onProblem: ({ reason }) => told.push(reason),
+  });
+  await expect(bus.connected()).rejects.toMatchObject({ servers: ['nats://…@127.0.0.1:1', 'nats://127.0.0.1:1'] });
+  expect(told).toEqual([expect.stringContaining("bus 'nats://…@127.0.0.1:1, nats://127.0.0.1:1'")]);
+});

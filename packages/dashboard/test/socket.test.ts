@@ -122,6 +122,22 @@ test('who is refused is let go, also when it never closes its own end', async ()
   stranger.destroy();
 });
 
+test('a command that is under way when the dashboard is closed is answered, and audited', async () => {
+  const running = await startDashboard();
+  const { app } = running.dashboard;
+  let closed: Promise<void> | undefined;
+  running.source.answer = async (action) => {
+    closed = running[Symbol.asyncDispose]();
+    await eventually(() => !app.server.listening);
+    return { outcome: 'accepted', commandId: 'command-1', code: 'ok', reason: `${action} begins` };
+  };
+  const headers = { 'content-type': 'application/json' };
+  const url = `${running.url}/api/services/web1/rag-api/restart`;
+  expect((await fetch(url, { method: 'POST', headers, body: '{}' })).status).toBe(202);
+  await closed;
+  expect(running.audited).toHaveLength(1);
+});
+
 test('closing the dashboard closes its sockets', async () => {
   const running = await startDashboard();
   await using viewer = new Viewer(running.url);

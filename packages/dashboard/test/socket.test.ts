@@ -106,13 +106,16 @@ test('what a page sends is refused; what a stranger sends changes nothing', asyn
   expect(running.source.commands).toEqual([]);
 });
 
-test('who is refused is let go, also when it never closes its own end', async () => {
+test.each([
+  ['a stranger', '/ws', 'evil.example', 403],
+  ['an address that is none', '//[', 'localhost', 400],
+])('%s is refused, and let go also when it never closes its own end', async (_who, address, host, status) => {
   await using running = await startDashboard();
   const stranger = connect({ port: running.port, host: '127.0.0.1', allowHalfOpen: true });
   await once(stranger, 'connect');
-  stranger.write('GET /ws HTTP/1.1\r\nHost: evil.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  stranger.write(`GET ${address} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
   const [answer] = (await once(stranger, 'data')) as [Buffer];
-  expect(answer.toString()).toMatch(/^HTTP\/1\.1 403 /);
+  expect(answer.toString()).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
   const { server } = running.dashboard.app;
   const connections = () =>
     new Promise<number>((resolve, reject) => {

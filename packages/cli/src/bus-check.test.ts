@@ -61,6 +61,7 @@ test.each([
   ['2.10.27', '10.0.0.5', undefined],
   ['2.15.1', '::', undefined],
   ['2.9.10', 'localhost', undefined],
+  ['2.9.10', '127.example.org', 'where others can reach it, run nats-server 2.10.27 or newer'],
 ])('nats-server %s on %s', (version, listensOn, remedy) => {
   const [found] = complaints({ server: { ...good.server, version, listensOn } });
   expect(found?.level).toBe(remedy === undefined ? undefined : 'problem');

@@ -1,4 +1,4 @@
-import { MAX_MESSAGE_BYTES, type Permissions } from '@muster/contracts';
+import { isLoopbackHost, MAX_MESSAGE_BYTES, type Permissions } from '@muster/contracts';
 import {
   type ConsumerInspection,
   type CopyInspection,
@@ -82,9 +82,9 @@ function judgeConnection({ server, identity, roundTripMs }: BusFacts): Finding {
 
 function judgeVersion({ version, listensOn }: ServerFacts): Finding {
   const text = `nats-server ${version}, listens on ${listensOn}`;
-  const needed = isLoopback(listensOn) ? MIN_VERSION : MIN_OPEN_VERSION;
+  const needed = isLoopbackHost(listensOn) ? MIN_VERSION : MIN_OPEN_VERSION;
   if (isAtLeast(version, needed)) return { check: 'server', level: 'ok', text };
-  const remedy = isLoopback(listensOn)
+  const remedy = isLoopbackHost(listensOn)
     ? `run nats-server ${MIN_VERSION} or newer`
     : `where others can reach it, run nats-server ${MIN_OPEN_VERSION} or newer: older ones lack fixes of authentication`;
   return { check: 'server', level: 'problem', text, remedy };
@@ -328,10 +328,6 @@ function judgeClock({ clockOffsetMs, roundTripMs, store }: BusFacts): Finding {
     text,
     remedy: 'synchronise both (chrony, systemd-timesyncd): times on the screen mislead',
   };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
 /** Compares by number; `2.10.0-beta.1` counts as `2.10.0`. */

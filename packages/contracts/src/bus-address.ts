@@ -35,6 +35,11 @@ export function inUrl(host: string): string {
   return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
 }
 
+/** A text, such as an address, without the user and the password of any address in it. */
+export function withoutUserInfo(text: string): string {
+  return text.replace(/\/\/[^/@\s]*@/g, '//…@');
+}
+
 function withoutBrackets(host: string): string {
   return host.replace(/^\[|\]$/g, '');
 }

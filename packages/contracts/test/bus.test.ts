@@ -287,6 +287,14 @@ test('it connects when the server comes, and subscriptions survive', async () =>
   await bus.drain();
 });
 
+test('after the end nobody waits for a connection', async () => {
+  const bus = openBus({ servers: 'nats://127.0.0.1:1', environment: 'test', role: 'operator', id: 'ada' });
+  const failure = bus.connected().catch((error: unknown) => error);
+  await bus.drain();
+  expect(await failure).toMatchObject({ message: 'cannot connect to the bus: it was closed' });
+  await expect(bus.connected()).rejects.toThrow('it was closed');
+});
+
 test('what waits for an answer learns at once that the connection is lost', async () => {
   await using own = await startNatsServer(WITHOUT_KEYS);
   await using pair = await openPair(own.url);
@@ -319,4 +327,18 @@ test('a creds file that is missing is told', async () => {
     credentialsFile: '/no/such.creds',
   });
   await expect(bus.connected()).rejects.toThrow("cannot read '/no/such.creds'");
+});
+
+test('what is told of an address leaves its password out', async () => {
+  const told: string[] = [];
+  await using bus = openBus({
+    servers: ['nats://ada:secret@127.0.0.1:1', 'nats://127.0.0.1:1'],
+    environment: 'test',
+    role: 'operator',
+    id: 'ada',
+    credentialsFile: '/no/such.creds',
+    onProblem: ({ reason }) => told.push(reason),
+  });
+  await expect(bus.connected()).rejects.toMatchObject({ servers: ['nats://…@127.0.0.1:1', 'nats://127.0.0.1:1'] });
+  expect(told).toEqual([expect.stringContaining("bus 'nats://…@127.0.0.1:1, nats://127.0.0.1:1'")]);
 });

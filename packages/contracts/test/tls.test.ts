@@ -1,9 +1,10 @@
 /* TLS against a real nats-server, with the certificates and the configuration that `muster bus keys` makes. */
 import { X509Certificate } from 'node:crypto';
-import { cp, readdir, readFile, rename, stat } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TlsFiles } from '@muster/contracts';
 import {
+  beginRotation,
   CERTIFICATE_LIFETIME_DAYS,
   credentialsFile,
   type Identity,
@@ -72,6 +73,18 @@ describe('certificates', () => {
     expect((await mint(directory.path, { now: late })).created).toContain(certFile);
     expect(await endOf(certFile)).toBeGreaterThan(end);
     expect(await readFile(caFile, 'utf8')).toBe(ca);
+  });
+
+  test('whatever interrupts the beginning of a replacement, the old authority counts on', async () => {
+    const { caFile } = serverTlsFiles(directory.path);
+    await mint(directory.path);
+    const old = (await readFile(caFile, 'utf8')).trim();
+    // No file can take the place of a directory: the key stays where it is.
+    await mkdir(join(directory.path, 'ca.key.old'));
+    await expect(beginRotation(directory.path, 'ca')).rejects.toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
+    await mint(directory.path);
+    expect(await readFile(caFile, 'utf8')).toContain(old);
+    expect((await readFile(caFile, 'utf8')).match(/BEGIN/g)).toHaveLength(2);
   });
 
   test('the server gets one more name; the others keep what they have', async () => {

@@ -36,13 +36,22 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
     bodyLimit: BODY_LIMIT_BYTES,
     // Viewers poll: their requests are no news. Failures are logged by the error handler.
     logController: new LogController({ disableRequestLogging: true }),
-    forceCloseConnections: true,
+    // What is under way is answered: who asked for a command must hear what became of it, and so must the audit.
+    forceCloseConnections: 'idle',
   });
   app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
     checkCaller(request.headers);
     if (request.method !== 'GET' && request.method !== 'HEAD') checkJson(request.headers);
+  });
+  let isClosing = false;
+  app.addHook('preClose', async () => {
+    isClosing = true;
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    // Kept alive, the connection of the last answer would keep the server from closing.
+    if (isClosing) reply.header('connection', 'close');
   });
   app.setErrorHandler(async (error, request, reply) => {
     const failure = asRequestError(error);

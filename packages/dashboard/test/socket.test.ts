@@ -1,5 +1,6 @@
 /* /ws over a dashboard that really listens, with a real client. */
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { eventually } from '@muster/testkit';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -103,6 +104,41 @@ test('what a page sends is refused; what a stranger sends changes nothing', asyn
   const [code] = (await once(viewer.socket, 'close')) as [number];
   expect(code).toBe(1003);
   expect(running.source.commands).toEqual([]);
+});
+
+test.each([
+  ['a stranger', '/ws', 'evil.example', 403],
+  ['an address that is none', '//[', 'localhost', 400],
+])('%s is refused, and let go also when it never closes its own end', async (_who, address, host, status) => {
+  await using running = await startDashboard();
+  const stranger = connect({ port: running.port, host: '127.0.0.1', allowHalfOpen: true });
+  await once(stranger, 'connect');
+  stranger.write(`GET ${address} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
+  const [answer] = (await once(stranger, 'data')) as [Buffer];
+  expect(answer.toString()).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  const { server } = running.dashboard.app;
+  const connections = () =>
+    new Promise<number>((resolve, reject) => {
+      server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+    });
+  await eventually(async () => (await connections()) === 0, { message: 'the socket is closed' });
+  stranger.destroy();
+});
+
+test('a command that is under way when the dashboard is closed is answered, and audited', async () => {
+  const running = await startDashboard();
+  const { app } = running.dashboard;
+  let closed: Promise<void> | undefined;
+  running.source.answer = async (action) => {
+    closed = running[Symbol.asyncDispose]();
+    await eventually(() => !app.server.listening);
+    return { outcome: 'accepted', commandId: 'command-1', code: 'ok', reason: `${action} begins` };
+  };
+  const headers = { 'content-type': 'application/json' };
+  const url = `${running.url}/api/services/web1/rag-api/restart`;
+  expect((await fetch(url, { method: 'POST', headers, body: '{}' })).status).toBe(202);
+  await closed;
+  expect(running.audited).toHaveLength(1);
 });
 
 test('closing the dashboard closes its sockets', async () => {

@@ -9,11 +9,11 @@ import {
   type TemporaryDirectory,
   temporaryDirectory,
 } from '@muster/testkit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ClaimedBus } from '../src/runtime/claimed-bus.ts';
 import { Envelopes } from '../src/runtime/envelopes.ts';
 
-const HOSTS = ['alone', 'healed', 'race'];
+const HOSTS = ['alone', 'ended', 'healed', 'race'];
 const ADA = { role: 'operator', id: 'ada' } as const;
 
 let server: NatsServer;
@@ -125,4 +125,21 @@ test.concurrent('one that begins while the other cannot answer: once that heals,
   expect(newer.bus.rival?.agentId).toBe('older');
   expect(newer.told).toEqual([true, false]);
   expect(await speakerOf('healed')).toBe('older');
+});
+
+test('who ends while it asks does not ask again', async () => {
+  await using faults = await startTcpFaults({ host: '127.0.0.1', port: server.port });
+  const { bus } = claim('ended', 'only', 1, `nats://127.0.0.1:${faults.port}`, 2_000);
+  await eventually(() => bus.isConnected, { timeoutMs: LONG_MS });
+  faults.stall();
+  // A holder asks as soon as it is one. What is asked after that is given up after that.
+  const request = { id: uuidv7(), time: new Date().toISOString(), source: 'agent/ended', actor: 'test' };
+  const claimant = { claimant: 'another', agentId: 'another', bootId: 'another', epoch: 2, isHolder: false };
+  const later = bus.request(commands.claim, { host: 'ended' }, { ...request, ...claimant }, { timeoutMs: 2_000 });
+  using timers = vi.spyOn(globalThis, 'setTimeout');
+  const draining = bus.drain();
+  await expect(later).rejects.toThrow(/no answer/);
+  await faults.heal();
+  await draining;
+  expect(timers.mock.calls.filter(([, delayMs = 0]) => delayMs > 10_000)).toEqual([]);
 });

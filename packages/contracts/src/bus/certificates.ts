@@ -2,8 +2,9 @@
  * The certificates of a bus that is reached from other machines, as files, without a network.
  *
  * An authority of this bus alone signs one certificate for each server and one for each identity, so that both ends prove
- * themselves; a server of a cluster or of a site connects to others as well, so its certificate serves both ways. What an identity may do is not in it: the JWT says that, and a revoked JWT ends a connection whatever
- * certificate it came with. Repeatable as the keys are: what still says what it must is kept, what ends soon is made anew.
+ * themselves; a server of a cluster or of a site connects to others as well, so its certificate serves both ways. What an
+ * identity may do is not in it: the JWT says that, and a revoked JWT ends a connection whatever certificate it came with.
+ * Repeatable as the keys are: what still says what it must is kept, what ends soon is made anew.
  */
 import { X509Certificate as NodeCertificate, randomBytes, webcrypto } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';

@@ -33,6 +33,7 @@ const RETRY_MIN_MS = 50;
 const EARLY_RETRIES = 20;
 const EARLY_RETRY_MAX_MS = 150;
 const RETRY_MAX_MS = 1_000;
+const CLOSED = 'cannot connect to the bus: it was closed';
 
 /** A subscription as asked for; `live` while there is a connection. */
 interface Wanted extends SubscribeOptions {
@@ -100,6 +101,7 @@ export class Connection {
   connected(signal?: AbortSignal): Promise<void> {
     if (this.#client !== undefined) return Promise.resolve();
     if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#closing.signal.aborted) return Promise.reject(new Error(CLOSED));
     return new Promise((resolve, reject) => {
       const onAbort = () => waiter.reject(signal?.reason);
       const settle = () => {
@@ -137,7 +139,7 @@ export class Connection {
   /** Sends what is still to be sent, and ends. */
   async close(): Promise<void> {
     this.#closing.abort();
-    for (const waiter of this.#waiters) waiter.reject(new Error('cannot connect to the bus: it was closed'));
+    for (const waiter of this.#waiters) waiter.reject(new Error(CLOSED));
     if (this.#client !== undefined && !this.#client.isClosed() && !this.#client.isDraining()) {
       // The connection may break meanwhile: then there is nothing left to send, and the client's drain never settles.
       await Promise.race([this.#client.drain().catch(() => {}), this.#client.closed()]);

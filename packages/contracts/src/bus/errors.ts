@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { withoutUserInfo } from '../bus-address.ts';
 
 /** What went wrong, for code that must tell one kind from another. */
 abstract class BusError extends Error {
@@ -49,7 +50,7 @@ export class BusAwayError extends BusError {
   }
 }
 
-/** nats-server answers, but does not let us in, or we don't trust it. */
+/** nats-server answers, but does not let us in, or we don't trust it. What it says goes into logs: passwords don't. */
 export class BusRefusedError extends Error {
   readonly servers: readonly string[];
   readonly reason: string;
@@ -58,9 +59,10 @@ export class BusRefusedError extends Error {
 
   constructor(servers: readonly string[], reason: string, options: ErrorOptions & { readonly advice?: string } = {}) {
     const { advice = 'check the credentials', ...rest } = options;
-    super(`cannot connect to the bus '${servers.join(', ')}': ${reason}: ${advice}`, rest);
+    const shown = servers.map(withoutUserInfo);
+    super(`cannot connect to the bus '${shown.join(', ')}': ${reason}: ${advice}`, rest);
     this.name = 'BusRefusedError';
-    this.servers = servers;
+    this.servers = shown;
     this.reason = reason;
     this.advice = advice;
   }

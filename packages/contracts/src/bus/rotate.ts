@@ -17,7 +17,8 @@ export type Rotatable = 'account' | 'root' | 'ca' | Identity;
 const FILES: Readonly<Record<Extract<Rotatable, string>, readonly string[]>> = {
   account: [SIGNING_KEY_FILE],
   root: [ROOT_KEY_FILE],
-  ca: ['ca.key', 'ca.crt'],
+  // The certificate first: a new authority takes the place of half an old one, and what that has signed must count on.
+  ca: ['ca.crt', 'ca.key'],
 };
 
 /** The step does not fit what is in the directory. Nothing was changed. */

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { withoutUserInfo } from '../bus-address.ts';
 import { type Diagnostic, nearest } from './diagnostic.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
@@ -140,6 +141,6 @@ export function describe(value: unknown, isSecret = false): string {
 const MAX_QUOTED_LENGTH = 60;
 
 function quote(text: string): string {
-  const harmless = text.replace(/\/\/[^/@\s]*@/g, '//…@');
+  const harmless = withoutUserInfo(text);
   return JSON.stringify(harmless.length > MAX_QUOTED_LENGTH ? `${harmless.slice(0, MAX_QUOTED_LENGTH)}…` : harmless);
 }

@@ -49,6 +49,8 @@ export function render(fleet: Fleet, nowMs: number, context: RenderContext, memo
   const judges = [...fleet.probers].map(([id, prober]) => {
     return `${id} ${presenceOf(fleet.bus, prober.heardAtMs, nowMs)} ${prober.wallMinusMonotonicMs}`;
   });
+  // Of a host that was taken away nothing stays.
+  for (const host of memo.keys()) if (!fleet.hosts.has(host)) memo.delete(host);
   for (const host of [...fleet.hosts.keys()].sort()) {
     const facts = fleet.hosts.get(host) as HostFacts;
     if (isGone(facts, nowMs)) {

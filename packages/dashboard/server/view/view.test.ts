@@ -301,6 +301,16 @@ describe('facts', () => {
     expect([...learn(...before, [4, beat(2)]).hosts.keys()]).toEqual(['web1']);
   });
 
+  test('of a host that was taken away nothing is remembered either', () => {
+    const memo: RenderMemo = new Map();
+    const fleet = learn([0, connected], [1, running], [2, beat(1)]);
+    render(fleet, 3, CONTEXT, memo);
+    expect([...memo.keys()]).toEqual(['web1']);
+    fold(fleet, { kind: 'host-forgotten', host: 'web1' }, 4);
+    render(fleet, 5, CONTEXT, memo);
+    expect([...memo.keys()]).toEqual([]);
+  });
+
   test('a deleted key takes its samples and latencies along', () => {
     const probed: Fact = { kind: 'probe', report: make.probe('web1', 'rag-api') };
     const gone: Fact = { kind: 'entry', bucket: 'status', key: KEY, value: undefined };

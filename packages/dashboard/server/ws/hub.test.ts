@@ -103,22 +103,39 @@ describe('a slow page', () => {
   test('is skipped, slows nobody, and gets a snapshot when it has caught up', () => {
     const hub = new Hub(EPOCH, pageOf('a'));
     const [slow, quick] = [join(hub, 0), join(hub, 0)];
+    hub.tick(pageOf('b'), 250);
     slow.peer.take();
     quick.peer.take();
     slow.peer.bufferedBytes = 256 * 1024 + 1;
-    hub.tick(pageOf('b'), 250);
+    hub.tick(pageOf('c'), 500);
     expect(slow.peer.take()).toEqual([]);
     expect(quick.peer.take()).toHaveLength(1);
     slow.peer.bufferedBytes = 0;
+    hub.tick(pageOf('d'), 750);
+    expect(slow.peer.take()).toMatchObject([{ type: 'snapshot', seq: 3, page: { fleet: { headline: 'd' } } }]);
+  });
+
+  test('is one whose snapshot is large: it is left to take it, and gets what has changed since', () => {
+    const hub = new Hub(EPOCH, pageOf('a'));
+    const { peer } = join(hub, 0);
+    peer.take();
+    peer.bufferedBytes = 8 * 1024 * 1024;
+    hub.tick(pageOf('b'), 250);
+    peer.bufferedBytes = 1024 * 1024;
     hub.tick(pageOf('c'), 500);
-    expect(slow.peer.take()).toMatchObject([{ type: 'snapshot', seq: 2, page: { fleet: { headline: 'c' } } }]);
+    expect(peer.isTerminated).toBe(false);
+    expect(peer.take()).toEqual([]);
+    peer.bufferedBytes = 0;
+    hub.tick(pageOf('c'), 750);
+    expect(peer.take()).toMatchObject([{ type: 'deltas', deltas: [{ seq: 1 }, { seq: 2 }] }]);
   });
 
   test('is cut off when 4 MiB have piled up', () => {
     const hub = new Hub(EPOCH, pageOf('a'));
     const { peer } = join(hub, 0);
-    peer.bufferedBytes = 4 * 1024 * 1024 + 1;
     hub.tick(pageOf('b'), 250);
+    peer.bufferedBytes = 4 * 1024 * 1024 + 1;
+    hub.tick(pageOf('c'), 500);
     expect(peer.isTerminated).toBe(true);
     expect(hub.viewers).toBe(0);
   });

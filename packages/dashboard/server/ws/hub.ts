@@ -20,7 +20,10 @@ export interface Resume {
 /** At most one frame per page in this time; also the longest a change waits. */
 export const FRAME_INTERVAL_MS = 250;
 
-/** A page that has not taken this much yet gets nothing more until it has, and then a new snapshot. */
+/**
+ * A page that has not taken this much yet gets nothing more until it has, and then a new snapshot; but if that is a
+ * snapshot, then what has changed since: of a large fleet it takes a while, and another one would take as long.
+ */
 const SLOW_BYTES = 256 * 1024;
 
 /** A page that lets this much pile up is cut off. */
@@ -37,6 +40,8 @@ interface Session {
   readonly peer: Peer;
   /** The last delta this page has; `undefined` when it needs a snapshot. */
   seq: number | undefined;
+  /** The last frame was a snapshot, and most of it may still be on its way. */
+  isTakingSnapshot: boolean;
   lastFrameAtMs: number;
   lastPingAtMs: number;
   isAlive: boolean;
@@ -70,6 +75,7 @@ export class Hub {
     const session: Session = {
       peer,
       seq: isOurs ? resume.seq : undefined,
+      isTakingSnapshot: false,
       lastFrameAtMs: Number.NEGATIVE_INFINITY,
       lastPingAtMs: nowMs,
       isAlive: true,
@@ -109,14 +115,13 @@ export class Hub {
 
   #serve(session: Session, nowMs: number): void {
     const { peer } = session;
-    if (peer.bufferedBytes > TOO_SLOW_BYTES) {
-      this.#drop(session);
-      return;
-    }
     if (peer.bufferedBytes > SLOW_BYTES) {
-      session.seq = undefined;
+      if (session.isTakingSnapshot) return;
+      if (peer.bufferedBytes > TOO_SLOW_BYTES) this.#drop(session);
+      else session.seq = undefined;
       return;
     }
+    session.isTakingSnapshot = false;
     const idleMs = nowMs - session.lastFrameAtMs;
     if (idleMs < FRAME_INTERVAL_MS) return;
     const deltas = session.seq === undefined ? undefined : this.#ring.since(session.seq, this.#seq);
@@ -127,6 +132,7 @@ export class Hub {
         : `"type":"deltas","deltas":[${deltas.map(({ json }) => json).join(',')}]`;
     peer.send(`{"nowMs":${Math.round(nowMs)},${body}}`);
     session.seq = this.#seq;
+    session.isTakingSnapshot = deltas === undefined;
     session.lastFrameAtMs = nowMs;
   }
 

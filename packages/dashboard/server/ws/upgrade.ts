@@ -7,6 +7,8 @@ import { SECURITY_HEADERS } from '../headers.ts';
 import type { Hub, Peer, Resume } from './hub.ts';
 
 const WS_PATH = '/ws';
+/** Any: a request names its path only. */
+const ORIGIN = 'http://localhost';
 
 /** The page sends nothing; a resume position travels in the address. */
 const MAX_PAYLOAD_BYTES = 1_024;
@@ -44,7 +46,9 @@ export function serveWebSockets(server: Server, hub: Hub, now: () => number): ()
 
 function checkUpgrade(request: IncomingMessage, hub: Hub): Resume | undefined {
   checkCaller(request.headers);
-  const url = new URL(request.url ?? '/', 'http://localhost');
+  const { url: asked = '/' } = request;
+  if (!URL.canParse(asked, ORIGIN)) throw new RequestError('bad-request', 'the address cannot be read');
+  const url = new URL(asked, ORIGIN);
   if (url.pathname !== WS_PATH)
     throw new RequestError('not-found', `there is no socket at '${url.pathname}': use ${WS_PATH}`);
   if (hub.viewers >= MAX_VIEWERS)
@@ -78,5 +82,7 @@ function refuse(socket: Duplex, error: RequestError): void {
   const body = JSON.stringify(error.body);
   const headers = { ...SECURITY_HEADERS, 'content-type': 'application/json; charset=utf-8', connection: 'close' };
   const head = Object.entries({ ...headers, 'content-length': Buffer.byteLength(body) }).map(([k, v]) => `${k}: ${v}`);
+  // A caller that never closes its own end would keep the socket for ever.
+  socket.once('finish', () => socket.destroy());
   socket.end(`HTTP/1.1 ${error.status} Refused\r\n${head.join('\r\n')}\r\n\r\n${body}`);
 }

@@ -61,8 +61,8 @@ export class Fleet {
   }
 
   /** The first snapshots are complete. */
-  async ready(): Promise<void> {
-    await Promise.all([this.#specs.ready(), this.#statuses.ready()]);
+  async ready(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#specs.ready(signal), this.#statuses.ready(signal)]);
   }
 
   stop(): void {

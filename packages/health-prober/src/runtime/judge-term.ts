@@ -77,8 +77,8 @@ export class JudgeTerm {
     await announcer.flushed(signal);
     const remembered = memory.load();
     const [alerts, verdicts, published] = await Promise.all([
-      snapshot(bus, 'alerts'),
-      snapshot(bus, 'health'),
+      snapshot(bus, 'alerts', signal),
+      snapshot(bus, 'health', signal),
       alertsSince(bus, remembered?.alerts ?? { since: timeAgo(LOOK_BACK_MS + LOOK_BACK_MARGIN_MS) }, signal),
     ]);
     const term = new JudgeTerm(options, { remembered, alerts, verdicts, published });
@@ -198,7 +198,7 @@ export class JudgeTerm {
 
   async #open(signal: AbortSignal): Promise<void> {
     // Statuses first: an agent puts them once their events are in the stream, so the feed then finds all of those.
-    await this.#fleet.ready();
+    await this.#fleet.ready(signal);
     await this.#feed.start(signal);
     this.#desk.endReplay(this.#fleet.statuses);
     this.#isOpen = true;
@@ -269,11 +269,14 @@ interface Known {
   readonly published: readonly AlertEvent[];
 }
 
-async function snapshot<B extends 'alerts' | 'health'>(bus: Bus, bucket: B) {
+async function snapshot<B extends 'alerts' | 'health'>(bus: Bus, bucket: B, signal: AbortSignal) {
   const mirror = new Mirror(bus.kv(bucket), () => undefined);
-  await mirror.ready();
-  mirror.stop();
-  return mirror.entries;
+  try {
+    await mirror.ready(signal);
+    return mirror.entries;
+  } finally {
+    mirror.stop();
+  }
 }
 
 async function alertsSince(bus: Bus, { seq, since }: Cursor, signal: AbortSignal): Promise<readonly AlertEvent[]> {

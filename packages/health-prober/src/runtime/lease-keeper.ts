@@ -57,8 +57,11 @@ export class LeaseKeeper {
 
   /** Renews it until it is lost or `signal` ends it; resolves with why. */
   async hold(signal: AbortSignal): Promise<string> {
+    const term = this.#term;
     while (!signal.aborted) {
       await delay(LEASE_RENEW_MS / 2, undefined, { signal }).catch(() => undefined);
+      // Two that renew would each take the other for another prober.
+      if (this.#term !== term) return 'it was taken anew, for another term';
       if (!isHeld(this.#renewedAtMs, monotonicMs())) return 'it could not be renewed in time';
       if (monotonicMs() - this.#renewedAtMs < LEASE_RENEW_MS || !this.#bus.isConnected) continue;
       const renew = () => this.#bucket.update(KEY, this.#lease(this.#term), this.#revision);

@@ -30,9 +30,19 @@ export class Mirror<V> {
     return this.#entries;
   }
 
-  /** The first snapshot is complete. */
-  ready(): Promise<void> {
-    return this.#readiness;
+  /** Waits until the first snapshot is complete. @throws the signal's reason */
+  async ready(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    let onAbort = () => {};
+    const aborted = new Promise<never>((_resolve, reject) => {
+      onAbort = () => reject(signal.reason as Error);
+    });
+    signal.addEventListener('abort', onAbort);
+    try {
+      await Promise.race([this.#readiness, aborted]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
   }
 
   stop(): void {

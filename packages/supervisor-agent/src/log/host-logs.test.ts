@@ -52,6 +52,14 @@ test('onwards from a place, until there are no more', async () => {
   expect(rest.next).toBeUndefined();
 });
 
+test('a time without milliseconds is the same time', async () => {
+  const line = (text: string) => `2026-03-01T12:00:00.500Z ${text.padEnd(100)}\n`;
+  // More than is looked at in one go, all of it within the second that is asked for.
+  writeFileSync(files.stdout, line('first') + line('rest').repeat(3_000));
+  const page = await ask({ since: '2026-03-01T12:00:00Z', text: 'first' });
+  expect(page.lines).toHaveLength(1);
+});
+
 test.each(['before', 'from'] as const)(
   'page by page (%s) a large log comes whole, and each page fits a message',
   async (way) => {

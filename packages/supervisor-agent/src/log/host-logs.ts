@@ -46,7 +46,8 @@ async function readPage(files: Files, request: AgentRequest<'logs'>): Promise<Ho
       stream,
       select,
       enough: request.lines,
-      since: request.since,
+      // As lines have it: in milliseconds, so that texts compare as times do.
+      since: request.since && new Date(request.since).toISOString(),
       isOver: () => performance.now() - startedAtMs > MAX_LOOK_MS,
     };
     const asked = isOnwards ? request.from?.[stream] : request.before?.[stream];

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { LogSpec } from '@muster/contracts/config';
 import { eventually, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
@@ -46,6 +46,27 @@ test('a flush that the bus does not take ends with its signal', async () => {
   shipping.start();
   appendFileSync(logFilesOf(home.path, 'api', 0).stdout, 'line\n');
   await expect(shipping.flush(AbortSignal.timeout(500))).rejects.toThrow(/timeout/i);
+});
+
+test('files that cannot be looked at are told of, and keep nobody else waiting', async () => {
+  const stream = new MemoryStream();
+  const told: (string | undefined)[] = [];
+  using shipping = open(home.path, stream, (reason) => told.push(reason));
+  shipping.add('api', 0, 1, SPEC);
+  shipping.add('web', 0, 1, SPEC);
+  const { stdout } = logFilesOf(home.path, 'api', 0);
+  symlinkSync(stdout, stdout);
+  shipping.runBegins('api', 0, 2);
+  appendFileSync(logFilesOf(home.path, 'web', 0).stdout, 'of web\n');
+  shipping.start();
+  await eventually(() => textsOf(stream).includes('of web'), { timeoutMs: 20_000 });
+  await eventually(() => told.length > 0, { timeoutMs: 20_000 });
+  expect(told).toEqual([expect.stringContaining('ELOOP')]);
+  rmSync(stdout);
+  appendFileSync(stdout, 'of api\n');
+  await eventually(() => textsOf(stream).includes('of api'), { timeoutMs: 20_000 });
+  await eventually(() => told.length > 1, { timeoutMs: 20_000 });
+  expect(told.at(-1)).toBeUndefined();
 });
 
 test('on a full disk it says so and goes on when there is room', async (ctx) => {

@@ -80,7 +80,13 @@ export class LogShipping implements Disposable {
 
   /** What is in the instance's files by now is of the runs before. To be called before that run can write. */
   runBegins(service: string, instance: number, generation: number): void {
-    this.#places.get(keyOf(service, instance))?.shipper.runBegins(generation);
+    const place = this.#places.get(keyOf(service, instance));
+    if (place === undefined) return;
+    try {
+      place.shipper.runBegins(generation);
+    } catch (error) {
+      this.#failed(place, error);
+    }
   }
 
   start(): void {
@@ -116,9 +122,34 @@ export class LogShipping implements Disposable {
     if (!this.#mayWork()) return;
     for (const [key, place] of this.#places) {
       if (this.#atWork >= MAX_AT_WORK) return;
-      if (place.isAtWork || nowMs < place.retryAtMs || !isTurn(place) || !place.shipper.isDue(nowMs)) continue;
+      if (place.isAtWork || nowMs < place.retryAtMs || !isTurn(place) || !this.#isDue(place, nowMs)) continue;
       void this.#work(key, place);
     }
+  }
+
+  /** False as well when its files can't be looked at: nothing of one instance may end the agent. */
+  #isDue(place: Place, nowMs: number): boolean {
+    const { shipper } = place;
+    try {
+      const isDue = shipper.isDue(nowMs);
+      if (place.problem !== undefined && shipper.isIdle) this.#over(place);
+      return isDue;
+    } catch (error) {
+      this.#failed(place, error);
+      return false;
+    }
+  }
+
+  #over(place: Place): void {
+    place.problem = undefined;
+    this.#tellProblem();
+  }
+
+  #failed(place: Place, error: unknown): void {
+    place.retryAtMs = monotonicNowMs() + RETRY_MS;
+    // That the bus is away is no news here: the lines wait in their files.
+    if (this.#mayWork()) place.problem = messageOf(error);
+    this.#tellProblem();
   }
 
   #mayWork(): boolean {
@@ -132,18 +163,15 @@ export class LogShipping implements Disposable {
     try {
       let sent = 0;
       while (this.#mayWork() && sent < MESSAGES_IN_A_ROW && (await place.shipper.step(monotonicNowMs()))) sent += 1;
-      place.problem = undefined;
+      this.#over(place);
     } catch (error) {
-      place.retryAtMs = monotonicNowMs() + RETRY_MS;
-      // That the bus is away is no news here: the lines wait in their files.
-      if (this.#mayWork()) place.problem = messageOf(error);
+      this.#failed(place, error);
     }
     place.isAtWork = false;
     this.#atWork -= 1;
     // To the end of the line, so that a flood does not keep the others waiting.
     this.#places.delete(key);
     this.#places.set(key, place);
-    this.#tellProblem();
     this.#wakeAll();
   }
 

@@ -78,7 +78,7 @@ export async function takeBatch(wanted: Wanted): Promise<Taken | undefined> {
     gaps.push(...part.gaps);
     to[stream] = { inode: look.inode, offset: part.to };
     usedBytes += part.usedBytes;
-    room -= part.roomBytes;
+    room -= part.usedRoomBytes;
   }
   return lines.length + gaps.length === 0 ? undefined : { from, to, lines, gaps, usedBytes };
 }
@@ -126,7 +126,8 @@ interface Part {
   readonly gaps: readonly LogGap[];
   readonly to: number;
   readonly usedBytes: number;
-  readonly roomBytes: number;
+  /** Of the message's room. */
+  readonly usedRoomBytes: number;
 }
 
 async function takeFrom(
@@ -145,7 +146,7 @@ async function takeFrom(
   if (limit - start > maxBehindBytes) {
     const reason = `more than ${sizeText(maxBehindBytes)} waited to be shipped`;
     const gaps = await leaveOut(start, limit - maxBehindBytes, reason);
-    if (gaps.length > 0) return { lines: [], gaps, to: endOf(gaps, start), usedBytes: 0, roomBytes: 0 };
+    if (gaps.length > 0) return { lines: [], gaps, to: endOf(gaps, start), usedBytes: 0, usedRoomBytes: 0 };
   }
   const isEnded = isFinal || limit === limits[stream];
   const read = readLines(file, { stream, start, until: limit, roomBytes, allowedBytes, isEnded });
@@ -158,7 +159,7 @@ async function takeFrom(
     gaps,
     to: endOf(gaps, to),
     usedBytes,
-    roomBytes: usedBytes + read.length * LINE_OVERHEAD_BYTES,
+    usedRoomBytes: usedBytes + read.length * LINE_OVERHEAD_BYTES,
   };
 }
 

@@ -49,6 +49,7 @@ export class ClaimedBus extends NatsBus {
   #isAsking = false;
   /** Something happened while it asked that it must ask about once more. */
   #asksAgain = false;
+  #hasEnded = false;
 
   /** Connects in the background, and asks on each connection. */
   constructor(options: ClaimedBusOptions) {
@@ -126,6 +127,7 @@ export class ClaimedBus extends NatsBus {
   }
 
   override drain(): Promise<void> {
+    this.#hasEnded = true;
     clearTimeout(this.#timer);
     this.#stopListening();
     return super.drain();
@@ -151,12 +153,13 @@ export class ClaimedBus extends NatsBus {
   }
 
   #hold(before: ClaimState, reason: string): void {
-    const { host, self } = { host: this.id, self: this.#options.self };
+    const host = this.id;
+    const { self, envelopes } = this.#options;
     this.#answering = super.respond(commands.claim, { host }, async (request) => {
       if (request.claimant === self.claimant) return undefined;
       this.#hear(request);
       const answer = { accepted: false, code: 'wrong-state' as const, reason: `another agent speaks for '${host}'` };
-      return { ...this.#options.envelopes.unordered(), commandId: request.id, ...answer, ...self };
+      return { ...envelopes.unordered(), commandId: request.id, ...answer, ...self };
     });
     for (const responder of this.#responders) responder.live = responder.attach();
     const isSuccessor = before.name === 'waiting';
@@ -179,6 +182,7 @@ export class ClaimedBus extends NatsBus {
 
   #askIn(waitMs: number): void {
     clearTimeout(this.#timer);
+    if (this.#hasEnded) return;
     this.#timer = setTimeout(() => void this.#ask(), waitMs * (1 + JITTER * (2 * Math.random() - 1)));
   }
 
@@ -190,7 +194,8 @@ export class ClaimedBus extends NatsBus {
     const sinceMs = super.connectedSinceMs;
     const rival = await this.#whoElse();
     this.#isAsking = false;
-    // Of a connection that is gone an answer says nothing.
+    // Of a connection that is gone an answer says nothing, and who ends has nothing more to say.
+    if (this.#hasEnded) return;
     if (super.connectedSinceMs === sinceMs) {
       if (rival === undefined) this.#take({ type: 'unanswered' }, 'connected');
       else this.#take({ type: 'answered', rival }, this.#whyWaiting(rival));

@@ -332,6 +332,16 @@ test('status tells all instances; why tells the events of one', async () => {
   });
 });
 
+test('why of an instance that its service does not have says so', async () => {
+  const { host, bus } = await commanded();
+  using _ = host;
+  expect(await bus.ask(commands.why, { ...envelope('one'), service: 'api', instance: 3 })).toMatchObject({
+    accepted: false,
+    code: 'unknown-instance',
+    reason: "service 'api' on web1 has no instance 3",
+  });
+});
+
 test.each([
   ['newer', { accepted: true, code: 'ok' }],
   ['known', { accepted: true, code: 'ok' }],
@@ -352,7 +362,7 @@ test('logs are read from the host; what cannot be read is refused with the reaso
   expect(await ask('api')).toMatchObject({ accepted: true, lines: [{ text: 'of api.0' }] });
   expect(await ask('bus'), "Muster's own as well").toMatchObject({ accepted: true });
   expect(await ask('nope')).toMatchObject({ accepted: false, code: 'unknown-service', lines: [] });
-  expect(await ask('api', { instance: 7 })).toMatchObject({ accepted: false, code: 'unknown-service' });
+  expect(await ask('api', { instance: 7 })).toMatchObject({ accepted: false, code: 'unknown-instance' });
   expect(await ask('api', { regex: '(a+)+' })).toMatchObject({
     accepted: false,
     code: 'bad-request',

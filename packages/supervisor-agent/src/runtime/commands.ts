@@ -51,6 +51,17 @@ export interface CommandsOptions {
 type ActingVerb = 'start' | 'stop' | 'restart' | 'adopt' | 'forget';
 const ACTING_VERBS: readonly ActingVerb[] = ['start', 'stop', 'restart', 'adopt', 'forget'];
 
+/** What a request names. */
+interface Found {
+  readonly runner: InstanceRunner;
+  readonly isSystem: boolean;
+}
+
+interface Refusal {
+  readonly code: CommandCode;
+  readonly reason: string;
+}
+
 /** Verbs of the grammar that this version does not carry out yet: they are refused by name, not left unanswered. */
 const UNSUPPORTED_VERBS = ['scale', 'reload', 'verdict', 'shutdown'] as const;
 
@@ -131,11 +142,8 @@ export class Commands {
     return this.#reply(request, { ...answer, reason });
   }
 
-  #check(
-    verb: ActingVerb,
-    { service, instance = 0, fresh }: AgentRequest<ActingVerb>,
-  ): { readonly runner: InstanceRunner } | { readonly code: CommandCode; readonly reason: string } {
-    const { supervisor, freshness, host } = this.#options;
+  #find(service: string, instance: number): Found | Refusal {
+    const { supervisor, host } = this.#options;
     const managed = supervisor.service(service);
     if (managed === undefined) {
       return { code: 'unknown-service', reason: `no service '${service}' is configured on ${host}` };
@@ -144,7 +152,15 @@ export class Commands {
     if (runner === undefined) {
       return { code: 'unknown-instance', reason: `service '${service}' on ${host} has no instance ${instance}` };
     }
-    if (managed.isSystem) {
+    return { runner, isSystem: managed.isSystem };
+  }
+
+  #check(verb: ActingVerb, { service, instance = 0, fresh }: AgentRequest<ActingVerb>): Found | Refusal {
+    const { freshness } = this.#options;
+    const found = this.#find(service, instance);
+    if (!('runner' in found)) return found;
+    const { runner, isSystem } = found;
+    if (isSystem) {
       const reason = `'${service}' is one of Muster's own services: it starts and stops with Muster itself`;
       return { code: 'system-service', reason };
     }
@@ -155,7 +171,7 @@ export class Commands {
     if (runner.state.name === 'unknown' && verb !== 'stop') {
       return { code: 'wrong-state', reason: `cannot ${verb} '${service}': ${runner.state.reason}` };
     }
-    return { runner };
+    return found;
   }
 
   #status(request: AgentRequest<'status'>): AgentReply<'status'> {
@@ -163,14 +179,16 @@ export class Commands {
   }
 
   #why(request: AgentRequest<'why'>): AgentReply<'why'> {
-    const { reporter, host } = this.#options;
+    const { reporter } = this.#options;
     const { service, instance = 0 } = request;
+    const found = this.#find(service, instance);
+    if (!('runner' in found)) return { ...this.#position(request), accepted: false, ...found, events: [] };
     const status = reporter.status(service, instance);
-    if (status === undefined) {
-      const reason = `no service '${service}' is configured on ${host}`;
-      return { ...this.#position(request), accepted: false, code: 'unknown-service', reason, events: [] };
-    }
-    return { ...this.#position(request), status, events: [...reporter.recentEvents(service, instance)] };
+    return {
+      ...this.#position(request),
+      ...(status && { status }),
+      events: [...reporter.recentEvents(service, instance)],
+    };
   }
 
   #outcome(request: AgentRequest<'outcome'>): AgentReply<'outcome'> {
@@ -216,19 +234,16 @@ export class Commands {
   }
 
   async #logs(request: AgentRequest<'logs'>): Promise<AgentReply<'logs'>> {
-    const { supervisor, readLogs, host } = this.#options;
+    const { readLogs } = this.#options;
     const { service, instance = 0 } = request;
-    const refuse = (code: CommandCode, reason: string) => ({
-      ...this.#reply(request, { accepted: false, code, reason }),
-      lines: [],
-    });
-    if (supervisor.runner(service, instance) === undefined) {
-      return refuse('unknown-service', `no service '${service}' with an instance ${instance} is configured on ${host}`);
-    }
+    const refuse = (refusal: Refusal) => ({ ...this.#reply(request, { accepted: false, ...refusal }), lines: [] });
+    const found = this.#find(service, instance);
+    if (!('runner' in found)) return refuse(found);
     try {
       return { ...this.#reply(request, ANSWERED), ...(await readLogs(service, instance, request)) };
     } catch (error) {
-      if (error instanceof SyntaxError || error instanceof SlowRegexError) return refuse('bad-request', error.message);
+      const isTheirs = error instanceof SyntaxError || error instanceof SlowRegexError;
+      if (isTheirs) return refuse({ code: 'bad-request', reason: error.message });
       throw error;
     }
   }

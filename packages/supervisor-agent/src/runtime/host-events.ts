@@ -1,6 +1,7 @@
 import { type ComponentEvent, rows } from '@muster/contracts';
 import type { Outbox } from '@muster/contracts/bus';
 import type { Envelopes } from './envelopes.ts';
+import { shortenedReason } from './shortened-reason.ts';
 
 /** Journals what happens to the agent itself, as events of its host. */
 export class HostEvents {
@@ -19,7 +20,7 @@ export class HostEvents {
     const event: ComponentEvent = {
       ...this.#envelopes.next(),
       kind,
-      reason,
+      reason: shortenedReason(reason),
       causes: [],
       ...(lost !== undefined && { lost }),
     };

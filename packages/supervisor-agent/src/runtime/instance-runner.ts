@@ -350,7 +350,11 @@ export class InstanceRunner {
         await act(run);
         if (handle.isWatchingTree) return;
         handle.isWatchingTree = true;
-        await run.treeGone(this.#closing.signal);
+        await run.treeGone(this.#closing.signal).catch((error: unknown) => {
+          // The next signal looks again: else nobody would ever learn that the tree is gone.
+          handle.isWatchingTree = false;
+          throw error;
+        });
         this.post({ type: 'tree-gone', generation });
       })
       .catch((error: unknown) => {

@@ -21,6 +21,7 @@ import type { Envelopes } from './envelopes.ts';
 import type { InstanceRunner, Transition } from './instance-runner.ts';
 import { keyOf } from './instance-store.ts';
 import type { KvMirror } from './kv-mirror.ts';
+import { shortenedReason } from './shortened-reason.ts';
 
 export interface ReporterOptions {
   readonly host: string;
@@ -31,8 +32,6 @@ export interface ReporterOptions {
 
 /** How many transitions of each instance `why` can look back on without the bus. */
 const RECENT_EVENTS = 50;
-/** A reason may quote what is configured, such as a PATH of any length; a message has its bounds. */
-const MAX_REASON_CHARS = 2_000;
 
 interface Told {
   status: InstanceStatus;
@@ -88,7 +87,7 @@ export class Reporter {
     const told = this.#told.get(keyOf(service, instance));
     if (told === undefined || !isVisible(transition)) return;
     const { from, to } = transition;
-    const reason = shortened(transition.reason);
+    const reason = shortenedReason(transition.reason);
     // What nobody asked for goes back to what the instance did before.
     const causes = transition.causes.length > 0 ? transition.causes : told.recent.slice(-1).map(({ id }) => id);
     if (from.name !== to.name) told.changedAtMs = monotonicNowMs();
@@ -189,10 +188,6 @@ function isVisible({ from, to, event }: Transition): boolean {
 /** An exit is told once, however many agents find it on record. */
 function isNewsOfExit(event: Event): boolean {
   return event.type === 'exited' || (event.type === 'exited-while-away' && event.isKnown !== true);
-}
-
-function shortened(reason: string): string {
-  return reason.length <= MAX_REASON_CHARS ? reason : `${reason.slice(0, MAX_REASON_CHARS)}…`;
 }
 
 function readinessOf(state: State): InstanceEvent['ready'] {

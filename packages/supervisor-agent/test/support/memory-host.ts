@@ -18,8 +18,13 @@ export interface MemoryHostOptions {
   readonly onTransition?: (runner: InstanceRunner, transition: Transition) => void;
   /** What is known of dependencies on other hosts; default: nothing. */
   readonly remote?: ConstructorParameters<typeof Supervisor>[1];
+  /** Told of bugs; default: they end the test. */
+  readonly onBug?: (what: string, error: unknown) => void;
 }
 
+const END_THE_TEST = (what: string, error: unknown) => {
+  throw new Error(what, { cause: error });
+};
 const NOBODY_TELLS = () => ({ isMet: false, reason: 'nobody tells' });
 
 /** Real runners under a real supervisor; processes, probes and the disk are in memory. */
@@ -28,7 +33,7 @@ export class MemoryHost implements Disposable {
   readonly supervisor: Supervisor;
   readonly #judges = new Map<string, (finding: ProbeFinding) => void>();
 
-  constructor({ services, onTransition, remote = NOBODY_TELLS }: MemoryHostOptions) {
+  constructor({ services, onTransition, remote = NOBODY_TELLS, onBug = END_THE_TEST }: MemoryHostOptions) {
     this.supervisor = new Supervisor(
       services.map(({ spec, isSystem = false, driverLack }) => {
         const runner: InstanceRunner = new InstanceRunner({
@@ -60,9 +65,7 @@ export class MemoryHost implements Disposable {
           prepareLater: () => {},
           askRecovery: async () => ({ granted: true, reason: 'nobody minds' }),
           explainExit: () => undefined,
-          onBug: (what, error) => {
-            throw new Error(what, { cause: error });
-          },
+          onBug,
         });
         return { spec, isSystem, runners: [runner] };
       }),

@@ -77,6 +77,7 @@ test.each([
   ['listen: [1]', /write address:port/],
   ['listne: 127.0.0.1:1', /:1:1: .*unknown key "listne".*did you mean 'listen'/],
   ['id: Not An Id', /:1:5: /],
+  ['bus: { url: "nats://user:secret@bus" }', /:1:13: (?!.*secret).*without user and password/],
   ['listen: "127.0.0.1:1', /dashboard\.yaml:1/],
 ])('%s is refused in one line that says what would do', (yaml, expected) => {
   const problems = problemsOf(yaml);
@@ -86,4 +87,10 @@ test.each([
 
 test('a variable that is no id is refused by name', () => {
   expect(problemsOf('', { MUSTER_DASHBOARD_ID: 'A b' })[0]).toMatch(/^MUSTER_DASHBOARD_ID is 'A b'/);
+});
+
+test('an address with a password is refused, and not quoted', () => {
+  expect(() => read('', { MUSTER_BUS_URL: 'nats://user:secret@bus' })).toThrow(
+    /^MUSTER_BUS_URL is no address of a bus; write nats:\/\/host:port or tls:\/\/host:port, without user and password/,
+  );
 });

@@ -3,6 +3,8 @@ import { join, resolve } from 'node:path';
 import { ID_PATTERN, type TlsFiles } from '@muster/contracts';
 import {
   BusTls,
+  BusUrls,
+  busServers,
   checkShape,
   formatDiagnostic,
   IdText,
@@ -66,9 +68,9 @@ const FileShape = strictMap(
     environment: IdText.optional().meta({ description: 'The name of the fleet; default development.' }),
     bus: strictMap(
       {
-        url: text('write the address of the bus, such as nats://127.0.0.1:4222')
-          .optional()
-          .meta({ description: `The servers of the bus, several with commas; default ${DEFAULT_BUS_URL}.` }),
+        url: BusUrls.optional().meta({
+          description: `The servers of the bus, several with commas; default ${DEFAULT_BUS_URL}.`,
+        }),
         creds: text('write the path of a creds file')
           .optional()
           .meta({ description: 'The creds file of this dashboard.' }),
@@ -97,8 +99,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): D
     .map(
       ([name, value]) => `${name} is '${value}'; write 1 to 63 of a-z, 0-9, _ and -, starting with a letter or a digit`,
     );
-  if (problems.length > 0) throw new ConfigError(problems);
-  const servers = (env['MUSTER_BUS_URL'] || file.bus?.url || DEFAULT_BUS_URL).split(',').map((url) => url.trim());
+  const urls = BusUrls.safeParse(env['MUSTER_BUS_URL'] || file.bus?.url || DEFAULT_BUS_URL);
+  // Not quoted: there may be a password in it.
+  for (const { message } of urls.error?.issues ?? [])
+    problems.push(`MUSTER_BUS_URL is no address of a bus; ${message}`);
+  if (urls.data === undefined || problems.length > 0) throw new ConfigError(problems);
   const credentials =
     env['MUSTER_BUS_CREDENTIALS'] || file.bus?.creds || join(stateDir, 'keys', `dashboard-${id}.creds`);
   const tls = file.bus?.tls === undefined ? undefined : tlsFilesFrom(file.bus.tls, process.cwd());
@@ -106,7 +111,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): D
     listen: file.listen ?? { host: '127.0.0.1', port: 8003 },
     id,
     environment,
-    bus: { servers, credentialsFile: resolve(credentials), ...(tls !== undefined && { tls }) },
+    bus: { servers: busServers(urls.data), credentialsFile: resolve(credentials), ...(tls !== undefined && { tls }) },
     stateDir,
   };
 }

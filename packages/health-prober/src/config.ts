@@ -2,6 +2,8 @@ import { resolve } from 'node:path';
 import type { TlsFiles } from '@muster/contracts';
 import {
   BusTls,
+  BusUrls,
+  busServers,
   byPlace,
   checkShape,
   type Diagnostic,
@@ -40,13 +42,7 @@ export type ProberConfigReading = { readonly config: ProberConfig } | { readonly
 const PATH_RULE = 'write a path';
 const Path = z.string({ error: PATH_RULE }).min(1, { error: PATH_RULE });
 
-const SERVER_RULE = 'write nats://host:port or tls://host:port, without user and password; several with commas';
-const Server = z.string({ error: SERVER_RULE }).refine(isServer, { error: SERVER_RULE });
-/** One, or several with commas. */
-const ServerList = z
-  .string({ error: SERVER_RULE })
-  .transform((text) => text.split(',').map((server) => server.trim()))
-  .pipe(z.array(Server));
+const ServerList = BusUrls.transform(busServers);
 
 /** The shape of prober.yaml; every key may be left out. */
 const ProberFile = strictMap(
@@ -152,10 +148,4 @@ function readVariables(env: ProberSurroundings['env']) {
     credentials: read('MUSTER_BUS_CREDENTIALS', Path),
     errors,
   };
-}
-
-function isServer(url: string): boolean {
-  if (!/^(nats|tls):\/\//.test(url) || !URL.canParse(url)) return false;
-  const { hostname, username, password } = new URL(url);
-  return hostname !== '' && username === '' && password === '';
 }

@@ -1,4 +1,5 @@
 export { BusTls, tlsFilesFrom } from './bus-tls.ts';
+export { BusUrls, busServers } from './bus-url.ts';
 export type { ReservedService } from './cross-checks.ts';
 export { byPlace, type Diagnostic, formatDiagnostic, nearest } from './diagnostic.ts';
 export { RetentionMap, type RetentionReading, readRetention } from './retention.ts';

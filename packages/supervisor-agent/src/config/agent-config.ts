@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { embeddedBusUrl, hostIdFrom, type TlsFiles } from '@muster/contracts';
 import {
   BusTls,
+  BusUrls,
   byPlace,
   checkShape,
   type Diagnostic,
@@ -65,11 +66,6 @@ const Listen = z
   .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, { error: LISTEN_RULE })
   .refine((listen) => isPort(splitListen(listen).port), { error: LISTEN_RULE });
 
-const BUS_URL_RULE = 'write nats://host:port or tls://host:port, without user and password; several with commas';
-const BusUrl = z
-  .string({ error: BUS_URL_RULE })
-  .refine((urls) => urls.split(',').every((url) => isBusUrl(url.trim())), { error: BUS_URL_RULE });
-
 const NAMES_RULE = 'write a list of host names and addresses, such as [bus.example.org, 10.0.0.5]';
 const ServerName = z.string({ error: NAMES_RULE }).regex(/^[A-Za-z0-9_.:-]+$/, { error: NAMES_RULE });
 
@@ -82,7 +78,7 @@ const AgentFile = strictMap(
     bus: strictMap(
       {
         listen: Listen.default('127.0.0.1:4222').meta({ description: 'Where the embedded nats-server listens.' }),
-        url: BusUrl.optional().meta({
+        url: BusUrls.optional().meta({
           description: 'A bus that somebody else runs, several servers with commas; default the embedded one.',
         }),
         creds: Path.optional().meta({ description: 'The creds file of this agent.' }),
@@ -177,12 +173,6 @@ function readVariables(env: AgentSurroundings['env']) {
     isEmbedded: read('MUSTER_EMBEDDED', z.enum(['0', '1'], { error: flagRule })) === '1',
     errors,
   };
-}
-
-function isBusUrl(url: string): boolean {
-  if (!/^(nats|tls):\/\//.test(url) || !URL.canParse(url)) return false;
-  const { hostname, username, password } = new URL(url);
-  return hostname !== '' && username === '' && password === '';
 }
 
 function splitListen(listen: string): { host: string; port: number } {

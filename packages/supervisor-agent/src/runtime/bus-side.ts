@@ -4,6 +4,7 @@
  */
 import path from 'node:path';
 import { limitProblems, Outbox, uuidv7 } from '@muster/contracts/bus';
+import { busServers } from '@muster/contracts/config';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { AgentIdentity } from './agent-identity.ts';
@@ -65,7 +66,7 @@ async function openClaimedBus(envelopes: Envelopes, options: BusSideOptions): Pr
   const { config, identity, logger, onHostTaken } = options;
   const { agentId, bootId, epoch } = identity;
   const bus = new ClaimedBus({
-    servers: config.bus.url.split(',').map((url) => url.trim()),
+    servers: busServers(config.bus.url),
     ...(config.bus.credsFile !== undefined && { credentialsFile: config.bus.credsFile }),
     ...(config.bus.tls !== undefined && { tls: config.bus.tls }),
     environment: config.environment,

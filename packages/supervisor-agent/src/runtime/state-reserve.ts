@@ -22,12 +22,12 @@ export function spendReserve(stateDir: string): boolean {
 /** Makes the reserve where it is missing and there is room for more than that. Never throws. */
 export function makeReserve(stateDir: string): void {
   const file = fileIn(stateDir);
-  if (isWhole(file) || freeBytes(stateDir) < 2 * RESERVE_BYTES) return;
   try {
+    if (isWhole(file) || freeBytes(stateDir) < 2 * RESERVE_BYTES) return;
     // Random: a file system that compresses would keep no room for anything else.
     replaceFile(file, randomBytes(RESERVE_BYTES));
   } catch {
-    // Somebody else was faster; the next look tries again.
+    // Somebody else was faster with the room, or the directory is not ours any more; the next look tries again.
   }
 }
 

@@ -194,7 +194,10 @@ export class Agent {
       this.#tellTrouble('what services print is lost', isFull ? 'the disk of their logs is full' : undefined),
     );
     this.#reserve = new ReserveKeeper(stateDir);
-    this.#treeLook = setInterval(() => this.#lookAtTrees(), TREE_LOOK_INTERVAL_MS);
+    this.#treeLook = setInterval(() => {
+      this.#lookAtTrees();
+      this.#store.restoreIfTaken();
+    }, TREE_LOOK_INTERVAL_MS);
     this.#statusFile = new StatusFileWriter(
       stateDir,
       () => this.#statusFileContent(),
@@ -277,6 +280,11 @@ export class Agent {
     if (refusedConfig === '')
       this.#events.announce('config-loaded', `${services.length + systemServices.length} services`);
     else this.#events.announce('config-refused', refusedConfig);
+    if (this.#store.unreadableLines > 1)
+      this.#tellTrouble(
+        'what was wanted of services may be forgotten: look at them, and stop what must not run',
+        `${this.#store.unreadableLines} lines of '${path.join(config.stateDir, 'instances.jsonl')}' cannot be read`,
+      );
     this.#commands.listen();
     this.#presence.start();
     this.#metrics.start();

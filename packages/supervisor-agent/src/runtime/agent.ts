@@ -70,6 +70,8 @@ export interface AgentSetup {
 const FLUSH_TIMEOUT_MS = 3_000;
 /** One look at every process of the host; with 100 services it takes some 25 ms. */
 const TREE_LOOK_INTERVAL_MS = 60_000;
+/** Between two looks whether what is orphaned still lives. */
+const ORPHAN_LOOK_INTERVAL_MS = 5_000;
 
 export class Agent {
   readonly #setup: AgentSetup;
@@ -96,6 +98,7 @@ export class Agent {
   readonly #reserve: ReserveKeeper;
   readonly #prepareQueue = new PrepareQueue();
   readonly #treeLook: NodeJS.Timeout;
+  readonly #orphanLook: NodeJS.Timeout;
   #isEnding = false;
   #isSettingUpBusAgain = false;
 
@@ -198,6 +201,7 @@ export class Agent {
       this.#lookAtTrees();
       this.#store.restoreIfTaken();
     }, TREE_LOOK_INTERVAL_MS);
+    this.#orphanLook = setInterval(() => void this.#supervisor.lookAtOrphans(), ORPHAN_LOOK_INTERVAL_MS);
     this.#statusFile = new StatusFileWriter(
       stateDir,
       () => this.#statusFileContent(),
@@ -432,6 +436,7 @@ export class Agent {
 
   async #close(): Promise<void> {
     clearInterval(this.#treeLook);
+    clearInterval(this.#orphanLook);
     this.#prepareQueue[Symbol.dispose]();
     this.#supervisor.detach();
     this.#presence[Symbol.dispose]();

@@ -123,6 +123,23 @@ test('what has not got past its startup says which process it is, without an eve
   expect(keys.get('web1.api.0')?.state).toBe('starting');
 });
 
+test('who wants something of an orphan is told why nothing happens', async () => {
+  const { events, host, runner } = reported();
+  using _ = host;
+  host.driver.orphans.set('api', { kind: 'orphan', pids: [99], reason: 'pid 99 lives' });
+  await host.supervisor.begin([]);
+  await host.settled();
+  for (const type of ['start', 'restart'] as const) {
+    runner.post({ type, by: 'ada' }, [`command-${type}`]);
+    expect(lastOf(events)).toMatchObject({
+      from: 'orphaned',
+      to: 'orphaned',
+      reason: 'not touched: pid 99 lives',
+      causes: [`command-${type}`],
+    });
+  }
+});
+
 test('an exit is told with its code, also when the next run follows at once', async () => {
   const { events, reporter, host } = reported();
   using _ = host;

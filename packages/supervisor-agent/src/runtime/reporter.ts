@@ -188,6 +188,9 @@ export class Reporter {
   }
 }
 
+/** What somebody asked for, and is told about also where it changes nothing. */
+const WISHES: ReadonlySet<Event['type']> = new Set(['start', 'restart', 'stop']);
+
 /** A changed wake, count or note within the same state is nobody's business but the instance's own. */
 function isVisible({ from, to, event }: Transition): boolean {
   return (
@@ -198,6 +201,7 @@ function isVisible({ from, to, event }: Transition): boolean {
     (from.memory.failure === null) !== (to.memory.failure === null) ||
     (to.name === 'pending' && from.memory.unmetReason !== to.memory.unmetReason) ||
     (to.name === 'running' && event.type === 'spawned') ||
+    (to.name === 'orphaned' && WISHES.has(event.type)) ||
     (to.name === 'running' && (event.type === 'liveness-failed' || event.type === 'recovery-denied'))
   );
 }

@@ -426,6 +426,8 @@ export class Agent {
     const signal = AbortSignal.timeout(FLUSH_TIMEOUT_MS);
     try {
       await Promise.all([this.#outbox.flushed(signal), this.#logs.flush(signal)]);
+      // What is stored last is what is shown of this host while nobody speaks for it.
+      await this.#keys.statuses.flushed(signal);
     } catch {
       this.#setup.logger.warn(
         { backlog: this.#outbox.backlog },

@@ -1,5 +1,5 @@
 import fastifyStatic from '@fastify/static';
-import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
+import { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, fastify, LogController } from 'fastify';
 import { asRequestError, RequestError } from './errors.ts';
 import { checkCaller, checkJson } from './guard.ts';
 import { SECURITY_HEADERS } from './headers.ts';
@@ -37,6 +37,11 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
     // Viewers poll: their requests are no news. Failures are logged by the error handler.
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
+    // An address that cannot be decoded is answered before any hook, and in Fastify's own shape.
+    frameworkErrors: (error: Error, _request: unknown, reply: FastifyReply) => {
+      const failure = asRequestError(error);
+      void reply.headers(SECURITY_HEADERS).status(failure.status).send(failure.body);
+    },
   });
   app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', async (request, reply) => {

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
+import { basename } from 'node:path';
 import { Deadline, isId } from '@muster/contracts';
 import {
   BusRefusedError,
@@ -78,14 +79,26 @@ function checkGivenCredentials({ credentialsFile: given }: Settings): void {
 }
 
 /** The file that a command signs in with. @throws CliError (busUnreachable) when there is none */
-export function credentialsOf({ credentialsFile: given, keysDir, servers }: Settings, identity: Identity): string {
+export function credentialsOf(settings: Settings, identity: Identity): string {
+  const { credentialsFile: given, isBusGiven, keysDir, servers } = settings;
   if (given !== undefined) return given;
   const own = credentialsFile(keysDir, identity);
   if (existsSync(own)) return own;
+  // Keys made here would be those of another bus.
+  const advice = isBusGiven
+    ? `type this on the machine that has the keys of that bus, or copy ${filesOf(own)} from there and name the first with --creds`
+    : 'start Muster once (npm start), make them (muster bus keys), or name a file with --creds';
   throw new CliError(
     'busUnreachable',
-    `cannot log in to the bus at ${servers.join(', ')}: there are no credentials in '${own}': start Muster once (npm start), make them (muster bus keys), or name a file with --creds`,
+    `cannot log in to the bus at ${servers.join(', ')}: there are no credentials in '${own}': ${advice}`,
   );
+}
+
+/** What is copied together: the credentials, and what TLS needs beside them. */
+function filesOf(credentials: string): string {
+  const name = basename(credentials);
+  const stem = name.replace(/\.creds$/u, '');
+  return `${name}, ${stem}.crt, ${stem}.key and ca.crt`;
 }
 
 /** Whose credentials these are: their JWT is named `<role>/<id>`. The bus lets each identity listen on its own inbox only. */

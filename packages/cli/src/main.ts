@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { readSettings } from './config.ts';
+import { EXIT } from './exit-codes.ts';
 import { runProgram } from './program.ts';
 import { Terminal } from './terminal.ts';
 
@@ -14,8 +15,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 // `muster alerts -f | head -1`: the reader has what it wanted.
 for (const stream of [stdout, stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(0);
+    if (error.code === 'EPIPE') process.exit(0);
+    const advice = 'write it elsewhere, or make room; the command itself may have been done';
+    if (stream === stdout) terminal.note(`muster: cannot write the output: ${error.message}: ${advice}`);
+    process.exit(EXIT.failed);
   });
 }
 

@@ -1,9 +1,11 @@
 /* What `muster` does without a bus: wrong use, validate, the status file, and a bus that is not there. */
+import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { freePort, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { runCli } from './run-cli.ts';
+import { bareEnvironment, Running, runCli } from './run-cli.ts';
 import { instanceEvent, instanceStatus } from './samples.ts';
 
 let home: TemporaryDirectory;
@@ -75,6 +77,13 @@ describe('use', () => {
   });
 });
 
+test('output that cannot be written is told in a sentence', async () => {
+  await using running = new Running('sh', ['-c', 'exec npx muster --help > /dev/full'], bareEnvironment(env));
+  const { code, stderr } = await running.finished();
+  expect(stderr).toMatch(/^muster: cannot write the output: ENOSPC: .+ make room; .+\n$/u);
+  expect(code).toBe(1);
+});
+
 describe('validate', () => {
   const write = async (name: string, text: string) => {
     const file = join(home.path, name);
@@ -122,6 +131,22 @@ describe('a bus that is not there', () => {
       expect(code).toBe(3);
     },
   );
+
+  test('without credentials for the bus of another machine, nobody is told to make keys of a bus of their own', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const MUSTER_STATE_DIR = join(home.path, 'empty');
+    const { code, stderr } = await runCli(['status', '--url', `nats://127.0.0.1:${port}`], {
+      ...env,
+      MUSTER_STATE_DIR,
+    });
+    server.close();
+    expect(stderr).toContain("there are no credentials in '");
+    expect(stderr).toContain('copy operator-cli.creds, operator-cli.crt, operator-cli.key and ca.crt from there');
+    expect(stderr).not.toContain('bus keys');
+    expect(code).toBe(3);
+  });
 
   test('bus setup waits for it as long as it is told to', async () => {
     expect((await runCli(['bus', 'keys'], env)).code).toBe(0);

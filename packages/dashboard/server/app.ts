@@ -1,5 +1,5 @@
 import fastifyStatic from '@fastify/static';
-import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
+import { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, fastify, LogController } from 'fastify';
 import { asRequestError, RequestError } from './errors.ts';
 import { checkCaller, checkJson } from './guard.ts';
 import { SECURITY_HEADERS } from './headers.ts';
@@ -38,6 +38,11 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
     logController: new LogController({ disableRequestLogging: true }),
     // What is under way is answered: who asked for a command must hear what became of it, and so must the audit.
     forceCloseConnections: 'idle',
+    // An address that cannot be decoded is answered before any hook, and in Fastify's own shape.
+    frameworkErrors: (error: Error, _request: unknown, reply: FastifyReply) => {
+      const failure = asRequestError(error);
+      void reply.headers(SECURITY_HEADERS).status(failure.status).send(failure.body);
+    },
   });
   app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', async (request, reply) => {

@@ -102,6 +102,13 @@ test.each(['localhost', '127.0.0.1', '127.8.9.10', '[::1]'])('Host %s and its ow
   expect((await ask('GET', '/api/health', { host, origin: `http://${host}` })).status).toBe(200);
 });
 
+test.each(['/%ff', '/api/services/%E0%A4/rag-api/why'])('an address that cannot be decoded: %s', async (path) => {
+  const answer = await ask('GET', path);
+  expect(answer.status).toBe(400);
+  expect(answer.json()).toEqual({ error: { code: 'bad-request', message: expect.stringContaining(path) } });
+  expect(answer.headers).toMatchObject(SECURITY_HEADERS);
+});
+
 describe('commands', () => {
   const restart = (body = '{}', headers: Record<string, string> = JSON_TYPE) =>
     ask('POST', '/api/services/web1/rag-api/restart', headers, body);

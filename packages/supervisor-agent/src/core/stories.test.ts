@@ -344,7 +344,7 @@ test('an orphan is not touched until the operator says so', () => {
     ]),
   ).toEqual([
     '0: orphaned (pid 99 holds the lock and cannot be proven)',
-    '1: orphaned (not touched, adopt or forget it first: pid 99 holds the lock and cannot be proven)',
+    '1: orphaned (not touched: pid 99 holds the lock and cannot be proven)',
     '2: starting, spawn 1, wake at 62 (asked to forget by anna)',
   ]);
 });

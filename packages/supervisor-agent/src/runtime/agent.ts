@@ -70,6 +70,8 @@ export interface AgentSetup {
 const FLUSH_TIMEOUT_MS = 3_000;
 /** One look at every process of the host; with 100 services it takes some 25 ms. */
 const TREE_LOOK_INTERVAL_MS = 60_000;
+/** Between two looks whether what is orphaned still lives. */
+const ORPHAN_LOOK_INTERVAL_MS = 5_000;
 
 export class Agent {
   readonly #setup: AgentSetup;
@@ -96,6 +98,7 @@ export class Agent {
   readonly #reserve: ReserveKeeper;
   readonly #prepareQueue = new PrepareQueue();
   readonly #treeLook: NodeJS.Timeout;
+  readonly #orphanLook: NodeJS.Timeout;
   #isEnding = false;
   #isSettingUpBusAgain = false;
 
@@ -194,7 +197,11 @@ export class Agent {
       this.#tellTrouble('what services print is lost', isFull ? 'the disk of their logs is full' : undefined),
     );
     this.#reserve = new ReserveKeeper(stateDir);
-    this.#treeLook = setInterval(() => this.#lookAtTrees(), TREE_LOOK_INTERVAL_MS);
+    this.#treeLook = setInterval(() => {
+      this.#lookAtTrees();
+      this.#store.restoreIfTaken();
+    }, TREE_LOOK_INTERVAL_MS);
+    this.#orphanLook = setInterval(() => void this.#supervisor.lookAtOrphans(), ORPHAN_LOOK_INTERVAL_MS);
     this.#statusFile = new StatusFileWriter(
       stateDir,
       () => this.#statusFileContent(),
@@ -277,6 +284,11 @@ export class Agent {
     if (refusedConfig === '')
       this.#events.announce('config-loaded', `${services.length + systemServices.length} services`);
     else this.#events.announce('config-refused', refusedConfig);
+    if (this.#store.unreadableLines > 1)
+      this.#tellTrouble(
+        'what was wanted of services may be forgotten: look at them, and stop what must not run',
+        `${this.#store.unreadableLines} lines of '${path.join(config.stateDir, 'instances.jsonl')}' cannot be read`,
+      );
     this.#commands.listen();
     this.#presence.start();
     this.#metrics.start();
@@ -414,6 +426,8 @@ export class Agent {
     const signal = AbortSignal.timeout(FLUSH_TIMEOUT_MS);
     try {
       await Promise.all([this.#outbox.flushed(signal), this.#logs.flush(signal)]);
+      // What is stored last is what is shown of this host while nobody speaks for it.
+      await this.#keys.statuses.flushed(signal);
     } catch {
       this.#setup.logger.warn(
         { backlog: this.#outbox.backlog },
@@ -424,6 +438,7 @@ export class Agent {
 
   async #close(): Promise<void> {
     clearInterval(this.#treeLook);
+    clearInterval(this.#orphanLook);
     this.#prepareQueue[Symbol.dispose]();
     this.#supervisor.detach();
     this.#presence[Symbol.dispose]();

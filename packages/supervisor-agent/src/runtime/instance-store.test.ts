@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -97,4 +97,40 @@ test('a journal that cannot be rewritten goes on being appended to', () => {
   expect(problems).toHaveLength(1);
   rmSync(`${file}.${process.pid}.tmp`, { recursive: true });
   expect(open().load('api', 0)).toMatchObject({ generation: 10_000 });
+});
+
+test('lines that nobody can read are counted, and cost no other line', () => {
+  open().save('api', 0, memory, marks);
+  expect(open().unreadableLines).toBe(0);
+  appendFileSync(file, '\n\0garbage\n{"key":1}');
+  const store = open();
+  expect(store.unreadableLines).toBe(2);
+  expect(store.load('api', 0)).toMatchObject({ desired: 'down' });
+});
+
+test.each([
+  ['deleted', () => rmSync(file)],
+  ['deleted with its directory', () => rmSync(directory, { recursive: true })],
+  [
+    'replaced',
+    () => {
+      rmSync(file);
+      writeFileSync(file, 'of somebody else');
+    },
+  ],
+])('a journal that was %s under a running agent is written again, with all that was in it', (_, take) => {
+  const problems: unknown[] = [];
+  using store = new InstanceStore(file, 'boot-a', new Set(['api.0', 'old.0']), (error) => problems.push(error));
+  store.save('old', 0, memory, marks);
+  take();
+  store.save('api', 0, memory, marks);
+  expect(problems.map(String)).toEqual([expect.stringContaining('was deleted or replaced')]);
+  take();
+  store.restoreIfTaken();
+  expect(problems).toHaveLength(2);
+  store.save('api', 0, { ...memory, generation: 9 }, marks);
+  expect(problems).toHaveLength(2);
+  const next = open();
+  expect(next.load('old', 0)).toMatchObject({ desired: 'down' });
+  expect(next.load('api', 0)).toMatchObject({ desired: 'down', generation: 9 });
 });

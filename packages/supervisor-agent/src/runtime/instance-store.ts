@@ -3,7 +3,7 @@
  * One append-only journal for all: a change is one short write before anything acts on it, where replacing a file would
  * cost a rename between a crash and its restart. Rewritten at each start, and when it has grown.
  */
-import { appendFileSync, closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { appendFileSync, closeSync, fstatSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { readFileIfAny, replaceFile } from '../atomic-file.ts';
@@ -51,9 +51,12 @@ export class InstanceStore implements Disposable {
   #descriptor: number;
   #added = 0;
 
+  /** Lines of the file that nobody can read. A kill tears one at most; more were spoiled by somebody. */
+  readonly unreadableLines: number;
+
   /**
    * `configured`: the keys of all instances there are; what is saved of others is forgotten. `onProblem` is told once for
-   * a row of failed writes. @throws when the file can't be written
+   * a row of failed writes, and when the file was taken away. @throws when the file can't be written
    */
   constructor(
     file: string,
@@ -64,12 +67,16 @@ export class InstanceStore implements Disposable {
     this.#file = file;
     this.#bootId = bootId;
     this.#onProblem = onProblem;
+    let unreadableLines = 0;
     for (const line of (readFileIfAny(file) ?? '').split('\n')) {
+      if (line === '') continue;
       const saved = parse(line);
+      if (saved === undefined) unreadableLines += 1;
       if (saved === undefined || !configured.has(saved.key)) continue;
       this.#lines.set(saved.key, line);
       this.#loaded.set(saved.key, saved);
     }
+    this.unreadableLines = unreadableLines;
     mkdirSync(path.dirname(file), { recursive: true });
     this.#descriptor = this.#rewrite();
   }
@@ -122,6 +129,14 @@ export class InstanceStore implements Disposable {
     if (this.#retry === undefined) this.#write((before?.desired ?? 'up') !== desired);
   }
 
+  /**
+   * Writes everything again when the file was deleted or replaced: what is appended to it then, no agent would find. Never
+   * throws.
+   */
+  restoreIfTaken(): void {
+    if (this.#retry === undefined) this.#write(false);
+  }
+
   /** Writes what is missing, if the disk takes it now. */
   [Symbol.dispose](): void {
     if (this.#retry !== undefined) {
@@ -143,15 +158,23 @@ export class InstanceStore implements Disposable {
         this.#added += 1;
       }
       if (isDurable) fsyncSync(this.#descriptor);
-      if (this.#added >= MAX_ADDED_LINES) {
+      const isTaken = this.#isTaken();
+      if (isTaken || this.#added >= MAX_ADDED_LINES) {
         const former = this.#descriptor;
         this.#descriptor = this.#rewrite();
         closeSync(former);
       }
+      if (isTaken) this.#onProblem(new Error(`'${this.#file}' was deleted or replaced: all of it is written again`));
     } catch (error) {
       if (isFirstFailure) this.#onProblem(error);
       this.#retry = setTimeout(() => this.#write(true), RETRY_MS).unref();
     }
+  }
+
+  #isTaken(): boolean {
+    const there = statSync(this.#file, { throwIfNoEntry: false });
+    const open = fstatSync(this.#descriptor);
+    return there?.ino !== open.ino || there.dev !== open.dev;
   }
 
   /** Returns the descriptor to append to. */
@@ -168,7 +191,6 @@ export function keyOf(service: string, instance: number): string {
 }
 
 function parse(line: string): SavedMemory | undefined {
-  if (line === '') return undefined;
   try {
     return SavedMemory.parse(JSON.parse(line));
   } catch {

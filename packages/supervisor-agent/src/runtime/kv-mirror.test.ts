@@ -190,3 +190,25 @@ test('a value that no message can carry is told of and holds nothing up', async 
   expect(problems).toHaveLength(1);
   expect(bucket.log).toEqual(['put huge=x', 'put api=up']);
 });
+
+test('it is flushed once the last value of each key is put, or as long as its signal lasts', async () => {
+  const keys = mirror();
+  await keys.flushed(AbortSignal.timeout(1_000));
+  bucket.isSlow = true;
+  keys.set('web1.api.0', 'stopping');
+  await nextTurn();
+  keys.set('web1.api.0', 'stopped');
+  let isFlushed = false;
+  const flushed = keys.flushed(new AbortController().signal).then(() => {
+    isFlushed = true;
+  });
+  const impatient = new AbortController();
+  const given = keys.flushed(impatient.signal);
+  impatient.abort(new Error('too long'));
+  await expect(given).rejects.toThrow('too long');
+  await bucket.answer();
+  expect(isFlushed).toBe(false);
+  await bucket.answer();
+  await flushed;
+  expect(bucket.values.get('web1.api.0')).toBe('stopped');
+});

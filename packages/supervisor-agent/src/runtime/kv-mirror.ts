@@ -31,6 +31,7 @@ export class KvMirror<V> implements Subscription {
   #isJournalStale = false;
   #isFailing = false;
   #isStopped = false;
+  #onIdle: (() => void)[] = [];
 
   constructor(options: KvMirrorOptions<V>) {
     this.#options = options;
@@ -67,6 +68,24 @@ export class KvMirror<V> implements Subscription {
     for (const key of this.#values.keys()) this.#dirty.add(key);
     for (const key of this.#former) this.#dirty.add(key);
     this.#pump();
+  }
+
+  /** Settles once all that was said is put. @throws the signal's reason when that is over first */
+  async flushed(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#isIdle()) return;
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = () => reject(signal.reason);
+      signal.addEventListener('abort', onAbort);
+      this.#onIdle.push(() => {
+        signal.removeEventListener('abort', onAbort);
+        resolve();
+      });
+    });
+  }
+
+  #isIdle(): boolean {
+    return this.#dirty.size === 0 && this.#putting.size === 0;
   }
 
   stop(): void {
@@ -117,6 +136,7 @@ export class KvMirror<V> implements Subscription {
       this.#putting.delete(key);
     }
     this.#pump();
+    if (this.#isIdle()) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
   #tryAgainLater(error: unknown): void {

@@ -104,6 +104,42 @@ test('what nobody else can see is no event', async () => {
   expect(lastOf(events)).toMatchObject({ to: 'running', ready: 'no', reason: 'not ready: readiness probe failed' });
 });
 
+test('what has not got past its startup says which process it is, without an event', async () => {
+  const { readiness } = probed('api').probes;
+  if (readiness === undefined) throw new Error('nothing is probed');
+  const { events, keys, reporter, host } = reported(probed('api', { probes: { startup: readiness } }));
+  using _ = host;
+  await host.supervisor.begin([]);
+  await host.settled();
+  expect(events.map(({ from, to }) => `${from} → ${to}`)).toEqual(['unknown → starting']);
+  expect(reporter.status('api', 0)).toMatchObject({ state: 'starting', pid: 1_000, reason: 'spawned as pid 1000' });
+  expect(keys.get('web1.api.0')?.state).toBe('unknown');
+  const starting = lastOf(events);
+  reporter.delivered(starting.id);
+  expect(keys.get('web1.api.0')).toMatchObject({ state: 'starting', pid: 1_000 });
+
+  await host.find('api', { type: 'startup-passed' });
+  reporter.delivered(starting.id);
+  expect(keys.get('web1.api.0')?.state).toBe('starting');
+});
+
+test('who wants something of an orphan is told why nothing happens', async () => {
+  const { events, host, runner } = reported();
+  using _ = host;
+  host.driver.orphans.set('api', { kind: 'orphan', pids: [99], reason: 'pid 99 lives' });
+  await host.supervisor.begin([]);
+  await host.settled();
+  for (const type of ['start', 'restart'] as const) {
+    runner.post({ type, by: 'ada' }, [`command-${type}`]);
+    expect(lastOf(events)).toMatchObject({
+      from: 'orphaned',
+      to: 'orphaned',
+      reason: 'not touched: pid 99 lives',
+      causes: [`command-${type}`],
+    });
+  }
+});
+
 test('an exit is told with its code, also when the next run follows at once', async () => {
   const { events, reporter, host } = reported();
   using _ = host;

@@ -36,6 +36,8 @@ const RECENT_EVENTS = 50;
 interface Told {
   status: InstanceStatus;
   readonly recent: InstanceEvent[];
+  /** Its newest event. */
+  eventId?: string;
   /** Monotonic; when the state was entered. */
   changedAtMs: number;
 }
@@ -85,9 +87,13 @@ export class Reporter {
   report(runner: InstanceRunner, transition: Transition): void {
     const { service, instance } = runner.key;
     const told = this.#told.get(keyOf(service, instance));
-    if (told === undefined || !isVisible(transition)) return;
+    if (told === undefined) return;
     const { from, to } = transition;
     const reason = shortenedReason(transition.reason);
+    if (!isVisible(transition)) {
+      if (isSpawn(transition)) this.#tellSpawn(runner, told, to, reason);
+      return;
+    }
     // What nobody asked for goes back to what the instance did before.
     const causes = transition.causes.length > 0 ? transition.causes : told.recent.slice(-1).map(({ id }) => id);
     if (from.name !== to.name) told.changedAtMs = monotonicNowMs();
@@ -113,12 +119,22 @@ export class Reporter {
       onProbation: to.memory.failure !== null,
       system: status.system,
     };
-    this.#newest.delete(told.status.id);
+    if (told.eventId !== undefined) this.#newest.delete(told.eventId);
     this.#newest.set(event.id, told);
+    told.eventId = event.id;
     told.status = status;
     this.#options.outbox.append(rows.instanceEvent, { host: event.host, service, instance }, event);
     told.recent.push(event);
     if (told.recent.length > RECENT_EVENTS) told.recent.shift();
+  }
+
+  /** What is still starting has a process by now: its status says so, without an event. */
+  #tellSpawn(runner: InstanceRunner, told: Told, state: State, reason: string): void {
+    const envelope = this.#options.envelopes.next();
+    told.status = this.#statusOf(runner, envelope, state, reason, told.status.causes, told.changedAtMs);
+    // While the event before it is on its way to the stream, the key waits for that.
+    const isOnItsWay = told.eventId !== undefined && this.#newest.has(told.eventId);
+    if (!isOnItsWay) this.#put(told.status);
   }
 
   /** The stream has it: now the KV value may say so too. */
@@ -171,6 +187,9 @@ export class Reporter {
   }
 }
 
+/** What somebody asked for, and is told about also where it changes nothing. */
+const WISHES: ReadonlySet<Event['type']> = new Set(['start', 'restart', 'stop']);
+
 /** A changed wake, count or note within the same state is nobody's business but the instance's own. */
 function isVisible({ from, to, event }: Transition): boolean {
   return (
@@ -181,8 +200,13 @@ function isVisible({ from, to, event }: Transition): boolean {
     (from.memory.failure === null) !== (to.memory.failure === null) ||
     (to.name === 'pending' && from.memory.unmetReason !== to.memory.unmetReason) ||
     (to.name === 'running' && event.type === 'spawned') ||
+    (to.name === 'orphaned' && WISHES.has(event.type)) ||
     (to.name === 'running' && (event.type === 'liveness-failed' || event.type === 'recovery-denied'))
   );
+}
+
+function isSpawn({ from, to }: Transition): boolean {
+  return from.name === 'starting' && to.name === 'starting' && !from.isSpawned && to.isSpawned;
 }
 
 /** An exit is told once, however many agents find it on record. */

@@ -114,3 +114,17 @@ test('nothing starts after an order to stop', async () => {
   await host.settled();
   expect(host.driver.log).toEqual(['start db']);
 });
+
+test('what was orphaned goes on as wanted once its processes have ended, and not before', async () => {
+  using host = new MemoryHost({ services: [{ spec: specOf('api') }, { spec: specOf('db') }] });
+  host.driver.orphans.set('api', { kind: 'orphan', pids: [99], reason: 'pid 99 lives' });
+  await host.supervisor.begin([]);
+  await host.settled();
+  await host.supervisor.lookAtOrphans();
+  expect(host.states()).toEqual(['api orphaned', 'db running']);
+  host.driver.orphans.clear();
+  await host.supervisor.lookAtOrphans();
+  await host.settled();
+  expect(host.states()).toEqual(['api running', 'db running']);
+  expect(host.driver.log).toEqual(['start db', 'start api']);
+});

@@ -68,6 +68,12 @@ export class Supervisor {
     this.#goOnHolding();
   }
 
+  /** Orphans may have ended since they were found, by whoever was told of them: then what is wanted of them goes on. */
+  async lookAtOrphans(): Promise<void> {
+    const orphans = [...this.runners()].filter(({ state, isRecovering }) => state.name === 'orphaned' && !isRecovering);
+    await Promise.all(orphans.map((runner) => runner.recover()));
+  }
+
   /** To be called after every transition of a service: what depends on it may have to start, or to stop. */
   transitioned(service: string): void {
     this.#checkDependencies(this.#dependents.get(service) ?? []);

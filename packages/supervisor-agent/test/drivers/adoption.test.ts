@@ -139,7 +139,7 @@ test('the records are lost: what is alive is an orphan, and nothing is started b
   expect(await bench.driver.recover(spec, never)).toEqual({
     kind: 'orphan',
     pids: [pid],
-    reason: `service 'api' has live processes (${pid}) but no record of their start`,
+    reason: `service 'api' has live processes (${pid}) but no record of their start: end them (kill ${pid}), and it goes on as wanted`,
   });
   const start = await bench.driver.start({ ...spec, generation: 2 }, never);
   expect(start).toMatchObject({ kind: 'start-failed', isRetryable: false });

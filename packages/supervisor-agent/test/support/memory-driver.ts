@@ -1,5 +1,5 @@
 import type { Exit } from '../../src/core/exit.ts';
-import type { Driver, InstanceKey, NothingFound, Run, RunSpec } from '../../src/drivers/driver.ts';
+import type { Driver, InstanceKey, NothingFound, Orphan, Run, RunSpec } from '../../src/drivers/driver.ts';
 
 /** A driver whose runs live in memory: they end when they are asked to, or when a test ends them. */
 export class MemoryDriver implements Driver {
@@ -9,6 +9,9 @@ export class MemoryDriver implements Driver {
   readonly log: string[] = [];
   /** Services that take no notice of a stop signal. */
   readonly stubborn = new Set<string>();
+
+  /** What is found of services whose processes cannot be proven. */
+  readonly orphans = new Map<string, Orphan>();
 
   async start(spec: RunSpec): Promise<Run> {
     this.log.push(`start ${spec.service}`);
@@ -20,7 +23,9 @@ export class MemoryDriver implements Driver {
     return this.#add(service, generation);
   }
 
-  async recover({ service }: InstanceKey): Promise<Run | NothingFound> {
+  async recover({ service }: InstanceKey): Promise<Run | NothingFound | Orphan> {
+    const orphan = this.orphans.get(service);
+    if (orphan !== undefined) return orphan;
     return this.runs.get(service) ?? { kind: 'nothing-found' };
   }
 

@@ -5,9 +5,9 @@ import { noDeadline, notesDependencies, toOrphaned, toUnknown, withoutRun } from
 export const orphaned = {
   ...withoutRun,
   ...notesDependencies,
-  start: (state) => remember(state, askedUp(state.memory), `not touched, adopt or forget it first: ${state.reason}`),
-  restart: (state) => remember(state, askedUp(state.memory), `not touched, adopt or forget it first: ${state.reason}`),
-  stop: (state) => remember(state, askedDown(state.memory), `not touched, adopt or forget it first: ${state.reason}`),
+  start: (state) => remember(state, askedUp(state.memory), `not touched: ${state.reason}`),
+  restart: (state) => remember(state, askedUp(state.memory), `not touched: ${state.reason}`),
+  stop: (state) => remember(state, askedDown(state.memory), `not touched: ${state.reason}`),
   hold: (state) => remember(state, held(state.memory), `not touched: ${state.reason}`),
   forget: ({ memory }, event, context) => beginAfterRecovery(memory, asked('forget', event), context),
   'facts-unavailable': toUnknown,

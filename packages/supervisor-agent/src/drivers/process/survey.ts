@@ -53,7 +53,8 @@ export async function surveyInstance(
   const unexplained = (await world.firstLook.find(key)).filter(({ generation }) => isUnexplained(generation));
   if (unexplained.length > 0) {
     const pids = unexplained.map(({ pid }) => pid);
-    const reason = `${describeInstance(key)} has live processes (${pids.join(', ')}) but no record of their start`;
+    const what = `${describeInstance(key)} has live processes (${pids.join(', ')}) but no record of their start`;
+    const reason = `${what}: end them (kill ${pids.join(' ')}), and it goes on as wanted`;
     return { kind: 'orphan', pids, reason };
   }
   if (last === undefined) return { kind: 'nothing' };

@@ -1,4 +1,4 @@
-import { statfsSync } from 'node:fs';
+import { freeBytes } from '../host/free-bytes.ts';
 import { RESERVE_BYTES } from '../runtime/state-reserve.ts';
 
 const INTERVAL_MS = 10_000;
@@ -30,14 +30,9 @@ export class DiskWatch implements Disposable {
   }
 
   #look(): void {
-    let freeBytes: number;
-    try {
-      const { bavail, bsize } = statfsSync(this.#directory);
-      freeBytes = bavail * bsize;
-    } catch {
-      return; // No directory yet, or a file system that does not say.
-    }
-    const isFull = freeBytes < FULL_BYTES;
+    const free = freeBytes(this.#directory);
+    if (free === undefined) return;
+    const isFull = free < FULL_BYTES;
     if (isFull === this.#isFull) return;
     this.#isFull = isFull;
     this.#onChange(isFull);

@@ -4,17 +4,18 @@
  * away when the disk is full, and it is made again once there is room.
  */
 import { randomBytes } from 'node:crypto';
-import { rmSync, statfsSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { replaceFile } from '../atomic-file.ts';
+import { freeBytes } from '../host/free-bytes.ts';
 
-/** A start with 100 services and empty outboxes takes some 600 KiB for a moment. */
+/** A start writes two outboxes anew, of 256 KiB each and what waits in them, and some small files. */
 export const RESERVE_BYTES = 1024 * 1024;
 const INTERVAL_MS = 10_000;
 
 /** To be called before anything is written. True when the disk was full and now has the reserve's room. */
 export function spendReserve(stateDir: string): boolean {
-  if (freeBytes(stateDir) >= RESERVE_BYTES || !isWhole(fileIn(stateDir))) return false;
+  if (roomIn(stateDir) >= RESERVE_BYTES || !isWhole(fileIn(stateDir))) return false;
   rmSync(fileIn(stateDir), { force: true });
   return true;
 }
@@ -23,7 +24,7 @@ export function spendReserve(stateDir: string): boolean {
 export function makeReserve(stateDir: string): void {
   const file = fileIn(stateDir);
   try {
-    if (isWhole(file) || freeBytes(stateDir) < 2 * RESERVE_BYTES) return;
+    if (isWhole(file) || roomIn(stateDir) < 2 * RESERVE_BYTES) return;
     // Random: a file system that compresses would keep no room for anything else.
     replaceFile(file, randomBytes(RESERVE_BYTES));
   } catch {
@@ -53,12 +54,7 @@ function isWhole(file: string): boolean {
   return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) >= RESERVE_BYTES;
 }
 
-/** Infinity on a file system that does not say: its reserve is never spent, as before there was one. */
-function freeBytes(directory: string): number {
-  try {
-    const { bavail, bsize } = statfsSync(directory);
-    return bavail * bsize;
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
+/** Infinity where the file system does not say: its reserve is never spent, as before there was one. */
+function roomIn(directory: string): number {
+  return freeBytes(directory) ?? Number.POSITIVE_INFINITY;
 }

@@ -1,4 +1,7 @@
-import { rows } from './rows.ts';
+import { MAX_HEADER_BYTES } from './envelope.ts';
+import type { RollupTier } from './messages/metrics.ts';
+import { chunkMsOf } from './rollups.ts';
+import { type Row, rows } from './rows.ts';
 import { buildFilter } from './subject.ts';
 
 const DAY_SECONDS = 86_400;
@@ -36,9 +39,19 @@ const DEFAULT_RETENTION: Readonly<Record<StreamName, Retention>> = {
   'rollup-2h': { maxAgeSeconds: 5 * 365 * DAY_SECONDS, maxBytes: 2048 * MIB },
 };
 
-/** A stream as it must be on the server. */
+/**
+ * How much one who has gone astray may store before the guard has noticed and stopped it: ten seconds at what a server takes
+ * from one client. It comes on top of what is configured for use, so that nobody else's messages make room for it.
+ */
+export const FLOOD_HEADROOM_BYTES = 350 * MIB;
+
+/** A stream as it must be on the server. `maxBytes` is what is configured for use, without the headroom. */
 export interface StreamDefinition extends Retention {
   readonly name: string;
+  /** Of one message, headers included. */
+  readonly maxMessageBytes: number;
+  /** Whoever publishes more on one subject pushes out its own oldest, and nobody else's. */
+  readonly maxMessagesPerSubject: number;
   readonly subjects: readonly string[];
   readonly description: string;
 }
@@ -52,15 +65,41 @@ export function streamName(env: string, stream: StreamName): string {
   return `MUSTER_${envToken(env)}_${stream.toUpperCase().replace('-', '_')}`;
 }
 
+/** Some are sent more often than their chunk is long: at each end of an agent, and cut where there are many series. */
+const CHUNKS_PER_SPAN = 4;
+const SPARE_MESSAGES = 1_000;
+
+/** More than a sender that does its work stores on one subject within the age; a fixed number where it writes by chance. */
+function maxMessagesPerSubject(stream: StreamName, maxAgeSeconds: number): number {
+  switch (stream) {
+    case 'audit':
+      return 16_000;
+    case 'events':
+    case 'alerts':
+      return 10_000;
+    // One a second, at most.
+    case 'logs':
+    case 'probes':
+      return maxAgeSeconds + SPARE_MESSAGES;
+    default: {
+      const chunkSeconds = chunkMsOf(stream.slice('rollup-'.length) as RollupTier) / 1_000;
+      return Math.ceil((maxAgeSeconds / chunkSeconds) * CHUNKS_PER_SPAN) + SPARE_MESSAGES;
+    }
+  }
+}
+
 /** All streams of an environment, their subjects taken from the rows. */
 export function streamDefinitions(env: string, retention: RetentionChanges = {}): readonly StreamDefinition[] {
-  return STREAM_NAMES.map((stream) => ({
-    name: streamName(env, stream),
-    subjects: Object.values(rows)
-      .filter((row) => row.kind === 'stream' && row.stream === stream)
-      .map((row) => buildFilter(env, row.template)),
-    description: `Muster ${env}: ${stream}`,
-    ...DEFAULT_RETENTION[stream],
-    ...retention[stream],
-  }));
+  return STREAM_NAMES.map((stream) => {
+    const kept = Object.values<Row>(rows).filter((row) => row.kind === 'stream' && row.stream === stream);
+    const bounds = { ...DEFAULT_RETENTION[stream], ...retention[stream] };
+    return {
+      name: streamName(env, stream),
+      subjects: kept.map((row) => buildFilter(env, row.template)),
+      description: `Muster ${env}: ${stream}`,
+      ...bounds,
+      maxMessageBytes: Math.max(...kept.map((row) => row.maxBytes)) + MAX_HEADER_BYTES,
+      maxMessagesPerSubject: maxMessagesPerSubject(stream, bounds.maxAgeSeconds),
+    };
+  });
 }

@@ -1,6 +1,6 @@
 import { chmod, copyFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bucketName, buckets, rows, streamDefinitions, streamName } from '@muster/contracts';
+import { bucketName, buckets, FLOOD_HEADROOM_BYTES, rows, streamDefinitions, streamName } from '@muster/contracts';
 import {
   credentialsFile,
   type Identity,
@@ -164,8 +164,8 @@ test('what an older version left is migrated, and its data kept', async () => {
   const { created, updated } = await setupBus(admin);
   expect(created).not.toContain(name);
   expect(updated).toEqual([
-    `${name}: allow_direct, subjects, description, max_age, max_bytes`,
-    'KV_muster_test_config: allow_direct, description, discard, max_msgs_per_subject, allow_rollup_hdrs',
+    `${name}: allow_direct, subjects, description, max_age, max_bytes, max_msg_size, max_msgs_per_subject`,
+    'KV_muster_test_config: allow_direct, description, discard, max_bytes, max_msgs, max_msg_size, max_msgs_per_subject',
   ]);
   expect((await setupBus(admin)).updated).toEqual([]);
   expect(await admin.history(rows.hostEvent, {})).toMatchObject([{ seq: 1, params: { host: 'web1' } }]);
@@ -185,10 +185,13 @@ test('another retention is set in place, and what is stored stays as far as it f
   const retention = { events: { maxAgeSeconds: 86_400, maxBytes: 2_000_000 }, 'rollup-2h': { maxAgeSeconds: 7_200 } };
   const { created, updated } = await setupBus(admin, { retention });
   expect(created).toEqual([]);
-  expect(updated).toEqual([`${name}: max_age, max_bytes`, `${streamName(environment, 'rollup-2h')}: max_age`]);
+  expect(updated).toEqual([
+    `${name}: max_age, max_bytes`,
+    `${streamName(environment, 'rollup-2h')}: max_age, max_msgs_per_subject`,
+  ]);
   expect((await setupBus(admin, { retention })).updated).toEqual([]);
   const { config } = await admin.callJetStream<{ config: unknown }>(`STREAM.INFO.${name}`);
-  expect(config).toMatchObject({ max_age: 86_400 * 1e9, max_bytes: 2_000_000 });
+  expect(config).toMatchObject({ max_age: 86_400 * 1e9, max_bytes: 2_000_000 + FLOOD_HEADROOM_BYTES });
   expect(await admin.history(rows.hostEvent, {})).toHaveLength(1);
   // And back to what it was.
   expect((await setupBus(admin)).updated).toHaveLength(2);
@@ -207,9 +210,9 @@ test('a layout of a newer version is not changed back', async () => {
   await admin.callJetStream(`STREAM.CREATE.${name}`, {
     name,
     subjects: ['muster.v1.test.host.*.event'],
-    description: 'Muster test: events (layout 2)',
+    description: 'Muster test: events (layout 99)',
   });
-  await expect(setupBus(admin)).rejects.toThrow(/layout 2.*newest version/);
+  await expect(setupBus(admin)).rejects.toThrow(/layout 99.*newest version/);
 });
 
 test('a server that allows too little storage is told what to set', async () => {

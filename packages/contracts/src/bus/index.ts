@@ -73,7 +73,7 @@ export { oldFile } from './old-file.ts';
 export { Outbox, type OutboxDelivery, type OutboxOptions, type WaitingMessage } from './outbox.ts';
 export { PushError, type PushOptions, pushAccount } from './push-account.ts';
 export { beginRotation, finishRotation, type Rotatable, RotationError, replaceOperator } from './rotate.ts';
-export { LAYOUT_VERSION, SetupError, type SetupOptions, type SetupReport, setupBus } from './setup.ts';
+export { SetupError, type SetupReport, setupBus } from './setup.ts';
 export { attemptToStore, type StoreAttempt } from './store-attempt.ts';
 export { tlsFilesBeside } from './tls.ts';
 export { type Credentials, parseCredentials } from './trust/credentials-file.ts';
@@ -81,3 +81,4 @@ export { followRevocations, publishRevocations } from './trust/publish-revocatio
 export type { Offered } from './trust/revocations.ts';
 export { RevokeError, type RevokeOptions, readRevocations, revoke, type SignedRevocations } from './trust/revoke.ts';
 export { uuidv7 } from './uuid.ts';
+export { LAYOUT_VERSION, type SetupOptions } from './wanted-streams.ts';

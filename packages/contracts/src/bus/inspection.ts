@@ -7,7 +7,8 @@ import type { RetentionChanges } from '../streams.ts';
 import { notGranted } from './credentials.ts';
 import { NoStreamError, RequestTimeoutError, StoreRefusedError } from './errors.ts';
 import type { NatsBus } from './nats-bus.ts';
-import { differencesOf, LAYOUT_VERSION, layoutOf, wantedStreams } from './setup.ts';
+import { differencesOf, layoutOf } from './setup.ts';
+import { LAYOUT_VERSION, wantedStreams } from './wanted-streams.ts';
 
 const NANOS_PER_MS = 1_000_000;
 

@@ -32,6 +32,7 @@ import { formatCredentials, parseCredentials } from './trust/credentials-file.ts
 import { issueGrant, readGrant } from './trust/grant.ts';
 import { claimsIn, keyPairFrom, type Signer, signerFrom, verifierFrom } from './trust/nkey.ts';
 import { ROOT_KEY_FILE, readRevocations } from './trust/revoke.ts';
+import { userLimits } from './user-limits.ts';
 
 /** Signs users; the account's own key, which can never be replaced, need not. */
 export const SIGNING_KEY_FILE = 'account-signing.nk';
@@ -235,6 +236,7 @@ function userClaims(environment: string, { role, id }: Identity): UserClaims {
   return {
     name: `${role}/${id}`,
     claims: {
+      ...userLimits(role),
       pub: publish.length > 0 ? { allow: [...publish] } : { deny: ['>'] },
       sub: { allow: [...subscribe] },
       ...(allowResponses ? { resp: { max: 1, ttl: RESPONSE_NANOS } } : {}),

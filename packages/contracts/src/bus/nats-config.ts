@@ -1,16 +1,21 @@
 import { inUrl, type TlsFiles } from '../bus-address.ts';
 import { MAX_MESSAGE_BYTES } from '../envelope.ts';
-import { type RetentionChanges, streamDefinitions } from '../streams.ts';
+import type { RetentionChanges } from '../streams.ts';
 import { readIfPresent, writePrivateFile } from './atomic-file.ts';
 import type { BusTrust } from './keys.ts';
+import { wantedStreams } from './wanted-streams.ts';
 
 /**
  * A client's first line carries its JWT, which names each subject that it may use: a reader's is larger than the
  * server's default of 4 KiB.
  */
 export const CONTROL_LINE_BYTES = 64 * 1024;
-/** Room for the buckets, which have no bound of their own. */
-const BUCKETS_BYTES = 2 * 1024 ** 3;
+
+/** Ten dashboards and a fleet of 10,000 hosts, with room; what knocks without credentials counts too, until it is turned away. */
+const MAX_CONNECTIONS = 16_384;
+
+/** A server counts a byte or so too many where a bound is set that was not there. */
+const SPARE_STORE_BYTES = 64 * 1024 ** 2;
 
 /** Where a server is reached. */
 export interface ServerAddress {
@@ -72,7 +77,10 @@ const ROUTE_USER = 'route';
  * it, and by default allows three quarters of what is free on its disk: less than this on a small one.
  */
 export function requiredStoreBytes(environment: string, retention?: RetentionChanges): number {
-  return streamDefinitions(environment, retention).reduce((sum, { maxBytes }) => sum + maxBytes, BUCKETS_BYTES);
+  return wantedStreams(environment, retention === undefined ? {} : { retention }).reduce(
+    (sum, one) => sum + one.max_bytes,
+    SPARE_STORE_BYTES,
+  );
 }
 
 /**
@@ -118,7 +126,8 @@ function general(serverName: string, { pidFile, tls, ...address }: CommonOptions
 server_name: ${quote(serverName)}
 listen: ${quote(addressText(address))}
 max_payload: ${2 * MAX_MESSAGE_BYTES}
-max_control_line: ${CONTROL_LINE_BYTES}${tlsLine(tls, '')}
+max_control_line: ${CONTROL_LINE_BYTES}
+max_connections: ${MAX_CONNECTIONS}${tlsLine(tls, '')}
 ${pidFile === undefined ? '' : `pid_file: ${quote(pidFile)}\n`}`;
 }
 

@@ -7,26 +7,13 @@
  * back.
  */
 import type { StreamConfig, StreamInfo } from '@nats-io/jetstream';
-import { type BucketName, bucketName, buckets } from '../buckets.ts';
-import { type RetentionChanges, type StreamDefinition, streamDefinitions } from '../streams.ts';
 import { NoStreamError, StoreRefusedError } from './errors.ts';
-import { kvStream, kvSubject } from './kv-entry.ts';
 import type { NatsBus } from './nats-bus.ts';
 import { requiredStoreBytes } from './nats-config.ts';
+import { LAYOUT_VERSION, type SetupOptions, type WantedStream, wantedStreams } from './wanted-streams.ts';
 
-const NANOS_PER_SECOND = 1_000_000_000;
-const DUPLICATE_WINDOW_SECONDS = 120;
-/** The layout that this program makes. */
-export const LAYOUT_VERSION = 1;
 const LAYOUT_MARK = /\(layout (\d+)\)$/;
 const INSUFFICIENT_STORAGE = [10_023, 10_047, 10_028];
-
-export interface SetupOptions {
-  /** On how many servers of a cluster each stream lives; default: as they are, and 1 for a new one. */
-  readonly replicas?: number;
-  /** What the streams keep, where it is not the default. */
-  readonly retention?: RetentionChanges;
-}
 
 export interface SetupReport {
   readonly created: readonly string[];
@@ -69,67 +56,6 @@ export async function setupBus(bus: NatsBus, options: SetupOptions = {}): Promis
   }
   return report;
 }
-
-/** What this program defines of a stream; everything else is left to the server, or to who changed it. */
-type WantedStream = Pick<
-  StreamConfig,
-  | 'name'
-  | 'subjects'
-  | 'description'
-  | 'storage'
-  | 'retention'
-  | 'discard'
-  | 'max_age'
-  | 'max_bytes'
-  | 'max_msgs_per_subject'
-  | 'duplicate_window'
-  | 'allow_direct'
-  | 'allow_rollup_hdrs'
-> &
-  Partial<Pick<StreamConfig, 'num_replicas'>>;
-
-/** Every stream, those under the buckets included, as it must be. */
-export function wantedStreams(environment: string, { replicas, retention }: SetupOptions): readonly WantedStream[] {
-  const copies = replicas === undefined ? {} : { num_replicas: replicas };
-  return [
-    ...streamDefinitions(environment, retention).map((definition) => ({ ...wantedStream(definition), ...copies })),
-    ...(Object.keys(buckets) as BucketName[]).map((name) => ({ ...wantedBucket(environment, name), ...copies })),
-  ];
-}
-
-function wantedStream(definition: StreamDefinition): WantedStream {
-  const { name, subjects, description, maxAgeSeconds, maxBytes } = definition;
-  return {
-    ...COMMON,
-    name,
-    subjects: [...subjects],
-    description: `${description} (layout ${LAYOUT_VERSION})`,
-    discard: 'old',
-    max_age: maxAgeSeconds * NANOS_PER_SECOND,
-    max_bytes: maxBytes,
-    max_msgs_per_subject: -1,
-    duplicate_window: DUPLICATE_WINDOW_SECONDS * NANOS_PER_SECOND,
-    allow_rollup_hdrs: false,
-  };
-}
-
-function wantedBucket(environment: string, name: BucketName): WantedStream {
-  const bucket = bucketName(environment, name);
-  return {
-    ...COMMON,
-    name: kvStream(bucket),
-    subjects: [kvSubject(bucket, '>')],
-    description: `Muster ${environment}: bucket ${name} (layout ${LAYOUT_VERSION})`,
-    discard: 'new',
-    max_age: 0,
-    max_bytes: -1,
-    max_msgs_per_subject: buckets[name].history,
-    duplicate_window: DUPLICATE_WINDOW_SECONDS * NANOS_PER_SECOND,
-    allow_rollup_hdrs: true,
-  };
-}
-
-const COMMON = { storage: 'file', retention: 'limits', allow_direct: true } as const;
 
 async function findStream(bus: NatsBus, name: string): Promise<StreamInfo | undefined> {
   try {

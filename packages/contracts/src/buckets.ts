@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { MAX_MESSAGE_BYTES } from './envelope.ts';
 import { NONE } from './ids.ts';
 import { AlertEvent } from './messages/alert.ts';
 import { Lease } from './messages/component.ts';
@@ -11,6 +12,8 @@ import type { Role } from './roles.ts';
 export interface Bucket<S extends z.ZodType = z.ZodType> {
   readonly name: string;
   readonly schema: S;
+  /** A value, without its headers, may not be larger than this; both ends see to it. */
+  readonly maxBytes: number;
   readonly history: number;
   readonly writers: readonly Role[];
   /** Who else deletes entries, of senders that are gone. The server cannot tell a deletion from a write. */
@@ -22,29 +25,42 @@ export interface Bucket<S extends z.ZodType = z.ZodType> {
 
 const READERS: readonly Role[] = ['prober', 'dashboard', 'operator', 'admin'];
 
+const KIB = 1024;
+
 function bucket<S extends z.ZodType>(
   name: string,
   schema: S,
+  maxBytes: number,
   writers: readonly Role[],
   options: Partial<Pick<Bucket, 'history' | 'readers' | 'deleters' | 'keyedByHost'>> = {},
 ): Bucket<S> {
-  return { name, schema, writers, deleters: [], history: 1, readers: READERS, keyedByHost: false, ...options };
+  return {
+    name,
+    schema,
+    maxBytes,
+    writers,
+    deleters: [],
+    history: 1,
+    readers: READERS,
+    keyedByHost: false,
+    ...options,
+  };
 }
 
 export const buckets = {
-  specs: bucket('specs', ServiceSpecEntry, ['agent'], { keyedByHost: true, deleters: ['prober'] }),
-  status: bucket('status', InstanceStatus, ['agent'], { keyedByHost: true, deleters: ['prober'] }),
-  health: bucket('health', Verdict, ['prober']),
-  alerts: bucket('alerts', AlertEvent, ['prober']),
-  leases: bucket('leases', Lease, ['prober']),
-  notified: bucket('notified', Notified, ['prober']),
-  silences: bucket('silences', Silence, ['prober', 'dashboard', 'operator', 'admin']),
-  maintenance: bucket('maintenance', Maintenance, ['prober', 'dashboard', 'operator', 'admin']),
-  config: bucket('config', ConfigEntry, ['dashboard', 'operator', 'admin'], { history: 32 }),
-  users: bucket('users', User, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
-  tokens: bucket('tokens', Token, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
-  sessions: bucket('sessions', Session, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
-  views: bucket('views', View, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
+  specs: bucket('specs', ServiceSpecEntry, 64 * KIB, ['agent'], { keyedByHost: true, deleters: ['prober'] }),
+  status: bucket('status', InstanceStatus, 12 * KIB, ['agent'], { keyedByHost: true, deleters: ['prober'] }),
+  health: bucket('health', Verdict, 16 * KIB, ['prober']),
+  alerts: bucket('alerts', AlertEvent, 24 * KIB, ['prober']),
+  leases: bucket('leases', Lease, 2 * KIB, ['prober']),
+  notified: bucket('notified', Notified, 4 * KIB, ['prober']),
+  silences: bucket('silences', Silence, 16 * KIB, ['prober', 'dashboard', 'operator', 'admin']),
+  maintenance: bucket('maintenance', Maintenance, 16 * KIB, ['prober', 'dashboard', 'operator', 'admin']),
+  config: bucket('config', ConfigEntry, MAX_MESSAGE_BYTES, ['dashboard', 'operator', 'admin'], { history: 32 }),
+  users: bucket('users', User, 16 * KIB, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
+  tokens: bucket('tokens', Token, 16 * KIB, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
+  sessions: bucket('sessions', Session, 4 * KIB, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
+  views: bucket('views', View, 16 * KIB, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
 } as const satisfies Record<string, Bucket>;
 export type BucketName = keyof typeof buckets;
 export type ValueOf<B extends BucketName> = z.infer<(typeof buckets)[B]['schema']>;

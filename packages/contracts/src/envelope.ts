@@ -39,3 +39,6 @@ export type Encoding = (typeof ENCODINGS)[number];
 
 /** A message, unpacked, may not be larger than this; larger things are cut into parts. */
 export const MAX_MESSAGE_BYTES = 512 * 1024;
+
+/** Room for the headers beside a body: a signature, a grant with all the hosts it may name, and what the server needs to know. */
+export const MAX_HEADER_BYTES = 8 * 1024;

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Encoding, OrderedEnvelope } from './envelope.ts';
+import { type Encoding, MAX_MESSAGE_BYTES, type OrderedEnvelope } from './envelope.ts';
 import { AlertEvent } from './messages/alert.ts';
 import { AGENT_VERBS, type AgentVerb, PROBER_VERBS, type ProberVerb } from './messages/command.ts';
 import { AuditRecord, ComponentEvent } from './messages/component.ts';
@@ -21,6 +21,8 @@ export interface Row<T extends string = string, S extends z.ZodType = z.ZodType>
   /** `core` messages are lost when nobody listens; `stream` messages are kept. */
   readonly kind: 'core' | 'stream';
   readonly stream?: StreamName;
+  /** A message, unpacked and without its headers, may not be larger than this; both ends see to it. */
+  readonly maxBytes: number;
   /** How its messages are packed where they are kept. */
   readonly encoding?: Encoding;
   /** Each message is signed by who publishes it; a reader takes no other. */
@@ -39,6 +41,8 @@ export interface RequestRow<
   readonly kind: 'request';
   readonly request: Q;
   readonly reply: R;
+  /** A question may not be larger than this, an answer not larger than any message. */
+  readonly maxBytes: number;
   readonly requesters: readonly Role[];
   readonly responder: Role;
   /** Responders share the work: one of them answers. */
@@ -48,15 +52,29 @@ export interface RequestRow<
 export type MessageOf<R extends Row> = z.infer<R['schema']>;
 
 const WATCHERS: readonly Role[] = ['prober', 'dashboard', 'operator', 'admin'];
+const KIB = 1024;
 
 function core<const T extends string, S extends z.ZodType>(
   template: T,
   schema: S,
+  maxBytes: number,
   publishers: readonly Role[],
   subscribers: readonly Role[] = WATCHERS,
 ): Row<T, S> {
-  return { template, schema, kind: 'core', publishers, subscribers };
+  return { template, schema, kind: 'core', maxBytes, publishers, subscribers };
 }
+
+/** How large one message of a stream may be: the largest of the rows that it keeps. */
+const MAX_BYTES: Readonly<Record<StreamName, number>> = {
+  events: 16 * KIB,
+  audit: 8 * KIB,
+  logs: MAX_MESSAGE_BYTES,
+  probes: 8 * KIB,
+  alerts: 24 * KIB,
+  'rollup-1m': 256 * KIB,
+  'rollup-15m': 256 * KIB,
+  'rollup-2h': 256 * KIB,
+};
 
 function kept<const T extends string, S extends z.ZodType>(
   template: T,
@@ -65,7 +83,7 @@ function kept<const T extends string, S extends z.ZodType>(
   publishers: readonly Role[],
   subscribers: readonly Role[] = WATCHERS,
 ): Row<T, S> {
-  return { template, schema, kind: 'stream', stream, publishers, subscribers };
+  return { template, schema, kind: 'stream', stream, maxBytes: MAX_BYTES[stream], publishers, subscribers };
 }
 
 function packed<const T extends string, S extends z.ZodType>(row: Row<T, S>): Row<T, S> {
@@ -79,8 +97,8 @@ function signed<const T extends string, S extends z.ZodType<OrderedEnvelope>>(ro
 
 /** Every event and sample on the wire. Nothing else is ever published under the root. */
 export const rows = {
-  hostPresence: core('host.{host}.presence', AgentPresence, ['agent']),
-  hostMetrics: core('host.{host}.metrics', HostMetrics, ['agent']),
+  hostPresence: core('host.{host}.presence', AgentPresence, 4 * KIB, ['agent']),
+  hostMetrics: core('host.{host}.metrics', HostMetrics, MAX_MESSAGE_BYTES, ['agent']),
   hostEvent: kept('host.{host}.event', ComponentEvent, 'events', ['agent']),
   hostAudit: kept('host.{host}.audit', AuditRecord, 'audit', ['agent'], ['dashboard', 'operator', 'admin']),
   hostRollup1m: packed(kept('host.{host}.rollup.1m', RollupChunk, 'rollup-1m', ['agent'])),
@@ -93,24 +111,33 @@ export const rows = {
   instanceLog: packed(kept('service.{host}.{service}.{instance}.log', LogBatch, 'logs', ['agent'])),
   instanceProbe: kept('service.{host}.{service}.{instance}.probe', ProbeReport, 'probes', ['agent']),
   proberProbe: kept('probe.{prober}.{host}.{service}.{instance}', ProbeReport, 'probes', ['prober']),
-  proberPresence: core('prober.{prober}.presence', ProberPresence, ['prober']),
+  proberPresence: core('prober.{prober}.presence', ProberPresence, 4 * KIB, ['prober']),
   proberEvent: kept('prober.{prober}.event', ComponentEvent, 'events', ['prober']),
   proberAudit: kept('prober.{prober}.audit', AuditRecord, 'audit', ['prober'], ['dashboard', 'operator', 'admin']),
   proberRollup1m: packed(kept('prober.{prober}.rollup.1m', RollupChunk, 'rollup-1m', ['prober'])),
   proberRollup15m: packed(kept('prober.{prober}.rollup.15m', RollupChunk, 'rollup-15m', ['prober'])),
   proberRollup2h: packed(kept('prober.{prober}.rollup.2h', RollupChunk, 'rollup-2h', ['prober'])),
-  dashboardPresence: core('dashboard.{dashboard}.presence', DashboardPresence, ['dashboard']),
+  dashboardPresence: core('dashboard.{dashboard}.presence', DashboardPresence, 4 * KIB, ['dashboard']),
   dashboardAudit: kept('dashboard.{dashboard}.audit', AuditRecord, 'audit', ['dashboard'], ['operator', 'admin']),
   health: signed(kept('health.{host}.{service}.{instance}', Verdict, 'events', ['prober'])),
   alert: kept('alert.{severity}.{host}.{service}.{rule}', AlertEvent, 'alerts', ['prober'], [...WATCHERS, 'observer']),
 } as const satisfies Record<string, Row>;
 export type RowName = keyof typeof rows;
 
+/** Of a question. Those that carry a file or a list are as large as any message. */
+const QUESTION_BYTES = 32 * KIB;
+const LARGE_QUESTIONS: readonly (AgentVerb | ProberVerb)[] = ['plan', 'apply', 'revocations'];
+
+function maxBytesOf(verb: AgentVerb | ProberVerb): number {
+  return LARGE_QUESTIONS.includes(verb) ? MAX_MESSAGE_BYTES : QUESTION_BYTES;
+}
+
 function agentCommand<const V extends AgentVerb>(verb: V) {
   return {
     template: `command.{host}.${verb}`,
     kind: 'request',
     ...AGENT_VERBS[verb],
+    maxBytes: maxBytesOf(verb),
     requesters: AGENT_VERB_ROLES[verb],
     responder: 'agent',
   } as const;
@@ -124,6 +151,7 @@ function proberCommand<const V extends ProberVerb>(verb: V) {
     template: `command._prober.${verb}`,
     kind: 'request',
     ...PROBER_VERBS[verb],
+    maxBytes: maxBytesOf(verb),
     requesters: PROBER_VERB_ROLES[verb],
     responder: 'prober',
     queue: PROBER_QUEUE,

@@ -53,7 +53,7 @@ test('what is packed is read back as it was, whatever its numbers are', () => {
         };
       });
       const message = { ...chunk, series };
-      const decoded = decodeMessage(row.schema, encodeForStream(row, 'subject', message), 'deflate');
+      const decoded = decodeMessage(row.schema, encodeForStream(row, 'subject', message), { encoding: 'deflate' });
       expect(decoded).toEqual({ ok: true, message });
     }),
     { seed, numRuns: 50 },
@@ -66,7 +66,7 @@ test('what was packed for ever stays readable: the dictionary may not change', (
   );
   // Without the dictionary, as another program may pack it.
   const plain = deflateSync(JSON.stringify(chunk));
-  expect(decodeMessage(row.schema, plain, 'deflate')).toEqual({ ok: true, message: chunk });
+  expect(decodeMessage(row.schema, plain, { encoding: 'deflate' })).toEqual({ ok: true, message: chunk });
 });
 
 test.each([
@@ -76,7 +76,7 @@ test.each([
   ['packed in a way unknown here', packed, 'zstd', 'malformed', /encoded as 'zstd', which is not one of deflate/],
   ['a bomb', deflateSync(new Uint8Array(100 * MAX_MESSAGE_BYTES)), 'deflate', 'oversize', /unpacks to more than/],
 ] as const)('%s is refused with the reason', (_what, bytes, encoding, kind, reason) => {
-  expect(decodeMessage(row.schema, bytes, encoding)).toMatchObject({
+  expect(decodeMessage(row.schema, bytes, { encoding })).toMatchObject({
     ok: false,
     kind,
     reason: expect.stringMatching(reason),

@@ -299,17 +299,18 @@ test('beyond its bound the oldest are given up, and how many is told', async () 
 test('the journal is written anew when it has grown, and loses nothing', async () => {
   await setupBus(bus);
   const outbox = await open();
-  const reason = 'x'.repeat(100_000);
-  const event = { ...sample('instanceEvent'), reason };
-  for (let i = 0; i < 60; i++) {
+  // As large as an event is: together they are more than a journal keeps.
+  const large = { reason: 'x'.repeat(2_000), causes: Array.from({ length: 32 }, () => 'y'.repeat(190)) };
+  const event = { ...sample('instanceEvent'), ...large };
+  for (let i = 0; i < 720; i++) {
     outbox.append(rows.instanceEvent, { host: 'web1', service: 'api', instance: 0 }, { ...event, id: String(i) });
-    if (i % 10 === 9) await outbox.flushed(soon());
+    if (i % 120 === 119) await outbox.flushed(soon());
   }
   await outbox.close();
   const files = (await readdir(directory.path)).filter((name) => name.endsWith('.jsonl'));
   expect(files).toHaveLength(1);
   expect((await stat(join(directory.path, files[0] as string))).size).toBeLessThan(5_000_000);
-  expect(await stored()).toEqual(Array.from({ length: 60 }, (_, i) => String(i)));
+  expect(await stored()).toEqual(Array.from({ length: 720 }, (_, i) => String(i)));
 });
 
 test('after everything is delivered a restart leaves a small file that knows where each subject stands', async () => {

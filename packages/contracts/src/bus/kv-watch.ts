@@ -1,5 +1,6 @@
 import { DeliverPolicy } from '@nats-io/jetstream';
 import type { z } from 'zod';
+import type { Bucket } from '../buckets.ts';
 import type { KvHandlers, Subscription } from './bus.ts';
 import { decodeMessage } from './codec.ts';
 import { PermissionDeniedError } from './errors.ts';
@@ -12,9 +13,10 @@ import type { Tally } from './tally.ts';
 const RETRY_MS = 500;
 
 export interface KvWatchOptions<S extends z.ZodType> {
-  readonly bucket: string;
+  /** As the server has it. */
+  readonly name: string;
+  readonly bucket: Bucket<S>;
   readonly filter: string;
-  readonly schema: S;
   readonly handlers: KvHandlers<z.output<S>>;
 }
 
@@ -50,14 +52,14 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
   }
 
   #begin(): void {
-    const { bucket, filter } = this.#options;
+    const { name, filter } = this.#options;
     clearTimeout(this.#retry);
     this.#reader?.stop();
     // Not connected: the next connection begins.
     if (this.#isStopped || this.#dependencies.connection.client === undefined) return;
     this.#reader = readStream(this.#dependencies, {
-      stream: kvStream(bucket),
-      filter: kvSubject(bucket, filter),
+      stream: kvStream(name),
+      filter: kvSubject(name, filter),
       from: { deliver_policy: DeliverPolicy.LastPerSubject },
       onDelivery: (delivery) => this.#entry(delivery),
       onCaughtUp: () => {
@@ -77,10 +79,10 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
   }
 
   #entry({ subject, data, headers, seq }: Delivery): void {
-    const { bucket, schema } = this.#options;
+    const { name, bucket } = this.#options;
     this.#resetOnce();
     this.#isDirty = true;
-    const key = subject.slice(kvSubject(bucket, '').length);
+    const key = subject.slice(kvSubject(name, '').length);
     if (isDeletion(headers)) {
       this.#guard((handlers) => handlers.onEntry(key, undefined, seq));
       return;
@@ -89,7 +91,7 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
       this.#tally.problem('forged', subject, SERVER_COPY);
       return;
     }
-    const decoded = decodeMessage(schema, data);
+    const decoded = decodeMessage(bucket.schema, data, bucket);
     if (decoded.ok) this.#guard((handlers) => handlers.onEntry(key, decoded.message, seq));
     else this.#tally.problem(decoded.kind, subject, decoded.reason);
   }
@@ -101,6 +103,6 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
   }
 
   #guard(tell: (handlers: KvHandlers<z.output<S>>) => void): void {
-    this.#tally.guard(kvSubject(this.#options.bucket, this.#options.filter), () => tell(this.#options.handlers));
+    this.#tally.guard(kvSubject(this.#options.name, this.#options.filter), () => tell(this.#options.handlers));
   }
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type BucketName, bucketName, buckets, type ValueOf } from '../buckets.ts';
+import { type Bucket, type BucketName, bucketName, buckets, type ValueOf } from '../buckets.ts';
 import { ENCODING_HEADER } from '../envelope.ts';
 import type { Grant } from '../messages/grant.ts';
 import { inboxPrefix } from '../permissions.ts';
@@ -173,8 +173,8 @@ export class NatsBus implements Bus {
   }
 
   kv<B extends BucketName>(bucket: B): KvBucket<ValueOf<B>> {
-    const { schema } = buckets[bucket];
-    const kv = new Kv(this.#reading, this.#tally, bucketName(this.environment, bucket), schema);
+    const definition: Bucket = buckets[bucket];
+    const kv = new Kv(this.#reading, this.#tally, bucketName(this.environment, bucket), definition);
     return kv as KvBucket<unknown> as KvBucket<ValueOf<B>>;
   }
 

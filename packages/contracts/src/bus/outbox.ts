@@ -179,7 +179,7 @@ export class Outbox {
     );
     this.#found = new Map();
     return found.flatMap(([, { payload, encoding }]) => {
-      const decoded = decodeMessage(row.schema, Buffer.from(payload, textFormOf(encoding)), encoding);
+      const decoded = decodeMessage(row.schema, Buffer.from(payload, textFormOf(encoding)), { encoding });
       return decoded.ok ? [decoded.message] : [];
     });
   }
@@ -193,7 +193,7 @@ export class Outbox {
     return entries.map(({ id, payload, encoding }) => ({
       id,
       read: () => {
-        const decoded = decodeMessage(row.schema, Buffer.from(payload, textFormOf(encoding)), encoding);
+        const decoded = decodeMessage(row.schema, Buffer.from(payload, textFormOf(encoding)), { encoding });
         return decoded.ok ? decoded.message : undefined;
       },
     }));

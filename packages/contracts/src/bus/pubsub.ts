@@ -20,7 +20,7 @@ export class PubSub {
   publish<T extends string, S extends z.ZodType>(row: Row<T, S>, params: SubjectParams<T>, message: z.input<S>): void {
     const { environment, signatures, tally } = this.#reading;
     const subject = buildSubject(environment, row.template, params);
-    const payload = encodeMessage(row.schema, subject, message);
+    const payload = encodeMessage(row.schema, subject, message, row.maxBytes);
     const client = this.#connection.client;
     if (client === undefined || client.isClosed() || client.isDraining()) {
       tally.count('dropped');

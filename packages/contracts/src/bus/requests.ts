@@ -52,7 +52,7 @@ export class Requests {
     options: RequestOptions,
   ): Promise<z.output<R>> {
     const subject = buildSubject(this.#environment, row.template, params);
-    const payload = encodeMessage(row.request, subject, request);
+    const payload = encodeMessage(row.request, subject, request, row.maxBytes);
     // Before the first connection nobody knows yet what the credentials are worth.
     if (this.#connection.client === undefined) throw new BusAwayError(subject, false);
     const headers = { ...this.#signatures.signRequest(subject, payload) };
@@ -103,7 +103,7 @@ export class Requests {
       return;
     }
     const { asker, signature } = checked;
-    const request = decodeMessage(row.request, message.data);
+    const request = decodeMessage(row.request, message.data, row);
     if (!request.ok) {
       this.#tally.problem(request.kind, subject, request.reason);
       this.#refuse(reply, signature, 'bad-request', request.reason);

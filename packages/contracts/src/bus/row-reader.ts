@@ -42,6 +42,7 @@ export class RowReader<T extends string, S extends z.ZodType> {
   /** `undefined` for what is none, which is counted. Never throws. */
   read(arrival: Arrival): RowMessage<T, S> | undefined {
     const { environment, tally } = this.#dependencies;
+    const { schema, maxBytes } = this.#row;
     const { subject, data, headers } = arrival;
     const params = parseSubject(environment, this.#row.template, subject);
     if (params === undefined) {
@@ -58,7 +59,7 @@ export class RowReader<T extends string, S extends z.ZodType> {
       tally.problem('forged', subject, signer);
       return undefined;
     }
-    const decoded = decodeMessage(this.#row.schema, data, headers?.get(ENCODING_HEADER));
+    const decoded = decodeMessage(schema, data, { encoding: headers?.get(ENCODING_HEADER), maxBytes });
     if (!decoded.ok) {
       tally.problem(decoded.kind, subject, decoded.reason);
       return undefined;

@@ -3,6 +3,7 @@ export * from './buckets.ts';
 export * from './bus-address.ts';
 export { Deadline } from './deadline.ts';
 export * from './envelope.ts';
+export * from './host-subjects.ts';
 export * from './ids.ts';
 export * from './log-filter.ts';
 export * from './messages/alert.ts';

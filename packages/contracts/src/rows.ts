@@ -119,6 +119,7 @@ export const rows = {
   proberRollup2h: packed(kept('prober.{prober}.rollup.2h', RollupChunk, 'rollup-2h', ['prober'])),
   dashboardPresence: core('dashboard.{dashboard}.presence', DashboardPresence, 4 * KIB, ['dashboard']),
   dashboardAudit: kept('dashboard.{dashboard}.audit', AuditRecord, 'audit', ['dashboard'], ['operator', 'admin']),
+  busEvent: kept('bus.event', ComponentEvent, 'events', ['admin']),
   health: signed(kept('health.{host}.{service}.{instance}', Verdict, 'events', ['prober'])),
   alert: kept('alert.{severity}.{host}.{service}.{rule}', AlertEvent, 'alerts', ['prober'], [...WATCHERS, 'observer']),
 } as const satisfies Record<string, Row>;

@@ -2,12 +2,14 @@ import { type Identity, setupBus } from '@muster/contracts/bus';
 import { type Command, InvalidArgumentError } from 'commander';
 import { certificateAdvice, makeBusFiles } from '../bus-files.ts';
 import type { Flags } from '../config.ts';
-import { ADMIN, OPERATOR, open } from '../connect.ts';
+import { ADMIN, open } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { parseDurationMs, parseId } from '../option-values.ts';
+import { ownIdentities } from '../own-identities.ts';
 import { readRetentionOf } from '../retention.ts';
 import { addBusCheck } from './bus-check.ts';
+import { addBusGuard } from './bus-guard.ts';
 import { addBusServers } from './bus-servers.ts';
 import { addBusTail } from './bus-tail.ts';
 import { examples } from './options.ts';
@@ -67,6 +69,7 @@ export function addBus(program: Command, context: Context, run: Run): void {
       run(() => setup(command.optsWithGlobals<SetupOptions>(), context)),
     );
   addRotate(bus, context, run);
+  addBusGuard(bus, context, run);
   addBusCheck(bus, context, run);
   addBusTail(bus, context, run);
   addBusServers(bus, context, run);
@@ -76,18 +79,6 @@ export function addBus(program: Command, context: Context, run: Run): void {
 function parseReplicas(text: string): number {
   if (!['1', '3', '5'].includes(text)) throw new InvalidArgumentError('Write 1, 3 or 5.');
   return Number(text);
-}
-
-/** Everybody who speaks on the bus of one machine that runs the whole system. */
-function ownIdentities(hostId: string): readonly Identity[] {
-  return [
-    { role: 'agent', id: hostId },
-    { role: 'prober', id: 'main' },
-    { role: 'dashboard', id: 'main' },
-    OPERATOR,
-    { role: 'observer', id: 'alerts' },
-    ADMIN,
-  ];
 }
 
 async function keys({ agent, ...flags }: KeysOptions, { terminal, readSettings }: Context): Promise<ExitCode> {

@@ -1,19 +1,10 @@
-import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import type { RetentionChanges } from '@muster/contracts';
-import {
-  credentialsFile,
-  type Identity,
-  oldFile,
-  publicKeyIn,
-  revoke,
-  type SignedRevocations,
-  tlsFilesBeside,
-} from '@muster/contracts/bus';
+import type { Identity, SignedRevocations } from '@muster/contracts/bus';
 import { configurationAdvice, expectBusKeys, makeBusFiles } from '../bus-files.ts';
 import type { Settings } from '../config.ts';
 import { CliError } from '../exit-codes.ts';
 import { forgetStored, tellEverybody, tellServers } from '../tell-servers.ts';
+import { revokeIdentity } from './revoke-identity.ts';
 
 export interface RemoveHostOptions {
   readonly settings: Settings;
@@ -55,19 +46,11 @@ export async function removeHost(
   return { servers, stored: outcome };
 }
 
-async function revokeKeysOf(identity: Identity, { keysDir, environment }: Settings): Promise<SignedRevocations> {
+async function revokeKeysOf(identity: Identity, settings: Settings): Promise<SignedRevocations> {
+  const { revocations, wasHere } = await revokeIdentity(identity, { reason: 'host removed' }, settings);
   const name = `${identity.role}/${identity.id}`;
-  const creds = credentialsFile(keysDir, identity);
-  const { certFile, keyFile } = tlsFilesBeside(creds);
-  // While its key is being replaced, a host has two.
-  const files = [creds, oldFile(creds)].filter((file) => existsSync(file));
-  const keys = await Promise.all(
-    files.map(async (file) => ({ key: await publicKeyIn(file), identity: name, reason: 'host removed' })),
-  );
-  const revocations = await revoke({ directory: keysDir, environment, keys });
-  if (keys.length === 0 && !revocations.list.revoked.some((entry) => entry.identity === name)) {
+  if (!wasHere && !revocations.list.revoked.some((entry) => entry.identity === name)) {
     throw new CliError('notFound', `cannot remove '${identity.id}': no such host was added here`);
   }
-  for (const file of [...files, certFile, keyFile]) await rm(file, { force: true });
   return revocations;
 }

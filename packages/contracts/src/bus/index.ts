@@ -27,8 +27,10 @@ export {
   RENEW_BEFORE_DAYS,
   serverTlsFiles,
 } from './certificates.ts';
+export { ConnectionLoads, type IdentityLoad } from './connection-loads.ts';
 export { type CredentialClaims, notGranted, readCredentialClaims } from './credentials.ts';
 export * from './errors.ts';
+export { FloodMeter, type FlowLimit } from './flood-meter.ts';
 export {
   type ConsumerInspection,
   type CopyInspection,
@@ -71,14 +73,24 @@ export {
 } from './nats-config.ts';
 export { oldFile } from './old-file.ts';
 export { Outbox, type OutboxDelivery, type OutboxOptions, type WaitingMessage } from './outbox.ts';
+export { type KnownServices, knownServices, type PurgedStore, purgeInvented } from './purge-host.ts';
 export { PushError, type PushOptions, pushAccount } from './push-account.ts';
 export { beginRotation, finishRotation, type Rotatable, RotationError, replaceOperator } from './rotate.ts';
 export { SetupError, type SetupReport, setupBus } from './setup.ts';
 export { attemptToStore, type StoreAttempt } from './store-attempt.ts';
+export { type HostWrites, type Overfull, StoredLoads, type StoreLook } from './stored-loads.ts';
+export { isApiStrict } from './strict-api.ts';
 export { tlsFilesBeside } from './tls.ts';
 export { type Credentials, parseCredentials } from './trust/credentials-file.ts';
 export { followRevocations, publishRevocations } from './trust/publish-revocations.ts';
 export type { Offered } from './trust/revocations.ts';
-export { RevokeError, type RevokeOptions, readRevocations, revoke, type SignedRevocations } from './trust/revoke.ts';
+export {
+  RevokeError,
+  type RevokeOptions,
+  ROOT_KEY_FILE,
+  readRevocations,
+  revoke,
+  type SignedRevocations,
+} from './trust/revoke.ts';
 export { uuidv7 } from './uuid.ts';
 export { LAYOUT_VERSION, type SetupOptions } from './wanted-streams.ts';

@@ -21,12 +21,15 @@ export const ComponentEvent = OrderedEnvelope.extend({
       'host-id-taken',
       'host-forgotten',
       'ghosts-removed',
+      'streams-remade',
+      'stream-emptied',
+      'flood-stopped',
       'unknown',
     ])
     .catch('unknown'),
   reason: z.string(),
   causes: z.array(z.string()).max(32),
-  /** Which host it is about, when that is not its sender: one that was taken away, or one whose left keys were removed. */
+  /** Which host it is about, when that is not its sender: one that was taken away, whose left keys were removed, or that flooded. */
   host: Id.optional(),
   /** With `gap`: how many messages were given up for want of room. */
   lost: z.int().min(0).optional(),

@@ -58,6 +58,9 @@ export function keyPairFrom(seed: string): KeyPair {
 /** Of what a JWT of NATS claims. */
 export interface Claims {
   readonly iss: string;
+  /** Whose claims they are. */
+  readonly sub: string;
+  readonly name: string;
   /** `issuer_account`: for whom a signing key has signed. */
   readonly nats: { readonly issuer_account?: string };
 }

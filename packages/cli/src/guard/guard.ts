@@ -1,0 +1,239 @@
+/*
+ * Keeps the bus within its bounds while it runs.
+ *
+ * Each look asks the servers what every connection has brought, and what every stream and bucket holds. Streams that are gone or
+ * were changed are made again. Who floods is cut off, where the keys are that can do it, and what it has invented is
+ * purged. All of it is told, here and on the bus.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ComponentEvent, isId, type RetentionChanges, ROLES, rows } from '@muster/contracts';
+import {
+  ConnectionLoads,
+  credentialsFile,
+  type Identity,
+  type KnownServices,
+  knownServices,
+  type NatsBus,
+  type PurgedStore,
+  purgeInvented,
+  StoredLoads,
+  type StoreLook,
+  setupBus,
+  uuidv7,
+  WrongLastSequenceError,
+} from '@muster/contracts/bus';
+import type { Settings } from '../config.ts';
+import { FLOOD_LIMITS, type FloodLimits } from './flood-limits.ts';
+import { type Flooder, FloodWatch } from './flood-watch.ts';
+import { canRevoke, cutOff } from './stop-flood.ts';
+
+/** Half of what a flood needs to fill what is kept free for it, with as much left to act. */
+const LOOK_EVERY_MS = 2_000;
+const LOOK_CLOSER_EVERY_MS = 500;
+/** What is there then counts as known: nobody floods. */
+const LEARN_EVERY_MS = 300_000;
+/** Who floods again so soon, with a key made since, is no thief: cutting it off would only go round in circles. */
+const AGAIN_AFTER_MS = 600_000;
+const COMPLAIN_EVERY_MS = 60_000;
+
+export interface GuardOptions {
+  readonly settings: Settings;
+  readonly retention: RetentionChanges;
+  readonly bus: NatsBus;
+  readonly say: (line: string) => void;
+  readonly limits?: FloodLimits;
+}
+
+export class Guard implements AsyncDisposable {
+  readonly #options: GuardOptions;
+  readonly #watch: FloodWatch;
+  readonly #stored: StoredLoads;
+  readonly #connections: ConnectionLoads | undefined;
+  readonly #mayRevoke: boolean;
+  readonly #stoppedAtMs = new Map<string, number>();
+  readonly #complainedAtMs = new Map<string, number>();
+  readonly #epoch = Math.floor(Date.now() / 1_000);
+  #seq = 0;
+  #lastSeq = 0;
+  #known: KnownServices = new Map();
+  #learnedAtMs = Number.NEGATIVE_INFINITY;
+  #replicas = 1;
+
+  static async start(options: GuardOptions): Promise<Guard> {
+    const { settings, say } = options;
+    const mayRevoke = canRevoke(settings);
+    if (!mayRevoke) {
+      say(
+        `there are no keys of the bus in '${settings.keysDir}': who floods is told, and what it invents purged, but nobody is cut off`,
+      );
+    }
+    return new Guard(options, mayRevoke);
+  }
+
+  private constructor(options: GuardOptions, mayRevoke: boolean) {
+    const { bus, retention, limits = FLOOD_LIMITS, settings } = options;
+    this.#options = options;
+    this.#mayRevoke = mayRevoke;
+    this.#watch = new FloodWatch(bus.environment, limits);
+    this.#stored = new StoredLoads(bus, retention);
+    this.#connections = mayRevoke ? connectionLoads(settings, bus) : undefined;
+  }
+
+  /** Until it is aborted. Never throws for what the bus does. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.look();
+      const pauseMs = this.#watch.isCalm(performance.now()) ? LOOK_EVERY_MS : LOOK_CLOSER_EVERY_MS;
+      await delay(pauseMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  async look(): Promise<void> {
+    const [store, loads] = await Promise.all([
+      this.#try('look at the streams', () => this.#stored.look()),
+      this.#try('ask who is connected', () => this.#connections?.read() ?? Promise.resolve([])),
+    ]);
+    if (store !== undefined) await this.#try('make the streams again', () => this.#mend(store));
+    const nowMs = performance.now();
+    const flooders = this.#watch.charge(loads ?? [], store?.writes ?? [], nowMs);
+    for (const flooder of flooders) await this.#stop(flooder);
+    if (flooders.length > 0 || store === undefined || !this.#watch.isCalm(nowMs)) return;
+    await this.#try('trim the streams', () => this.#trim(store));
+    if (nowMs - this.#learnedAtMs >= LEARN_EVERY_MS) await this.#try('list the services', () => this.#learn(nowMs));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connections?.[Symbol.asyncDispose]();
+  }
+
+  async #mend({ missing, different, emptied, replicas }: StoreLook): Promise<void> {
+    this.#replicas = Math.max(this.#replicas, replicas);
+    if (missing.length + different.length > 0) await this.#remake(missing, different);
+    for (const stream of emptied) {
+      await this.#tell('stream-emptied', `somebody has emptied ${stream}: what it held is lost`);
+    }
+  }
+
+  async #remake(missing: readonly string[], different: readonly string[]): Promise<void> {
+    const { bus, retention } = this.#options;
+    await setupBus(bus, { retention, ...(this.#replicas > 1 && { replicas: this.#replicas }) });
+    const what = [
+      ...missing.map((stream) => `${stream} was gone, with all that it held`),
+      ...different.map((stream) => `${stream} was changed`),
+    ];
+    await this.#tell('streams-remade', `${what.join('; ')}: made again as they must be`);
+  }
+
+  async #trim({ overfull }: StoreLook): Promise<void> {
+    for (const one of overfull) await this.#stored.trim(one);
+  }
+
+  async #learn(nowMs: number): Promise<void> {
+    this.#known = await knownServices(this.#options.bus);
+    this.#learnedAtMs = nowMs;
+  }
+
+  async #stop({ identity: name, key, why }: Flooder): Promise<void> {
+    const identity = identityOf(name);
+    if (identity === undefined) return;
+    const done = [
+      await this.#try(`cut off ${name}`, () => this.#cutOff(identity, key)),
+      identity.role === 'agent'
+        ? await this.#try(`purge what ${name} has invented`, () => this.#purge(identity.id))
+        : undefined,
+    ].filter((text) => text !== undefined);
+    this.#watch.forget(name);
+    // What was purged here is not to be told as somebody else's deed.
+    this.#stored.forget();
+    const host = identity.role === 'agent' ? identity.id : undefined;
+    await this.#tell('flood-stopped', `${name} floods the bus: ${why}: ${done.join('; ')}`, host);
+  }
+
+  async #cutOff(identity: Identity, key: string | undefined): Promise<string> {
+    const name = `${identity.role}/${identity.id}`;
+    const nowMs = performance.now();
+    if (identity.role === 'admin') return 'an admin is not cut off here: replace its key (muster bus rotate)';
+    if (!this.#mayRevoke)
+      return `the keys to cut it off are not here: muster ${identity.role === 'agent' ? `host remove ${identity.id}` : `bus rotate ${identity.role}-${identity.id}`} where they are`;
+    const isAgain = nowMs - (this.#stoppedAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < AGAIN_AFTER_MS;
+    if (isAgain) return 'it was cut off a short while ago, and is not again: see what its program does';
+    this.#stoppedAtMs.set(name, nowMs);
+    const { text, advice } = await cutOff(identity, key, this.#options);
+    for (const line of advice) this.#options.say(line);
+    return text;
+  }
+
+  async #purge(host: string): Promise<string> {
+    const known = this.#known.get(host) ?? new Set<string>();
+    const purged = await purgeInvented(this.#options.bus, host, known, (stream) => this.#stored.isTooFull(stream));
+    return purged.length === 0 ? 'there is nothing to purge' : `purged ${purged.map(purgedText).join(', ')}`;
+  }
+
+  async #tell(kind: ComponentEvent['kind'], reason: string, host?: string): Promise<void> {
+    const { bus, say } = this.#options;
+    say(reason);
+    this.#seq += 1;
+    const event: ComponentEvent = {
+      id: uuidv7(),
+      time: new Date().toISOString(),
+      source: `${bus.role}/${bus.id}`,
+      epoch: this.#epoch,
+      seq: this.#seq,
+      kind,
+      reason: reason.slice(0, MAX_REASON_CHARS),
+      causes: [],
+      ...(host !== undefined && { host }),
+    };
+    await this.#try('tell it on the bus', () => this.#publish(event));
+  }
+
+  /** There may be more guards than one: whoever is second goes on from where the first was. */
+  async #publish(event: ComponentEvent): Promise<void> {
+    const { bus } = this.#options;
+    const store = async () => {
+      const options = { expectedLastSeq: this.#lastSeq, messageId: event.id };
+      this.#lastSeq = (await bus.publishOrdered(rows.busEvent, {}, event, options)).seq;
+    };
+    await store().catch(async (error: unknown) => {
+      if (!(error instanceof WrongLastSequenceError)) throw error;
+      this.#lastSeq = error.actual;
+      await store();
+    });
+  }
+
+  /** What fails is said, once a minute, and tried again at the next look. */
+  async #try<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      const nowMs = performance.now();
+      if (nowMs - (this.#complainedAtMs.get(what) ?? Number.NEGATIVE_INFINITY) >= COMPLAIN_EVERY_MS) {
+        this.#complainedAtMs.set(what, nowMs);
+        this.#options.say(`cannot ${what}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+      return undefined;
+    }
+  }
+}
+
+const MAX_REASON_CHARS = 1_000;
+
+function connectionLoads(settings: Settings, { role, id }: NatsBus): ConnectionLoads {
+  const { keysDir, servers, tls } = settings;
+  return new ConnectionLoads({
+    directory: keysDir,
+    servers,
+    credentialsFile: credentialsFile(keysDir, { role, id }),
+    ...(tls !== undefined && { tls }),
+  });
+}
+
+function identityOf(name: string): Identity | undefined {
+  const [prefix, id = ''] = name.split('/');
+  const role = ROLES.find((known) => known === prefix);
+  return role === undefined || !isId(id) ? undefined : { role, id };
+}
+
+function purgedText({ stream, messages, isWhole }: PurgedStore): string {
+  return `${messages} messages in ${stream}${isWhole ? ', which is all it had there' : ''}`;
+}

@@ -1,0 +1,50 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RetentionChanges } from '@muster/contracts';
+import { type Identity, type NatsBus, publishRevocations, ROOT_KEY_FILE } from '@muster/contracts/bus';
+import { configurationAdvice, makeBusFiles } from '../bus-files.ts';
+import type { Settings } from '../config.ts';
+import { revokeIdentity } from '../hosts/revoke-identity.ts';
+import { ownIdentities } from '../own-identities.ts';
+import { tellServers } from '../tell-servers.ts';
+
+/** Are the keys here that make a revocation count? */
+export function canRevoke({ keysDir }: Settings): boolean {
+  return [ROOT_KEY_FILE, 'operator.nk', 'account.nk', 'system.nk'].every((file) => existsSync(join(keysDir, file)));
+}
+
+export interface StopOptions {
+  readonly settings: Settings;
+  readonly retention: RetentionChanges;
+  readonly bus: NatsBus;
+}
+
+/**
+ * Cuts an identity off: its connections are closed, and its keys let nobody in again. Who belongs to this machine is given a new
+ * key, which its program takes by itself: what floods with the old one is somebody else. Resolves with what was done, and
+ * what is still to do.
+ */
+export async function cutOff(
+  identity: Identity,
+  seenKey: string | undefined,
+  { settings, retention, bus }: StopOptions,
+): Promise<{ readonly text: string; readonly advice: readonly string[] }> {
+  const { revocations } = await revokeIdentity(identity, { reason: 'flooded the bus', seenKey }, settings);
+  const isOwn = ownIdentities(settings.hostId).some(({ role, id }) => role === identity.role && id === identity.id);
+  const files = await makeBusFiles(settings, isOwn ? [identity] : [], retention);
+  const servers = await tellServers(settings, files.trust);
+  await publishRevocations(bus, revocations);
+  const name = `${identity.role}/${identity.id}`;
+  return {
+    text: `${name} is cut off: its keys are void at nats-server ${servers.join(', ')}${isOwn ? '; its program here has a new one' : ''}`,
+    advice: [
+      ...configurationAdvice(files),
+      ...(isOwn ? [] : [`find out who used the keys of ${name} before you let it in again: ${howToReturn(identity)}`]),
+    ],
+  };
+}
+
+function howToReturn({ role, id }: Identity): string {
+  if (role === 'agent') return `muster host add ${id}, and its line on that host`;
+  return `muster bus keys, and copy its credentials to where it runs`;
+}

@@ -1,0 +1,200 @@
+/* `muster bus guard` against a real nats-server with keys: a thief with the credentials of web2, and hosts that only work. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { bucketName, buildSubject, rows, streamName } from '@muster/contracts';
+import { credentialsFile, type Identity, type NatsBus, openBus } from '@muster/contracts/bus';
+import { eventually, temporaryDirectory } from '@muster/testkit';
+import { type Authenticator, connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readSettings } from '../src/config.ts';
+import { FLOOD_LIMITS } from '../src/guard/flood-limits.ts';
+import { Guard } from '../src/guard/guard.ts';
+import { runCli } from './run-cli.ts';
+import { componentEvent, instanceStatus } from './samples.ts';
+import { startTestBus, type TestBus } from './test-bus.ts';
+
+const ENVIRONMENT = 'development';
+const ADMIN = { role: 'admin', id: 'setup' } as const;
+const WEB2 = { role: 'agent', id: 'web2' } as const;
+const DB1 = { role: 'agent', id: 'db1' } as const;
+const MIB = 1024 * 1024;
+/** So that a test need not write hundreds of megabytes. */
+const SMALL = {
+  ...FLOOD_LIMITS,
+  bytes: { burst: 16 * MIB, perSecond: 64 * 1024 },
+  stored: { burst: 8 * MIB, perSecond: 64 * 1024 },
+};
+
+let bus: TestBus;
+let admin: NatsBus;
+beforeEach(async () => {
+  bus = await startTestBus();
+  admin = await open(ADMIN);
+});
+afterEach(async () => {
+  await admin.drain();
+  await bus[Symbol.asyncDispose]();
+});
+
+const muster = (...args: string[]) => runCli(args, bus.env);
+const add = (host: string) => muster('host', 'add', host, '--url', bus.url, '--json');
+
+async function open({ role, id }: Identity): Promise<NatsBus> {
+  const file = credentialsFile(bus.keysDir, { role, id });
+  const opened = openBus({ servers: bus.url, credentialsFile: file, environment: ENVIRONMENT, role, id });
+  await opened.connected(AbortSignal.timeout(20_000));
+  return opened;
+}
+
+/** It has looked once, and knows what is there; `run` goes on looking, as the program does. Its lines are what it said. */
+async function startGuard(env = bus.env) {
+  const lines: string[] = [];
+  const stop = new AbortController();
+  const settings = readSettings({ url: bus.url }, env);
+  const guard = await Guard.start({
+    settings,
+    retention: {},
+    bus: admin,
+    say: (line) => void lines.push(line),
+    limits: SMALL,
+  });
+  await guard.look();
+  let running: Promise<void> | undefined;
+  return {
+    lines,
+    look: () => guard.look(),
+    run: () => {
+      running = guard.run(stop.signal);
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await running;
+      await guard[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Writes invented keys as fast as the server takes them, until it is thrown out. */
+async function flood(thief: NatsConnection): Promise<void> {
+  const value = 'x'.repeat(10_000);
+  for (let sent = 0; !thief.isClosed(); sent += 1) {
+    thief.publish(`$KV.${bucketName(ENVIRONMENT, 'status')}.web2.junk${sent}.0`, value);
+    if (sent % 200 === 0) await thief.flush().catch(() => {});
+  }
+}
+
+/** Whoever has stolen these credentials once. */
+async function steal(identity: Identity) {
+  const authenticator = credsAuthenticator(await readFile(credentialsFile(bus.keysDir, identity)));
+  return () => openThief(identity, authenticator);
+}
+
+function openThief({ role, id }: Identity, authenticator: Authenticator): Promise<NatsConnection> {
+  return connect({ servers: bus.url, authenticator, reconnect: false, inboxPrefix: `_INBOX.${role}.${id}` });
+}
+
+async function told(kind: string): Promise<readonly string[]> {
+  const events = await admin.history(rows.busEvent, {});
+  return events.filter(({ message }) => message.kind === kind).map(({ message }) => message.reason);
+}
+
+test('who floods is cut off and what it invented is purged; nobody else notices', async () => {
+  for (const host of ['web2', 'db1']) expect(await add(host)).toMatchObject({ code: 0 });
+  const [web2, db1] = await Promise.all([open(WEB2), open(DB1)]);
+  for (const own of [web2, db1]) {
+    await own.publishOrdered(rows.hostEvent, { host: own.id }, componentEvent(), { expectedLastSeq: 0 });
+    await own.kv('status').put(`${own.id}.api.0`, instanceStatus());
+  }
+  const since = db1.connectedSinceMs;
+  await using guard = await startGuard();
+  const logIn = await steal(WEB2);
+  const thief = await logIn();
+  const seen = thief.closed();
+  void flood(thief);
+  guard.run();
+  await seen;
+  await expect(logIn()).rejects.toThrow(/uthori[sz]ation/u);
+  const [reason] = await eventually(async () => {
+    const reasons = await told('flood-stopped');
+    expect(reasons).toHaveLength(1);
+    return reasons;
+  });
+  expect(reason).toMatch(/^agent\/web2 floods the bus: it has .*agent\/web2 is cut off: .*purged \d+ messages in KV_/u);
+  expect(guard.lines.join('\n')).toContain('muster host add web2, and its line on that host');
+
+  const { state } = await admin.callJetStream<{ state: { subjects: object } }>(
+    `STREAM.INFO.KV_${bucketName(ENVIRONMENT, 'status')}`,
+    { subjects_filter: '>' },
+  );
+  expect(Object.keys(state.subjects).filter((subject) => subject.includes('junk'))).toEqual([]);
+  expect(await admin.kv('status').get('db1.api.0')).toBeDefined();
+  expect(await admin.history(rows.hostEvent, {})).toHaveLength(2);
+  // Nobody else was touched, and who is let in again comes with another key.
+  expect(db1.connectedSinceMs).toBe(since);
+  expect(JSON.parse((await add('web2')).stdout)).toMatchObject({ host: 'web2', isNew: true });
+  await using again = await open(WEB2);
+  await again.flush();
+  await Promise.all([web2.drain(), db1.drain()]);
+});
+
+test('a key of this very machine is replaced: its own program goes on with the new one', async () => {
+  await using web1 = await open({ role: 'agent', id: 'web1' });
+  await using guard = await startGuard();
+  const thief = await (await steal({ role: 'agent', id: 'web1' }))();
+  const seen = thief.closed();
+  const subject = buildSubject(ENVIRONMENT, rows.hostPresence.template, { host: 'web1' });
+  // Into no stream at all: the servers themselves count what it brings.
+  void (async () => {
+    for (let sent = 0; !thief.isClosed(); sent += 1) {
+      thief.publish(subject, 'x'.repeat(100_000));
+      if (sent % 20 === 0) await thief.flush().catch(() => {});
+    }
+  })();
+  guard.run();
+  await seen;
+  await eventually(() => expect(guard.lines.join('\n')).toContain('its program here has a new one'));
+  await eventually(() => expect(web1.isConnected).toBe(true));
+  await web1.publishOrdered(rows.hostEvent, { host: 'web1' }, componentEvent(), { expectedLastSeq: 0 });
+});
+
+test('where the keys are not, it is told and purged', async () => {
+  expect(await add('web2')).toMatchObject({ code: 0 });
+  await using elsewhere = await temporaryDirectory();
+  await using guard = await startGuard({ ...bus.env, MUSTER_STATE_DIR: elsewhere.path });
+  expect(guard.lines.join('\n')).toContain('there are no keys of the bus');
+  const thief = await (await steal(WEB2))();
+  void flood(thief);
+  guard.run();
+  const [reason] = await eventually(async () => {
+    const reasons = await told('flood-stopped');
+    expect(reasons.length).toBeGreaterThan(0);
+    return reasons;
+  });
+  expect(reason).toMatch(/muster host remove web2 where they are; purged \d+ messages in KV_/u);
+  await thief.close();
+});
+
+test('a stream that is gone or changed is made again, and that, as one that was emptied, is told', async () => {
+  await using guard = await startGuard();
+  const [events, audit] = [streamName(ENVIRONMENT, 'events'), streamName(ENVIRONMENT, 'audit')];
+  const status = `KV_${bucketName(ENVIRONMENT, 'status')}`;
+  await using web1 = await open({ role: 'agent', id: 'web1' });
+  for (let key = 0; key < 200; key += 1) await web1.kv('status').put(`web1.api.${key}`, instanceStatus());
+  const info = (name: string) => admin.callJetStream<{ config: object }>(`STREAM.INFO.${name}`);
+  const { config } = await info(audit);
+  await guard.look();
+  await admin.callJetStream(`STREAM.DELETE.${events}`);
+  await admin.callJetStream(`STREAM.UPDATE.${audit}`, { ...config, max_msgs: 1 });
+  await admin.callJetStream(`STREAM.PURGE.${status}`);
+  await guard.look();
+  expect(await info(events)).toBeDefined();
+  expect((await info(audit)).config).toMatchObject({ max_msgs: -1 });
+  expect((await told('streams-remade')).join()).toMatch(
+    `${events} was gone, with all that it held; ${audit} (max_msgs)`,
+  );
+  expect((await told('stream-emptied')).join()).toBe(`somebody has emptied ${status}: what it held is lost`);
+  // And that was all.
+  const said = guard.lines.length;
+  await guard.look();
+  expect(guard.lines).toHaveLength(said);
+});

@@ -1,0 +1,175 @@
+/*
+ * Looks after what the servers keep: whether every stream and bucket is there and as it must be, and who has written to it.
+ *
+ * A server does not count bytes by sender. So of what was written since the last look some messages are drawn, and the whole is
+ * shared out by them: who floods is most of the draw, and who only works is charged by chance, and little.
+ */
+import type { StreamInfo } from '@nats-io/jetstream';
+import { hostOfSubject, hostStores } from '../host-subjects.ts';
+import { FLOOD_HEADROOM_BYTES, type RetentionChanges } from '../streams.ts';
+import { NoStreamError } from './errors.ts';
+import type { NatsBus } from './nats-bus.ts';
+import { differencesOf } from './setup.ts';
+import { wantedStreams } from './wanted-streams.ts';
+
+/** Messages drawn of one stream at one look. */
+const DRAWN = 24;
+/** Less is not looked into. */
+const MIN_WRITTEN = 16;
+/** So much less at once is no message's age: somebody has emptied it. */
+const EMPTIED_RATIO = 0.5;
+const MIN_EMPTIED = 100;
+
+/** One that holds more than it is configured to, and up to where it would be trimmed. */
+export interface Overfull {
+  readonly stream: string;
+  readonly belowSeq: number;
+}
+
+/** What one host has written into one stream or bucket since the last look. */
+export interface HostWrites {
+  readonly stream: string;
+  readonly host: string;
+  readonly bytes: number;
+}
+
+export interface StoreLook {
+  readonly missing: readonly string[];
+  /** Name and what differs. */
+  readonly different: readonly string[];
+  /** It was there before, and had much more in it. */
+  readonly emptied: readonly string[];
+  readonly writes: readonly HostWrites[];
+  readonly overfull: readonly Overfull[];
+  /** The largest number of servers that one is kept on. */
+  readonly replicas: number;
+}
+
+interface Seen {
+  readonly lastSeq: number;
+  readonly messages: number;
+  readonly created: string;
+}
+
+export class StoredLoads {
+  readonly #bus: NatsBus;
+  readonly #retention: RetentionChanges;
+  readonly #hostStreams: ReadonlySet<string>;
+  readonly #seen = new Map<string, Seen>();
+
+  constructor(bus: NatsBus, retention: RetentionChanges) {
+    this.#bus = bus;
+    this.#retention = retention;
+    this.#hostStreams = new Set(hostStores(bus.environment).map(({ stream }) => stream));
+  }
+
+  /** Writes are told from the second look on. @throws as `callJetStream` */
+  async look(): Promise<StoreLook> {
+    const wanted = wantedStreams(this.#bus.environment, { retention: this.#retention });
+    const looks = await Promise.all(
+      wanted.map(async (stream) => ({
+        stream,
+        info: await this.#infoOf(stream.name),
+        before: this.#seen.get(stream.name),
+      })),
+    );
+    const present = looks.flatMap(({ stream, info, before }) => (info === undefined ? [] : [{ stream, info, before }]));
+    for (const { stream, info } of looks) {
+      if (info === undefined) this.#seen.delete(stream.name);
+      else
+        this.#seen.set(stream.name, {
+          lastSeq: info.state.last_seq,
+          messages: info.state.messages,
+          created: info.created,
+        });
+    }
+    const writes = present
+      .filter(({ stream, before }) => before !== undefined && this.#hostStreams.has(stream.name))
+      .map(({ stream, info, before }) => this.#writesOf(stream.name, before?.lastSeq ?? 0, info.state.last_seq));
+    return {
+      missing: looks.filter(({ info }) => info === undefined).map(({ stream }) => stream.name),
+      different: present.flatMap(({ stream, info }) => {
+        const differences = differencesOf(info.config, stream);
+        return differences.length === 0 ? [] : [`${stream.name} (${differences.join(', ')})`];
+      }),
+      emptied: present.filter(({ info, before }) => isEmptied(info, before)).map(({ stream }) => stream.name),
+      writes: (await Promise.all(writes)).flat(),
+      overfull: present.flatMap(({ info }) => overfullOf(info)),
+      replicas: Math.max(1, ...present.map(({ info }) => info.config.num_replicas)),
+    };
+  }
+
+  /** After what was done here on purpose, the next look compares with nothing. */
+  forget(): void {
+    this.#seen.clear();
+  }
+
+  /** Takes away the oldest. */
+  async trim({ stream, belowSeq }: Overfull): Promise<void> {
+    await this.#bus.callJetStream(`STREAM.PURGE.${stream}`, { seq: belowSeq });
+    this.#seen.delete(stream);
+  }
+
+  /** Does it hold more than it is configured to? */
+  async isTooFull(stream: string): Promise<boolean> {
+    const info = await this.#infoOf(stream);
+    return info !== undefined && info.state.bytes > info.config.max_bytes - FLOOD_HEADROOM_BYTES;
+  }
+
+  async #infoOf(name: string): Promise<StreamInfo | undefined> {
+    try {
+      return await this.#bus.callJetStream<StreamInfo>(`STREAM.INFO.${name}`);
+    } catch (error) {
+      if (error instanceof NoStreamError && error.isJetStreamThere) return undefined;
+      throw error;
+    }
+  }
+
+  async #writesOf(stream: string, fromSeq: number, toSeq: number): Promise<readonly HostWrites[]> {
+    const written = toSeq - fromSeq;
+    if (written < MIN_WRITTEN) return [];
+    const step = written / Math.min(DRAWN, written);
+    const seqs = Array.from({ length: Math.min(DRAWN, written) }, (_, index) => toSeq - Math.floor(index * step));
+    const drawn = (await Promise.all(seqs.map((seq) => this.#messageAt(stream, seq)))).filter(
+      (one) => one !== undefined,
+    );
+    const bytesOf = new Map<string, number>();
+    for (const { host, bytes } of drawn) {
+      if (host !== undefined) bytesOf.set(host, (bytesOf.get(host) ?? 0) + bytes);
+    }
+    return [...bytesOf].map(([host, bytes]) => ({ stream, host, bytes: (bytes / drawn.length) * written }));
+  }
+
+  /** `undefined` for one that was written over since. */
+  async #messageAt(stream: string, seq: number): Promise<{ host: string | undefined; bytes: number } | undefined> {
+    try {
+      const call = await this.#bus.callJetStream<StoredAnswer>(`STREAM.MSG.GET.${stream}`, { seq });
+      const { subject, data = '', hdrs = '' } = call.message;
+      // In base64 both, of which three quarters are bytes.
+      const bytes = (data.length + hdrs.length) * 0.75 + subject.length;
+      return { host: hostOfSubject(this.#bus.environment, subject)?.host, bytes };
+    } catch (error) {
+      if (error instanceof NoStreamError) return undefined;
+      throw error;
+    }
+  }
+}
+
+interface StoredAnswer {
+  readonly message: { readonly subject: string; readonly data?: string; readonly hdrs?: string };
+}
+
+/** What is kept for floods is to be free when one comes. Buckets are never trimmed: each entry is somebody's last word. */
+function overfullOf({ config, state }: StreamInfo): readonly Overfull[] {
+  const excess = state.bytes - (config.max_bytes - FLOOD_HEADROOM_BYTES);
+  if (config.discard !== 'old' || excess <= 0) return [];
+  // Where messages lie at one side of their numbers, the next look goes on.
+  const numbers = state.last_seq - state.first_seq + 1;
+  return [{ stream: config.name, belowSeq: state.first_seq + Math.ceil((numbers * excess) / state.bytes) }];
+}
+
+function isEmptied({ state, created }: StreamInfo, before: Seen | undefined): boolean {
+  if (before === undefined || created !== before.created) return false;
+  const lost = before.messages + (state.last_seq - before.lastSeq) - state.messages;
+  return lost >= MIN_EMPTIED && state.messages < before.messages * EMPTIED_RATIO;
+}

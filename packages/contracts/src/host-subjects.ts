@@ -1,0 +1,43 @@
+import { type BucketName, bucketName, buckets } from './buckets.ts';
+import { STREAM_NAMES, streamName } from './streams.ts';
+import { buildSubtree, withoutRoot } from './subject.ts';
+
+/** One place where agents write, each below its own host only. */
+export interface HostStore {
+  /** Of the stream, or of the one under a bucket. */
+  readonly stream: string;
+  /** All that one host may have there. */
+  filters(host: string): readonly string[];
+  /** All that is of one of its services. */
+  serviceFilters(host: string, service: string): readonly string[];
+}
+
+/** Every stream and bucket that agents write to: who floods invents subjects there. */
+export function hostStores(env: string): readonly HostStore[] {
+  const ofHosts = (Object.keys(buckets) as BucketName[]).filter((name) => buckets[name].keyedByHost);
+  return [
+    ...STREAM_NAMES.filter((name) => name !== 'alerts').map((name) => ({
+      stream: streamName(env, name),
+      filters: (host: string) => [buildSubtree(env, ['host', host]), buildSubtree(env, ['service', host])],
+      serviceFilters: (host: string, service: string) => [buildSubtree(env, ['service', host, service])],
+    })),
+    ...ofHosts.map((name) => ({
+      stream: `KV_${bucketName(env, name)}`,
+      filters: (host: string) => [`$KV.${bucketName(env, name)}.${host}.>`],
+      serviceFilters: (host: string, service: string) => [`$KV.${bucketName(env, name)}.${host}.${service}.>`],
+    })),
+  ];
+}
+
+/** Which host's agent has published it, and about which service; nothing for what others publish. */
+export function hostOfSubject(env: string, subject: string): { host: string; service?: string } | undefined {
+  const tokens = subject.startsWith('$KV.') ? subject.split('.').slice(1) : withoutRoot(env, subject).split('.');
+  const [family = '', host, service] = tokens;
+  if (host === undefined) return undefined;
+  if (family === 'host') return { host };
+  const isOfHosts = (Object.keys(buckets) as BucketName[]).some(
+    (name) => buckets[name].keyedByHost && bucketName(env, name) === family,
+  );
+  if (family !== 'service' && !isOfHosts) return undefined;
+  return { host, ...(service !== undefined && { service }) };
+}

@@ -8,8 +8,11 @@ import { isAtLeast } from './version.mjs';
 
 /** Debian 12's. Older ones lack what the streams need. */
 const MIN_VERSION = '2.9.0';
-/** Older ones have known holes in authentication and JetStream, which only a bus on loopback may live with. */
-const MIN_OPEN_VERSION = '2.10.27';
+/**
+ * The first that refuses calls of JetStream's API which it cannot read. Older ones can be made to send themselves some that take
+ * streams away, which only a bus on loopback may live with.
+ */
+const MIN_OPEN_VERSION = '2.12.0';
 /** What to type where apt cannot help: a release with its names for Node's architectures. */
 const RELEASE = 'v2.12.7';
 /** @type {Record<string, string>} */

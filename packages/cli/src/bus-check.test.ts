@@ -18,7 +18,7 @@ const stream: StreamInspection = {
   maxBytes: 1_073_741_824,
 };
 const good: BusFacts = {
-  server: { version: '2.10.27', listensOn: '0.0.0.0', address: '10.0.0.5:4222', maxPayloadBytes: 1_048_576 },
+  server: { version: '2.12.7', listensOn: '0.0.0.0', address: '10.0.0.5:4222', maxPayloadBytes: 1_048_576 },
   roundTripMs: 0.42,
   clockOffsetMs: -3.4,
   identity: 'operator/cli',
@@ -26,6 +26,7 @@ const good: BusFacts = {
   needed,
   store: { usedBytes: 5_000_000, maxBytes: -1 },
   mayAskStore: true,
+  isApiStrict: true,
   streams: [stream],
   consumers: undefined,
   backlogs: new Map([['web1', 0]]),
@@ -43,7 +44,7 @@ test('a bus as it must be', () => {
   expect(renderFindings(judgeBus(good, NOW_MS), paintPlain)).toEqual([
     'CHECK        IS  FINDING',
     'connection   ok  10.0.0.5:4222 as operator/cli, round trip 0.4 ms',
-    'server       ok  nats-server 2.10.27, listens on 0.0.0.0',
+    'server       ok  nats-server 2.12.7, listens on 0.0.0.0',
     'payload      ok  messages up to 1 MiB',
     'credentials  ok  they allow what operator/cli needs, and no more',
     'jetstream    ok  stores 4.8 MiB, no limit of the account',
@@ -56,12 +57,12 @@ test('a bus as it must be', () => {
 test.each([
   ['2.9.10', '127.0.0.1', undefined],
   ['2.9.9', '127.0.0.1', 'run nats-server 2.9.10 or newer'],
-  ['2.9.25', '0.0.0.0', 'where others can reach it, run nats-server 2.10.27 or newer'],
-  ['2.10.26', '10.0.0.5', 'where others can reach it, run nats-server 2.10.27 or newer'],
-  ['2.10.27', '10.0.0.5', undefined],
+  ['2.9.25', '0.0.0.0', 'where others can reach it, run nats-server 2.12.0 or newer'],
+  ['2.11.9', '10.0.0.5', 'where others can reach it, run nats-server 2.12.0 or newer'],
+  ['2.12.0', '10.0.0.5', undefined],
   ['2.15.1', '::', undefined],
   ['2.9.10', 'localhost', undefined],
-  ['2.9.10', '127.example.org', 'where others can reach it, run nats-server 2.10.27 or newer'],
+  ['2.9.10', '127.example.org', 'where others can reach it, run nats-server 2.12.0 or newer'],
 ])('nats-server %s on %s', (version, listensOn, remedy) => {
   const [found] = complaints({ server: { ...good.server, version, listensOn } });
   expect(found?.level).toBe(remedy === undefined ? undefined : 'problem');
@@ -69,6 +70,15 @@ test.each([
 });
 
 test.each<[string, Partial<BusFacts>, Partial<Finding>]>([
+  [
+    'a server that others reach and that takes what it cannot read',
+    { isApiStrict: false },
+    {
+      check: 'jetstream',
+      level: 'problem',
+      remedy: "run nats-server 2.12.0 or newer, without 'strict: false' in its jetstream block",
+    },
+  ],
   ['a slow link', { roundTripMs: 400 }, { check: 'connection', level: 'warning' }],
   [
     'a small payload',

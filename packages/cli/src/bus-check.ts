@@ -23,6 +23,8 @@ export interface BusFacts {
   /** `undefined` when JetStream does not answer. */
   readonly store: StoreInspection | undefined;
   readonly mayAskStore: boolean;
+  /** `undefined` when it could not be tried. */
+  readonly isApiStrict: boolean | undefined;
   readonly streams: readonly StreamInspection[];
   readonly consumers: readonly ConsumerInspection[] | undefined;
   /** How many events wait at each agent that was heard. */
@@ -41,8 +43,10 @@ export interface Finding {
 
 /** Below this, nats-server is not tested with Muster. */
 const MIN_VERSION = '2.9.10';
-/** The first with the fixes of authentication and JetStream that a bus needs which strangers can reach. */
-const MIN_OPEN_VERSION = '2.10.27';
+/** The first that refuses calls of JetStream's API which it cannot read, unless it is told otherwise. */
+const MIN_OPEN_VERSION = '2.12.0';
+/** What to do about a server that strangers can reach and that does not. */
+export const STRICT_ADVICE = `run nats-server ${MIN_OPEN_VERSION} or newer, without 'strict: false' in its jetstream block`;
 /** Headers travel beside the message. */
 const HEADROOM_BYTES = 64 * 1024;
 const SLOW_ROUND_TRIP_MS = 250;
@@ -86,7 +90,7 @@ function judgeVersion({ version, listensOn }: ServerFacts): Finding {
   if (isAtLeast(version, needed)) return { check: 'server', level: 'ok', text };
   const remedy = isLoopbackHost(listensOn)
     ? `run nats-server ${MIN_VERSION} or newer`
-    : `where others can reach it, run nats-server ${MIN_OPEN_VERSION} or newer: older ones lack fixes of authentication`;
+    : `where others can reach it, run nats-server ${MIN_OPEN_VERSION} or newer: older ones can be made to send themselves calls that take streams away`;
   return { check: 'server', level: 'problem', text, remedy };
 }
 
@@ -151,7 +155,8 @@ function someOf(all: readonly string[]): string {
   return shown.join(', ') + (all.length > shown.length ? ` and ${all.length - shown.length} more` : '');
 }
 
-function judgeStore({ store, mayAskStore, streams, identity }: BusFacts): readonly Finding[] {
+function judgeStore(facts: BusFacts): readonly Finding[] {
+  const { store, mayAskStore, streams, identity } = facts;
   if (!mayAskStore) {
     const text = `${identity} may not ask JetStream`;
     return [
@@ -163,7 +168,15 @@ function judgeStore({ store, mayAskStore, streams, identity }: BusFacts): readon
       "enable it (a block 'jetstream' in the configuration of nats-server) or, in a cluster, start its servers: most of them must live";
     return [{ check: 'jetstream', level: 'problem', text: 'JetStream does not answer', remedy }];
   }
-  return [judgeRoom(store), ...judgeStreams(streams), ...judgeCopies(streams)];
+  return [judgeRoom(store), ...judgeApi(facts), ...judgeStreams(streams), ...judgeCopies(streams)];
+}
+
+/** What its version promises, its configuration may have taken back. */
+function judgeApi({ isApiStrict, server }: BusFacts): readonly Finding[] {
+  if (isApiStrict !== false || isLoopbackHost(server.listensOn)) return [];
+  const text =
+    'it takes calls that it cannot read: who has credentials can have it send itself some that take streams away';
+  return [{ check: 'jetstream', level: 'problem', text, remedy: STRICT_ADVICE }];
 }
 
 function judgeRoom({ usedBytes, maxBytes }: StoreInspection): Finding {

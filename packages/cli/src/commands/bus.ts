@@ -1,10 +1,12 @@
-import { type Identity, setupBus } from '@muster/contracts/bus';
+import { isLoopbackHost } from '@muster/contracts';
+import { type Identity, isApiStrict, type NatsBus, setupBus } from '@muster/contracts/bus';
 import { type Command, InvalidArgumentError } from 'commander';
+import { STRICT_ADVICE } from '../bus-check.ts';
 import { certificateAdvice, makeBusFiles } from '../bus-files.ts';
 import type { Flags } from '../config.ts';
 import { ADMIN, open } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
-import { EXIT } from '../exit-codes.ts';
+import { CliError, EXIT } from '../exit-codes.ts';
 import { parseDurationMs, parseId } from '../option-values.ts';
 import { ownIdentities } from '../own-identities.ts';
 import { readRetentionOf } from '../retention.ts';
@@ -106,6 +108,7 @@ async function setup({ wait: waitMs, replicas, ...flags }: SetupOptions, context
     retention,
     ...(replicas === undefined ? {} : { replicas }),
   });
+  await expectStrictApi(bus);
   terminal.print(
     ...created.map((stream) => `created ${stream}`),
     ...updated.map((stream) => `updated ${stream}`),
@@ -114,4 +117,14 @@ async function setup({ wait: waitMs, replicas, ...flags }: SetupOptions, context
       : `${created.length} created, ${updated.length} updated, ${unchanged.length} as they were`,
   );
   return EXIT.ok;
+}
+
+/** @throws CliError (failed) for a server that others reach, and that may be made to send itself calls of its own API */
+async function expectStrictApi(bus: NatsBus): Promise<void> {
+  const { server } = bus;
+  if (server === undefined || isLoopbackHost(server.listensOn) || (await isApiStrict(bus))) return;
+  throw new CliError(
+    'failed',
+    `the bus at ${server.address} is not safe where others reach it: nats-server ${server.version} takes calls of its API that it cannot read, which lets whoever has credentials take streams away: ${STRICT_ADVICE}, or let it listen on loopback only (bus.listen in config/agent.yaml)`,
+  );
 }

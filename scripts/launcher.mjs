@@ -10,7 +10,7 @@
  * The agent's environment: that of the launcher without npm's variables, and
  *   MUSTER_STATE_DIR     keys, journals, the bus's data; the agent keeps its random id there, in the file `agent-id`
  *   MUSTER_CONFIG_DIR    services.yaml, agent.yaml, …
- *   MUSTER_EMBEDDED=1    the agent also runs the system's own services: nats-server, bus-setup, health-prober, dashboard
+ *   MUSTER_EMBEDDED=1    the agent also runs the system's own services: nats-server, bus-setup, bus-guard, health-prober, dashboard
  *   MUSTER_NATS_SERVER   path of the nats-server
  * Its working directory is the clone. Its stdout goes to <state>/agent.log; its stderr, which is for people, to the launcher's.
  *

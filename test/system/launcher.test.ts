@@ -15,7 +15,7 @@ test('it starts, says its address, survives the death of its agent, is there onl
   await system.waitUntilUp();
   await system.waitUntilReady('api');
   const before = await pidsOf(system);
-  expect([...before.keys()].sort()).toEqual(['api', 'dashboard', 'health-prober', 'nats-server']);
+  expect([...before.keys()].sort()).toEqual(['api', 'bus-guard', 'dashboard', 'health-prober', 'nats-server']);
   const agent = await agentPidOf(system);
   process.kill(agent, 'SIGKILL');
   await launcher.line('Muster runs again', PATIENCE_MS);

@@ -1,5 +1,6 @@
 /** An agent on another host joins a running system, over TLS, with nothing but the line that `muster host add` prints. */
-import { eventually, startMusterSystem } from '@muster/testkit';
+import { execFileSync } from 'node:child_process';
+import { eventually, findNatsServer, startMusterSystem } from '@muster/testkit';
 import { expect, test } from 'vitest';
 
 interface HostRow {
@@ -8,61 +9,81 @@ interface HostRow {
   readonly services: number;
 }
 
-test('a second agent joins, is shown, is commanded, also with new keys, and is missed when it is turned out', async () => {
+/** Where others reach it, a server that takes API calls which it cannot read is none to set a bus up on. */
+const version = execFileSync(await findNatsServer(), ['--version']).toString();
+const isLax = /v2\.(9|10|11)\./.test(version);
+
+test.runIf(isLax)('a bus that others reach is not set up on a server that obeys its own answers', async () => {
   await using first = await startMusterSystem({ host: 'web1', listenHost: '0.0.0.0' });
-  await first.waitUntilUp();
-  const added = await first.cli('host', 'add', 'web2', '--url', first.busUrl);
-  expect(added, added.stderr).toMatchObject({ code: 0 });
-  // The server learns of new identities from the account, so nothing of the first host restarts.
-  await using second = await startMusterSystem({
-    host: 'web2',
-    joinLine: added.stdout,
-    services: 'services:\n  - name: worker\n    command: [sleep, "100000"]\n',
+  const { code, stderr } = await first.cli('bus', 'setup', '--wait', '60s');
+  expect({ code, stderr }).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('run nats-server 2.12.0 or newer'),
   });
-  await second.waitUntilReady('worker');
+});
 
-  const hosts = async (): Promise<readonly HostRow[]> => {
-    const response = await fetch(`${first.dashboardUrl}/api/dashboard-data`);
-    return ((await response.json()) as { hosts: { rows: readonly HostRow[] } }).hosts.rows;
-  };
-  const rowOf = async (host: string) => (await hosts()).find((row) => row.host === host);
-  await eventually(async () => (await rowOf('web2'))?.presence === 'heard', {
-    message: 'web2 on the dashboard',
-    timeoutMs: 60_000,
-  });
+test.skipIf(isLax)(
+  'a second agent joins, is shown, is commanded, also with new keys, and is missed when it is turned out',
+  async () => {
+    await using first = await startMusterSystem({ host: 'web1', listenHost: '0.0.0.0' });
+    await first.waitUntilUp();
+    const added = await first.cli('host', 'add', 'web2', '--url', first.busUrl);
+    expect(added, added.stderr).toMatchObject({ code: 0 });
+    // The server learns of new identities from the account, so nothing of the first host restarts.
+    await using second = await startMusterSystem({
+      host: 'web2',
+      joinLine: added.stdout,
+      services: 'services:\n  - name: worker\n    command: [sleep, "100000"]\n',
+    });
+    await second.waitUntilReady('worker');
 
-  await restart('web2/worker', 2);
-
-  // The root of all grants is replaced: web2 takes its new line, and each step restarts the bus.
-  await mustSucceed('bus', 'rotate', 'root');
-  const renewed = await first.cli('host', 'add', 'web2', '--url', first.busUrl);
-  expect(await second.cli('join', renewed.stdout)).toMatchObject({ code: 0 });
-  await mustSucceed('bus', 'rotate', 'root', '--finish');
-  await restart('web2/worker', 3);
-
-  await mustSucceed('host', 'remove', 'web2');
-  await eventually(async () => (await rowOf('web2')) === undefined, {
-    message: 'nothing of web2 on the dashboard',
-    timeoutMs: 60_000,
-  });
-  // Its connection may just be coming back.
-  await eventually(async () => (await rowOf('web1'))?.presence === 'heard', {
-    message: 'web1 on the dashboard',
-    timeoutMs: 60_000,
-  });
-  await second.waitUntilReady('worker');
-
-  async function mustSucceed(...args: readonly string[]): Promise<void> {
-    const done = await first.cli(...args);
-    expect(done, done.stderr).toMatchObject({ code: 0 });
-  }
-
-  /** The bus may be coming back just now. */
-  async function restart(service: string, generation: number): Promise<void> {
-    await eventually(async () => (await first.cli('restart', service, '--json')).code === 0, {
-      message: `a restart of ${service}`,
+    const hosts = async (): Promise<readonly HostRow[]> => {
+      const response = await fetch(`${first.dashboardUrl}/api/dashboard-data`);
+      return ((await response.json()) as { hosts: { rows: readonly HostRow[] } }).hosts.rows;
+    };
+    const rowOf = async (host: string) => (await hosts()).find((row) => row.host === host);
+    await eventually(async () => (await rowOf('web2'))?.presence === 'heard', {
+      message: 'web2 on the dashboard',
       timeoutMs: 60_000,
     });
-    await second.waitFor('worker', (facts) => facts.generation >= generation && facts.ready === 'yes', 'the next run');
-  }
-});
+
+    await restart('web2/worker', 2);
+
+    // The root of all grants is replaced: web2 takes its new line, and each step restarts the bus.
+    await mustSucceed('bus', 'rotate', 'root');
+    const renewed = await first.cli('host', 'add', 'web2', '--url', first.busUrl);
+    expect(await second.cli('join', renewed.stdout)).toMatchObject({ code: 0 });
+    await mustSucceed('bus', 'rotate', 'root', '--finish');
+    await restart('web2/worker', 3);
+
+    await mustSucceed('host', 'remove', 'web2');
+    await eventually(async () => (await rowOf('web2')) === undefined, {
+      message: 'nothing of web2 on the dashboard',
+      timeoutMs: 60_000,
+    });
+    // Its connection may just be coming back.
+    await eventually(async () => (await rowOf('web1'))?.presence === 'heard', {
+      message: 'web1 on the dashboard',
+      timeoutMs: 60_000,
+    });
+    await second.waitUntilReady('worker');
+
+    async function mustSucceed(...args: readonly string[]): Promise<void> {
+      const done = await first.cli(...args);
+      expect(done, done.stderr).toMatchObject({ code: 0 });
+    }
+
+    /** The bus may be coming back just now. */
+    async function restart(service: string, generation: number): Promise<void> {
+      await eventually(async () => (await first.cli('restart', service, '--json')).code === 0, {
+        message: `a restart of ${service}`,
+        timeoutMs: 60_000,
+      });
+      await second.waitFor(
+        'worker',
+        (facts) => facts.generation >= generation && facts.ready === 'yes',
+        'the next run',
+      );
+    }
+  },
+);

@@ -1,5 +1,5 @@
 /* `muster bus guard` against a real nats-server with keys: a thief with the credentials of web2, and hosts that only work. */
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bucketName, buildSubject, rows, streamName } from '@muster/contracts';
 import { credentialsFile, type Identity, type NatsBus, openBus } from '@muster/contracts/bus';
@@ -197,4 +197,21 @@ test('a stream that is gone or changed is made again, and that, as one that was 
   const said = guard.lines.length;
   await guard.look();
   expect(guard.lines).toHaveLength(said);
+});
+
+test('a server that an update has left with its old configuration is started again for what it must store', async () => {
+  const file = join(bus.env['MUSTER_STATE_DIR'] ?? '', 'nats/nats.conf');
+  const config = await readFile(file, 'utf8');
+  const logs = streamName(ENVIRONMENT, 'logs');
+  await admin.callJetStream(`STREAM.DELETE.${logs}`);
+  await bus.server.restart({ config: config.replace(/max_file_store: \d+/u, 'max_file_store: 1000000000') });
+  await admin.connected(AbortSignal.timeout(20_000));
+  const { pid } = bus.server;
+  const settingUp = muster('bus', 'setup');
+  // As its agent does, once it has ended.
+  await eventually(() => expect(access(`/proc/${pid}`)).rejects.toThrow());
+  await bus.server.restart({ config });
+  const { code, stdout, stderr } = await settingUp;
+  expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('was started again') });
+  expect(stdout).toContain(`created ${logs}`);
 });

@@ -1,11 +1,13 @@
+import { once } from 'node:events';
 import { isLoopbackHost } from '@muster/contracts';
-import { type Identity, isApiStrict, type NatsBus, setupBus } from '@muster/contracts/bus';
+import { type Identity, isApiStrict, type NatsBus, SetupError, setupBus } from '@muster/contracts/bus';
 import { type Command, InvalidArgumentError } from 'commander';
 import { STRICT_ADVICE } from '../bus-check.ts';
 import { certificateAdvice, makeBusFiles } from '../bus-files.ts';
-import type { Flags } from '../config.ts';
+import type { Flags, Settings } from '../config.ts';
 import { ADMIN, open } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
+import { signalServer } from '../embedded-server.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { parseDurationMs, parseId } from '../option-values.ts';
 import { ownIdentities } from '../own-identities.ts';
@@ -104,9 +106,12 @@ async function setup({ wait: waitMs, replicas, ...flags }: SetupOptions, context
   const retention = await readRetentionOf(settings, terminal);
   terminal.note(`muster: waiting for the bus at ${settings.servers.join(', ')}`);
   await using bus = await open(settings, ADMIN, waitMs, signal);
-  const { created, updated, unchanged } = await setupBus(bus, {
-    retention,
-    ...(replicas === undefined ? {} : { replicas }),
+  const setUp = () => setupBus(bus, { retention, ...(replicas === undefined ? {} : { replicas }) });
+  const { created, updated, unchanged } = await setUp().catch(async (error: unknown) => {
+    if (!(error instanceof SetupError && error.isStoreTooSmall)) throw error;
+    if (!(await restartServer(bus, settings, waitMs))) throw error;
+    terminal.note('muster: nats-server was started again, for its configuration allows it to store more by now');
+    return setUp();
   });
   await expectStrictApi(bus);
   terminal.print(
@@ -117,6 +122,18 @@ async function setup({ wait: waitMs, replicas, ...flags }: SetupOptions, context
       : `${created.length} created, ${updated.length} updated, ${unchanged.length} as they were`,
   );
   return EXIT.ok;
+}
+
+/** One that was there before an update still goes by the configuration of then. @returns false when it does not run here */
+async function restartServer(bus: NatsBus, settings: Settings, waitMs: number): Promise<boolean> {
+  const away = new Promise<void>((resolve) => {
+    bus.onConnection(({ connected }) => !connected && resolve());
+  });
+  if (!(await signalServer(settings, 'SIGTERM'))) return false;
+  const timeout = AbortSignal.timeout(waitMs);
+  await Promise.race([away, once(timeout, 'abort')]);
+  await bus.connected(timeout);
+  return true;
 }
 
 /** @throws CliError (failed) for a server that others reach, and that may be made to send itself calls of its own API */

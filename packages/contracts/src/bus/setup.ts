@@ -25,11 +25,14 @@ export interface SetupReport {
 /** One stream could not be made as it must be. What came before it stays done; running the set-up again goes on. */
 export class SetupError extends Error {
   readonly stream: string;
+  /** The server is allowed to store less than all of them may hold. */
+  readonly isStoreTooSmall: boolean;
 
-  constructor(stream: string, reason: string, options?: ErrorOptions) {
+  constructor(stream: string, reason: string, options: ErrorOptions & { readonly isStoreTooSmall?: boolean } = {}) {
     super(`cannot set up the stream '${stream}': ${reason}`, options);
     this.name = 'SetupError';
     this.stream = stream;
+    this.isStoreTooSmall = options.isStoreTooSmall ?? false;
   }
 }
 
@@ -108,9 +111,10 @@ async function change(
     await bus.callJetStream(`STREAM.${verb}.${config.name}`, config);
   } catch (error) {
     if (!(error instanceof StoreRefusedError)) throw error;
-    const advice = INSUFFICIENT_STORAGE.includes(error.code)
+    const isStoreTooSmall = INSUFFICIENT_STORAGE.includes(error.code);
+    const advice = isStoreTooSmall
       ? `: set 'max_file_store' in the jetstream block of nats-server's configuration to ${requiredStoreBytes(bus.environment, retention)} or more`
       : '';
-    throw new SetupError(config.name, `${error.reason}${advice}`, { cause: error });
+    throw new SetupError(config.name, `${error.reason}${advice}`, { cause: error, isStoreTooSmall });
   }
 }

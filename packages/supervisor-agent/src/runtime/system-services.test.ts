@@ -40,7 +40,7 @@ test("Muster's own services start in the order of their need", () => {
   const nodes = embedded().map((spec) => ({ service: spec.name, dependsOn: dependenciesOf(spec) }));
   expect(startOrder(nodes)).toEqual({
     kind: 'levels',
-    levels: [['nats-server'], ['bus-setup'], ['health-prober', 'dashboard']],
+    levels: [['nats-server'], ['bus-setup'], ['bus-guard', 'health-prober', 'dashboard']],
   });
 });
 
@@ -49,6 +49,7 @@ test('each is given credentials of its own', () => {
   expect(credentials).toEqual([
     ['nats-server', undefined],
     ['bus-setup', '/srv/muster/.muster/keys/admin-setup.creds'],
+    ['bus-guard', '/srv/muster/.muster/keys/admin-setup.creds'],
     ['health-prober', '/srv/muster/.muster/keys/prober-main.creds'],
     ['dashboard', '/srv/muster/.muster/keys/dashboard-main.creds'],
   ]);

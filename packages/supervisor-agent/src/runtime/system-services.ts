@@ -1,5 +1,5 @@
 /**
- * Muster's own services, when it runs as a whole on one machine: the bus, the job that sets it up, the prober and the
+ * Muster's own services, when it runs as a whole on one machine: the bus, the job that sets it up, its guard, the prober and the
  * dashboard. They are services like any other, so the system is kept alive by itself.
  */
 import path from 'node:path';
@@ -17,6 +17,7 @@ export interface SystemLayout {
 const NATS_SERVER = 'nats-server';
 /** The job that makes the bus's streams and buckets, or leaves them as they are. */
 export const BUS_SETUP = 'bus-setup';
+const BUS_GUARD = 'bus-guard';
 const PROBER_ID = 'main';
 const DASHBOARD_ID = 'main';
 
@@ -47,6 +48,15 @@ export function systemServices(config: AgentConfig, layout: SystemLayout): reado
       environment: environment('admin-setup'),
       dependencies: [{ service: NATS_SERVER, condition: 'ready' }],
       job: true,
+    },
+    {
+      ...BARE,
+      // Beside the keys, which the prober must not have.
+      name: BUS_GUARD,
+      command: [process.execPath, program('cli'), 'bus', 'guard'],
+      // Which identities are this machine's own hangs on its name.
+      environment: { ...environment('admin-setup'), MUSTER_HOST: config.host },
+      dependencies: [{ service: BUS_SETUP, condition: 'completed' }],
     },
     {
       ...BARE,

@@ -1,4 +1,4 @@
-import { isLoopbackHost, MAX_MESSAGE_BYTES, type Permissions } from '@muster/contracts';
+import { isLoopbackHost, MAX_HEADER_BYTES, MAX_MESSAGE_BYTES, type Permissions } from '@muster/contracts';
 import {
   type ConsumerInspection,
   type CopyInspection,
@@ -47,8 +47,6 @@ const MIN_VERSION = '2.9.10';
 const MIN_OPEN_VERSION = '2.12.0';
 /** What to do about a server that strangers can reach and that does not. */
 export const STRICT_ADVICE = `run nats-server ${MIN_OPEN_VERSION} or newer, without 'strict: false' in its jetstream block`;
-/** Headers travel beside the message. */
-const HEADROOM_BYTES = 64 * 1024;
 const SLOW_ROUND_TRIP_MS = 250;
 const MAX_CLOCK_OFFSET_MS = 2_000;
 const FULL_RATIO = 0.9;
@@ -96,7 +94,7 @@ function judgeVersion({ version, listensOn }: ServerFacts): Finding {
 
 function judgePayload({ maxPayloadBytes }: ServerFacts): Finding {
   const text = `messages up to ${formatBytes(maxPayloadBytes)}`;
-  if (maxPayloadBytes >= MAX_MESSAGE_BYTES + HEADROOM_BYTES) return { check: 'payload', level: 'ok', text };
+  if (maxPayloadBytes >= MAX_MESSAGE_BYTES + MAX_HEADER_BYTES) return { check: 'payload', level: 'ok', text };
   return {
     check: 'payload',
     level: 'problem',

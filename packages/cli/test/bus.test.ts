@@ -196,7 +196,7 @@ describe('bus check', () => {
     const creds = join(bus.keysDir, 'observer-alerts.creds');
     const { code, stdout } = await muster('bus', 'check', '--creds', creds, '--json');
     const { server, findings } = JSON.parse(stdout) as { server: object; findings: readonly Record<string, string>[] };
-    expect(server).toMatchObject({ listensOn: '127.0.0.1', maxPayloadBytes: 1_048_576 });
+    expect(server).toMatchObject({ listensOn: '127.0.0.1', maxPayloadBytes: 532_480 });
     expect(findings).toContainEqual(expect.objectContaining({ check: 'credentials', level: 'ok' }));
     expect(findings).toContainEqual(expect.objectContaining({ check: 'jetstream', level: 'warning' }));
     expect(code).toBe(0);

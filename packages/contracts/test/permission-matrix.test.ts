@@ -65,7 +65,7 @@ const REMOVING = 'muster.v1.test.command._prober.remove';
 const PROBERS = ['probe', 'test', 'acknowledge', 'silence'].map((verb) => `muster.v1.test.command._prober.${verb}`);
 const putting = (...names: readonly string[]) => names.map((name) => `$KV.muster_test_${name}.>`);
 
-const FAMILIES = ['service', 'probe', 'health', 'alert'].map((family) => `muster.v1.test.${family}.>`);
+const FAMILIES = ['service', 'probe', 'health', 'alert', 'bus'].map((family) => `muster.v1.test.${family}.>`);
 const HOST = ['presence', 'metrics', 'event', 'rollup.1m', 'rollup.15m', 'rollup.2h'].map(
   (what) => `muster.v1.test.host.*.${what}`,
 );
@@ -153,6 +153,7 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
   },
   admin: {
     publish: [
+      'muster.v1.test.bus.event',
       ...ASKING,
       ...ACTING,
       SHUTDOWN,

@@ -24,7 +24,7 @@ export function addEvents(program: Command, context: Context, run: Run): void {
     program,
     'events',
     'show the last transitions, or follow what happens',
-    'Shows the last events of services, hosts and probers, oldest first; of one host also what probers say about it. With -f it goes on with those that come, until Ctrl-C.',
+    'Shows the last events of services, hosts, probers and the bus, oldest first; of one host also what probers and the guard of the bus say about it. With -f it goes on with those that come, until Ctrl-C.',
   )
     .option('-f, --follow', 'go on with the events that come')
     .option('--host <id>', 'only of this host', parseId)
@@ -53,7 +53,7 @@ interface Filter {
 /** One event as it is printed: of a service, or of a host or prober itself. */
 type Shown =
   | { readonly kind: 'instance'; readonly event: InstanceEvent }
-  | { readonly kind: 'host' | 'prober'; readonly id: string; readonly event: ComponentEvent };
+  | { readonly kind: 'host' | 'prober' | 'bus'; readonly id: string; readonly event: ComponentEvent };
 
 async function events(options: EventsOptions, context: Context): Promise<ExitCode> {
   const { json, follow: isFollowing, host, service, last, since: sinceMs, ...flags } = options;
@@ -78,6 +78,9 @@ async function events(options: EventsOptions, context: Context): Promise<ExitCod
       bus.subscribe(rows.proberEvent, {}, (event, params) => {
         if (concerns(event, filter)) onEvent({ kind: 'prober', id: params.prober, event });
       });
+      bus.subscribe(rows.busEvent, {}, (event) => {
+        if (concerns(event, filter)) onEvent({ kind: 'bus', id: GUARD, event });
+      });
     }
     await bus.flush();
   }
@@ -91,7 +94,10 @@ async function events(options: EventsOptions, context: Context): Promise<ExitCod
   return EXIT.ok;
 }
 
-/** A prober is of no host, and may speak of one. */
+/** The bus has one, whoever runs it. */
+const GUARD = 'guard';
+
+/** A prober, or the bus, is of no host, and may speak of one. */
 function concerns(event: ComponentEvent, { host }: Filter): boolean {
   return host === undefined || event.host === host;
 }
@@ -106,11 +112,12 @@ async function readPast(
   const start = sinceMs === undefined ? {} : { startTime: new Date(Date.now() - sinceMs) };
   const options = { last, ...start, signal };
   const isOfAll = filter.service === undefined;
-  const [ofInstances, ofHosts, ofProbers] = await Promise.all([
+  const [ofInstances, ofHosts, ofProbers, ofBus] = await Promise.all([
     bus.history(rows.instanceEvent, filter, options),
     isOfAll ? bus.history(rows.hostEvent, filter, options) : [],
     // All of them, for which ones concern a host is not in their subject. They are few.
     isOfAll ? bus.history(rows.proberEvent, {}, { ...start, signal }) : [],
+    isOfAll ? bus.history(rows.busEvent, {}, { ...start, signal }) : [],
   ]);
   const stored = [
     ...ofInstances.map(({ seq, message }) => ({ seq, shown: { kind: 'instance', event: message } as const })),
@@ -124,6 +131,9 @@ async function readPast(
         seq,
         shown: { kind: 'prober', id: params.prober, event: message } as const,
       })),
+    ...ofBus
+      .filter(({ message }) => concerns(message, filter))
+      .map(({ seq, message }) => ({ seq, shown: { kind: 'bus', id: GUARD, event: message } as const })),
   ];
   return stored
     .sort((a, b) => a.seq - b.seq)
@@ -137,7 +147,7 @@ function printEvent(shown: Shown, isJson: boolean, terminal: Terminal): void {
   } else if (shown.kind === 'instance') {
     terminal.print(renderInstanceEvent(shown.event, terminal.paint));
   } else {
-    const sender = shown.kind === 'host' ? shown.id : `prober ${shown.id}`;
+    const sender = shown.kind === 'host' ? shown.id : `${shown.kind} ${shown.id}`;
     terminal.print(renderComponentEvent(sender, shown.event, terminal.paint));
   }
 }

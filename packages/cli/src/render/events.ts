@@ -15,7 +15,10 @@ export function renderInstanceEvent(event: InstanceEvent, paint: Paint): string 
   ].join('  ');
 }
 
-/** The same of a host (`web1`) or a prober (`prober main`) itself. */
+/** Something is lost, or somebody harms. */
+const BAD: readonly ComponentEvent['kind'][] = ['gap', 'streams-remade', 'stream-emptied', 'flood-stopped'];
+
+/** The same of a host (`web1`), a prober (`prober main`) or the bus (`bus guard`) itself. */
 export function renderComponentEvent(
   sender: string,
   { time, kind, reason, lost }: ComponentEvent,
@@ -25,7 +28,7 @@ export function renderComponentEvent(
   return [
     paint('dim', formatInstant(time)),
     sender,
-    paint(kind === 'gap' ? 'bad' : 'strong', kind),
+    paint(BAD.includes(kind) ? 'bad' : 'strong', kind),
     printable(reason) + gap,
   ].join('  ');
 }

@@ -73,6 +73,7 @@ function targetsOf(system: MusterSystem): readonly { readonly role: Bus['role'];
     instance: 0,
     prober: 'main',
     dashboard: 'main',
+    monitor: 'main',
     severity: 'critical',
     rule: 'failed',
   };

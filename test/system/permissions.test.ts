@@ -50,7 +50,7 @@ beforeAll(async () => {
   await waitForBus(system);
   await system.waitUntilReady('api');
   // Another host joins: its credentials are made offline, and nothing restarts.
-  await system.cli('bus', 'keys', '--agent', 'web2');
+  await system.cli('bus', 'keys', '--add', 'agent-web2');
 });
 afterAll(() => system[Symbol.asyncDispose]());
 

@@ -1,7 +1,7 @@
 import type { AgentVerb, ProberVerb } from './messages/command.ts';
 
-/** Who speaks on the bus. One credential file per identity; `agent`, `prober` and `dashboard` are scoped to their id. */
-export const ROLES = ['agent', 'prober', 'dashboard', 'operator', 'observer', 'admin'] as const;
+/** Who speaks on the bus. One credential file per identity; those in `ROLE_SCOPE` are bound to their id. */
+export const ROLES = ['agent', 'prober', 'dashboard', 'operator', 'observer', 'monitor', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** The template parameter that a role may fill with its own id only. */
@@ -9,6 +9,7 @@ export const ROLE_SCOPE: Readonly<Partial<Record<Role, string>>> = {
   agent: 'host',
   prober: 'prober',
   dashboard: 'dashboard',
+  monitor: 'monitor',
 };
 
 /** People and what speaks for them. */
@@ -50,4 +51,5 @@ export const PROBER_VERB_ROLES: Readonly<Record<ProberVerb, readonly Role[]>> = 
   silence: PEOPLE,
   remove: ['operator', 'admin'],
   recover: ['agent'],
+  alerts: ['observer', ...PEOPLE],
 };

@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type AgentVerb,
+  answerPrefix,
   bucketName,
   buildSubject,
   commands,
@@ -118,6 +119,14 @@ async function signerOf(identity: Identity): Promise<{ signer: Signer; grant: st
   return { signer: signerFrom(seed), grant };
 }
 
+let replies = 0;
+
+/** Asks as who has these credentials would, with whatever headers. */
+function asked(raw: NatsConnection, { role, id }: Identity, body: Uint8Array, forgery: Forgery): Promise<Msg> {
+  const reply = `${answerPrefix(environment, { answerer: 'web1', role, id })}.raw.${++replies}`;
+  return raw.request(STOP_WEB1, body, { timeout: 10_000, headers: headersOf(forgery), noMux: true, reply });
+}
+
 interface Forgery {
   readonly signature?: string;
   readonly grant?: string;
@@ -148,8 +157,8 @@ test('who is granted it is obeyed, and known to who obeys', async () => {
   await using ada = await open(ADA);
   await using bob = await open(BOB);
   for (const bus of [ada, bob]) {
-    const asked = bus.request(commands.stop, { host: 'web1' }, sampleRequest('stop'), soon);
-    expect(await asked).toMatchObject({ accepted: true });
+    const answer = bus.request(commands.stop, { host: 'web1' }, sampleRequest('stop'), soon);
+    expect(await answer).toMatchObject({ accepted: true });
   }
   expect(acted.slice(-2)).toEqual(['rag-api for operator/ada', 'rag-api for operator/bob']);
 });
@@ -171,7 +180,11 @@ describe('the server is made to publish stored bytes', () => {
       });
       await raw.flush();
     });
-    expect(problem).toMatchObject({ kind: 'foreign', subject: STOP_WEB1, reason: /no inbox for its answer/ });
+    expect(problem).toMatchObject({
+      kind: 'foreign',
+      subject: STOP_WEB1,
+      reason: /its reply subject is not in the space of its answers/,
+    });
     await raw.close();
   });
 
@@ -271,7 +284,7 @@ describe('a message that somebody sends by itself', () => {
     const raw = await openRaw(ADA);
     let answer: Msg | undefined;
     const problem = await attacked(async () => {
-      answer = await raw.request(STOP_WEB1, body, { timeout: 10_000, headers: headersOf(forgery) });
+      answer = await asked(raw, ADA, body, forgery);
     });
     expect(problem).toMatchObject({ kind: 'forged', subject: STOP_WEB1 });
     expect(answer?.json()).toMatchObject({ accepted: false, code: 'forbidden', reason: problem?.reason });
@@ -325,12 +338,13 @@ describe('a message that somebody sends by itself', () => {
     const body = bytesOf(sampleRequest('stop'));
     const forgery = await signed(ADA, body);
     const raw = await openRaw(ADA);
-    const first = await raw.request(STOP_WEB1, body, { timeout: 10_000, headers: headersOf(forgery) });
+    const first = await asked(raw, ADA, body, forgery);
     expect(first.json()).toMatchObject({ accepted: true });
     let answers = 0;
-    raw.subscribe('_INBOX.operator.ada.replay', { callback: () => void answers++ });
+    const reply = `${answerPrefix(environment, { answerer: 'web1', ...ADA })}.replay`;
+    raw.subscribe(reply, { callback: () => void answers++ });
     const problem = await attacked(async () => {
-      raw.publish(STOP_WEB1, body, { reply: '_INBOX.operator.ada.replay', headers: headersOf(forgery) });
+      raw.publish(STOP_WEB1, body, { reply, headers: headersOf(forgery) });
       await raw.flush();
     });
     expect(problem).toMatchObject({ kind: 'forged', reason: 'it was heard before' });
@@ -381,7 +395,10 @@ describe('a message that somebody sends by itself', () => {
         grant: which === 1 ? good.grant : mutated(good.grant),
       };
       if (forgery.signature.trim() === good.signature && forgery.grant.trim() === good.grant) continue;
-      raw.publish(STOP_WEB1, body, { reply: '_INBOX.operator.ada.fuzz', headers: headersOf(forgery) });
+      raw.publish(STOP_WEB1, body, {
+        reply: `${answerPrefix(environment, { answerer: 'web1', ...ADA })}.fuzz`,
+        headers: headersOf(forgery),
+      });
       sentOnes++;
     }
     await raw.flush();

@@ -88,6 +88,12 @@ export interface StoredMessage<T extends string, S extends z.ZodType> {
   readonly time: Date;
 }
 
+/** A message that a consumer of the set-up's has pushed. */
+export interface PushedMessage<T extends string, S extends z.ZodType> extends StoredMessage<T, S> {
+  /** Counts what the server has delivered: a number left out is a message that was on its way to somebody who went. */
+  readonly deliverySeq: number;
+}
+
 /** Which part of a stream to read. */
 export interface HistoryOptions<M = unknown> {
   /** Only the last so many that match. */
@@ -232,6 +238,13 @@ export interface Bus extends AsyncDisposable {
     filter: Partial<SubjectParams<T>>,
     options: ReadOptions,
   ): AsyncGenerator<StoredMessage<T, S> | 'caught-up', void>;
+
+  /** What the set-up's consumer pushes to a subject that only this identity hears; what it pushed meanwhile comes first. */
+  receive<T extends string, S extends z.ZodType>(
+    row: Row<T, S>,
+    deliverSubject: string,
+    handler: (pushed: PushedMessage<T, S>) => void,
+  ): Subscription;
 
   /** Waits until the server has seen all that was sent and subscribed so far. @throws BusAwayError */
   flush(): Promise<void>;

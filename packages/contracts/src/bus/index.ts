@@ -10,6 +10,7 @@ export type {
   KvBucket,
   KvHandlers,
   OrderedOptions,
+  PushedMessage,
   ReadOptions,
   RequestOptions,
   StoredMessage,
@@ -69,6 +70,7 @@ export {
   writeNatsServerConfig,
   writeServerConfig,
 } from './nats-config.ts';
+export { setUpObservers } from './observer-consumers.ts';
 export { oldFile } from './old-file.ts';
 export { Outbox, type OutboxDelivery, type OutboxOptions, type WaitingMessage } from './outbox.ts';
 export { PushError, type PushOptions, pushAccount } from './push-account.ts';

@@ -36,8 +36,6 @@ import { ROOT_KEY_FILE, readRevocations } from './trust/revoke.ts';
 /** Signs users; the account's own key, which can never be replaced, need not. */
 export const SIGNING_KEY_FILE = 'account-signing.nk';
 const UNLIMITED = -1;
-/** How long a responder may take to answer. */
-const RESPONSE_NANOS = 120 * 1_000_000_000;
 
 /** One who speaks on the bus. */
 export interface Identity {
@@ -231,13 +229,12 @@ interface UserClaims {
 
 function userClaims(environment: string, { role, id }: Identity): UserClaims {
   Id.parse(id);
-  const { publish, subscribe, allowResponses } = permissionsFor(environment, role, id);
+  const { publish, subscribe } = permissionsFor(environment, role, id);
   return {
     name: `${role}/${id}`,
     claims: {
       pub: publish.length > 0 ? { allow: [...publish] } : { deny: ['>'] },
       sub: { allow: [...subscribe] },
-      ...(allowResponses ? { resp: { max: 1, ttl: RESPONSE_NANOS } } : {}),
     },
   };
 }

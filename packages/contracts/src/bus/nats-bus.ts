@@ -15,6 +15,7 @@ import type {
   HistoryOptions,
   KvBucket,
   OrderedOptions,
+  PushedMessage,
   ReadOptions,
   RequestOptions,
   StoredMessage,
@@ -30,6 +31,7 @@ import { Kv } from './kv.ts';
 import { store } from './ordered-publish.ts';
 import { PubSub } from './pubsub.ts';
 import { readInOrder } from './read-in-order.ts';
+import { receivePushed } from './receive-pushed.ts';
 import { Requests } from './requests.ts';
 import { Tally } from './tally.ts';
 import { Revocations } from './trust/revocations.ts';
@@ -81,7 +83,7 @@ export class NatsBus implements Bus {
     this.#connection.onConnection(({ connected }) => {
       if (connected && this.#untrusted !== undefined) this.#tally.problem('error', undefined, this.#untrusted);
     });
-    this.#inbox = new Inbox(this.#connection, this.#tally, this.#prefix);
+    this.#inbox = new Inbox(this, this.#connection, this.#tally);
     this.#pubsub = new PubSub(this.#connection, this.#reading);
     this.#requests = new Requests(
       { environment, source: `${role}/${id}`, signatures: this.#signatures },
@@ -192,6 +194,14 @@ export class NatsBus implements Bus {
     options: ReadOptions,
   ): AsyncGenerator<StoredMessage<T, S> | 'caught-up', void> {
     return readInOrder(this.#reading, row, filter, options);
+  }
+
+  receive<T extends string, S extends z.ZodType>(
+    row: Row<T, S>,
+    deliverSubject: string,
+    handler: (pushed: PushedMessage<T, S>) => void,
+  ): Subscription {
+    return receivePushed(this.#reading, row, deliverSubject, handler);
   }
 
   /** One call of JetStream's own API, for setting up. @throws as `callJetStream` */

@@ -1,5 +1,6 @@
 import type { Msg } from '@nats-io/transport-node';
 import type { z } from 'zod';
+import { isAnswerAddress } from '../answers.ts';
 import { Refusal, SIGNATURE_HEADER } from '../messages/command.ts';
 import { type Grant, isInScope } from '../messages/grant.ts';
 import { ROLE_SCOPE } from '../roles.ts';
@@ -89,10 +90,10 @@ export class Requests {
   ): Promise<void> {
     const { subject, reply } = message;
     const params = parseSubject(this.#environment, row.template, subject);
-    // Answers go to inboxes only: else whoever asks could have our answer published as somebody's message. What the server
-    // was made to publish out of a stream has no inbox behind it.
-    if (params === undefined || !reply?.startsWith('_INBOX.')) {
-      this.#tally.problem('foreign', subject, `not a question of '${row.template}', or with no inbox for its answer`);
+    // What the server was made to publish out of a stream names no place for an answer.
+    if (params === undefined || !isAnswerAddress(this.#environment, subject, reply)) {
+      const reason = `not a question of '${row.template}', or its reply subject is not in the space of its answers`;
+      this.#tally.problem('foreign', subject, reason);
       return;
     }
     // Before anything of it is read: who may not ask costs a signature, and no more.
@@ -103,6 +104,10 @@ export class Requests {
       return;
     }
     const { asker, signature } = checked;
+    if (!isAnswerAddress(this.#environment, subject, reply, asker)) {
+      this.#tally.problem('foreign', subject, `${asker.role}/${asker.id} wants its answer sent to somebody else`);
+      return;
+    }
     const request = decodeMessage(row.request, message.data);
     if (!request.ok) {
       this.#tally.problem(request.kind, subject, request.reason);

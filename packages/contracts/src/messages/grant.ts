@@ -6,6 +6,9 @@ import { ROLES } from '../roles.ts';
 /** A user's public nkey. */
 const UserKey = z.string().regex(/^U[A-Z2-7]{55}$/, 'must be a public user nkey');
 
+/** So many hosts can be named one by one. */
+export const MAX_GRANTED_HOSTS = 64;
+
 /**
  * Who may speak with a key, as the environment's root has signed it. A newer version may hold restrictions that an older
  * reader would not see, so an unknown version is refused.
@@ -17,7 +20,7 @@ export const Grant = z.object({
   role: z.enum(ROLES),
   id: Id,
   /** For which hosts its word counts. It travels with each question, so the list is short. */
-  hosts: z.union([z.literal('all'), z.array(Id).max(64)]),
+  hosts: z.union([z.literal('all'), z.array(Id).max(MAX_GRANTED_HOSTS)]),
   issuedAt: Timestamp,
 });
 export type Grant = z.infer<typeof Grant>;

@@ -505,10 +505,11 @@ describe('alerts', () => {
 
   test('-f as observer: one CloudEvents document on a line; what fired while it was away comes first, and once', async () => {
     const creds = join(bus.keysDir, 'observer-alerts.creds');
+    const anAlert = (rule: string) => ({ ...alertEvent({ rule, summary: 'two\nlines' }), id: `alert-${rule}` });
     const heard = async (rule: string): Promise<string[]> => {
       await using following = startCli(['alerts', '-f', '--json', '--creds', creds], bus.env);
       await eventually(() => following.stderr.includes('listening'));
-      await publish(alertEvent({ rule, summary: 'two\nlines' }));
+      await publish(anAlert(rule));
       await eventually(() => following.stdout.includes(`"rule":"${rule}"`));
       following.signal('SIGTERM');
       expect((await following.finished()).code).toBe(0);
@@ -516,7 +517,7 @@ describe('alerts', () => {
       return lines.map((line) => (JSON.parse(line) as { data: { rule: string } }).data.rule);
     };
     await heard('live');
-    await publish(alertEvent({ rule: 'meanwhile' }));
+    await publish(anAlert('meanwhile'));
     expect(await heard('later')).toEqual(['meanwhile', 'later']);
   });
 

@@ -53,3 +53,47 @@ export const PROBER_VERB_ROLES: Readonly<Record<ProberVerb, readonly Role[]>> = 
   recover: ['agent'],
   alerts: ['observer', ...PEOPLE],
 };
+
+/** What people may do behind a dashboard, each role all that the one before it may. */
+export const PERSON_ROLES = ['viewer', 'operator', 'admin'] as const;
+export type PersonRole = (typeof PERSON_ROLES)[number];
+
+/** The least role for each question of agents; `undefined` where none is enough, since only programs ask it. */
+export const AGENT_VERB_PEOPLE: Readonly<Record<AgentVerb, PersonRole | undefined>> = {
+  start: 'operator',
+  stop: 'operator',
+  restart: 'operator',
+  scale: 'operator',
+  reload: 'admin',
+  plan: 'admin',
+  apply: 'admin',
+  status: 'viewer',
+  why: 'viewer',
+  series: 'viewer',
+  outcome: 'viewer',
+  logs: 'viewer',
+  watch: 'viewer',
+  adopt: 'operator',
+  forget: 'operator',
+  verdict: undefined,
+  dependency: undefined,
+  revocations: undefined,
+  shutdown: 'admin',
+  claim: undefined,
+};
+
+/** As that, of the probers. */
+export const PROBER_VERB_PEOPLE: Readonly<Record<ProberVerb, PersonRole | undefined>> = {
+  probe: 'operator',
+  test: 'operator',
+  acknowledge: 'operator',
+  silence: 'operator',
+  remove: 'admin',
+  recover: undefined,
+  alerts: 'viewer',
+};
+
+/** May who has this role do what at least `least` may? */
+export function isPersonRoleEnough(role: PersonRole, least: PersonRole): boolean {
+  return PERSON_ROLES.indexOf(role) >= PERSON_ROLES.indexOf(least);
+}

@@ -8,7 +8,14 @@ import { HostMetrics, RollupChunk } from './messages/metrics.ts';
 import { AgentPresence, DashboardPresence, ProberPresence } from './messages/presence.ts';
 import { ProbeReport, Verdict } from './messages/probe.ts';
 import { InstanceEvent } from './messages/service.ts';
-import { AGENT_VERB_ROLES, PROBER_VERB_ROLES, type Role } from './roles.ts';
+import {
+  AGENT_VERB_PEOPLE,
+  AGENT_VERB_ROLES,
+  type PersonRole,
+  PROBER_VERB_PEOPLE,
+  PROBER_VERB_ROLES,
+  type Role,
+} from './roles.ts';
 import type { StreamName } from './streams.ts';
 
 /**
@@ -42,6 +49,8 @@ export interface RequestRow<
   readonly request: Q;
   readonly reply: R;
   readonly requesters: readonly Role[];
+  /** The least role of a person for whom a dashboard asks; `undefined`: no person's question. */
+  readonly people: PersonRole | undefined;
   readonly responder: Role;
   /** Responders share the work: one of them answers. */
   readonly queue?: string;
@@ -130,6 +139,7 @@ function agentCommand<const V extends AgentVerb>(verb: V) {
     kind: 'request',
     ...AGENT_VERBS[verb],
     requesters: AGENT_VERB_ROLES[verb],
+    people: AGENT_VERB_PEOPLE[verb],
     responder: 'agent',
     isReserved: RESERVED_AGENT_VERBS.includes(verb),
   } as const;
@@ -144,6 +154,7 @@ function proberCommand<const V extends ProberVerb>(verb: V) {
     kind: 'request',
     ...PROBER_VERBS[verb],
     requesters: PROBER_VERB_ROLES[verb],
+    people: PROBER_VERB_PEOPLE[verb],
     responder: 'prober',
     queue: PROBER_QUEUE,
     isReserved: RESERVED_PROBER_VERBS.includes(verb),

@@ -26,6 +26,7 @@ import {
   NoGrantError,
   natsServerConfig,
   openBus,
+  type PersonClaims,
   parseCredentials,
   publishRevocations,
   revoke,
@@ -404,6 +405,98 @@ describe('a message that somebody sends by itself', () => {
     await raw.flush();
     await eventually(() => web1.counters.forged - before === sentOnes, { message: 'all are counted' });
     expect(acted).toHaveLength(actedBefore);
+    await raw.close();
+  });
+});
+
+describe('a person behind a dashboard', () => {
+  /** Granted web1 only, and people up to operators. */
+  const NARROW = { role: 'dashboard', id: 'narrow', hosts: ['web1'], delegates: 'operator' } as const;
+  const ADA_THERE: PersonClaims = {
+    who: 'user/ada',
+    role: 'operator',
+    hosts: ['web1'],
+    expiresAt: '2999-01-01T00:00:00Z',
+  };
+  const actors: string[] = [];
+  let narrow: NatsBus;
+
+  beforeAll(async () => {
+    await mintKeys({ directory: directory.path, environment, identities: [NARROW] });
+    narrow = await open(NARROW);
+    web1.respond(commands.restart, { host: 'web1' }, async ({ actor }, _params, { person }) => {
+      actors.push(`${actor} as ${person?.role}`);
+      return golden('commands/restart.reply') as never;
+    });
+    web1.respond(commands.logs, { host: 'web1' }, async () => golden('commands/logs.reply') as never);
+    await web1.flush();
+  });
+  afterAll(() => narrow.drain());
+
+  const ask = (person: string, host = 'web1') =>
+    narrow.request(commands.restart, { host }, sampleRequest('restart'), { ...soon, person });
+  const refused = (reason: RegExp) => ({ accepted: false, code: 'forbidden', reason: expect.stringMatching(reason) });
+
+  test('is the actor, whatever the question says', async () => {
+    expect(await ask(narrow.vouchFor(ADA_THERE))).toMatchObject({ accepted: true });
+    expect(actors.at(-1)).toBe('user/ada as operator');
+  });
+
+  test('may not do more than their role, or after its end', async () => {
+    const viewer = narrow.vouchFor({ ...ADA_THERE, role: 'viewer' });
+    expect(await ask(viewer)).toMatchObject(
+      refused(/^user\/ada may not ask this: it takes the role operator, and theirs is viewer$/),
+    );
+    const reading = narrow.request(commands.logs, { host: 'web1' }, sampleRequest('logs'), { ...soon, person: viewer });
+    expect(await reading).toMatchObject({ accepted: true });
+    const past = narrow.vouchFor({ ...ADA_THERE, expiresAt: '2020-01-01T00:00:00Z' });
+    expect(await ask(past)).toMatchObject(refused(/has ended at 2020-01-01T00:00:00Z: sign in again$/));
+  });
+
+  test('is given no more than their dashboard has, and by nobody who may not delegate', async () => {
+    expect(await ask(narrow.vouchFor({ ...ADA_THERE, role: 'admin' }))).toMatchObject(
+      refused(/dashboard\/narrow may speak for people up to operator, not admin$/),
+    );
+    for (const hosts of ['all' as const, ['web1', 'db1']]) {
+      expect(await ask(narrow.vouchFor({ ...ADA_THERE, hosts }))).toMatchObject(
+        refused(/it names hosts that dashboard\/narrow is not granted$/),
+      );
+    }
+    await using ada = await open(ADA);
+    const byOperator = ada.request(commands.restart, { host: 'web1' }, sampleRequest('restart'), {
+      ...soon,
+      person: ada.vouchFor(ADA_THERE),
+    });
+    expect(await byOperator).toMatchObject(refused(/operator\/ada may not speak for people$/));
+    // What another has signed is not this dashboard's word.
+    await using wide = await open(DASHBOARD);
+    expect(await ask(wide.vouchFor(ADA_THERE))).toMatchObject(refused(/it is not signed by who brings it$/));
+    const elsewhere = { ...ADA_THERE, hosts: ['db1'] };
+    expect(
+      await wide.request(commands.restart, { host: 'web1' }, sampleRequest('restart'), {
+        ...soon,
+        person: wide.vouchFor(elsewhere),
+      }),
+    ).toMatchObject(refused(/^user\/ada is not granted host 'web1'$/));
+  });
+
+  test('cannot be taken away from a question on its way, nor put into it', async () => {
+    const { signer, grant } = await signerOf(NARROW);
+    const person = narrow.vouchFor({ ...ADA_THERE, role: 'viewer' });
+    const raw = await openRaw(NARROW);
+    const subject = buildSubject(environment, commands.restart.template, { host: 'web1' });
+    const send = async (signedWith: string | undefined, sentWith: string | undefined) => {
+      const body = bytesOf({ ...sampleRequest('restart') });
+      const head = signedWith === undefined ? subject : `${subject} ${signedWith}`;
+      const all = headersOf({ signature: signer.sign(bytesToSign('request', head, body)), grant });
+      if (sentWith !== undefined) all.set('Muster-Person', sentWith);
+      const reply = `${answerPrefix(environment, { answerer: 'web1', ...NARROW })}.raw.${++replies}`;
+      return raw.request(subject, body, { timeout: 10_000, headers: all, noMux: true, reply });
+    };
+    const notSigned = { accepted: false, reason: 'it is not what dashboard/narrow has signed' };
+    expect((await send(person, undefined)).json()).toMatchObject(notSigned);
+    expect((await send(undefined, person)).json()).toMatchObject(notSigned);
+    expect((await send(undefined, undefined)).json()).toMatchObject({ accepted: true });
     await raw.close();
   });
 });

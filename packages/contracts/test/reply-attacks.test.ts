@@ -15,6 +15,7 @@ import {
   proberCommands,
   ROLES,
   type Role,
+  type Row,
   rows,
   streamDefinitions,
 } from '@muster/contracts';
@@ -131,7 +132,7 @@ function ownSubjects(role: Role): string[] {
   const questions = [...Object.values(commands), ...Object.values(proberCommands)];
   return [
     ...Object.values(rows)
-      .filter(({ publishers }) => (publishers as readonly Role[]).includes(role))
+      .filter((row: Row) => row.publishers.includes(role))
       .map(({ template }) => buildSubject(environment, template, EXAMPLE)),
     ...questions
       .filter(({ requesters }) => requesters.includes(role))

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { MAX_GRANTED_HOSTS, ROLES, type Role } from '@muster/contracts';
+import { MAX_GRANTED_HOSTS, PERSON_ROLES, type PersonRole, ROLES, type Role } from '@muster/contracts';
 import { type Identity, identitiesIn, setUpObservers, setupBus } from '@muster/contracts/bus';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { certificateAdvice, makeBusFiles } from '../bus-files.ts';
 import type { Flags, Settings } from '../config.ts';
 import { ADMIN, OPERATOR, open } from '../connect.ts';
@@ -24,6 +24,7 @@ interface SetupOptions extends Flags {
 interface KeysOptions extends Flags {
   readonly add?: Pick<Identity, 'role' | 'id'>;
   readonly hosts?: readonly string[];
+  readonly delegates?: PersonRole;
 }
 
 export function addBus(program: Command, context: Context, run: Run): void {
@@ -49,6 +50,12 @@ export function addBus(program: Command, context: Context, run: Run): void {
     )
     .option('--add <role-id>', `also make credentials for somebody else; roles: ${ROLES.join(', ')}`, parseIdentity)
     .option('--hosts <hosts>', 'with --add: the only hosts that its word counts for, such as web1,web2', parseHosts)
+    .addOption(
+      new Option(
+        '--delegates <role>',
+        'with --add dashboard-…: up to what role it may speak for the people who use it (default: admin)',
+      ).choices(PERSON_ROLES),
+    )
     .addHelpText(
       'after',
       examples(
@@ -108,14 +115,18 @@ function parseHosts(text: string): readonly string[] {
 const LIMITED_BY_HOSTS: readonly Role[] = ['dashboard', 'operator', 'admin'];
 
 /** @throws CliError (usage) */
-function identityToAdd({ add, hosts }: KeysOptions): readonly Identity[] {
+function identityToAdd({ add, hosts, delegates }: KeysOptions): readonly Identity[] {
   if (add === undefined) {
-    if (hosts === undefined) return [];
-    throw new CliError('usage', '--hosts says what --add is limited to: name somebody with --add');
+    if (hosts === undefined && delegates === undefined) return [];
+    throw new CliError('usage', '--hosts and --delegates limit whom --add names: name somebody with --add');
   }
-  if (hosts === undefined) return [add];
-  if (LIMITED_BY_HOSTS.includes(add.role)) return [{ ...add, hosts }];
-  throw new CliError('usage', `--hosts limits ${LIMITED_BY_HOSTS.join(', ')}, not ${add.role}`);
+  if (hosts !== undefined && !LIMITED_BY_HOSTS.includes(add.role)) {
+    throw new CliError('usage', `--hosts limits ${LIMITED_BY_HOSTS.join(', ')}, not ${add.role}`);
+  }
+  if (delegates !== undefined && add.role !== 'dashboard') {
+    throw new CliError('usage', `only a dashboard speaks for people, not ${add.role}`);
+  }
+  return [{ ...add, ...(hosts && { hosts }), ...(delegates && { delegates }) }];
 }
 
 /** Everybody who speaks on the bus of one machine that runs the whole system. */
@@ -130,9 +141,16 @@ function ownIdentities(hostId: string): readonly Identity[] {
   ];
 }
 
-async function keys({ add, hosts, ...flags }: KeysOptions, { terminal, readSettings }: Context): Promise<ExitCode> {
+async function keys(
+  { add, hosts, delegates, ...flags }: KeysOptions,
+  { terminal, readSettings }: Context,
+): Promise<ExitCode> {
   const settings = readSettings(flags);
-  const added = identityToAdd({ ...(add && { add }), ...(hosts && { hosts }) });
+  const added = identityToAdd({
+    ...(add && { add }),
+    ...(hosts && { hosts }),
+    ...(delegates && { delegates }),
+  });
   const { keysDir, environment } = settings;
   // What was made before is signed again where its rights have changed since.
   const known = existsSync(keysDir) ? await identitiesIn(keysDir, environment) : [];

@@ -2,11 +2,12 @@ import type { z } from 'zod';
 import type { BucketName, ValueOf } from '../buckets.ts';
 import type { TlsFiles } from '../bus-address.ts';
 import type { Encoding } from '../envelope.ts';
-import type { Grant, RevocationList } from '../messages/grant.ts';
+import type { Asker, RevocationList } from '../messages/grant.ts';
 import type { Role } from '../roles.ts';
 import type { RequestRow, Row } from '../rows.ts';
 import type { SubjectParams } from '../subject.ts';
 import type { PermissionDeniedError } from './errors.ts';
+import type { PersonClaims } from './trust/person.ts';
 import type { Offered } from './trust/revocations.ts';
 import type { Opened } from './trust/signed-text.ts';
 
@@ -145,6 +146,8 @@ export interface KvBucket<V> {
 
 export interface RequestOptions {
   readonly timeoutMs: number;
+  /** For whom it is asked, as `vouchFor` wrote it: who answers grants no more than that. */
+  readonly person?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -211,6 +214,8 @@ export interface Bus extends AsyncDisposable {
     request: z.input<Q>,
     options: RequestOptions,
   ): Promise<z.output<R>>;
+  /** What a dashboard grants to a person for whom it asks, for `RequestOptions.person`. @throws NoGrantError */
+  vouchFor(claims: PersonClaims): string;
   /**
    * Answers who is granted to ask this. Others are refused with `forbidden`, a request that is not readable with
    * `bad-request`, a handler that throws with `internal`. A handler that has no answer leaves the question to others.
@@ -218,7 +223,7 @@ export interface Bus extends AsyncDisposable {
   respond<T extends string, Q extends z.ZodType, R extends z.ZodType>(
     row: RequestRow<T, Q, R>,
     filter: Partial<SubjectParams<T>>,
-    handler: (request: z.output<Q>, params: SubjectParams<T>, asker: Grant) => Promise<z.input<R> | undefined>,
+    handler: (request: z.output<Q>, params: SubjectParams<T>, asker: Asker) => Promise<z.input<R> | undefined>,
   ): Subscription;
 
   kv<B extends BucketName>(bucket: B): KvBucket<ValueOf<B>>;

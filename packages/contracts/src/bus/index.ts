@@ -79,6 +79,7 @@ export { LAYOUT_VERSION, SetupError, type SetupOptions, type SetupReport, setupB
 export { attemptToStore, type StoreAttempt } from './store-attempt.ts';
 export { tlsFilesBeside } from './tls.ts';
 export { type Credentials, parseCredentials } from './trust/credentials-file.ts';
+export type { PersonClaims } from './trust/person.ts';
 export { followRevocations, publishRevocations } from './trust/publish-revocations.ts';
 export type { Offered } from './trust/revocations.ts';
 export { RevokeError, type RevokeOptions, readRevocations, revoke, type SignedRevocations } from './trust/revoke.ts';

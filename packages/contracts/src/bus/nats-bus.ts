@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { type BucketName, bucketName, buckets, type ValueOf } from '../buckets.ts';
 import { ENCODING_HEADER } from '../envelope.ts';
-import type { Grant } from '../messages/grant.ts';
+import type { Asker } from '../messages/grant.ts';
 import { inboxPrefix } from '../permissions.ts';
 import type { Role } from '../roles.ts';
 import { isSignedSubject } from '../row-match.ts';
@@ -34,6 +34,7 @@ import { readInOrder } from './read-in-order.ts';
 import { receivePushed } from './receive-pushed.ts';
 import { Requests } from './requests.ts';
 import { Tally } from './tally.ts';
+import type { PersonClaims } from './trust/person.ts';
 import { Revocations } from './trust/revocations.ts';
 import { Signatures } from './trust/signatures.ts';
 import { readTrust } from './trust/trust.ts';
@@ -166,10 +167,14 @@ export class NatsBus implements Bus {
     return this.#requests.request(row, params, request, options);
   }
 
+  vouchFor(claims: PersonClaims): string {
+    return this.#signatures.vouchFor(claims);
+  }
+
   respond<T extends string, Q extends z.ZodType, R extends z.ZodType>(
     row: RequestRow<T, Q, R>,
     filter: Partial<SubjectParams<T>>,
-    handler: (request: z.output<Q>, params: SubjectParams<T>, asker: Grant) => Promise<z.input<R> | undefined>,
+    handler: (request: z.output<Q>, params: SubjectParams<T>, asker: Asker) => Promise<z.input<R> | undefined>,
   ): Subscription {
     return this.#requests.respond(row, filter, handler);
   }

@@ -14,6 +14,8 @@ import { DependencyCondition, InstanceEvent, InstanceStatus } from './service.ts
  */
 export const SIGNATURE_HEADER = 'Muster-Signature';
 export const GRANT_HEADER = 'Muster-Grant';
+/** Beside them, where a dashboard asks for a person: what it vouches for, signed by its key. The question's signature covers it. */
+export const PERSON_HEADER = 'Muster-Person';
 
 /** How long a quoted presence counts as fresh, by the agent's own clock. */
 export const FRESHNESS_MS = 10_000;

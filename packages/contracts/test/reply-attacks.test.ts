@@ -36,7 +36,7 @@ import {
   type TemporaryDirectory,
   temporaryDirectory,
 } from '@muster/testkit';
-import { createUser, encodeUser, fmtCreds, fromPublic, fromSeed } from '@nats-io/jwt';
+import { createUser, encodeUser, fmtCreds, fromPublic, fromSeed, type KeyPair } from '@nats-io/jwt';
 import { connect, credsAuthenticator, errors, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { claimsIn, signerFrom } from '../src/bus/trust/nkey.ts';
@@ -111,11 +111,16 @@ afterAll(async () => {
 
 /** Somebody whom no role's limits bind, made with the keys of the bus. */
 async function allSeeing(): Promise<Uint8Array> {
-  const seed = (await readFile(join(directory.path, 'account-signing.nk'), 'utf8')).trim();
   const account = claimsIn(parseCredentials(await credentials('admin')).jwt).nats.issuer_account ?? '';
   const user = createUser();
-  const signer = fromSeed(new TextEncoder().encode(seed));
+  const signer = await signingKey();
   return fmtCreds(await encodeUser('witness', user, fromPublic(account), {}, { signer }), user);
+}
+
+/** What signs users in the account's name. */
+async function signingKey(): Promise<KeyPair> {
+  const seed = (await readFile(join(directory.path, 'account-signing.nk'), 'utf8')).trim();
+  return fromSeed(new TextEncoder().encode(seed));
 }
 
 function credentials(role: Role): Promise<string> {
@@ -174,6 +179,33 @@ describe.each(ROLES)('with the credentials of a %s', (role) => {
     expect(seen.slice(before).filter((what) => what.endsWith('forged'))).toEqual([]);
     await thief.close();
   });
+});
+
+test('credentials of the version before may answer anywhere: who uses them is told what to do', async () => {
+  const { jwt, seed } = parseCredentials(await credentials('agent'));
+  const key = fromSeed(new TextEncoder().encode(seed));
+  const root = 'muster.v1.test';
+  const before = {
+    pub: { allow: [`${root}.host.web1.>`, `${root}.service.web1.>`] },
+    sub: { allow: [`${root}.command.web1.>`, '_INBOX.agent.web1.>'] },
+    resp: { max: 1, ttl: 120_000_000_000 },
+  };
+  const account = claimsIn(jwt).nats.issuer_account ?? '';
+  const older = await encodeUser('agent/web1', key, fromPublic(account), before, { signer: await signingKey() });
+  const problems: BusProblem[] = [];
+  await using agent = openBus({
+    servers: server.url,
+    credentials: (await credentials('agent')).replace(jwt, older),
+    environment,
+    role: 'agent',
+    id: 'web1',
+    onProblem: (problem) => void problems.push(problem),
+  });
+  await agent.connected();
+  await eventually(() => problems.some(({ kind }) => kind === 'error'));
+  expect(problems.find(({ kind }) => kind === 'error')?.reason).toMatch(
+    /^the credentials of agent\/web1 are of an older version and lack \d+ rights, such as '.*': have 'muster host add web1' run on the host that runs the bus, and 'muster join --replace' here$/,
+  );
 });
 
 test('who asks for somebody else, or outside the space of answers, is not answered', async () => {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { MAX_GRANTED_HOSTS, PERSON_ROLES, type PersonRole, ROLES, type Role } from '@muster/contracts';
-import { type Identity, identitiesIn, setUpObservers, setupBus } from '@muster/contracts/bus';
+import { credentialsFile, type Identity, identitiesIn, setUpObservers, setupBus } from '@muster/contracts/bus';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { certificateAdvice, makeBusFiles } from '../bus-files.ts';
 import type { Flags, Settings } from '../config.ts';
@@ -162,7 +162,7 @@ async function keys(
   if (kept.length > 0) {
     terminal.print(`kept ${kept.length} ${kept.length === 1 ? 'file' : 'files'} in ${settings.stateDir}`);
   }
-  terminal.note(...certificateAdvice(files), ...identityAdvice(added));
+  terminal.note(...certificateAdvice(files), ...identityAdvice(added), ...joinedAdvice(known, created, settings));
   return EXIT.ok;
 }
 
@@ -180,6 +180,18 @@ function identityAdvice(added: readonly Identity[]): readonly string[] {
   return added.some(({ role }) => role === 'observer')
     ? ['run muster bus setup (each npm start does): from then on alerts wait for this observer while it is away']
     : [];
+}
+
+/** Where a host joined with what was signed again here, it still has what was signed before. */
+function joinedAdvice(
+  known: readonly Identity[],
+  created: readonly string[],
+  { hostId, keysDir }: Settings,
+): readonly string[] {
+  return known
+    .filter(({ role, id }) => role === 'agent' && id !== hostId)
+    .filter((identity) => created.includes(credentialsFile(keysDir, identity)))
+    .map(({ id }) => `the rights of ${id} have changed: run muster host add ${id}, and there muster join --replace`);
 }
 
 async function setup({ wait: waitMs, replicas, ...flags }: SetupOptions, context: Context): Promise<ExitCode> {

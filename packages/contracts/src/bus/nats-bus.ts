@@ -28,6 +28,7 @@ import { readHistory } from './history.ts';
 import { Inbox } from './inbox.ts';
 import { callJetStream } from './jetstream-api.ts';
 import { Kv } from './kv.ts';
+import { whyOlder } from './older-credentials.ts';
 import { store } from './ordered-publish.ts';
 import { PubSub } from './pubsub.ts';
 import { readInOrder } from './read-in-order.ts';
@@ -68,8 +69,8 @@ export class NatsBus implements Bus {
   readonly #prefix: string;
   /** As last read; what follows from them is worked out once. */
   #credentials: string | undefined;
-  /** Why this identity can neither ask nor believe anybody. */
-  #untrusted: string | undefined;
+  /** What is wrong with the credentials, other than that nobody is let in with them. */
+  #shortcoming: string | undefined;
 
   constructor(options: BusOptions) {
     const { environment, role, id, onProblem, revocationsFile } = options;
@@ -82,7 +83,7 @@ export class NatsBus implements Bus {
     this.#signatures = new Signatures(environment, this.revocations);
     this.#connection = new Connection({ ...options, onCredentials: (text) => this.#useCredentials(text) }, this.#tally);
     this.#connection.onConnection(({ connected }) => {
-      if (connected && this.#untrusted !== undefined) this.#tally.problem('error', undefined, this.#untrusted);
+      if (connected && this.#shortcoming !== undefined) this.#tally.problem('error', undefined, this.#shortcoming);
     });
     this.#inbox = new Inbox(this, this.#connection, this.#tally);
     this.#pubsub = new PubSub(this.#connection, this.#reading);
@@ -247,7 +248,8 @@ export class NatsBus implements Bus {
     await this.revocations.trust(trust.ok ? trust.value.roots : []);
     this.#signatures.use(trust);
     // Who connects without credentials, to a bus without keys, knows it.
-    this.#untrusted = trust.ok || text === undefined ? undefined : trust.reason;
+    if (text === undefined) this.#shortcoming = undefined;
+    else this.#shortcoming = trust.ok ? whyOlder(text, this) : trust.reason;
     this.#credentials = text;
   }
 

@@ -18,11 +18,13 @@ import {
   purgeInvented,
   StoredLoads,
   type StoreLook,
+  setUpObservers,
   setupBus,
   uuidv7,
   WrongLastSequenceError,
 } from '@muster/contracts/bus';
 import type { Settings } from '../config.ts';
+import { observersIn } from '../own-identities.ts';
 import { FLOOD_LIMITS, type FloodLimits } from './flood-limits.ts';
 import { type Flooder, FloodWatch } from './flood-watch.ts';
 import { canRevoke, cutOff } from './stop-flood.ts';
@@ -115,8 +117,10 @@ export class Guard implements AsyncDisposable {
   }
 
   async #remake(missing: readonly string[], different: readonly string[]): Promise<void> {
-    const { bus, retention } = this.#options;
+    const { bus, retention, settings } = this.#options;
     await setupBus(bus, { retention, ...(this.#replicas > 1 && { replicas: this.#replicas }) });
+    // What reads a stream goes with it.
+    await setUpObservers(bus, await observersIn(settings));
     const what = [
       ...missing.map((stream) => `${stream} was gone, with all that it held`),
       ...different.map((stream) => `${stream} was changed`),

@@ -10,6 +10,7 @@ export type {
   KvBucket,
   KvHandlers,
   OrderedOptions,
+  PushedMessage,
   ReadOptions,
   RequestOptions,
   StoredMessage,
@@ -71,6 +72,7 @@ export {
   writeNatsServerConfig,
   writeServerConfig,
 } from './nats-config.ts';
+export { setUpObservers } from './observer-consumers.ts';
 export { oldFile } from './old-file.ts';
 export { Outbox, type OutboxDelivery, type OutboxOptions, type WaitingMessage } from './outbox.ts';
 export { type KnownServices, knownServices, type PurgedStore, purgeInvented } from './purge-host.ts';
@@ -82,6 +84,7 @@ export { type HostWrites, type Overfull, StoredLoads, type StoreLook } from './s
 export { isApiStrict } from './strict-api.ts';
 export { tlsFilesBeside } from './tls.ts';
 export { type Credentials, parseCredentials } from './trust/credentials-file.ts';
+export type { PersonClaims } from './trust/person.ts';
 export { followRevocations, publishRevocations } from './trust/publish-revocations.ts';
 export type { Offered } from './trust/revocations.ts';
 export {

@@ -9,6 +9,7 @@ import type { Role } from '../roles.ts';
 const MAX_SUBSCRIPTIONS: Readonly<Record<Role, number>> = {
   agent: 100,
   observer: 50,
+  monitor: 50,
   operator: 1_000,
   prober: 2_000,
   dashboard: 5_000,

@@ -4,9 +4,11 @@ import {
   type InstanceStatus,
   isInScope,
   keys,
+  MAX_ALERTS_TOLD,
   type ProberReply,
   type ProberRequest,
   proberCommands,
+  rows,
 } from '@muster/contracts';
 import { type Bus, type Subscription, uuidv7 } from '@muster/contracts/bus';
 import { askForSlot, releaseSlot, type Slot } from '../core/recovery.ts';
@@ -14,6 +16,9 @@ import { monotonicMs, wallTime } from './clock.ts';
 
 /** A restart that takes longer than this has gone wrong, and its slot is free for another. */
 const SLOT_MS = 60_000;
+
+/** Of alerts in one answer, which has to stay within one message. */
+const MAX_ALERTS_BYTES = 256 * 1024;
 
 export type Answer = Pick<ProberReply<'probe'>, 'accepted' | 'code' | 'reason'>;
 
@@ -49,6 +54,7 @@ export class Answers {
         this.#reply(request.id, this.#probe(request, asker)),
       ),
       bus.respond(proberCommands.remove, {}, async ({ id, host }) => this.#reply(id, await options.forget(host))),
+      bus.respond(proberCommands.alerts, {}, async (request, _params, asker) => this.#alerts(request, asker)),
       bus.respond(proberCommands.test, {}, refuse),
       bus.respond(proberCommands.acknowledge, {}, refuse),
       bus.respond(proberCommands.silence, {}, refuse),
@@ -92,6 +98,32 @@ export class Answers {
     return this.#options.probeNow(key)
       ? { accepted: true, code: 'ok', reason: 'probed now' }
       : { accepted: false, code: 'wrong-state', reason: `'${key}' is not probed from here` };
+  }
+
+  /** Out of the stream, for who may not read it. */
+  async #alerts({ id, afterSeq }: ProberRequest<'alerts'>, asker: Grant): Promise<ProberReply<'alerts'>> {
+    const alerts: ProberReply<'alerts'>['alerts'] = [];
+    let bytes = 0;
+    let hasMore = false;
+    const stored = await this.#options.bus.history(
+      rows.alert,
+      {},
+      {
+        sinceSeq: afterSeq + 1,
+        isEnough: (alert) => {
+          bytes += JSON.stringify(alert).length;
+          hasMore = bytes > MAX_ALERTS_BYTES;
+          return hasMore;
+        },
+      },
+    );
+    for (const { seq, message, params } of stored) {
+      if (isInScope(asker, params.host)) alerts.push({ seq, alert: message });
+    }
+    if (alerts.length > MAX_ALERTS_TOLD) hasMore = true;
+    const told = alerts.slice(0, MAX_ALERTS_TOLD);
+    const answer: Answer = { accepted: true, code: 'ok', reason: `${told.length} alerts behind ${afterSeq}` };
+    return { ...this.#reply(id, answer), alerts: told, hasMore };
   }
 
   #reply<A extends Answer>(commandId: string, answer: A) {

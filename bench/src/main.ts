@@ -21,6 +21,7 @@ import { publish } from './measures/publish.ts';
 import { start } from './measures/start.ts';
 import { storage } from './measures/storage.ts';
 import { takeover } from './measures/takeover.ts';
+import { thief } from './measures/thief.ts';
 import { tick } from './measures/tick.ts';
 import { findPm2, PM2_VERSION, type Pm2Program } from './pm2.ts';
 import { run } from './run.ts';
@@ -43,11 +44,12 @@ const MEASURES: readonly Measure[] = [
   bucket,
   away,
   fleet,
+  thief,
 ];
 
 const HELP = `Usage: npm run bench -- [options]
 
-Measures Muster and, in the same run, PM2 ${PM2_VERSION}, and prints one table with ratios. Takes about thirteen minutes.
+Measures Muster and, in the same run, PM2 ${PM2_VERSION}, and prints one table with ratios. Takes about sixteen minutes.
 
   --only NAME     take this measure only; may be repeated: ${MEASURES.map(({ name }) => name).join(', ')}
   --services N    how many services are supervised where there are many (default 100)

@@ -281,6 +281,32 @@ export class Muster implements AsyncDisposable {
     await this.bus.connected(AbortSignal.any([this.#options.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]));
   }
 
+  /** `muster …` against this bus. */
+  muster(...args: readonly string[]): Promise<void> {
+    return this.#cli(...args);
+  }
+
+  /** The same, for what runs until it is stopped. */
+  startProgram(...args: readonly string[]): AsyncDisposable & { hasEnded(): boolean } {
+    const program = path.join(this.#options.rootDir, 'packages/cli/bundle/main.js');
+    const env = { ...this.#environment(), MUSTER_BUS_CREDENTIALS: path.join(this.keysDir, 'admin-setup.creds') };
+    const log = openSync(path.join(this.#home.path, 'program.log'), 'a');
+    const child = spawn(process.execPath, [program, ...args], {
+      cwd: this.#home.path,
+      env,
+      stdio: ['ignore', log, log],
+    });
+    closeSync(log);
+    const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+    return {
+      hasEnded,
+      async [Symbol.asyncDispose]() {
+        child.kill('SIGTERM');
+        if (!hasEnded()) await once(child, 'exit');
+      },
+    };
+  }
+
   async #cli(...args: readonly string[]): Promise<void> {
     const { rootDir, signal } = this.#options;
     const program = path.join(rootDir, 'packages/cli/bundle/main.js');

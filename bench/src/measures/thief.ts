@@ -1,0 +1,134 @@
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { commands, rows } from '@muster/contracts';
+import { type Bus, uuidv7 } from '@muster/contracts/bus';
+import { checkChain } from '../event-chain.ts';
+import { killAndWait } from '../first-lines.ts';
+import type { Measure } from '../measure.ts';
+import { Muster } from '../muster.ts';
+import { readMemory } from '../processes.ts';
+import { run } from '../run.ts';
+import { percentile } from '../statistics.ts';
+import { waitUntil } from '../wait-until.ts';
+
+const SERVICES = 10;
+const THIEF = 'thief';
+const SECONDS = 120;
+const QUICK_SECONDS = 15;
+const ASK_EVERY_MS = 50;
+const UNLOADED_QUESTIONS = 400;
+const KILL_EVERY_MS = 5_000;
+const TIMEOUT_MS = 30_000;
+const GOAL_RATIO = 5;
+/** Of the server: what it needs at rest, and what a flood of several connections may have on its way through it. */
+const GOAL_SERVER_MB = 512;
+
+export const thief: Measure = {
+  name: 'thief',
+  includes:
+    "an agent with services on a bus with keys and its guard, and beside it a thief with another agent's credentials: four connections at full speed into every bucket and stream that an agent may write to, which come back as often as they are thrown out. A command is a signed question to the agent (status) and its signed answer; unloaded is the same before the thief came",
+  async run({ rootDir, isQuick, signal, say }) {
+    const seconds = isQuick ? QUICK_SECONDS : SECONDS;
+    await using ours = await Muster.start({ rootDir, services: SERVICES, parts: 'agent', signal });
+    await ours.muster('host', 'add', THIEF, '--url', ours.server.url);
+    await using guard = ours.startProgram('bus', 'guard');
+    const unloaded: number[] = [];
+    for (let asked = 0; asked < UNLOADED_QUESTIONS; asked += 1) unloaded.push(await askMs(ours.bus, ours.host));
+
+    say(`thief: at full speed for ${seconds} s`);
+    const order = {
+      url: ours.server.url,
+      environment: 'development',
+      host: THIEF,
+      credentialsFile: path.join(ours.keysDir, `agent-${THIEF}.creds`),
+      seconds,
+    };
+    const script = path.join(rootDir, 'packages/contracts/test/fixtures/thief.mjs');
+    const flooding = run(process.execPath, [script, JSON.stringify(order)], { signal });
+    const ended = new AbortController();
+    const [loaded, serverBytes, kills, told] = await Promise.all([
+      askUntil(ours.bus, ours.host, ended.signal),
+      watchMemory(() => readMemory(ours.server.pid).rssBytes, ended.signal),
+      killUntil(ours, ended.signal, signal),
+      flooding.finally(() => ended.abort()),
+    ]);
+    const { sentBytes, thrownOut } = JSON.parse(told) as { sentBytes: number; thrownOut: number };
+    const lost = await lostEvents(ours, kills, signal);
+    if (guard.hasEnded()) throw new Error('the guard has ended');
+    const p99 = percentile(unloaded, 0.99);
+    return {
+      counts: `${seconds} s; the thief sent ${Math.round(sentBytes / 1e6)} MB and was thrown out ${thrownOut} times; ${loaded.length} commands, ${kills} kills`,
+      findings: [
+        {
+          what: 'a command meanwhile, p99',
+          unit: 'ms',
+          ours: percentile(loaded, 0.99),
+          peer: { name: 'unloaded', value: p99 },
+          goal: { kind: 'ratio-at-most', ratio: GOAL_RATIO },
+        },
+        { what: '  the slowest', unit: 'ms', ours: percentile(loaded, 1) },
+        { what: 'events lost or out of order', unit: '', ours: lost, goal: { kind: 'at-most', value: 0 } },
+        {
+          what: 'memory of nats-server, at most',
+          unit: 'MB',
+          ours: serverBytes / 1e6,
+          goal: { kind: 'at-most', value: GOAL_SERVER_MB },
+        },
+      ],
+    };
+  },
+};
+
+async function askMs(bus: Bus, host: string): Promise<number> {
+  const startedAtMs = performance.now();
+  const question = { id: uuidv7(), time: new Date().toISOString(), source: 'operator/cli', actor: 'bench' };
+  await bus.request(commands.status, { host }, question, { timeoutMs: TIMEOUT_MS });
+  return performance.now() - startedAtMs;
+}
+
+/** One that is not answered took as long as was waited for it. */
+async function askUntil(bus: Bus, host: string, until: AbortSignal): Promise<number[]> {
+  const times: number[] = [];
+  while (!until.aborted) {
+    times.push(await askMs(bus, host).catch(() => TIMEOUT_MS));
+    await delay(ASK_EVERY_MS, undefined, { signal: until }).catch(() => {});
+  }
+  return times;
+}
+
+async function watchMemory(read: () => number, until: AbortSignal): Promise<number> {
+  let most = 0;
+  while (!until.aborted) {
+    most = Math.max(most, read());
+    await delay(ASK_EVERY_MS, undefined, { signal: until }).catch(() => {});
+  }
+  return most;
+}
+
+async function killUntil(ours: Muster, until: AbortSignal, signal: AbortSignal): Promise<number> {
+  for (let kills = 0; ; kills += 1) {
+    if (until.aborted) return kills;
+    await killAndWait(ours.lines, ours.names[kills % SERVICES] ?? '', signal);
+    await delay(KILL_EVERY_MS, undefined, { signal: until }).catch(() => {});
+  }
+}
+
+async function lostEvents(ours: Muster, kills: number, signal: AbortSignal): Promise<number> {
+  const read = async () => {
+    const stored = await ours.bus.history(rows.instanceEvent, { host: ours.host }, { signal });
+    const checks = ours.names.map((name) =>
+      checkChain(stored.map(({ message }) => message).filter((one) => one.service === name)),
+    );
+    const sum = (of: 'crashes' | 'gaps' | 'repeated') => checks.reduce((total, check) => total + check[of], 0);
+    return { crashes: sum('crashes'), faults: sum('gaps') + sum('repeated') };
+  };
+  // The last events may still be on their way.
+  await waitUntil(async () => (await read()).crashes >= kills, {
+    what: `${kills} crashes in the stream`,
+    signal,
+    timeoutMs: TIMEOUT_MS,
+    pollMs: 500,
+  }).catch(() => undefined);
+  const { crashes, faults } = await read();
+  return Math.max(0, kills - crashes) + faults;
+}

@@ -29,6 +29,14 @@ export function hostStores(env: string): readonly HostStore[] {
   ];
 }
 
+/** Where a monitor writes, and all that one may have there. */
+export function monitorStores(env: string): readonly { readonly stream: string; filter(monitor: string): string }[] {
+  return STREAM_NAMES.filter((name) => name === 'probes' || name.startsWith('rollup-')).map((name) => ({
+    stream: streamName(env, name),
+    filter: (monitor) => buildSubtree(env, ['monitor', monitor]),
+  }));
+}
+
 /** Which host's agent has published it, and about which service; nothing for what others publish. */
 export function hostOfSubject(env: string, subject: string): { host: string; service?: string } | undefined {
   const tokens = subject.startsWith('$KV.') ? subject.split('.').slice(1) : withoutRoot(env, subject).split('.');

@@ -18,7 +18,7 @@ export function addBusGuard(bus: Command, context: Context, run: Run): void {
     .command('guard')
     .summary('keep the bus within its bounds: make lost streams again, cut off who floods')
     .description(
-      'Looks every 2 s, until Ctrl-C or TERM, whether every stream and bucket is there and as it must be, and makes again what is not; and what each identity brings. Who brings more than any program has to is cut off, and what it has invented is purged. Runs with npm start; elsewhere run it where the keys of the bus are. Without them nobody is cut off: it is told, and purged.',
+      'Looks every second, until Ctrl-C or TERM, whether every stream and bucket is there and as it must be, and makes again what is not; and what each identity brings. Who brings more than any program has to is cut off, and what it has invented is purged. Runs with npm start; elsewhere run it where the keys of the bus are. Without them nobody is cut off: it is told, and purged.',
     )
     .option('--wait <time>', 'how long to wait for the server', parseDurationMs, 30_000)
     .addHelpText('after', examples('muster bus guard', 'muster bus guard --url tls://10.0.0.5:4222'))

@@ -16,6 +16,7 @@ import {
   type NatsBus,
   type PurgedStore,
   purgeInvented,
+  purgeMonitor,
   StoredLoads,
   type StoreLook,
   setUpObservers,
@@ -27,14 +28,14 @@ import type { Settings } from '../config.ts';
 import { observersIn } from '../own-identities.ts';
 import { FLOOD_LIMITS, type FloodLimits } from './flood-limits.ts';
 import { type Flooder, FloodWatch } from './flood-watch.ts';
-import { canRevoke, cutOff } from './stop-flood.ts';
+import { canRevoke, cutOff, isOwn } from './stop-flood.ts';
 
-/** Half of what a flood needs to fill what is kept free for it, with as much left to act. */
-const LOOK_EVERY_MS = 2_000;
-const LOOK_CLOSER_EVERY_MS = 500;
+/** A flood needs ten to fill what is kept free for it. */
+const LOOK_EVERY_MS = 1_000;
+const LOOK_CLOSER_EVERY_MS = 250;
 /** What is there then counts as known: nobody floods. */
 const LEARN_EVERY_MS = 300_000;
-/** Who floods again so soon, with a key made since, is no thief: cutting it off would only go round in circles. */
+/** Whose program is given a new key here, and floods again so soon, is no thief: it would only go round in circles. */
 const AGAIN_AFTER_MS = 600_000;
 const COMPLAIN_EVERY_MS = 60_000;
 
@@ -53,6 +54,7 @@ export class Guard implements AsyncDisposable {
   readonly #connections: ConnectionLoads | undefined;
   readonly #mayRevoke: boolean;
   readonly #stoppedAtMs = new Map<string, number>();
+  readonly #toldAtMs = new Map<string, number>();
   readonly #complainedAtMs = new Map<string, number>();
   readonly #epoch = Math.floor(Date.now() / 1_000);
   #seq = 0;
@@ -140,17 +142,19 @@ export class Guard implements AsyncDisposable {
   async #stop({ identity: name, key, why }: Flooder): Promise<void> {
     const identity = identityOf(name);
     if (identity === undefined) return;
-    const done = [
-      await this.#try(`cut off ${name}`, () => this.#cutOff(identity, key)),
-      identity.role === 'agent'
-        ? await this.#try(`purge what ${name} has invented`, () => this.#purge(identity.id))
-        : undefined,
-    ].filter((text) => text !== undefined);
-    this.#watch.forget(name);
+    const cut = await this.#try(`cut off ${name}`, () => this.#cutOff(identity, key));
+    const purged = await this.#try(`purge what ${name} has invented`, () => this.#purge(identity));
     // What was purged here is not to be told as somebody else's deed.
     this.#stored.forget();
+    // Else the next look tries again.
+    if (cut === undefined) return;
+    this.#watch.forget(name);
+    const nowMs = performance.now();
+    if (nowMs - (this.#toldAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < COMPLAIN_EVERY_MS) return;
+    this.#toldAtMs.set(name, nowMs);
     const host = identity.role === 'agent' ? identity.id : undefined;
-    await this.#tell('flood-stopped', `${name} floods the bus: ${why}: ${done.join('; ')}`, host);
+    const done = [cut, purged].filter((text) => text !== undefined).join('; ');
+    await this.#tell('flood-stopped', `${name} floods the bus: ${why}${done === '' ? '' : `: ${done}`}`, host);
   }
 
   async #cutOff(identity: Identity, key: string | undefined): Promise<string> {
@@ -159,17 +163,25 @@ export class Guard implements AsyncDisposable {
     if (identity.role === 'admin') return 'an admin is not cut off here: replace its key (muster bus rotate)';
     if (!this.#mayRevoke)
       return `the keys to cut it off are not here: muster ${identity.role === 'agent' ? `host remove ${identity.id}` : `bus rotate ${identity.role}-${identity.id}`} where they are`;
-    const isAgain = nowMs - (this.#stoppedAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < AGAIN_AFTER_MS;
+    const isAgain =
+      isOwn(identity, this.#options.settings) &&
+      nowMs - (this.#stoppedAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < AGAIN_AFTER_MS;
     if (isAgain) return 'it was cut off a short while ago, and is not again: see what its program does';
-    this.#stoppedAtMs.set(name, nowMs);
     const { text, advice } = await cutOff(identity, key, this.#options);
+    this.#stoppedAtMs.set(name, nowMs);
     for (const line of advice) this.#options.say(line);
     return text;
   }
 
-  async #purge(host: string): Promise<string> {
-    const known = this.#known.get(host) ?? new Set<string>();
-    const purged = await purgeInvented(this.#options.bus, host, known, (stream) => this.#stored.isTooFull(stream));
+  /** `undefined` for whoever could take it all away himself. */
+  async #purge({ role, id }: Identity): Promise<string | undefined> {
+    const { bus } = this.#options;
+    if (role !== 'agent' && role !== 'monitor') return undefined;
+    const known = this.#known.get(id) ?? new Set<string>();
+    const purged =
+      role === 'monitor'
+        ? await purgeMonitor(bus, id)
+        : await purgeInvented(bus, id, known, (stream) => this.#stored.isTooFull(stream));
     return purged.length === 0 ? 'there is nothing to purge' : `purged ${purged.map(purgedText).join(', ')}`;
   }
 

@@ -13,6 +13,11 @@ export function canRevoke({ keysDir }: Settings): boolean {
   return [ROOT_KEY_FILE, 'operator.nk', 'account.nk', 'system.nk'].every((file) => existsSync(join(keysDir, file)));
 }
 
+/** Does its program run on this machine, with what lies here? */
+export function isOwn({ role, id }: Identity, { hostId }: Settings): boolean {
+  return ownIdentities(hostId).some((own) => own.role === role && own.id === id);
+}
+
 export interface StopOptions {
   readonly settings: Settings;
   readonly retention: RetentionChanges;
@@ -30,16 +35,16 @@ export async function cutOff(
   { settings, retention, bus }: StopOptions,
 ): Promise<{ readonly text: string; readonly advice: readonly string[] }> {
   const { revocations } = await revokeIdentity(identity, { reason: 'flooded the bus', seenKey }, settings);
-  const isOwn = ownIdentities(settings.hostId).some(({ role, id }) => role === identity.role && id === identity.id);
-  const files = await makeBusFiles(settings, isOwn ? [identity] : [], retention);
+  const isHere = isOwn(identity, settings);
+  const files = await makeBusFiles(settings, isHere ? [identity] : [], retention);
   const servers = await tellServers(settings, files.trust);
   await publishRevocations(bus, revocations);
   const name = `${identity.role}/${identity.id}`;
   return {
-    text: `${name} is cut off: its keys are void at nats-server ${servers.join(', ')}${isOwn ? '; its program here has a new one' : ''}`,
+    text: `${name} is cut off: its keys are void at nats-server ${servers.join(', ')}${isHere ? '; its program here has a new one' : ''}`,
     advice: [
       ...configurationAdvice(files),
-      ...(isOwn ? [] : [`find out who used the keys of ${name} before you let it in again: ${howToReturn(identity)}`]),
+      ...(isHere ? [] : [`find out who used the keys of ${name} before you let it in again: ${howToReturn(identity)}`]),
     ],
   };
 }

@@ -75,7 +75,7 @@ export {
 export { setUpObservers } from './observer-consumers.ts';
 export { oldFile } from './old-file.ts';
 export { Outbox, type OutboxDelivery, type OutboxOptions, type WaitingMessage } from './outbox.ts';
-export { type KnownServices, knownServices, type PurgedStore, purgeInvented } from './purge-host.ts';
+export { type KnownServices, knownServices, type PurgedStore, purgeInvented, purgeMonitor } from './purge-host.ts';
 export { PushError, type PushOptions, pushAccount } from './push-account.ts';
 export { beginRotation, finishRotation, type Rotatable, RotationError, replaceOperator } from './rotate.ts';
 export { SetupError, type SetupReport, setupBus } from './setup.ts';

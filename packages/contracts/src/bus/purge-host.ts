@@ -4,7 +4,7 @@
  * there goes. Nothing of any other host is touched.
  */
 import { bucketName } from '../buckets.ts';
-import { type HostStore, hostOfSubject, hostStores } from '../host-subjects.ts';
+import { type HostStore, hostOfSubject, hostStores, monitorStores } from '../host-subjects.ts';
 import { streamName } from '../streams.ts';
 import { NoStreamError } from './errors.ts';
 import { kvStream } from './kv-entry.ts';
@@ -56,6 +56,16 @@ export async function purgeInvented(
   for (const store of hostStores(bus.environment)) {
     const one = await purgeStore(bus, store, host, known, isTooFull);
     if (one.messages > 0) purged.push(one);
+  }
+  return purged;
+}
+
+/** All of it: what a monitor tells is about others, and is measured again. @throws as `callJetStream` */
+export async function purgeMonitor(bus: NatsBus, monitor: string): Promise<readonly PurgedStore[]> {
+  const purged: PurgedStore[] = [];
+  for (const { stream, filter } of monitorStores(bus.environment)) {
+    const messages = await purge(bus, stream, [filter(monitor)]);
+    if (messages > 0) purged.push({ stream, messages, isWhole: true });
   }
   return purged;
 }

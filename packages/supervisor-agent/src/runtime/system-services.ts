@@ -15,6 +15,8 @@ export interface SystemLayout {
 }
 
 const NATS_SERVER = 'nats-server';
+/** Go's own measure: beyond it garbage is collected at any price. What is in use may still need more. */
+const NATS_MEMORY_LIMIT = '768MiB';
 /** The job that makes the bus's streams and buckets, or leaves them as they are. */
 export const BUS_SETUP = 'bus-setup';
 const BUS_GUARD = 'bus-guard';
@@ -38,6 +40,7 @@ export function systemServices(config: AgentConfig, layout: SystemLayout): reado
       ...BARE,
       name: NATS_SERVER,
       command: [layout.natsServer, '-c', path.join(stateDir, 'nats', 'nats.conf')],
+      environment: { GOMEMLIMIT: NATS_MEMORY_LIMIT },
       port: config.bus.listen.port,
       probes: probesOf({ kind: 'tcp', host: reachable(config.bus.listen.host), port: config.bus.listen.port }),
     },

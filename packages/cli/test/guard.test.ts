@@ -21,8 +21,8 @@ const MIB = 1024 * 1024;
 /** So that a test need not write hundreds of megabytes. */
 const SMALL = {
   ...FLOOD_LIMITS,
-  bytes: { burst: 16 * MIB, perSecond: 64 * 1024 },
-  stored: { burst: 8 * MIB, perSecond: 64 * 1024 },
+  bytes: { burst: 8 * MIB, perSecond: 64 * 1024 },
+  stored: { burst: 4 * MIB, perSecond: 64 * 1024 },
 };
 
 let bus: TestBus;

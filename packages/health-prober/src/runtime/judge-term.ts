@@ -8,6 +8,7 @@ import { FleetCommands } from '@muster/contracts/client';
 import type { RuleName } from '../core/alert.ts';
 import { majority } from '../core/judge.ts';
 import type { Place, TargetRules } from '../core/reach.ts';
+import { countInstances } from '../core/recovery.ts';
 import type { Cadence, Caps } from '../core/schedule.ts';
 import { AlertDesk } from './alert-desk.ts';
 import type { Announcer } from './announcer.ts';
@@ -215,6 +216,7 @@ export class JudgeTerm {
       bus,
       prober,
       statuses: () => this.#fleet.statuses,
+      countInstances: () => countInstances(this.#fleet.instances(), (host) => this.#hosts.silenceOf(host) === 0),
       probeNow: (key) => this.#probing.probeNow(key),
       forget: (host) => this.#forget(host),
     });
@@ -245,6 +247,7 @@ export class JudgeTerm {
     this.#probing.update(key);
     if (status === undefined) {
       this.#desk.takeGone(key);
+      this.#answers?.noteGone(key);
       if (this.#court.forget(key)) this.#options.announcer.forgetVerdict(key);
       return;
     }

@@ -52,7 +52,12 @@ export function systemServices(config: AgentConfig, layout: SystemLayout): reado
       ...BARE,
       name: 'health-prober',
       command: [process.execPath, program('health-prober')],
-      environment: { ...environment(`prober-${PROBER_ID}`), MUSTER_PROBER_ID: PROBER_ID },
+      // Half of these threads look names up, and each waits as long as its name server is silent.
+      environment: {
+        ...environment(`prober-${PROBER_ID}`),
+        MUSTER_PROBER_ID: PROBER_ID,
+        UV_THREADPOOL_SIZE: '32',
+      },
       dependencies: [{ service: BUS_SETUP, condition: 'completed' }],
     },
     {

@@ -62,7 +62,7 @@ export class Peers {
 
   async #accountOf({ uid, inode }: SocketRow): Promise<PeerAccount> {
     if (uid !== 0) {
-      const isSomebodyElse = uid === (await overflowUid()) && !(await isWholeUidMap());
+      const isSomebodyElse = !(await isWholeUidMap()) && uid === (await overflowUid());
       return isSomebodyElse ? { reason: 'your account has no number in this user namespace' } : { uid };
     }
     if (process.geteuid?.() === 0) {
@@ -86,9 +86,9 @@ export class Peers {
 }
 
 async function readProcNet(): Promise<string> {
-  const four = await readFile('/proc/net/tcp', 'latin1');
+  const four = await readFile('/proc/self/net/tcp', 'latin1');
   // A machine without IPv6 has no such table.
-  const six = await readFile('/proc/net/tcp6', 'latin1').catch((error: NodeJS.ErrnoException) => {
+  const six = await readFile('/proc/self/net/tcp6', 'latin1').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;
   });

@@ -1,9 +1,23 @@
 /** `npm start` once everything is built: the launcher with the whole real system below it. */
+import { execFileSync } from 'node:child_process';
 import { eventually, isAlive } from '@muster/testkit';
 import { expect, test } from 'vitest';
 import { agentPidOf, prepareSystem, servicesYaml, startLauncher } from './support.ts';
 
 const PATIENCE_MS = 90_000;
+const NOBODY = 65_534;
+
+/** What another account of this machine is answered: for the data, the page, and a command. */
+function statusesForNobody(url: string): unknown {
+  const script = `
+    const headers = { 'content-type': 'application/json' };
+    const ask = (path, init) => fetch(process.argv[1] + path, init).then(({ status }) => status);
+    const stop = { method: 'POST', headers, body: '{}' };
+    Promise.all([ask('/api/dashboard-data'), ask('/'), ask('/api/services/web1/api/stop', stop)])
+      .then((statuses) => console.log(JSON.stringify(statuses)));`;
+  const asNobody = { uid: NOBODY, gid: NOBODY, cwd: '/' };
+  return JSON.parse(execFileSync(process.execPath, ['-e', script, url], { ...asNobody, encoding: 'utf8' }));
+}
 
 test('it starts, says its address, survives the death of its agent, is there only once, and stops in order', async () => {
   await using system = await prepareSystem({ services: servicesYaml({ name: 'api', command: ['sleep', '600'] }) });
@@ -14,6 +28,10 @@ test('it starts, says its address, survives the death of its agent, is there onl
 
   await system.waitUntilUp();
   await system.waitUntilReady('api');
+  expect((await fetch(`${system.dashboardUrl}/api/dashboard-data`)).status).toBe(200);
+  const isRoot = process.getuid?.() === 0;
+  const why = 'needs root to become another account';
+  expect(isRoot ? statusesForNobody(system.dashboardUrl) : why).toEqual(isRoot ? [403, 403, 403] : why);
   const before = await pidsOf(system);
   expect([...before.keys()].sort()).toEqual(['api', 'bus-guard', 'dashboard', 'health-prober', 'nats-server']);
   const agent = await agentPidOf(system);

@@ -23,7 +23,7 @@ import { StartProgress } from './runtime/start-progress.ts';
 import { lockStateDirectory, StateLockedError } from './runtime/state-lock.ts';
 import { spendReserve } from './runtime/state-reserve.ts';
 import { readStatusFile } from './runtime/status-file-writer.ts';
-import { dashboardListen, systemServices } from './runtime/system-services.ts';
+import { dashboardListen, ownersOf, systemServices } from './runtime/system-services.ts';
 
 const HELP = `Usage: node packages/supervisor-agent/bundle/main.js
 
@@ -66,7 +66,8 @@ async function main(): Promise<void> {
   const natsServer = config.bus.serverProgram ?? 'nats-server';
   // With a bus that somebody else runs this host is one of many, and only its services are its own.
   const isWhole = config.isEmbedded && !config.bus.isExternal;
-  const own = isWhole ? systemServices(config, { rootDir: ROOT_DIR, natsServer, dashboard }) : [];
+  const owners = ownersOf(process.getuid?.() ?? 0, process.env['SUDO_UID']);
+  const own = isWhole ? systemServices(config, { rootDir: ROOT_DIR, natsServer, dashboard, owners }) : [];
   const { services, refused } = readConfiguredServices(config, own, former);
 
   const logger = openLog(config);

@@ -14,6 +14,8 @@ export const PROBE_REASONS = [
   'unreachable',
   'protocol',
   'aborted',
+  // Who probes does not connect there, whoever asks: it says nothing about the target.
+  'forbidden',
   'unknown',
 ] as const;
 export const ProbeReason = z.enum(PROBE_REASONS).catch('unknown');

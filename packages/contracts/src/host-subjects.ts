@@ -7,9 +7,9 @@ export interface HostStore {
   /** Of the stream, or of the one under a bucket. */
   readonly stream: string;
   /** All that one host may have there. */
-  filters(host: string): readonly string[];
+  readonly filters: (host: string) => readonly string[];
   /** All that is of one of its services. */
-  serviceFilters(host: string, service: string): readonly string[];
+  readonly serviceFilters: (host: string, service: string) => readonly string[];
 }
 
 /** Every stream and bucket that agents write to: who floods invents subjects there. */
@@ -30,7 +30,9 @@ export function hostStores(env: string): readonly HostStore[] {
 }
 
 /** Where a monitor writes, and all that one may have there. */
-export function monitorStores(env: string): readonly { readonly stream: string; filter(monitor: string): string }[] {
+export function monitorStores(
+  env: string,
+): readonly { readonly stream: string; readonly filter: (monitor: string) => string }[] {
   return STREAM_NAMES.filter((name) => name === 'probes' || name.startsWith('rollup-')).map((name) => ({
     stream: streamName(env, name),
     filter: (monitor) => buildSubtree(env, ['monitor', monitor]),

@@ -71,21 +71,12 @@ const SPARE_MESSAGES = 1_000;
 
 /** More than a sender that does its work stores on one subject within the age; a fixed number where it writes by chance. */
 function maxMessagesPerSubject(stream: StreamName, maxAgeSeconds: number): number {
-  switch (stream) {
-    case 'audit':
-      return 16_000;
-    case 'events':
-    case 'alerts':
-      return 10_000;
-    // One a second, at most.
-    case 'logs':
-    case 'probes':
-      return maxAgeSeconds + SPARE_MESSAGES;
-    default: {
-      const chunkSeconds = chunkMsOf(stream.slice('rollup-'.length) as RollupTier) / 1_000;
-      return Math.ceil((maxAgeSeconds / chunkSeconds) * CHUNKS_PER_SPAN) + SPARE_MESSAGES;
-    }
-  }
+  if (stream === 'audit') return 16_000;
+  if (stream === 'events' || stream === 'alerts') return 10_000;
+  // One a second, at most.
+  if (stream === 'logs' || stream === 'probes') return maxAgeSeconds + SPARE_MESSAGES;
+  const tier = stream.slice('rollup-'.length) as RollupTier;
+  return Math.ceil((maxAgeSeconds / (chunkMsOf(tier) / 1_000)) * CHUNKS_PER_SPAN) + SPARE_MESSAGES;
 }
 
 /** All streams of an environment, their subjects taken from the rows. */

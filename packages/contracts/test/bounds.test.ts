@@ -122,21 +122,24 @@ test.each(['all', 'sub'])("a rollup of '%s' on a key of one's own takes away nob
   const own = headers();
   own.set('Nats-Rollup', rollup);
   const key = `$KV.${bucketName(environment, 'status')}.web1.api.0`;
-  const answer = (await thief.request(key, '{}', { headers: own })).json<{ error?: { description: string } }>();
+  const answer = (await thief.request(key, '{}', { headers: own, timeout: 10_000 })).json<{
+    error?: { description: string };
+  }>();
   expect(answer.error?.description).toMatch(/rollup/);
   expect(await admin.kv('status').get('db1.api.0')).toBeDefined();
 });
 
 test('who floods its audit pushes out its own records only', async () => {
   await using db1 = await open(DB1);
-  await db1.publishOrdered(rows.hostAudit, { host: 'db1' }, sample('hostAudit'), {});
+  await db1.publishOrdered(rows.hostAudit, { host: 'db1' }, sample('hostAudit'), { expectedLastSeq: 0 });
   await using thief = await openRaw(WEB1);
   const subject = buildSubject(environment, rows.hostAudit.template, { host: 'web1' });
   const large = await thief.request(subject, 'x'.repeat(256 * 1024));
   expect(large.json<{ error?: unknown }>().error).toBeDefined();
   for (let sent = 1; sent <= 20_000; sent += 1) {
     thief.publish(subject, '{}');
-    if (sent % 1_000 === 0) await thief.flush();
+    // Newer servers drop what comes faster than it is stored, unless somebody waits for it.
+    if (sent % 1_000 === 0) await thief.request(subject, '{}');
   }
   const { state, config } = await info(streamName(environment, 'audit'));
   const most = config['max_msgs_per_subject'] as number;

@@ -4,9 +4,10 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 
 /**
- * What no program of Muster brings. An agent sends some 650 bytes a second and its services' logs, at most 64 KiB a second of
- * each before they are packed; after an outage up to 64 MiB of events at once, and the logs again at that rate. Beyond four
- * times that burst is nobody who works, and less than four fits into what is kept free for it, see FLOOD_HEADROOM_BYTES.
+ * What no program of Muster brings. An agent sends some 650 bytes a second and its services' logs, at most 64 KiB a second of each
+ * before they are packed: 6.3 MiB of 100 services. After an outage 64 MiB of events wait, and of each service a burst of 1 MiB,
+ * which packs to a quarter: less than the burst, even if all came in no time. A stream has room for the rest, see
+ * FLOOD_HEADROOM_BYTES.
  */
 export interface FloodLimits {
   /** Of one identity, over all of its connections. */
@@ -22,7 +23,7 @@ export interface FloodLimits {
 }
 
 export const FLOOD_LIMITS: FloodLimits = {
-  bytes: { burst: 256 * MIB, perSecond: 8 * MIB },
+  bytes: { burst: 128 * MIB, perSecond: 16 * MIB },
   messages: { burst: 400_000, perSecond: 10_000 },
   openings: { burst: 200, perSecond: 1 },
   maxOpen: 32,

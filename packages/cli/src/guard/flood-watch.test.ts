@@ -40,8 +40,9 @@ test.each<[string, number, (look: number) => Partial<IdentityLoad>, Record<strin
   [
     'comes back after an outage',
     600,
-    (look) => (look < 5 ? { messages: 20_000, bytes: 33 * MIB } : { messages: 200, bytes: 100 * 64 * 1024 }),
+    (look) => (look < 5 ? { messages: 20_000, bytes: 18 * MIB } : { messages: 200, bytes: 100 * 64 * 1024 }),
   ],
+  ['brings all that waited in no time', 1, () => ({ messages: 110_000, bytes: 89 * MIB })],
   ['loses its connection each second', 200, () => ({ opened: 1, open: 1 })],
 ])('a host that %s is not cut off', (_, looks, loadOf, writes) => {
   expect(watch(looks, loadOf, writes)).toBeUndefined();
@@ -69,9 +70,9 @@ test.each<[string, number, (look: number) => Partial<IdentityLoad>, Record<strin
 
 test('one that was dealt with begins anew, and nobody else does', () => {
   const flood = new FloodWatch('test', FLOOD_LIMITS);
-  const both = [load({ bytes: 300 * MIB }), load({ identity: 'agent/db1', bytes: 200 * MIB })];
+  const both = [load({ bytes: 150 * MIB }), load({ identity: 'agent/db1', bytes: 100 * MIB })];
   expect(flood.charge(both, [], 0).map(({ identity }) => identity)).toEqual(['agent/web1']);
   flood.forget('agent/web1');
-  const more = [load({ bytes: 100 * MIB }), load({ identity: 'agent/db1', bytes: 100 * MIB })];
+  const more = [load({ bytes: 50 * MIB }), load({ identity: 'agent/db1', bytes: 50 * MIB })];
   expect(flood.charge(more, [], 0).map(({ identity }) => identity)).toEqual(['agent/db1']);
 });

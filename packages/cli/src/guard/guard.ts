@@ -33,6 +33,7 @@ import { canRevoke, cutOff, isOwn } from './stop-flood.ts';
 /** A flood needs ten to fill what is kept free for it. */
 const LOOK_EVERY_MS = 1_000;
 const LOOK_CLOSER_EVERY_MS = 250;
+const MIN_REST_RATIO = 4;
 /** What is there then counts as known: nobody floods. */
 const LEARN_EVERY_MS = 300_000;
 /** Whose program is given a new key here, and floods again so soon, is no thief: it would only go round in circles. */
@@ -54,9 +55,11 @@ export class Guard implements AsyncDisposable {
   readonly #connections: ConnectionLoads | undefined;
   readonly #mayRevoke: boolean;
   readonly #stoppedAtMs = new Map<string, number>();
+  readonly #stopping = new Set<string>();
   readonly #toldAtMs = new Map<string, number>();
   readonly #complainedAtMs = new Map<string, number>();
   readonly #epoch = Math.floor(Date.now() / 1_000);
+  #stopped = 0;
   #seq = 0;
   #lastSeq = 0;
   #known: KnownServices = new Map();
@@ -85,25 +88,60 @@ export class Guard implements AsyncDisposable {
 
   /** Until it is aborted. Never throws for what the bus does. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.look();
-      const pauseMs = this.#watch.isCalm(performance.now()) ? LOOK_EVERY_MS : LOOK_CLOSER_EVERY_MS;
-      await delay(pauseMs, undefined, { signal }).catch(() => {});
-    }
+    // Under a flood the streams answer late, and who is connected says most: neither waits for the other.
+    await Promise.all([
+      this.#repeat(() => this.#lookAtConnections(), signal),
+      this.#repeat(() => this.#lookAtStore(), signal),
+    ]);
   }
 
   async look(): Promise<void> {
-    const [store, loads] = await Promise.all([
-      this.#try('look at the streams', () => this.#stored.look()),
-      this.#try('ask who is connected', () => this.#connections?.read() ?? Promise.resolve([])),
-    ]);
-    if (store !== undefined) await this.#try('make the streams again', () => this.#mend(store));
+    await Promise.all([this.#lookAtConnections(), this.#lookAtStore()]);
+  }
+
+  async #repeat(look: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const startedAtMs = performance.now();
+      await look();
+      const endedAtMs = performance.now();
+      const pauseMs = this.#watch.isCalm(endedAtMs) ? LOOK_EVERY_MS : LOOK_CLOSER_EVERY_MS;
+      // In a large fleet a look is work, for the servers too.
+      const restMs = Math.max(pauseMs, MIN_REST_RATIO * (endedAtMs - startedAtMs));
+      await delay(restMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  async #lookAtConnections(): Promise<void> {
+    if (this.#connections === undefined) return;
+    const loads = await this.#try('ask who is connected', () => this.#connections?.read() ?? Promise.resolve([]));
+    await this.#stopAll(this.#watch.charge(loads ?? [], [], performance.now()));
+  }
+
+  async #lookAtStore(): Promise<void> {
+    const stopped = this.#stopped;
+    const seen = await this.#try('look at the streams', () => this.#stored.look());
+    if (seen === undefined) return;
+    // What is purged here is not to be told as somebody else's deed.
+    const isOurDeed = this.#stopping.size > 0 || stopped !== this.#stopped;
+    const store = isOurDeed ? { ...seen, emptied: [] } : seen;
+    await this.#try('make the streams again', () => this.#mend(store));
     const nowMs = performance.now();
-    const flooders = this.#watch.charge(loads ?? [], store?.writes ?? [], nowMs);
-    for (const flooder of flooders) await this.#stop(flooder);
-    if (flooders.length > 0 || store === undefined || !this.#watch.isCalm(nowMs)) return;
+    const flooders = this.#watch.charge([], store.writes, nowMs);
+    await this.#stopAll(flooders);
+    if (flooders.length > 0 || this.#stopping.size > 0 || !this.#watch.isCalm(nowMs)) return;
     await this.#try('trim the streams', () => this.#trim(store));
     if (nowMs - this.#learnedAtMs >= LEARN_EVERY_MS) await this.#try('list the services', () => this.#learn(nowMs));
+  }
+
+  /** Both looks may find the same one. */
+  async #stopAll(flooders: readonly Flooder[]): Promise<void> {
+    for (const flooder of flooders) {
+      if (this.#stopping.has(flooder.identity)) continue;
+      this.#stopping.add(flooder.identity);
+      await this.#stop(flooder);
+      this.#stopping.delete(flooder.identity);
+      this.#stopped += 1;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -144,7 +182,6 @@ export class Guard implements AsyncDisposable {
     if (identity === undefined) return;
     const cut = await this.#try(`cut off ${name}`, () => this.#cutOff(identity, key));
     const purged = await this.#try(`purge what ${name} has invented`, () => this.#purge(identity));
-    // What was purged here is not to be told as somebody else's deed.
     this.#stored.forget();
     // Else the next look tries again.
     if (cut === undefined) return;

@@ -21,7 +21,7 @@ export interface SystemAccountOptions {
 }
 
 /** The key of the account that is the servers' own; `undefined` where it does not lie. */
-export async function systemSeed(directory: string): Promise<string | undefined> {
+async function systemSeed(directory: string): Promise<string | undefined> {
   return (await readIfPresent(join(directory, SYSTEM_KEY_FILE)))?.trim();
 }
 

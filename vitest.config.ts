@@ -32,6 +32,15 @@ const ON_ANY_SERVER = [
   'test/system/shim-kill.test.ts',
 ];
 
+/** What attackers and faults make of a nats-server, which differs from version to version: beside the whole system's tests. */
+const ON_EACH_SERVER = [
+  'packages/contracts/test/attacks.test.ts',
+  'packages/contracts/test/observers.test.ts',
+  'packages/contracts/test/permission-matrix.test.ts',
+  'packages/contracts/test/permissions.test.ts',
+  'packages/contracts/test/reply-attacks.test.ts',
+];
+
 export default defineConfig({
   test: {
     // Most of a test is waiting, for processes and servers: one more than the smallest machine has cores.
@@ -48,12 +57,21 @@ export default defineConfig({
             'scripts/**/*.test.ts',
             'bench/src/**/*.test.ts',
           ],
+          exclude: ON_EACH_SERVER,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
       },
       { ...system, test: { ...system.test, name: 'system', include: ON_ANY_SERVER } },
-      { ...system, test: { ...system.test, name: 'bus', include: ['test/**/*.test.ts'], exclude: ON_ANY_SERVER } },
+      {
+        ...system,
+        test: {
+          ...system.test,
+          name: 'bus',
+          include: ['test/**/*.test.ts', ...ON_EACH_SERVER],
+          exclude: ON_ANY_SERVER,
+        },
+      },
     ],
   },
 });

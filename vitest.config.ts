@@ -24,6 +24,7 @@ const ON_ANY_SERVER = [
   'test/system/fastapi-services.test.ts',
   'test/system/fresh-clone.test.ts',
   'test/system/launcher.test.ts',
+  'test/system/other-accounts.test.ts',
   'test/system/page.test.ts',
   'test/system/ports.test.ts',
   'test/system/recovery.test.ts',

@@ -1,6 +1,7 @@
 /** The prober as a program: configuration, signals, exit codes. */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { redactLogLine } from '@muster/contracts';
 import { limitProblems, openBus } from '@muster/contracts/bus';
 import { formatDiagnostic } from '@muster/contracts/config';
 import { pino } from 'pino';
@@ -23,7 +24,11 @@ Exit codes:    0 ended as asked, 1 failed, 2 wrong use or refused configuration.
 
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
-const log = pino({ base: { program: 'health-prober' } });
+const destination = pino.destination({ fd: process.stdout.fd, sync: true });
+const log = pino(
+  { base: { program: 'health-prober' } },
+  { write: (line) => void destination.write(redactLogLine(line)) },
+);
 
 void run();
 

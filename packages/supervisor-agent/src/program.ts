@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { StatusFile } from '@muster/contracts';
+import { redact, redactLogLine, type StatusFile } from '@muster/contracts';
 import { formatDiagnostic, type ServiceSpec } from '@muster/contracts/config';
 import { type Logger, pino } from 'pino';
 import { parse } from 'yaml';
@@ -19,6 +19,7 @@ import { Agent } from './runtime/agent.ts';
 import { AgentIdError, readIdentity } from './runtime/agent-identity.ts';
 import { HostTakenError } from './runtime/host-taken-error.ts';
 import { LauncherLink } from './runtime/launcher-link.ts';
+import { Secrets } from './runtime/secrets.ts';
 import { StartProgress } from './runtime/start-progress.ts';
 import { lockStateDirectory, StateLockedError } from './runtime/state-lock.ts';
 import { spendReserve } from './runtime/state-reserve.ts';
@@ -70,7 +71,8 @@ async function main(): Promise<void> {
   const own = isWhole ? systemServices(config, { rootDir: ROOT_DIR, natsServer, dashboard, owners }) : [];
   const { services, refused } = readConfiguredServices(config, own, former);
 
-  const logger = openLog(config);
+  const secrets = new Secrets();
+  const logger = openLog(config, secrets);
   if (isOnReserve) logger.warn({ directory: config.stateDir }, 'the disk is full: started on the room kept for that');
   let onChange = (): void => {};
   const agent = await Agent.start({
@@ -87,6 +89,7 @@ async function main(): Promise<void> {
     lastToStop: own.slice(0, 1).map(({ name }) => name),
     refusedConfig: refused.map(formatDiagnostic).join('\n'),
     logger,
+    secrets,
     onChange: () => onChange(),
   });
 
@@ -123,10 +126,10 @@ function readConfiguredServices(
     isResuming: isResuming(former),
   });
   if ('errors' in loading) throw new Refusal(loading.errors.map(formatDiagnostic).join('\n'));
-  for (const warning of loading.warnings) process.stderr.write(`warning: ${formatDiagnostic(warning)}\n`);
+  for (const warning of loading.warnings) process.stderr.write(`warning: ${redact(formatDiagnostic(warning))}\n`);
   if (loading.refused.length > 0) {
     process.stderr.write(
-      `${loading.refused.map(formatDiagnostic).join('\n')}\ngoing on with the last good services.yaml\n`,
+      `${redact(loading.refused.map(formatDiagnostic).join('\n'))}\ngoing on with the last good services.yaml\n`,
     );
   }
   return loading;
@@ -174,10 +177,11 @@ function takeStateDirectory(stateDir: string, formerId: string | undefined) {
 }
 
 /** A log that cannot be written, on a full disk for one, must not end supervision. */
-function openLog({ logLevel, host }: { readonly logLevel: string; readonly host: string }): Logger {
+function openLog({ logLevel, host }: { readonly logLevel: string; readonly host: string }, secrets: Secrets): Logger {
   const destination = pino.destination({ fd: process.stdout.fd, sync: true });
   destination.on('error', () => {});
-  return pino({ level: logLevel, base: { agent: host } }, destination);
+  const write = (line: string) => void destination.write(redactLogLine(line, (text) => secrets.hide(text)));
+  return pino({ level: logLevel, base: { agent: host } }, { write });
 }
 
 /** In one whole system the keys lie in the state directory; elsewhere agent.yaml says where. */
@@ -236,7 +240,7 @@ export async function runProgram(): Promise<void> {
     const isRefusal = [Refusal, StateLockedError, AgentIdError, HostTakenError].some((kind) => error instanceof kind);
     const isExplained = isRefusal || error instanceof StateDirectoryError;
     process.stderr.write(
-      `${isExplained ? messageOf(error) : `the agent failed: ${error instanceof Error ? error.stack : String(error)}`}\n`,
+      `${redact(isExplained ? messageOf(error) : `the agent failed: ${error instanceof Error ? error.stack : String(error)}`)}\n`,
     );
     process.exit(isRefusal ? EXIT.refused : EXIT.failed);
   }

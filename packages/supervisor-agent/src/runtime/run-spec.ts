@@ -12,6 +12,8 @@ export interface RunSurroundings {
   readonly logDir: string;
   /** The agent's own environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Told what a service is given of its own, each time that is read. */
+  readonly onEnvironment?: (service: string, own: Readonly<Record<string, string>>) => void;
 }
 
 /**
@@ -25,23 +27,27 @@ export function runSpecOf(
   spec: ServiceSpec,
   key: InstanceKey,
   generation: number,
-  { rootDir, logDir, env }: RunSurroundings,
+  { rootDir, logDir, env, onEnvironment }: RunSurroundings,
 ): RunSpec {
   const name = path.join(logDir, keyOf(key.service, key.instance));
+  const own = ownEnvironment(spec, rootDir);
+  onEnvironment?.(spec.name, own);
   return {
     ...key,
     generation,
     command: spec.command,
     cwd: path.resolve(rootDir, spec.workingDirectory ?? '.'),
-    environment: {
-      ...inheritedFrom(env),
-      ...Object.assign({}, ...spec.envFiles.map((file) => readEnvFile(spec.name, path.resolve(rootDir, file)))),
-      ...spec.environment,
-    },
+    environment: { ...inheritedFrom(env), ...own },
     specHash: specHash(spec),
     logFiles: { stdout: `${name}.stdout.log`, stderr: `${name}.stderr.log` },
     ...(spec.port !== undefined && { port: spec.port }),
   };
+}
+
+/** Of its files and its configuration. @throws Error when a file cannot be read */
+export function ownEnvironment(spec: ServiceSpec, rootDir: string): Record<string, string> {
+  const files = spec.envFiles.map((file) => readEnvFile(spec.name, path.resolve(rootDir, file)));
+  return { ...Object.assign({}, ...files), ...spec.environment };
 }
 
 function inheritedFrom(env: RunSurroundings['env']): Record<string, string> {

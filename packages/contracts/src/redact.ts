@@ -4,6 +4,7 @@
  * services, long random texts). docs/security.md says which, and what is left alone. Nothing here knows a configuration: the
  * values that a caller knows to be secret it hands over.
  */
+import { printableJson } from './printable.ts';
 import { isSecretName } from './secret-name.ts';
 
 /** Stands where something was. */
@@ -94,7 +95,7 @@ export function redactDeep(value: unknown, hide: (text: string) => string = reda
 /** A line of a program's own log, in JSON. What is no JSON is taken as a text. */
 export function redactLogLine(line: string, hide: (text: string) => string = redact): string {
   try {
-    return `${JSON.stringify(redactDeep(JSON.parse(line), hide))}\n`;
+    return `${printableJson(redactDeep(JSON.parse(line), hide))}\n`;
   } catch {
     return hide(line);
   }

@@ -28,7 +28,7 @@ export const HOSTILE = [
 ].join('');
 
 /** What must not reach a terminal or a page. */
-export const FORBIDDEN = /[\p{C}\p{Zl}\p{Zp}\u3164\u115F\u034F]|\p{M}{10}/u;
+export const FORBIDDEN = /[\p{C}\p{Zl}\p{Zp}\u3164\u115F]|\u034F|\p{M}{10}/u;
 
 /** Where nothing hostile is let through: what the fields of such kinds look like. */
 const HARMLESS = ['2026-03-01T12:00:00.000Z', 'web1', `U${'A'.repeat(55)}`, 'web1/api', 'AAAA', 'muster.alert', 'a'];

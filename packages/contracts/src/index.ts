@@ -26,6 +26,7 @@ export * from './roles.ts';
 export * from './rollups.ts';
 export * from './row-match.ts';
 export * from './rows.ts';
+export { isSecretName } from './secret-name.ts';
 export { secretValues } from './secret-values.ts';
 export * from './streams.ts';
 export * from './subject.ts';

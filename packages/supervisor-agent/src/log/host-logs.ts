@@ -14,6 +14,7 @@ import {
 } from '@muster/contracts';
 import { STREAMS } from './cursor.ts';
 import { LogFile, lookAt } from './log-file.ts';
+import { type Mask, maskLine } from './mask-line.ts';
 import { type Found, type Scan, scanBackwards, scanOnwards } from './scan-lines.ts';
 import type { Files } from './take-batch.ts';
 
@@ -29,16 +30,20 @@ const MAX_LOOK_MS = 1_000;
 let queue: Promise<unknown> = Promise.resolve();
 
 /** @throws PatternError for an expression that won't do */
-export function readHostLogs(files: Files, request: AgentRequest<'logs'>): Promise<HostLogPage> {
-  const page = queue.then(() => readPage(files, request));
+export function readHostLogs(
+  files: Files,
+  request: AgentRequest<'logs'>,
+  mask: Mask = (text) => text,
+): Promise<HostLogPage> {
+  const page = queue.then(() => readPage(files, request, mask));
   queue = page.catch(() => {});
   return page;
 }
 
-async function readPage(files: Files, request: AgentRequest<'logs'>): Promise<HostLogPage> {
+async function readPage(files: Files, request: AgentRequest<'logs'>, mask: Mask): Promise<HostLogPage> {
   const isOnwards = request.from !== undefined;
   const startedAtMs = performance.now();
-  const select = selectorOf(request);
+  const select = selectorOf(request, mask);
   const scans = new Map<LogStream, Scan & { readonly start: number; readonly size: number }>();
   for (const stream of STREAMS) {
     if (request.stream !== undefined && request.stream !== stream) continue;
@@ -73,7 +78,7 @@ async function readPage(files: Files, request: AgentRequest<'logs'>): Promise<Ho
   return { lines: chosen.map(({ line }) => line), ...(isMore && { next }) };
 }
 
-function selectorOf(request: AgentRequest<'logs'>): (lines: readonly Found[]) => readonly Found[] {
+function selectorOf(request: AgentRequest<'logs'>, mask: Mask): (lines: readonly Found[]) => readonly Found[] {
   const { level, text, regex, since, until } = request;
   const pattern = regex === undefined ? undefined : new Pattern(regex);
   const isWanted = logFilter({
@@ -82,7 +87,9 @@ function selectorOf(request: AgentRequest<'logs'>): (lines: readonly Found[]) =>
     ...(since !== undefined && { since: new Date(since) }),
     ...(until !== undefined && { until: new Date(until) }),
   });
-  return (lines) => {
+  return (found) => {
+    // Before anything is looked for: whether it is found would tell what it is.
+    const lines = found.map((one) => ({ ...one, line: maskLine(one.line, mask) }));
     const wanted = lines.filter(({ line, time }) => isWanted({ ...line, time }));
     return pattern === undefined ? wanted : linesWith(pattern, wanted);
   };

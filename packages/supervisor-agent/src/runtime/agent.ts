@@ -36,7 +36,7 @@ import { RemoteDependencies } from './remote-dependencies.ts';
 import { Reporter } from './reporter.ts';
 import { Rollups } from './rollups.ts';
 import { ownEnvironment } from './run-spec.ts';
-import { Secrets } from './secrets.ts';
+import type { Secrets } from './secrets.ts';
 import { specEntryOf } from './spec-entry.ts';
 import { ReserveKeeper } from './state-reserve.ts';
 import { StatusFileWriter } from './status-file-writer.ts';
@@ -180,7 +180,8 @@ export class Agent {
       envelopes: this.#envelopes,
       outbox,
       hide,
-      readLogs: (service, instance, request) => readHostLogs(logFilesOf(stateDir, service, instance), request),
+      readLogs: (service, instance, request) =>
+        readHostLogs(logFilesOf(stateDir, service, instance), request, setup.secrets.maskOf(service)),
       watch: () => this.#metrics.watch(),
       unpublished: (tier, service) => this.#rollups.unpublished(tier, service),
     });
@@ -203,6 +204,7 @@ export class Agent {
       stateDir,
       bus,
       envelopes: this.#envelopes,
+      maskOf: (service) => setup.secrets.maskOf(service),
       onProblem: (reason) => this.#tellTrouble('lines of services cannot be shipped; they wait in their files', reason),
     });
     this.#diskWatch = new DiskWatch(path.join(stateDir, 'logs'), (isFull) =>

@@ -1,5 +1,5 @@
 /** What this host knows to be secret, so that nothing that leaves it says so. */
-import { redact, redactCommand, secretValues } from '@muster/contracts';
+import { isSecretName, REDACTED, redact, redactCommand, secretValues } from '@muster/contracts';
 
 /** A text as others may have it; of one service, or else of the host. */
 export type Hide = (text: string, service?: string) => string;
@@ -14,6 +14,8 @@ interface Known {
   /** By value, the name that it has. */
   readonly names: Map<string, string>;
   values: RegExp | undefined;
+  /** Those that its log must not tell either. */
+  printed: RegExp | undefined;
 }
 
 export class Secrets {
@@ -23,17 +25,32 @@ export class Secrets {
 
   /** These values the service is given. */
   note(service: string, environment: Readonly<Record<string, string>>): void {
-    const known = this.#services.get(service) ?? { names: new Map<string, string>(), values: undefined };
+    const known = this.#services.get(service) ?? {
+      names: new Map<string, string>(),
+      values: undefined,
+      printed: undefined,
+    };
     this.#services.set(service, known);
     const news = Object.entries(environment).filter(([name, value]) => known.names.get(value) !== name);
     if (news.length === 0) return;
     for (const [name, value] of news) known.names.set(value, name);
     for (const value of [...known.names.keys()].slice(0, -MAX_VALUES)) known.names.delete(value);
     known.values = secretValues(pairsOf(known));
+    known.printed = secretValues(
+      pairsOf(known).filter(([name, value]) => isSecretName(name) || redact(value) !== value),
+    );
     this.#isStale = true;
   }
 
   readonly hide: Hide = (text, service) => redact(text, this.#valuesOf(service));
+
+  /** For the lines of a service: they are its own words, so only what is certainly secret is taken out of them. */
+  maskOf(service: string): (text: string) => string {
+    return (text) => {
+      const printed = this.#services.get(service)?.printed;
+      return printed === undefined ? text : text.replace(printed, REDACTED);
+    };
+  }
 
   commandOf(service: string, command: string | readonly string[]): string {
     return redactCommand(command, this.#valuesOf(service));

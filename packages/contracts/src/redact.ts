@@ -87,7 +87,8 @@ export function redactDeep(value: unknown, hide: (text: string) => string = reda
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => [
       name,
-      typeof inner === 'string' && isSecretName(name) && !isOpen(inner) ? REDACTED : redactDeep(inner, hide),
+      // In our own records a `key` is a bucket's.
+      typeof inner === 'string' && name !== 'key' && isSecretName(name) && !isOpen(inner) ? REDACTED : redactDeep(inner, hide),
     ]),
   );
 }

@@ -88,7 +88,9 @@ export function redactDeep(value: unknown, hide: (text: string) => string = reda
     Object.entries(value).map(([name, inner]) => [
       name,
       // In our own records a `key` is a bucket's.
-      typeof inner === 'string' && name !== 'key' && isSecretName(name) && !isOpen(inner) ? REDACTED : redactDeep(inner, hide),
+      typeof inner === 'string' && name !== 'key' && isSecretName(name) && !isOpen(inner)
+        ? REDACTED
+        : redactDeep(inner, hide),
     ]),
   );
 }

@@ -140,7 +140,7 @@ const USER_OPTION = new RegExp(String.raw`((?<![^\s"'])(?:-u|--(?:proxy-)?user)(
 const QUERY = new RegExp(String.raw`([?&;#])(${NAME})(=)([^&;#\s"'<>]+)`, 'g');
 /** `name: value`, and `"name":"value"` of JSON. */
 const FIELD = new RegExp(
-  String.raw`(?<![\w.-])()(${NAME})(\\*["']?\s*:\s*)(\\*"(?:[^"\\]|\\[\s\S])*(?:"|$)|'[^']*(?:'|$)|\[redacted\]|[^\s"',;}\]]+)`,
+  String.raw`(?<![\w./-])()(${NAME})(\\*["']?\s*:\s*)(\\*"(?:[^"\\]|\\[\s\S])*(?:"|$)|'[^']*(?:'|$)|\[redacted\]|[^\s"',;}\]]+)`,
   'g',
 );
 const ASSIGNMENT = new RegExp(String.raw`(?<![\w.-])(-{0,2})(${NAME})(\\*["']?\s?=\s?)(${WORD})`, 'g');
@@ -161,6 +161,7 @@ function isOpen(value: string): boolean {
     isDone(value) ||
     /^(?:true|false|yes|no|on|off|none|null|undefined)$/i.test(bare) ||
     /^\$(?:\w+|\{\w+\}|\(.*\))$/.test(bare) ||
+    (/^[\w.@+-]+\.(?:creds|pem|key|crt|cert|env|json|ya?ml|nk|jwt|p12)$/.test(bare) && !isRandom(bare)) ||
     (/^(?:~|\.{1,2}|\/(?:etc|home|mnt|opt|private|proc|root|run|srv|tmp|usr|var|Users|dev|work|data|app|secrets))(?:\/[\w.@+-]+)+$/.test(
       bare,
     ) &&
@@ -168,10 +169,16 @@ function isOpen(value: string): boolean {
   );
 }
 
+const SENTENCE_WORDS =
+  /^(?:or|and|to|is|are|with|for|in|of|the|an?|as|from|instead|must|needs?|was|has|names?|says?|does|cannot|here|again)[,.;:]?$/;
+
 function hideNamed(whole: string, dashes: string, name: string, between: string, value: string): string {
   if (isOpen(value) || !isSecretName(name)) return whole;
+  // In a sentence about options (`correct --creds or …`) another word follows.
+  if (dashes !== '' && /^\s+$/.test(between) && SENTENCE_WORDS.test(value)) return whole;
   // In a sentence (`token expired: …`) the word after the colon is no value, unless it is quoted or looks like one.
-  if (/^\s*:\s+$/.test(between) && /^[a-z]{1,20}$/.test(value) && !/^(?:pass|pw)/i.test(name)) return whole;
+  if (/^\s*:\s+$/.test(between) && /^(?:[A-Z]?[a-z]{1,20}|E[A-Z]{3,15})$/.test(value) && !/pass|pw|secret/i.test(name))
+    return whole;
   const quote = /^\\*["']/.exec(value)?.[0] ?? '';
   const isClosed = quote !== '' && value.length > quote.length && value.endsWith(quote);
   return `${dashes}${name}${between}${isClosed ? quote + REDACTED + quote : REDACTED}`;

@@ -1,3 +1,4 @@
+import { redact } from '@muster/contracts';
 import { PermissionDeniedError } from '@muster/contracts/bus';
 import { Command, CommanderError, Option } from 'commander';
 import { addAlerts } from './commands/alerts.ts';
@@ -15,6 +16,7 @@ import { addVerbs } from './commands/verbs.ts';
 import { addWhy } from './commands/why.ts';
 import type { Context, ExitCode } from './context.ts';
 import { CliError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts';
+import { holdsJoinLine, SPOKEN_JOIN_LINE } from './join-token.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Reads the command line, runs the command it names, and answers with what to exit with. Never throws for a user's mistake. */
@@ -24,6 +26,11 @@ export async function runProgram(argv: readonly string[], context: Context, vers
   const run = async (command: () => Promise<ExitCode>): Promise<void> => {
     exitCode = await command();
   };
+  // Before any command, or complaint, repeats it.
+  if (argv.some(holdsJoinLine)) {
+    terminal.note(`muster: ${SPOKEN_JOIN_LINE}`);
+    return EXIT.usage;
+  }
   const program = buildProgram(context, run, version);
   try {
     await program.parseAsync([...argv], { from: 'user' });
@@ -90,13 +97,13 @@ function explain(error: unknown, terminal: Terminal): ExitCode {
   // Commander has already printed its help or complaint.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   if (error instanceof CliError) {
-    terminal.note(`muster: ${error.message}`);
+    terminal.note(`muster: ${redact(error.message)}`);
     return EXIT[error.exit];
   }
   if (error instanceof PermissionDeniedError) {
     terminal.note(`muster: not allowed: these credentials may not use '${error.subject}': name others with --creds`);
     return EXIT.failed;
   }
-  terminal.note(`muster: ${error instanceof Error ? error.message : String(error)}`);
+  terminal.note(`muster: ${redact(error instanceof Error ? error.message : String(error))}`);
   return EXIT.failed;
 }

@@ -204,7 +204,7 @@ test('credentials of the version before may answer anywhere: who uses them is to
   await agent.connected();
   await eventually(() => problems.some(({ kind }) => kind === 'error'));
   expect(problems.find(({ kind }) => kind === 'error')?.reason).toMatch(
-    /^the credentials of agent\/web1 are of an older version and lack \d+ rights, such as '.*': have 'muster host add web1' run on the host that runs the bus, and 'muster join --replace' here$/,
+    /^the credentials of agent\/web1 are of an older version and lack \d+ rights, such as '.*': have 'muster host add web1 --keep-key' run on the host that runs the bus, and 'muster join --replace' here$/,
   );
 });
 

@@ -27,7 +27,6 @@ export class TestBus implements AsyncDisposable {
         { role: 'prober', id: 'spare' },
         { role: 'dashboard', id: 'main' },
         { role: 'operator', id: 'cli' },
-        { role: 'observer', id: 'pager' },
       ],
     });
     const storeDir = join(home.path, 'jetstream');

@@ -3,12 +3,13 @@
  * TERM, INT or a vanished launcher mean that only the agent goes, and its services stay.
  */
 import './interpreted-schemas.ts';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { StatusFile } from '@muster/contracts';
+import { printableLines, redact, redactLogLine, type StatusFile } from '@muster/contracts';
 import { formatDiagnostic, type ServiceSpec } from '@muster/contracts/config';
+import { claimStateFolder, PrivateFolderError } from '@muster/contracts/private-folder';
 import { type Logger, pino } from 'pino';
 import { parse } from 'yaml';
 import { readFileIfAny } from './atomic-file.ts';
@@ -19,6 +20,8 @@ import { Agent } from './runtime/agent.ts';
 import { AgentIdError, readIdentity } from './runtime/agent-identity.ts';
 import { HostTakenError } from './runtime/host-taken-error.ts';
 import { LauncherLink } from './runtime/launcher-link.ts';
+import { claimRuntimeFolder, RuntimeFolderError } from './runtime/runtime-folder.ts';
+import { Secrets } from './runtime/secrets.ts';
 import { StartProgress } from './runtime/start-progress.ts';
 import { lockStateDirectory, StateLockedError } from './runtime/state-lock.ts';
 import { spendReserve } from './runtime/state-reserve.ts';
@@ -57,8 +60,10 @@ class StateDirectoryError extends Error {
 }
 
 async function main(): Promise<void> {
+  // What it writes itself is for nobody else. Services get back what the caller has set.
+  const umask = process.umask(0o077);
   const config = readConfig();
-  mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
+  closeStateDirectory(config.stateDir);
   const isOnReserve = spendReserve(config.stateDir);
   const former = readStatusFile(config.stateDir);
   const { unlock, identity } = takeStateDirectory(config.stateDir, former?.agentId);
@@ -68,9 +73,11 @@ async function main(): Promise<void> {
   const isWhole = config.isEmbedded && !config.bus.isExternal;
   const owners = ownersOf(process.getuid?.() ?? 0, process.env['SUDO_UID']);
   const own = isWhole ? systemServices(config, { rootDir: ROOT_DIR, natsServer, dashboard, owners }) : [];
+  const runtimeFolder = claimRuntimeFolder(process.env, identity.agentId);
   const { services, refused } = readConfiguredServices(config, own, former);
 
-  const logger = openLog(config);
+  const secrets = new Secrets();
+  const logger = openLog(config, secrets);
   if (isOnReserve) logger.warn({ directory: config.stateDir }, 'the disk is full: started on the room kept for that');
   let onChange = (): void => {};
   const agent = await Agent.start({
@@ -79,7 +86,8 @@ async function main(): Promise<void> {
     version: readVersion(),
     program: path.join(import.meta.dirname, 'main.js'),
     rootDir: process.cwd(),
-    runtimeFolder: path.join(runtimeRoot(), identity.agentId),
+    runtimeFolder,
+    umask,
     env: process.env,
     former,
     services,
@@ -87,6 +95,7 @@ async function main(): Promise<void> {
     lastToStop: own.slice(0, 1).map(({ name }) => name),
     refusedConfig: refused.map(formatDiagnostic).join('\n'),
     logger,
+    secrets,
     onChange: () => onChange(),
   });
 
@@ -123,11 +132,9 @@ function readConfiguredServices(
     isResuming: isResuming(former),
   });
   if ('errors' in loading) throw new Refusal(loading.errors.map(formatDiagnostic).join('\n'));
-  for (const warning of loading.warnings) process.stderr.write(`warning: ${formatDiagnostic(warning)}\n`);
+  for (const warning of loading.warnings) tellPerson(`warning: ${formatDiagnostic(warning)}`);
   if (loading.refused.length > 0) {
-    process.stderr.write(
-      `${loading.refused.map(formatDiagnostic).join('\n')}\ngoing on with the last good services.yaml\n`,
-    );
+    tellPerson(`${loading.refused.map(formatDiagnostic).join('\n')}\ngoing on with the last good services.yaml`);
   }
   return loading;
 }
@@ -163,6 +170,21 @@ function endWhenAsked(agent: Agent, unlock: () => void, logger: Logger): Launche
   return link;
 }
 
+/** No other account may read what is there, or have put it there. @throws Refusal, StateDirectoryError */
+function closeStateDirectory(stateDir: string): void {
+  try {
+    const { paths } = claimStateFolder(stateDir);
+    if (paths.length === 0) return;
+    process.stderr.write(
+      `closed ${paths.length} files and folders of '${stateDir}' to other users of this machine, who could read or enter them until now\n`,
+    );
+  } catch (error) {
+    if (error instanceof PrivateFolderError) throw new Refusal(`cannot use the state directory: ${error.message}`);
+    if (error instanceof Error && 'syscall' in error) throw new StateDirectoryError(stateDir, error);
+    throw error;
+  }
+}
+
 /** @throws StateLockedError, AgentIdError, StateDirectoryError */
 function takeStateDirectory(stateDir: string, formerId: string | undefined) {
   try {
@@ -174,10 +196,11 @@ function takeStateDirectory(stateDir: string, formerId: string | undefined) {
 }
 
 /** A log that cannot be written, on a full disk for one, must not end supervision. */
-function openLog({ logLevel, host }: { readonly logLevel: string; readonly host: string }): Logger {
+function openLog({ logLevel, host }: { readonly logLevel: string; readonly host: string }, secrets: Secrets): Logger {
   const destination = pino.destination({ fd: process.stdout.fd, sync: true });
   destination.on('error', () => {});
-  return pino({ level: logLevel, base: { agent: host } }, destination);
+  const write = (line: string) => void destination.write(redactLogLine(line, (text) => secrets.hide(text)));
+  return pino({ level: logLevel, base: { agent: host } }, { write });
 }
 
 /** In one whole system the keys lie in the state directory; elsewhere agent.yaml says where. */
@@ -191,14 +214,6 @@ function withOwnCredentials(config: AgentConfig): AgentConfig {
 function isResuming(former: StatusFile | undefined): boolean {
   const rest = new Set(['stopped', 'completed', 'failed', 'pending', 'unknown']);
   return (former?.instances ?? []).some(({ state }) => !rest.has(state));
-}
-
-/** Records of runs live as long as the boot, so they belong on a tmpfs of this user's. */
-function runtimeRoot(): string {
-  const own = process.env['XDG_RUNTIME_DIR'];
-  if (own !== undefined && own !== '') return path.join(own, 'muster');
-  const uid = process.getuid?.() ?? 0;
-  return uid === 0 ? '/run/muster' : path.join(tmpdir(), `muster-${uid}`);
 }
 
 function parseYamlFile(file: string): unknown {
@@ -218,6 +233,14 @@ function readVersion(): string {
     : '0.0.0';
 }
 
+/** Starting again changes nothing about these. */
+const REFUSALS = [Refusal, StateLockedError, AgentIdError, HostTakenError, RuntimeFolderError];
+
+/** On the terminal, or wherever the launcher shows it. */
+function tellPerson(text: string): void {
+  process.stderr.write(`${printableLines(redact(text))}\n`);
+}
+
 /** Ends the process when the agent has nothing more to do. */
 export async function runProgram(): Promise<void> {
   try {
@@ -233,10 +256,10 @@ export async function runProgram(): Promise<void> {
   try {
     await main();
   } catch (error) {
-    const isRefusal = [Refusal, StateLockedError, AgentIdError, HostTakenError].some((kind) => error instanceof kind);
+    const isRefusal = REFUSALS.some((kind) => error instanceof kind);
     const isExplained = isRefusal || error instanceof StateDirectoryError;
-    process.stderr.write(
-      `${isExplained ? messageOf(error) : `the agent failed: ${error instanceof Error ? error.stack : String(error)}`}\n`,
+    tellPerson(
+      isExplained ? messageOf(error) : `the agent failed: ${error instanceof Error ? error.stack : String(error)}`,
     );
     process.exit(isRefusal ? EXIT.refused : EXIT.failed);
   }

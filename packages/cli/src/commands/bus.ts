@@ -22,6 +22,7 @@ import { CliError, EXIT } from '../exit-codes.ts';
 import { parseDurationMs, parseId } from '../option-values.ts';
 import { observersIn, ownIdentities } from '../own-identities.ts';
 import { readRetentionOf } from '../retention.ts';
+import { claimState } from '../state-folder.ts';
 import { addBusCheck } from './bus-check.ts';
 import { addBusGuard } from './bus-guard.ts';
 import { addBusServers } from './bus-servers.ts';
@@ -149,6 +150,7 @@ async function keys(
   { terminal, readSettings }: Context,
 ): Promise<ExitCode> {
   const settings = readSettings(flags);
+  claimState(settings, terminal);
   const added = identityToAdd({
     ...(add && { add }),
     ...(hosts && { hosts }),
@@ -194,7 +196,10 @@ function joinedAdvice(
   return known
     .filter(({ role, id }) => role === 'agent' && id !== hostId)
     .filter((identity) => created.includes(credentialsFile(keysDir, identity)))
-    .map(({ id }) => `the rights of ${id} have changed: run muster host add ${id}, and there muster join --replace`);
+    .map(
+      ({ id }) =>
+        `the rights of ${id} have changed: run muster host add ${id} --keep-key, and there muster join --replace`,
+    );
 }
 
 async function setup({ wait: waitMs, replicas, ...flags }: SetupOptions, context: Context): Promise<ExitCode> {

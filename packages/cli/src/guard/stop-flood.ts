@@ -4,7 +4,7 @@ import type { RetentionChanges } from '@muster/contracts';
 import { type Identity, type NatsBus, publishRevocations, ROOT_KEY_FILE } from '@muster/contracts/bus';
 import { configurationAdvice, makeBusFiles } from '../bus-files.ts';
 import type { Settings } from '../config.ts';
-import { revokeIdentity } from '../hosts/revoke-identity.ts';
+import { voidKeysOf } from '../hosts/void-keys.ts';
 import { ownIdentities } from '../own-identities.ts';
 import { tellServers } from '../tell-servers.ts';
 
@@ -34,7 +34,7 @@ export async function cutOff(
   seenKey: string | undefined,
   { settings, retention, bus }: StopOptions,
 ): Promise<{ readonly text: string; readonly advice: readonly string[] }> {
-  const { revocations } = await revokeIdentity(identity, { reason: 'flooded the bus', seenKey }, settings);
+  const { revocations } = await voidKeysOf(identity, 'flooded the bus', settings, seenKey);
   const isHere = isOwn(identity, settings);
   const files = await makeBusFiles(settings, isHere ? [identity] : [], retention);
   const servers = await tellServers(settings, files.trust);

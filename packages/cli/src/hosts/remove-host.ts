@@ -1,10 +1,9 @@
 import type { RetentionChanges } from '@muster/contracts';
-import type { Identity, SignedRevocations } from '@muster/contracts/bus';
 import { configurationAdvice, expectBusKeys, makeBusFiles } from '../bus-files.ts';
 import type { Settings } from '../config.ts';
 import { CliError } from '../exit-codes.ts';
 import { forgetStored, tellEverybody, tellServers } from '../tell-servers.ts';
-import { revokeIdentity } from './revoke-identity.ts';
+import { voidKeysOf } from './void-keys.ts';
 
 export interface RemoveHostOptions {
   readonly settings: Settings;
@@ -34,7 +33,10 @@ export async function removeHost(
     throw new CliError('usage', `cannot remove '${host}': that is this host, which runs the bus`);
   }
   expectBusKeys(settings, `remove '${host}'`);
-  const revocations = await revokeKeysOf({ role: 'agent', id: host }, settings);
+  const { revocations, count } = await voidKeysOf({ role: 'agent', id: host }, 'host removed', settings);
+  if (count === 0 && !revocations.list.revoked.some(({ identity }) => identity === `agent/${host}`)) {
+    throw new CliError('notFound', `cannot remove '${host}': no such host was added here`);
+  }
   const files = await makeBusFiles(settings, [], retention);
   onProgress(`the credentials of '${host}' are void`);
   const servers = await tellServers(settings, files.trust);
@@ -44,13 +46,4 @@ export async function removeHost(
   onProgress('told everybody who might believe it; what is stored of it goes once it is silent');
   const { outcome } = await forgetStored(host, settings, signal);
   return { servers, stored: outcome };
-}
-
-async function revokeKeysOf(identity: Identity, settings: Settings): Promise<SignedRevocations> {
-  const { revocations, wasHere } = await revokeIdentity(identity, { reason: 'host removed' }, settings);
-  const name = `${identity.role}/${identity.id}`;
-  if (!wasHere && !revocations.list.revoked.some((entry) => entry.identity === name)) {
-    throw new CliError('notFound', `cannot remove '${identity.id}': no such host was added here`);
-  }
-  return revocations;
 }

@@ -17,7 +17,7 @@ export function whyOlder(
   if (missing.length === 0 && !mayRespondAnywhere) return undefined;
   const remedy =
     role === 'agent'
-      ? `have 'muster host add ${id}' run on the host that runs the bus, and 'muster join --replace' here`
+      ? `have 'muster host add ${id} --keep-key' run on the host that runs the bus, and 'muster join --replace' here`
       : "run 'muster bus keys' where the keys of the bus are, and use the file that it makes";
   const lack = missing.length === 0 ? 'may answer anywhere' : `lack ${missing.length} rights, such as '${missing[0]}'`;
   return `the credentials of ${role}/${id} are of an older version and ${lack}: ${remedy}`;

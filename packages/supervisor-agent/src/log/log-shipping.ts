@@ -10,6 +10,7 @@ import { messageOf } from '../message-of.ts';
 import type { Envelopes } from '../runtime/envelopes.ts';
 import { keyOf } from '../runtime/instance-store.ts';
 import { CursorJournal } from './cursor-journal.ts';
+import type { Mask } from './mask-line.ts';
 import { Shipper } from './shipper.ts';
 import type { Files } from './take-batch.ts';
 
@@ -18,6 +19,8 @@ export interface LogShippingOptions {
   readonly stateDir: string;
   readonly bus: Pick<Bus, 'publishOrdered' | 'isConnected'>;
   readonly envelopes: Envelopes;
+  /** What of a service's lines stays on the host; default: nothing. */
+  readonly maskOf?: (service: string) => Mask;
   /** What may wait for the bus of one instance. */
   readonly maxBehindBytes?: number;
   /** Told once when lines can't be shipped, and once when they can again (`undefined`). */
@@ -69,11 +72,15 @@ export class LogShipping implements Disposable {
   /** From now on its lines are shipped, beginning with those that no agent has shipped. */
   add(service: string, instance: number, generation: number, spec: LogSpec): void {
     if (!spec.ship) return;
-    const { host, stateDir, bus, envelopes, maxBehindBytes = MAX_BEHIND_BYTES } = this.#options;
+    const { host, stateDir, bus, envelopes, maxBehindBytes = MAX_BEHIND_BYTES, maskOf } = this.#options;
     const key = keyOf(service, instance);
     const files = logFilesOf(stateDir, service, instance);
     const whose = { host, service, instance, generation, files, spec, maxBehindBytes };
-    const shipper = new Shipper({ ...whose, bus, envelopes, journal: this.#journal }, key, monotonicNowMs());
+    const shipper = new Shipper(
+      { ...whose, bus, envelopes, journal: this.#journal, mask: maskOf?.(service) ?? ((text) => text) },
+      key,
+      monotonicNowMs(),
+    );
     const phase = this.#places.size % IDLE_ROUNDS;
     this.#places.set(key, { shipper, phase, isAtWork: false, retryAtMs: 0, problem: undefined });
   }

@@ -83,7 +83,7 @@ class World implements Disposable {
     const { stream, files } = this;
     const envelopes = new Envelopes('web1', 1);
     return new Shipper(
-      { ...who, ...this.#options, files, bus: stream, envelopes, journal: this.#journal },
+      { ...who, ...this.#options, files, bus: stream, envelopes, journal: this.#journal, mask: (text) => text },
       'api.0',
       this.nowMs,
     );

@@ -10,6 +10,7 @@ import { type Allowance, refill } from './allowance.ts';
 import { type Attempt, begin, type Cursor, newCursor, type Places, refuse, STREAMS, settle } from './cursor.ts';
 import type { CursorJournal } from './cursor-journal.ts';
 import { lookAt } from './log-file.ts';
+import { type Mask, maskLine } from './mask-line.ts';
 import { BATCH_BYTES, type Files, type Looks, type Taken, takeAgain, takeBatch } from './take-batch.ts';
 
 export interface ShipperOptions {
@@ -24,6 +25,7 @@ export interface ShipperOptions {
   readonly bus: Pick<Bus, 'publishOrdered' | 'isConnected'>;
   readonly envelopes: Envelopes;
   readonly journal: CursorJournal;
+  readonly mask: Mask;
 }
 
 /** A line waits at most so long for others to go with. */
@@ -166,8 +168,9 @@ export class Shipper {
   }
 
   #batch({ id, generation }: Attempt, { lines, gaps }: Pick<Taken, 'lines' | 'gaps'>): LogBatch {
-    const { host, service, instance, envelopes } = this.#options;
-    return { ...envelopes.next(), id, host, service, instance, generation, lines: [...lines], gaps: [...gaps] };
+    const { host, service, instance, envelopes, mask } = this.#options;
+    const masked = lines.map((line) => maskLine(line, mask));
+    return { ...envelopes.next(), id, host, service, instance, generation, lines: masked, gaps: [...gaps] };
   }
 
   async #send(pending: Pending): Promise<void> {

@@ -168,7 +168,7 @@ test('ordered publishing stores once, in order, and says what was last', async (
   await expect(publish(Number.MAX_SAFE_INTEGER)).rejects.toMatchObject({ actual: 1 });
   expect(await publish(1)).toEqual({ seq: 2 });
   await expect(
-    bus.publishOrdered(rows.instanceEvent, { ...INSTANCE, instance: 1 }, sample('instanceEvent'), {
+    bus.publishOrdered(rows.instanceEvent, { ...INSTANCE, instance: 1 }, sample('instanceEvent', { instance: 1 }), {
       expectedLastSeq: Number.MAX_SAFE_INTEGER,
     }),
   ).rejects.toMatchObject({ actual: 0 });
@@ -201,10 +201,10 @@ test('a bucket: put, get, create, update, delete, watch', async () => {
   expect(await kv.create('a.b', value)).toEqual({ revision: 1 });
   await toldOf(2);
   expect(await kv.create('a.b', value)).toBeUndefined();
-  expect(await kv.update('a.b', { ...value, holder: 'p2' }, 1)).toEqual({ revision: 2 });
+  expect(await kv.update('a.b', { ...value, source: 'prober/p2', holder: 'p2' }, 1)).toEqual({ revision: 2 });
   await toldOf(3);
   expect(await kv.update('a.b', value, 1)).toBeUndefined();
-  expect(await kv.get('a.b')).toEqual({ value: { ...value, holder: 'p2' }, revision: 2 });
+  expect(await kv.get('a.b')).toEqual({ value: { ...value, source: 'prober/p2', holder: 'p2' }, revision: 2 });
   await kv.delete('a.b');
   await toldOf(4);
   expect(await kv.get('a.b')).toBeUndefined();
@@ -240,12 +240,12 @@ test('a watch begins again from scratch when the server comes back, with its dat
       view.clear();
     },
   });
-  await kv.put('a', { ...sampleValue('leases'), holder: 'one' });
-  await eventually(() => view.get('a') === 'one');
+  await kv.put('a.a', { ...sampleValue('leases'), source: 'prober/one', holder: 'one' });
+  await eventually(() => view.get('a.a') === 'one');
 
   await own.restart();
   await eventually(() => ready === 2);
-  expect([...view]).toEqual([['a', 'one']]);
+  expect([...view]).toEqual([['a.a', 'one']]);
   expect(resets).toBe(1);
 
   await own.restart({ wipe: true });
@@ -256,8 +256,8 @@ test('a watch begins again from scratch when the server comes back, with its dat
   });
   await eventually(() => ready === 3);
   expect([...view]).toEqual([]);
-  await kv.put('b', { ...sampleValue('leases'), holder: 'two' });
-  await eventually(() => view.get('b') === 'two');
+  await kv.put('b.b', { ...sampleValue('leases'), source: 'prober/two', holder: 'two' });
+  await eventually(() => view.get('b.b') === 'two');
 });
 
 test('it connects when the server comes, and subscriptions survive', async () => {

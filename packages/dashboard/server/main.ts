@@ -83,8 +83,7 @@ async function run(config: DashboardConfig, log: Logger): Promise<number> {
     onProblem: (error) => log.warn({ err: error }, 'audit records wait'),
   });
   await using _outbox = { [Symbol.asyncDispose]: () => outbox.close() };
-  const onForged = (what: string) => onProblem({ kind: 'foreign', reason: what });
-  using source = new BusSource({ bus, actor: ACTOR, now, onForged });
+  using source = new BusSource({ bus, actor: ACTOR, now });
   const webRoot = join(PACKAGE_DIR, 'dist', 'web');
   await using dashboard = await Dashboard.start({
     source,

@@ -2,9 +2,8 @@ import { DeliverPolicy } from '@nats-io/jetstream';
 import type { z } from 'zod';
 import type { Bucket } from '../buckets.ts';
 import type { KvHandlers, Subscription } from './bus.ts';
-import { decodeMessage } from './codec.ts';
 import { PermissionDeniedError } from './errors.ts';
-import { isDeletion, kvStream, kvSubject } from './kv-entry.ts';
+import { isDeletion, kvStream, kvSubject, readEntry } from './kv-entry.ts';
 import { isServerCopy, SERVER_COPY } from './server-copy.ts';
 import { type Delivery, type ReaderDependencies, readStream } from './stream-reader.ts';
 import type { Tally } from './tally.ts';
@@ -91,9 +90,8 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
       this.#tally.problem('forged', subject, SERVER_COPY);
       return;
     }
-    const decoded = decodeMessage(bucket.schema, data, bucket);
-    if (decoded.ok) this.#guard((handlers) => handlers.onEntry(key, decoded.message, seq));
-    else this.#tally.problem(decoded.kind, subject, decoded.reason);
+    const value = readEntry(bucket, key, { subject, data }, this.#tally);
+    if (value !== undefined) this.#guard((handlers) => handlers.onEntry(key, value, seq));
   }
 
   #lost(error: Error): void {

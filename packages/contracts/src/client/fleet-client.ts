@@ -86,7 +86,6 @@ export class FleetClient implements Disposable {
       bus,
       row: rows.hostPresence,
       senderOf: (params) => params.host,
-      namedIn: (beat) => beat.host,
       nowMs,
       onBeat: (host) => this.#tell({ kind: 'presence', host }),
     });
@@ -94,7 +93,6 @@ export class FleetClient implements Disposable {
       bus,
       row: rows.proberPresence,
       senderOf: (params) => params.prober,
-      namedIn: (beat) => beat.prober,
       nowMs,
       onBeat: (prober) => this.#tell({ kind: 'prober', prober }),
     });
@@ -102,7 +100,6 @@ export class FleetClient implements Disposable {
       bus,
       row: rows.dashboardPresence,
       senderOf: (params) => params.dashboard,
-      namedIn: (beat) => beat.dashboard,
       nowMs,
       onBeat: (dashboard) => this.#tell({ kind: 'dashboard', dashboard }),
     });

@@ -2,7 +2,6 @@ import {
   Deadline,
   type InstanceEvent,
   type InstanceStatus,
-  keys,
   type Position,
   rows,
   type ValueOf,
@@ -19,8 +18,6 @@ export interface BusSourceOptions {
   readonly actor: string;
   /** Monotonic milliseconds. */
   readonly now: () => number;
-  /** Told of messages that speak for somebody else than their sender. */
-  readonly onForged: (what: string) => void;
 }
 
 /** An agent answers at once that it will act; acting comes later. */
@@ -60,10 +57,8 @@ export class BusSource implements FleetSource, Disposable {
     );
     if (bus.isConnected) learn({ kind: 'bus', isConnected: true, reason: 'connected' });
 
-    // The bus lets a sender publish below its own id only; what a message says of itself must agree with that.
     keep(
       bus.subscribe(rows.hostPresence, {}, (beat, { host }) => {
-        if (!this.#isOwn(beat.host === host, `presence of host '${host}'`)) return;
         this.#beats.set(host, {
           epoch: beat.epoch,
           seq: beat.seq,
@@ -72,37 +67,20 @@ export class BusSource implements FleetSource, Disposable {
         });
         learn({ kind: 'host-presence', beat });
       }),
-      bus.subscribe(rows.proberPresence, {}, (beat, { prober }) => {
-        if (this.#isOwn(beat.prober === prober, `presence of prober '${prober}'`))
-          learn({ kind: 'prober-presence', beat });
-      }),
+      bus.subscribe(rows.proberPresence, {}, (beat) => learn({ kind: 'prober-presence', beat })),
       bus.subscribe(rows.proberEvent, {}, ({ kind, host }) => {
         if (kind !== 'host-forgotten' || host === undefined) return;
         this.#beats.delete(host);
         learn({ kind: 'host-forgotten', host });
       }),
-      bus.subscribe(rows.dashboardPresence, {}, (beat, { dashboard }) => {
-        if (this.#isOwn(beat.dashboard === dashboard, `presence of dashboard '${dashboard}'`)) {
-          learn({ kind: 'dashboard-presence', beat });
-        }
-      }),
-      bus.subscribe(rows.hostMetrics, {}, (metrics, { host }) => {
-        if (this.#isOwn(metrics.host === host, `metrics of host '${host}'`)) learn({ kind: 'metrics', metrics });
-      }),
-      bus.subscribe(rows.instanceProbe, {}, (report, { host, service, instance }) => {
-        const isOwn = report.host === host && report.service === service && report.instance === instance;
-        if (this.#isOwn(isOwn && report.vantage.kind === 'agent', `probe of host '${host}'`))
-          learn({ kind: 'probe', report });
-      }),
-      bus.subscribe(rows.proberProbe, {}, (report, { prober, host, service, instance }) => {
-        const isOwn = report.host === host && report.service === service && report.instance === instance;
-        if (this.#isOwn(isOwn && report.vantage.kind === 'prober', `probe of prober '${prober}'`))
-          learn({ kind: 'probe', report });
-      }),
-      this.#watch('specs', learn, ({ host, service }) => keys.spec(host, service)),
-      this.#watch('status', learn, ({ host, service, instance }) => keys.instance(host, service, instance)),
-      this.#watch('health', learn, ({ host, service, instance }) => keys.instance(host, service, instance)),
-      this.#watch('alerts', learn, ({ data }) => keys.alert(data.host, data.service, data.rule)),
+      bus.subscribe(rows.dashboardPresence, {}, (beat) => learn({ kind: 'dashboard-presence', beat })),
+      bus.subscribe(rows.hostMetrics, {}, (metrics) => learn({ kind: 'metrics', metrics })),
+      bus.subscribe(rows.instanceProbe, {}, (report) => learn({ kind: 'probe', report })),
+      bus.subscribe(rows.proberProbe, {}, (report) => learn({ kind: 'probe', report })),
+      this.#watch('specs', learn),
+      this.#watch('status', learn),
+      this.#watch('health', learn),
+      this.#watch('alerts', learn),
     );
   }
 
@@ -143,11 +121,7 @@ export class BusSource implements FleetSource, Disposable {
   }
 
   /** A listing is told as a whole, so that a reconnection doesn't empty the page for a moment. */
-  #watch<B extends FollowedBucket>(
-    bucket: B,
-    learn: (fact: Fact) => void,
-    keyOf: (value: BucketValues[B]) => string,
-  ): Subscription {
+  #watch<B extends FollowedBucket>(bucket: B, learn: (fact: Fact) => void): Subscription {
     type Value = BucketValues[B];
     let listing: Map<string, Value> | undefined = new Map();
     return this.#options.bus.kv(bucket).watch({
@@ -160,17 +134,11 @@ export class BusSource implements FleetSource, Disposable {
       },
       onEntry: (key, entry: ValueOf<B> | undefined) => {
         const value = entry as Value | undefined;
-        if (value !== undefined && !this.#isOwn(keyOf(value) === key, `entry '${key}' of bucket '${bucket}'`)) return;
         if (listing === undefined) learn({ kind: 'entry', bucket, key, value } as Fact);
         else if (value === undefined) listing.delete(key);
         else listing.set(key, value);
       },
     });
-  }
-
-  #isOwn(isOwn: boolean, what: string): boolean {
-    if (!isOwn) this.#options.onForged(`${what} speaks for somebody else: dropped`);
-    return isOwn;
   }
 }
 

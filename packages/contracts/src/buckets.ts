@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { MAX_INSTANCES_PER_HOST, MAX_SERVICES_PER_HOST } from './bounds.ts';
 import { MAX_MESSAGE_BYTES } from './envelope.ts';
 import { NONE } from './ids.ts';
 import { AlertEvent } from './messages/alert.ts';
@@ -15,6 +16,8 @@ export interface Bucket<S extends z.ZodType = z.ZodType> {
   readonly schema: S;
   /** What its keys are made of, as the template of a subject; absent where nothing is kept yet. */
   readonly key?: string;
+  /** Of one host, where keys begin with it: who watches takes no more of them, and counts the rest. */
+  readonly maxKeysPerHost?: number;
   /** What a value says again of its key. */
   readonly names: Names;
   /** A value, without its headers, may not be larger than this; both ends see to it. */
@@ -32,7 +35,8 @@ const READERS: readonly Role[] = ['prober', 'dashboard', 'operator', 'admin'];
 
 const KIB = 1024;
 
-interface BucketOptions extends Partial<Pick<Bucket, 'history' | 'readers' | 'deleters' | 'keyedByHost' | 'key'>> {
+interface BucketOptions
+  extends Partial<Pick<Bucket, 'history' | 'readers' | 'deleters' | 'keyedByHost' | 'key' | 'maxKeysPerHost'>> {
   /** What a value says of its key beside what its fields are called. */
   readonly names?: Names;
 }
@@ -54,16 +58,25 @@ const INSTANCE_KEY = '{host}.{service}.{instance}';
 export const buckets = {
   specs: bucket('specs', ServiceSpecEntry, 64 * KIB, ['agent'], {
     key: `{host}.{service}.${NONE}`,
+    maxKeysPerHost: MAX_SERVICES_PER_HOST,
     keyedByHost: true,
     deleters: ['prober'],
   }),
   status: bucket('status', InstanceStatus, 12 * KIB, ['agent'], {
     key: INSTANCE_KEY,
+    maxKeysPerHost: MAX_INSTANCES_PER_HOST,
     keyedByHost: true,
     deleters: ['prober'],
   }),
-  health: bucket('health', Verdict, 16 * KIB, ['prober'], { key: INSTANCE_KEY }),
-  alerts: bucket('alerts', AlertEvent, 24 * KIB, ['prober'], { key: '{host}.{service}.{rule}', names: ALERT_NAMES }),
+  health: bucket('health', Verdict, 16 * KIB, ['prober'], {
+    key: INSTANCE_KEY,
+    maxKeysPerHost: MAX_INSTANCES_PER_HOST,
+  }),
+  alerts: bucket('alerts', AlertEvent, 32 * KIB, ['prober'], {
+    key: '{host}.{service}.{rule}',
+    maxKeysPerHost: MAX_INSTANCES_PER_HOST,
+    names: ALERT_NAMES,
+  }),
   leases: bucket('leases', Lease, 2 * KIB, ['prober'], { key: '{kind}.{name}', names: { source: 'prober/{holder}' } }),
   notified: bucket('notified', Notified, 4 * KIB, ['prober']),
   silences: bucket('silences', Silence, 16 * KIB, ['prober', 'dashboard', 'operator', 'admin']),

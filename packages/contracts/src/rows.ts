@@ -76,7 +76,7 @@ const MAX_BYTES: Readonly<Record<StreamName, number>> = {
   audit: 8 * KIB,
   logs: MAX_MESSAGE_BYTES,
   probes: 8 * KIB,
-  alerts: 24 * KIB,
+  alerts: 32 * KIB,
   'rollup-1m': 256 * KIB,
   'rollup-15m': 256 * KIB,
   'rollup-2h': 256 * KIB,

@@ -1,4 +1,4 @@
-import { commands, rows } from '@muster/contracts';
+import { commands, type LogLine, rows } from '@muster/contracts';
 import {
   BusAwayError,
   type BusProblem,
@@ -73,8 +73,9 @@ test('a message that does not fit its schema, or is too large, is not sent', asy
   expect(() => bus.publish(rows.hostPresence, HOST, { ...sample('hostPresence'), services: -1 })).toThrow(
     InvalidMessageError,
   );
-  const large = { ...sample('hostEvent'), reason: 'x'.repeat(600 * 1024) };
-  expect(() => bus.publish(rows.hostEvent, HOST, large)).toThrow(MessageTooLargeError);
+  const line = { ...(sample('instanceLog').lines[0] as LogLine), text: 'x'.repeat(16 * 1024) };
+  const large = { ...sample('instanceLog'), lines: Array.from({ length: 40 }, () => line) };
+  expect(() => bus.publish(rows.instanceLog, INSTANCE, large)).toThrow(MessageTooLargeError);
   expect(bus.counters.published).toBe(0);
 });
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { nextEpoch } from '@muster/contracts';
 import { followRevocations, limitProblems, Outbox, openBus } from '@muster/contracts/bus';
 import { type Logger, pino } from 'pino';
 import { ConfigError, type DashboardConfig, PACKAGE_DIR, readConfig } from './config.ts';
@@ -64,7 +65,7 @@ function readArguments(): string {
 async function run(config: DashboardConfig, log: Logger): Promise<number> {
   const ending = untilSignal();
   const { id, environment, stateDir, listen } = config;
-  const epoch = Date.now();
+  const epoch = nextEpoch(0, Math.floor(Date.now() / 1_000));
   const version = ownVersion();
   const now = () => performance.now();
 

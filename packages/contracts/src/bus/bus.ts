@@ -118,6 +118,8 @@ export interface KvHandlers<V> {
   onReady(): void;
   /** All that was told so far is void, and a new snapshot begins: the connection was lost, or the bucket. */
   onReset(): void;
+  /** A host has more keys here than are taken of one: so many times one was not taken. */
+  onExcess?(host: string, notTaken: number): void;
   /** These credentials may not read the bucket. It is tried on nevertheless, and told again. */
   onDenied?(error: PermissionDeniedError): void;
 }

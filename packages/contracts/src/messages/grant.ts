@@ -4,7 +4,10 @@ import { Id } from '../ids.ts';
 import { ROLES } from '../roles.ts';
 
 /** A user's public nkey. */
-const UserKey = z.string().regex(/^U[A-Z2-7]{55}$/, 'must be a public user nkey');
+const UserKey = z
+  .string()
+  .max(56)
+  .regex(/^U[A-Z2-7]{55}$/, 'must be a public user nkey');
 
 /**
  * Who may speak with a key, as the environment's root has signed it. A newer version may hold restrictions that an older
@@ -27,6 +30,8 @@ export function isInScope({ hosts }: Pick<Grant, 'hosts'>, host: string): boolea
   return hosts === 'all' || hosts.includes(host);
 }
 
+/** Versions are Unix seconds, or one more than the last. */
+const MAX_VERSION = 1e12;
 /** More would not fit into one message. */
 export const MAX_REVOKED_KEYS = 2_000;
 
@@ -42,7 +47,7 @@ export type RevokedKey = z.infer<typeof RevokedKey>;
 
 /** All keys that count no more, as the environment's root has signed it. A list is only ever replaced by a higher version. */
 export const RevocationList = z.object({
-  version: z.int().min(1),
+  version: z.int().min(1).max(MAX_VERSION),
   environment: Id,
   issuedAt: Timestamp,
   revoked: z.array(RevokedKey).max(MAX_REVOKED_KEYS),

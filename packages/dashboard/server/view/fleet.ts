@@ -5,6 +5,7 @@ import type {
   HostMetrics,
   HostSample,
   InstanceStatus,
+  Position,
   ProbeReport,
   ProberPresence,
   ServiceSample,
@@ -51,6 +52,8 @@ export interface Heard<Beat> {
   readonly heardAtMs: number;
   /** The sender's wall clock minus our monotonic one: turns the sender's own timestamps into ours. */
   readonly wallMinusMonotonicMs: number;
+  /** The newest of those that came since and stand before it, and how many they are. */
+  readonly behind?: { readonly position: Position; readonly beats: number };
 }
 
 export interface Sampled<Sample> {

@@ -1,5 +1,14 @@
 /** Collects the votes on every instance and makes verdicts of them. A verdict that changes is announced. */
-import { type InstanceRef, type InstanceStatus, keys, type ProbeReport, type Verdict } from '@muster/contracts';
+import {
+  HostQuota,
+  type InstanceRef,
+  type InstanceStatus,
+  keys,
+  MAX_INSTANCES_PER_HOST,
+  MAX_VOTES,
+  type ProbeReport,
+  type Verdict,
+} from '@muster/contracts';
 import { type Judgement, type JudgePolicy, judge } from '../core/judge.ts';
 import { type Ballot, castVote, EMPTY_BALLOT, validVotes } from '../core/vote.ts';
 import type { Stamp } from './announcer.ts';
@@ -23,6 +32,8 @@ export interface CourtOptions {
 export class Court {
   readonly #options: CourtOptions;
   readonly #ballots = new Map<string, Ballot>();
+  /** Votes may name any instance: of one host so many are kept. */
+  readonly #quota = new HostQuota(MAX_INSTANCES_PER_HOST);
   readonly #last = new Map<
     string,
     Pick<Verdict, 'verdict' | 'hardness' | 'attempt' | 'generation' | 'reason' | 'changedAt'>
@@ -38,7 +49,7 @@ export class Court {
     const key = keys.instance(report.host, report.service, report.instance);
     const before = this.#ballots.get(key) ?? EMPTY_BALLOT;
     const ballot = castVote(before, report, monotonicMs());
-    if (ballot === before) return undefined;
+    if (ballot === before || !this.#quota.take(key)) return undefined;
     this.#ballots.set(key, ballot);
     return this.judge(key);
   }
@@ -76,6 +87,7 @@ export class Court {
   /** Nothing more is to be judged there. True when there was a verdict. */
   forget(key: string): boolean {
     this.#ballots.delete(key);
+    this.#quota.drop(key);
     return this.#last.delete(key);
   }
 
@@ -106,7 +118,7 @@ export class Court {
       maxAttempts: this.#options.policy.maxAttempts,
       reason,
       changedAt,
-      votes: votes.map(({ vantage, status, reason: why, detail, durationMs }) => ({
+      votes: votes.slice(0, MAX_VOTES).map(({ vantage, status, reason: why, detail, durationMs }) => ({
         vantage,
         status,
         ...(why !== undefined && { reason: why }),

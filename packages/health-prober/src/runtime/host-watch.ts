@@ -86,7 +86,6 @@ export class HostWatch {
       before.bootId === presence.bootId &&
       before.networkNamespace === presence.networkNamespace;
     if (!isSame) this.#options.onChange(host);
-    this.#options.onBeat(presence);
   }
 
   #look(): void {

@@ -14,6 +14,7 @@ import {
   rows,
 } from '@muster/contracts';
 import { BadReplyError, InvalidMessageError, openBus, setupBus } from '@muster/contracts/bus';
+import { FleetClient } from '@muster/contracts/client';
 import { eventually, startNatsServer } from '@muster/testkit';
 import { connect } from '@nats-io/transport-node';
 import { describe, expect, test } from 'vitest';
@@ -158,6 +159,48 @@ test('an entry that speaks for another key is not put, and not taken', async () 
 function disposable(subscription: { stop(): void }): Disposable {
   return { [Symbol.dispose]: () => subscription.stop() };
 }
+
+test('of one host so many keys are taken, none that is too fat, and the rest is counted', async () => {
+  await using server = await startNatsServer(WITHOUT_KEYS);
+  await using identities = await TestIdentities.mint(environment, [LISTENER]);
+  await using bus = openBus({ servers: server.url, ...identities.as(LISTENER) });
+  await bus.connected();
+  await setupBus(bus);
+  const raw = await connect({ servers: server.url });
+  const put = (host: string, service: string, changes: object = {}) => {
+    const value = { ...golden('buckets/specs'), host, service, source: `agent/${host}`, ...changes };
+    raw.publish(`$KV.${bucketName(environment, 'specs')}.${host}.${service}._`, JSON.stringify(value));
+  };
+  const many = 1_300;
+  for (let i = 0; i < many; i++) put('web1', `s${i}`);
+  for (let i = 0; i < 20; i++) put('web1', `fat${i}`, { command: 'x'.repeat(500_000) });
+  put('web1', 'endless', { instances: 300_000_000 });
+  put('db1', 'api');
+  await raw.flush();
+  let excess = 0;
+  using fleet = new FleetClient({ bus, actor: 'user/ada' });
+  using _watch = disposable(
+    bus.kv('specs').watch({
+      onEntry: () => {},
+      onReady: () => {},
+      onReset: () => {},
+      onExcess: (_host, count) => (excess = count),
+    }),
+  );
+  await fleet.ready(AbortSignal.timeout(30_000));
+  await eventually(() => excess > 0);
+  const { specs, excess: notTaken } = fleet.snapshot();
+  expect(specs.size).toBe(512 + 1);
+  expect(specs.has('db1.api._')).toBe(true);
+  expect([...notTaken]).toEqual([['web1', many - 512]]);
+  expect(bus.counters.oversize).toBeGreaterThanOrEqual(20 + many - 512);
+  // One that is gone makes room for another.
+  await bus.kv('specs').delete('web1.s0._');
+  await eventually(() => specs.size === 512);
+  put('web1', 'new');
+  await eventually(() => specs.has('web1.new._'));
+  await raw.close();
+});
 
 test.each([
   ['a verdict on another host', commands.verdict, { 'verdict.host': 'db1' }],

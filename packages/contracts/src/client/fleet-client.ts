@@ -32,6 +32,8 @@ export interface FleetSnapshot {
   readonly status: ReadonlyMap<string, ValueOf<'status'>>;
   readonly health: ReadonlyMap<string, ValueOf<'health'>>;
   readonly alerts: ReadonlyMap<string, ValueOf<'alerts'>>;
+  /** Hosts with more services or instances than are taken of one, and how many entries are missing here. */
+  readonly excess: ReadonlyMap<string, number>;
   /** Every host that was heard within a day, or has a status. */
   readonly hosts: readonly HostPresence[];
   /** All that were heard within a day. */
@@ -118,6 +120,7 @@ export class FleetClient implements Disposable {
       status: this.#status.values,
       health: this.#health.values,
       alerts: this.#alerts.values,
+      excess: this.#excess(),
       hosts: [...hosts].sort().map((host) => this.host(host)),
       probers: this.#probers.senders().map((prober) => ({ prober, ...this.#probers.presence(prober) })),
       dashboards: this.#dashboards.senders().map((id) => ({ dashboard: id, ...this.#dashboards.presence(id) })),
@@ -221,6 +224,14 @@ export class FleetClient implements Disposable {
     for (const beats of [this.#hosts, this.#probers, this.#dashboards]) beats.stop();
     for (const view of [this.#specs, this.#status, this.#health, this.#alerts]) view.stop();
     this.#listeners.clear();
+  }
+
+  #excess(): ReadonlyMap<string, number> {
+    const all = new Map<string, number>();
+    for (const { excess } of [this.#specs, this.#status, this.#health, this.#alerts]) {
+      for (const [host, count] of excess) all.set(host, (all.get(host) ?? 0) + count);
+    }
+    return all;
   }
 
   #tell(change: FleetChange): void {

@@ -123,10 +123,17 @@ export class BusSource implements FleetSource, Disposable {
   /** A listing is told as a whole, so that a reconnection doesn't empty the page for a moment. */
   #watch<B extends FollowedBucket>(bucket: B, learn: (fact: Fact) => void): Subscription {
     type Value = BucketValues[B];
+    /** Hosts with more entries than are taken of one. */
+    const crowded: string[] = [];
     let listing: Map<string, Value> | undefined = new Map();
     return this.#options.bus.kv(bucket).watch({
       onReset: () => {
+        for (const host of crowded.splice(0)) learn({ kind: 'excess', bucket, host, notTaken: 0 });
         listing = new Map();
+      },
+      onExcess: (host, notTaken) => {
+        if (!crowded.includes(host)) crowded.push(host);
+        learn({ kind: 'excess', bucket, host, notTaken });
       },
       onReady: () => {
         learn({ kind: 'listed', bucket, entries: listing ?? new Map<string, Value>() } as Fact);

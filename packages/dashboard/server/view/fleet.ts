@@ -38,6 +38,8 @@ type BucketFact = {
 export type Fact =
   | { readonly kind: 'bus'; readonly isConnected: boolean; readonly reason: string }
   | BucketFact
+  /** The host has more entries than are taken of one: so many times one was not. */
+  | { readonly kind: 'excess'; readonly bucket: FollowedBucket; readonly host: string; readonly notTaken: number }
   | { readonly kind: 'host-presence'; readonly beat: AgentPresence }
   /** It was taken away: nothing of it is stored any more. */
   | { readonly kind: 'host-forgotten'; readonly host: string }
@@ -80,6 +82,8 @@ export interface HostFacts {
   readonly verdicts: ReadonlyMap<string, Verdict>;
   readonly samples: ReadonlyMap<string, Sampled<ServiceSample>>;
   readonly latencies: ReadonlyMap<string, Latency>;
+  /** By bucket: entries that were not taken. */
+  readonly excess?: ReadonlyMap<FollowedBucket, number>;
 }
 
 /**

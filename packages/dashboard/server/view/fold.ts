@@ -7,7 +7,15 @@ import {
   PRESENCE_LIMIT_MS,
   type ProbeReport,
 } from '@muster/contracts';
-import { type Fact, type Heard, type HostFacts, type Latency, NO_HOST_FACTS, type OwnedFleet } from './fleet.ts';
+import {
+  type Fact,
+  type FollowedBucket,
+  type Heard,
+  type HostFacts,
+  type Latency,
+  NO_HOST_FACTS,
+  type OwnedFleet,
+} from './fleet.ts';
 
 /** As many as the sparkline shows. */
 export const LATENCY_POINTS = 40;
@@ -32,6 +40,12 @@ export function fold(fleet: OwnedFleet, fact: Fact, nowMs: number): void {
       return;
     case 'entry':
       foldEntry(fleet, fact);
+      return;
+    case 'excess':
+      changeHost(fleet, fact.host, (facts) => ({
+        ...facts,
+        excess: withEntry(facts.excess ?? new Map<FollowedBucket, number>(), fact.bucket, fact.notTaken),
+      }));
       return;
     case 'host-presence':
       changeHost(fleet, fact.beat.host, (facts) => ({ ...facts, presence: heard(facts.presence, fact.beat, nowMs) }));

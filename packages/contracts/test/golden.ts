@@ -84,7 +84,7 @@ export function sampleKey(name: BucketName): string {
   const value = golden(`buckets/${name}`);
   const about = (value['data'] ?? value) as NameValues;
   const { key = 'a' }: Bucket = buckets[name];
-  return key.replace(/\{(\w+)\}/g, (_whole, param: string) => String(about[param] ?? param));
+  return key.replace(/\{(\w+)\}/g, (_whole, param: string) => `${(about[param] ?? param) as string | number}`);
 }
 
 /** Under an id of its own, as every question is: the same bytes count once. `source` is who asks. */

@@ -36,6 +36,8 @@ export type ComponentEvent = z.infer<typeof ComponentEvent>;
 
 /** Who asked what, and what came of it. */
 export const AuditRecord = OrderedEnvelope.extend({
+  /** Of records, nobody compares it: those of dashboards once counted milliseconds, and are kept for a year. */
+  epoch: Count,
   /** As the asker says: a person or a program. */
   actor: prose(200),
   /** Whose signature the question bore: `dashboard/main`. */

@@ -1,11 +1,4 @@
-import {
-  Deadline,
-  type InstanceEvent,
-  type InstanceStatus,
-  type Position,
-  rows,
-  type ValueOf,
-} from '@muster/contracts';
+import { Deadline, type InstanceEvent, type InstanceStatus, type Position, rows } from '@muster/contracts';
 import type { Bus, Subscription } from '@muster/contracts/bus';
 import { FleetCommands } from '@muster/contracts/client';
 import type { Action, WhyStep } from '../protocol/index.ts';
@@ -121,8 +114,8 @@ export class BusSource implements FleetSource, Disposable {
   }
 
   /** A listing is told as a whole, so that a reconnection doesn't empty the page for a moment. */
-  #watch<B extends FollowedBucket>(bucket: B, learn: (fact: Fact) => void): Subscription {
-    type Value = BucketValues[B];
+  #watch(bucket: FollowedBucket, learn: (fact: Fact) => void): Subscription {
+    type Value = BucketValues[FollowedBucket];
     /** Hosts with more entries than are taken of one. */
     const crowded: string[] = [];
     let listing: Map<string, Value> | undefined = new Map();
@@ -139,8 +132,7 @@ export class BusSource implements FleetSource, Disposable {
         learn({ kind: 'listed', bucket, entries: listing ?? new Map<string, Value>() } as Fact);
         listing = undefined;
       },
-      onEntry: (key, entry: ValueOf<B> | undefined) => {
-        const value = entry as Value | undefined;
+      onEntry: (key, value: Value | undefined) => {
         if (listing === undefined) learn({ kind: 'entry', bucket, key, value } as Fact);
         else if (value === undefined) listing.delete(key);
         else listing.set(key, value);

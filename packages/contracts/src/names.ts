@@ -64,7 +64,7 @@ const compiled = new WeakMap<Names, readonly CompiledName[]>();
 export function whyForeign(names: Names, values: NameValues, message: unknown): string | undefined {
   let known = compiled.get(names);
   if (known === undefined) compiled.set(names, (known = compile(names)));
-  const valueOf = (param: string) => values[param] ?? (message as NameValues)[param];
+  const valueOf: ValueOf = (param) => (values[param] ?? (message as NameValues)[param]) as Named | undefined;
   for (const name of known) {
     const problem = look(name, 0, message, valueOf);
     if (problem !== undefined) return problem;
@@ -86,12 +86,14 @@ function compileForm(form: string): Form {
   return { texts: parts.filter((_, i) => i % 2 === 0), params: parts.filter((_, i) => i % 2 === 1), isOpen };
 }
 
-type ValueOf = (param: string) => unknown;
+/** What a field or a parameter that names something holds. */
+type Named = string | number;
+type ValueOf = (param: string) => Named | undefined;
 
 function look(name: CompiledName, at: number, found: unknown, valueOf: ValueOf): string | undefined {
   if (found === undefined || found === null) return undefined;
   const step = name.steps[at];
-  if (step === undefined) return compare(name, String(found), valueOf);
+  if (step === undefined) return compare(name, found as Named, valueOf);
   const inner = (found as NameValues)[step.field];
   if (!step.isList) return look(name, at + 1, inner, valueOf);
   for (const item of (inner ?? []) as readonly unknown[]) {
@@ -101,7 +103,8 @@ function look(name: CompiledName, at: number, found: unknown, valueOf: ValueOf):
   return undefined;
 }
 
-function compare({ path, forms }: CompiledName, said: string, valueOf: ValueOf): string | undefined {
+function compare({ path, forms }: CompiledName, found: Named, valueOf: ValueOf): string | undefined {
+  const said = String(found);
   const wanted: string[] = [];
   for (const form of forms) {
     const text = filled(form, valueOf);

@@ -1,4 +1,4 @@
-import { MAX_INSTANCES_PER_HOST, PRESENCE_LIMIT_MS, type ServiceSample } from '@muster/contracts';
+import { MAX_INSTANCES_PER_HOST, PRESENCE_LIMIT_MS } from '@muster/contracts';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as make from '../../test/support/demo-facts.ts';
@@ -371,9 +371,11 @@ test('a beat of the far future mutes its host no longer than until it has lapsed
 
 test('of one host so much is kept, whatever it says of services that nobody knows; what is missing is said', () => {
   const facts = Array.from({ length: 5 }, (_, part): [number, Fact] => {
-    const sample = make.metrics('web1').services[0] as ServiceSample;
-    const services = Array.from({ length: 900 }, (_s, i) => ({ ...sample, service: `p${part}-s${i}`, instance: 0 }));
-    return [3, { kind: 'metrics', metrics: { ...make.metrics('web1'), services } }];
+    const metrics = make.metrics('web1');
+    const services = Array.from({ length: 900 }, (_s, i) =>
+      metrics.services.slice(0, 1).map((sample) => ({ ...sample, service: `p${part}-s${i}` })),
+    ).flat();
+    return [3, { kind: 'metrics', metrics: { ...metrics, services } }];
   });
   const probes = Array.from({ length: 2_100 }, (_, i): [number, Fact] => [
     4,

@@ -1,3 +1,4 @@
+export * from './answers.ts';
 export { AnyValue } from './any-value.ts';
 export {
   MAX_DEPENDENCIES,
@@ -28,6 +29,7 @@ export * from './messages/probe.ts';
 export * from './messages/service.ts';
 export * from './messages/status-file.ts';
 export * from './messages/stored.ts';
+export * from './observers.ts';
 export * from './permissions.ts';
 export * from './roles.ts';
 export * from './rollups.ts';

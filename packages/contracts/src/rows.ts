@@ -9,7 +9,14 @@ import { AgentPresence, DashboardPresence, ProberPresence } from './messages/pre
 import { ProbeReport, Verdict } from './messages/probe.ts';
 import { InstanceEvent } from './messages/service.ts';
 import { ALERT_NAMES, type Names, namesOf } from './names.ts';
-import { AGENT_VERB_ROLES, PROBER_VERB_ROLES, type Role } from './roles.ts';
+import {
+  AGENT_VERB_PEOPLE,
+  AGENT_VERB_ROLES,
+  type PersonRole,
+  PROBER_VERB_PEOPLE,
+  PROBER_VERB_ROLES,
+  type Role,
+} from './roles.ts';
 import type { StreamName } from './streams.ts';
 
 /**
@@ -30,6 +37,8 @@ export interface Row<T extends string = string, S extends z.ZodType = z.ZodType>
   readonly encoding?: Encoding;
   /** Each message is signed by who publishes it; a reader takes no other. */
   readonly isSigned?: true;
+  /** Nobody of Muster's own sends it yet, and until somebody does it may still change. */
+  readonly isReserved?: boolean;
   readonly publishers: readonly Role[];
   readonly subscribers: readonly Role[];
 }
@@ -49,9 +58,13 @@ export interface RequestRow<
   /** A question may not be larger than this, an answer not larger than any message. */
   readonly maxBytes: number;
   readonly requesters: readonly Role[];
+  /** The least role of a person for whom a dashboard asks; `undefined`: no person's question. */
+  readonly people: PersonRole | undefined;
   readonly responder: Role;
   /** Responders share the work: one of them answers. */
   readonly queue?: string;
+  /** It is refused by name so far, and may still change. */
+  readonly isReserved?: boolean;
 }
 
 export type MessageOf<R extends Row> = z.infer<R['schema']>;
@@ -107,6 +120,10 @@ function packed<const T extends string, S extends z.ZodType>(row: Row<T, S>): Ro
   return { ...row, encoding: 'deflate' };
 }
 
+function reserved<const T extends string, S extends z.ZodType>(row: Row<T, S>): Row<T, S> {
+  return { ...row, isReserved: true };
+}
+
 /** In order too, so that an old message that somebody says again is known for an old one. */
 function signed<const T extends string, S extends z.ZodType<OrderedEnvelope>>(row: Row<T, S>): Row<T, S> {
   return { ...row, isSigned: true };
@@ -152,17 +169,31 @@ export const rows = {
   proberPresence: core('prober.{prober}.presence', ProberPresence, 4 * KIB, ['prober']),
   proberEvent: kept('prober.{prober}.event', ComponentEvent, 'events', ['prober']),
   proberAudit: kept('prober.{prober}.audit', AuditRecord, 'audit', ['prober'], ['dashboard', 'operator', 'admin']),
-  proberRollup1m: naming(
+  proberRollup1m: reserved(
+    naming({ tier: '1m' }, packed(kept('prober.{prober}.rollup.1m', RollupChunk, 'rollup-1m', ['prober']))),
+  ),
+  proberRollup15m: reserved(
+    naming({ tier: '15m' }, packed(kept('prober.{prober}.rollup.15m', RollupChunk, 'rollup-15m', ['prober']))),
+  ),
+  proberRollup2h: reserved(
+    naming({ tier: '2h' }, packed(kept('prober.{prober}.rollup.2h', RollupChunk, 'rollup-2h', ['prober']))),
+  ),
+  /** What other tools measure: as the probers' own. */
+  monitorProbe: naming(
+    { 'vantage.kind': 'monitor', 'vantage.id': '{monitor}' },
+    kept('monitor.{monitor}.probe.{host}.{service}.{instance}', ProbeReport, 'probes', ['monitor']),
+  ),
+  monitorRollup1m: naming(
     { tier: '1m' },
-    packed(kept('prober.{prober}.rollup.1m', RollupChunk, 'rollup-1m', ['prober'])),
+    packed(kept('monitor.{monitor}.rollup.1m', RollupChunk, 'rollup-1m', ['monitor'])),
   ),
-  proberRollup15m: naming(
+  monitorRollup15m: naming(
     { tier: '15m' },
-    packed(kept('prober.{prober}.rollup.15m', RollupChunk, 'rollup-15m', ['prober'])),
+    packed(kept('monitor.{monitor}.rollup.15m', RollupChunk, 'rollup-15m', ['monitor'])),
   ),
-  proberRollup2h: naming(
+  monitorRollup2h: naming(
     { tier: '2h' },
-    packed(kept('prober.{prober}.rollup.2h', RollupChunk, 'rollup-2h', ['prober'])),
+    packed(kept('monitor.{monitor}.rollup.2h', RollupChunk, 'rollup-2h', ['monitor'])),
   ),
   dashboardPresence: core('dashboard.{dashboard}.presence', DashboardPresence, 4 * KIB, ['dashboard']),
   dashboardAudit: kept('dashboard.{dashboard}.audit', AuditRecord, 'audit', ['dashboard'], ['operator', 'admin']),
@@ -174,6 +205,10 @@ export const rows = {
 } as const satisfies Record<string, Row>;
 export type RowName = keyof typeof rows;
 
+/** Asked of agents, and refused by name by those of this version. */
+const RESERVED_AGENT_VERBS: readonly AgentVerb[] = ['scale', 'reload', 'plan', 'apply', 'verdict', 'shutdown'];
+/** As those, of probers. */
+const RESERVED_PROBER_VERBS: readonly ProberVerb[] = ['test', 'acknowledge', 'silence'];
 /** Of a question. Those that carry a file or a list are as large as any message. */
 const QUESTION_BYTES = 32 * KIB;
 const LARGE_QUESTIONS: readonly (AgentVerb | ProberVerb)[] = ['plan', 'apply', 'revocations'];
@@ -214,7 +249,9 @@ function agentCommand<const V extends AgentVerb>(verb: V) {
     names: { request: { ...SIGNED_BY, ...REQUEST_NAMES[verb] }, reply: { ...SIGNED_BY, ...REPLY_NAMES[verb] } },
     maxBytes: maxBytesOf(verb),
     requesters: AGENT_VERB_ROLES[verb],
+    people: AGENT_VERB_PEOPLE[verb],
     responder: 'agent',
+    isReserved: RESERVED_AGENT_VERBS.includes(verb),
   } as const;
 }
 
@@ -229,8 +266,10 @@ function proberCommand<const V extends ProberVerb>(verb: V) {
     names: { request: SIGNED_BY, reply: SIGNED_BY },
     maxBytes: maxBytesOf(verb),
     requesters: PROBER_VERB_ROLES[verb],
+    people: PROBER_VERB_PEOPLE[verb],
     responder: 'prober',
     queue: PROBER_QUEUE,
+    isReserved: RESERVED_PROBER_VERBS.includes(verb),
   } as const;
 }
 
@@ -265,4 +304,5 @@ export const proberCommands = {
   silence: proberCommand('silence'),
   remove: proberCommand('remove'),
   recover: proberCommand('recover'),
+  alerts: proberCommand('alerts'),
 } as const satisfies { readonly [V in ProberVerb]: RequestRow };

@@ -33,6 +33,7 @@ const EXAMPLE = {
   instance: 0,
   prober: 'p1',
   dashboard: 'd1',
+  monitor: 'k6',
   severity: 'critical',
   rule: 'unhealthy',
 };
@@ -46,9 +47,9 @@ function other(old: unknown): unknown {
   const others: Readonly<Record<string, string>> = { critical: 'info', '1m': '15m', '15m': '2h', '2h': '1m' };
   if (others[text] !== undefined) return others[text];
   if (text === 'agent') return 'prober';
-  if (text === 'prober') return 'agent';
+  if (text === 'prober' || text === 'monitor') return 'agent';
   if (text === 'revocations' || text === 'services') return 'alerts';
-  if (/^(agent|prober|dashboard)\/[^/]*$/.test(text)) return `${text}2`;
+  if (/^(agent|prober|dashboard|monitor)\/[^/]*$/.test(text)) return `${text}2`;
   if (/^operator\/[^/]*$/.test(text)) return 'agent/web1';
   return text.includes('/') ? `db1/${text}` : 'db1';
 }

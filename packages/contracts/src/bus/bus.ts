@@ -2,11 +2,12 @@ import type { z } from 'zod';
 import type { BucketName, ValueOf } from '../buckets.ts';
 import type { TlsFiles } from '../bus-address.ts';
 import type { Encoding } from '../envelope.ts';
-import type { Grant, RevocationList } from '../messages/grant.ts';
+import type { Asker, RevocationList } from '../messages/grant.ts';
 import type { Role } from '../roles.ts';
 import type { RequestRow, Row } from '../rows.ts';
 import type { SubjectParams } from '../subject.ts';
 import type { PermissionDeniedError } from './errors.ts';
+import type { PersonClaims } from './trust/person.ts';
 import type { Offered } from './trust/revocations.ts';
 import type { Opened } from './trust/signed-text.ts';
 
@@ -89,6 +90,12 @@ export interface StoredMessage<T extends string, S extends z.ZodType> {
   readonly time: Date;
 }
 
+/** A message that a consumer of the set-up's has pushed. */
+export interface PushedMessage<T extends string, S extends z.ZodType> extends StoredMessage<T, S> {
+  /** Counts what the server has delivered: a number left out is a message that was on its way to somebody who went. */
+  readonly deliverySeq: number;
+}
+
 /** Which part of a stream to read. */
 export interface HistoryOptions<M = unknown> {
   /** Only the last so many that match. */
@@ -142,6 +149,8 @@ export interface KvBucket<V> {
 
 export interface RequestOptions {
   readonly timeoutMs: number;
+  /** For whom it is asked, as `vouchFor` wrote it: who answers grants no more than that. */
+  readonly person?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -208,6 +217,8 @@ export interface Bus extends AsyncDisposable {
     request: z.input<Q>,
     options: RequestOptions,
   ): Promise<z.output<R>>;
+  /** What a dashboard grants to a person for whom it asks, for `RequestOptions.person`. @throws NoGrantError */
+  vouchFor(claims: PersonClaims): string;
   /**
    * Answers who is granted to ask this. Others are refused with `forbidden`, a request that is not readable with
    * `bad-request`, a handler that throws with `internal`. A handler that has no answer leaves the question to others.
@@ -215,7 +226,7 @@ export interface Bus extends AsyncDisposable {
   respond<T extends string, Q extends z.ZodType, R extends z.ZodType>(
     row: RequestRow<T, Q, R>,
     filter: Partial<SubjectParams<T>>,
-    handler: (request: z.output<Q>, params: SubjectParams<T>, asker: Grant) => Promise<z.input<R> | undefined>,
+    handler: (request: z.output<Q>, params: SubjectParams<T>, asker: Asker) => Promise<z.input<R> | undefined>,
   ): Subscription;
 
   kv<B extends BucketName>(bucket: B): KvBucket<ValueOf<B>>;
@@ -235,6 +246,13 @@ export interface Bus extends AsyncDisposable {
     filter: Partial<SubjectParams<T>>,
     options: ReadOptions,
   ): AsyncGenerator<StoredMessage<T, S> | 'caught-up', void>;
+
+  /** What the set-up's consumer pushes to a subject that only this identity hears; what it pushed meanwhile comes first. */
+  receive<T extends string, S extends z.ZodType>(
+    row: Row<T, S>,
+    deliverSubject: string,
+    handler: (pushed: PushedMessage<T, S>) => void,
+  ): Subscription;
 
   /** Waits until the server has seen all that was sent and subscribed so far. @throws BusAwayError */
   flush(): Promise<void>;

@@ -13,6 +13,7 @@ import {
 } from '../bounds.ts';
 import { Envelope, MAX_MESSAGE_BYTES, Timestamp } from '../envelope.ts';
 import { Id, InstanceNumber } from '../ids.ts';
+import { AlertEvent } from './alert.ts';
 import { LOG_LEVELS, LogLine, LogStream } from './log.ts';
 import { ROLLUP_TIERS, RollupColumns } from './metrics.ts';
 import { Verdict } from './probe.ts';
@@ -25,6 +26,8 @@ import { DependencyCondition, DependencyTarget, InstanceEvent, InstanceStatus } 
  */
 export const SIGNATURE_HEADER = 'Muster-Signature';
 export const GRANT_HEADER = 'Muster-Grant';
+/** Beside them, where a dashboard asks for a person: what it vouches for, signed by its key. The question's signature covers it. */
+export const PERSON_HEADER = 'Muster-Person';
 
 /** How long a quoted presence counts as fresh, by the agent's own clock. */
 export const FRESHNESS_MS = 10_000;
@@ -190,6 +193,9 @@ export const AGENT_VERBS = {
 } as const;
 export type AgentVerb = keyof typeof AGENT_VERBS;
 
+/** So many alerts fit into one answer. */
+export const MAX_ALERTS_TOLD = 100;
+
 /** A question about one alert. */
 export const AlertTarget = CommandEnvelope.extend({ fingerprint: z.string().max(200) });
 
@@ -212,6 +218,17 @@ export const PROBER_VERBS = {
     InstanceTarget.extend({ host: Id, generation: Count, reason: Reason }),
     /** `slotMs`: for how long from the reply on the place is this instance's; 0 when it is not granted. */
     ReplyEnvelope.extend({ granted: z.boolean(), slotMs: Amount }),
+  ),
+  /**
+   * The alerts behind a sequence of their stream, oldest first: for an observer, who may read no stream, and has missed some
+   * or may have. `hasMore`: ask again behind the last of these.
+   */
+  alerts: verb(
+    CommandEnvelope.extend({ afterSeq: Count }),
+    ReplyEnvelope.extend({
+      alerts: z.array(z.object({ seq: Seq, alert: AlertEvent })).max(MAX_ALERTS_TOLD),
+      hasMore: z.boolean(),
+    }),
   ),
 } as const;
 export type ProberVerb = keyof typeof PROBER_VERBS;

@@ -1,12 +1,11 @@
 /** Collects the votes on every instance and makes verdicts of them. A verdict that changes is announced. */
 import {
-  HostQuota,
   type InstanceRef,
   type InstanceStatus,
   keys,
-  MAX_INSTANCES_PER_HOST,
   MAX_VOTES,
   type ProbeReport,
+  type Vantage,
   type Verdict,
 } from '@muster/contracts';
 import { type Judgement, type JudgePolicy, judge } from '../core/judge.ts';
@@ -32,8 +31,6 @@ export interface CourtOptions {
 export class Court {
   readonly #options: CourtOptions;
   readonly #ballots = new Map<string, Ballot>();
-  /** Votes may name any instance: of one host so many are kept. */
-  readonly #quota = new HostQuota(MAX_INSTANCES_PER_HOST);
   readonly #last = new Map<
     string,
     Pick<Verdict, 'verdict' | 'hardness' | 'attempt' | 'generation' | 'reason' | 'changedAt'>
@@ -44,12 +41,18 @@ export class Court {
     for (const [key, verdict] of options.known) this.#last.set(key, verdict);
   }
 
-  /** A report of an agent or of this prober. */
-  take(report: ProbeReport): Judgement | undefined {
+  /**
+   * A report of an agent or of this prober, `from`: nobody votes for others, nor many times under many names. Votes on what
+   * has no status are not kept, for anything can be invented.
+   */
+  take(report: ProbeReport, from: Vantage): Judgement | undefined {
     const key = keys.instance(report.host, report.service, report.instance);
+    if (report.vantage.kind !== from.kind || report.vantage.id !== from.id) return undefined;
+    if (this.#options.statusOf(key) === undefined) return undefined;
     const before = this.#ballots.get(key) ?? EMPTY_BALLOT;
     const ballot = castVote(before, report, monotonicMs());
-    if (ballot === before || !this.#quota.take(key)) return undefined;
+    // What this prober could not find out is the reason while nobody has a vote.
+    if (ballot === before) return from.kind === 'prober' && report.status === 'unknown' ? this.judge(key) : undefined;
     this.#ballots.set(key, ballot);
     return this.judge(key);
   }
@@ -87,7 +90,6 @@ export class Court {
   /** Nothing more is to be judged there. True when there was a verdict. */
   forget(key: string): boolean {
     this.#ballots.delete(key);
-    this.#quota.drop(key);
     return this.#last.delete(key);
   }
 

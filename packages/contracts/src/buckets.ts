@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { MAX_INSTANCES_PER_HOST, MAX_SERVICES_PER_HOST } from './bounds.ts';
 import { MAX_MESSAGE_BYTES } from './envelope.ts';
 import { NONE } from './ids.ts';
 import { AlertEvent } from './messages/alert.ts';
@@ -6,6 +7,7 @@ import { Lease } from './messages/component.ts';
 import { Verdict } from './messages/probe.ts';
 import { InstanceStatus, ServiceSpecEntry } from './messages/service.ts';
 import { ConfigEntry, Maintenance, Notified, Session, Silence, Token, User, View } from './messages/stored.ts';
+import { ALERT_NAMES, type Names, namesOf } from './names.ts';
 import type { Role } from './roles.ts';
 import { FLOOD_HEADROOM_BYTES } from './streams.ts';
 
@@ -13,6 +15,12 @@ import { FLOOD_HEADROOM_BYTES } from './streams.ts';
 export interface Bucket<S extends z.ZodType = z.ZodType> {
   readonly name: string;
   readonly schema: S;
+  /** What its keys are made of, as the template of a subject; absent where nothing is kept yet. */
+  readonly key?: string;
+  /** Of one host, where keys begin with it: who watches takes no more of them, and counts the rest. */
+  readonly maxKeysPerHost?: number;
+  /** What a value says again of its key. */
+  readonly names: Names;
   /** A value, without its headers, may not be larger than this; both ends see to it. */
   readonly maxBytes: number;
   readonly history: number;
@@ -28,36 +36,56 @@ const READERS: readonly Role[] = ['prober', 'dashboard', 'operator', 'admin'];
 
 const KIB = 1024;
 
+interface BucketOptions
+  extends Partial<Pick<Bucket, 'history' | 'readers' | 'deleters' | 'keyedByHost' | 'key' | 'maxKeysPerHost'>> {
+  /** What a value says of its key beside what its fields are called. */
+  readonly names?: Names;
+}
+
 function bucket<S extends z.ZodType>(
   name: string,
   schema: S,
   maxBytes: number,
   writers: readonly Role[],
-  options: Partial<Pick<Bucket, 'history' | 'readers' | 'deleters' | 'keyedByHost'>> = {},
+  { names, ...options }: BucketOptions = {},
 ): Bucket<S> {
-  return {
-    name,
-    schema,
-    maxBytes,
-    writers,
-    deleters: [],
-    history: 1,
-    readers: READERS,
-    keyedByHost: false,
-    ...options,
-  };
+  const all = namesOf(options.key ?? '', schema, writers, names);
+  const usual = { deleters: [], history: 1, readers: READERS, keyedByHost: false };
+  return { name, schema, maxBytes, writers, names: all, ...usual, ...options };
 }
 
+const INSTANCE_KEY = '{host}.{service}.{instance}';
+
 export const buckets = {
-  specs: bucket('specs', ServiceSpecEntry, 64 * KIB, ['agent'], { keyedByHost: true, deleters: ['prober'] }),
-  status: bucket('status', InstanceStatus, 12 * KIB, ['agent'], { keyedByHost: true, deleters: ['prober'] }),
-  health: bucket('health', Verdict, 16 * KIB, ['prober']),
-  alerts: bucket('alerts', AlertEvent, 24 * KIB, ['prober']),
-  leases: bucket('leases', Lease, 2 * KIB, ['prober']),
+  specs: bucket('specs', ServiceSpecEntry, 64 * KIB, ['agent'], {
+    key: `{host}.{service}.${NONE}`,
+    maxKeysPerHost: MAX_SERVICES_PER_HOST,
+    keyedByHost: true,
+    deleters: ['prober'],
+  }),
+  status: bucket('status', InstanceStatus, 12 * KIB, ['agent'], {
+    key: INSTANCE_KEY,
+    maxKeysPerHost: MAX_INSTANCES_PER_HOST,
+    keyedByHost: true,
+    deleters: ['prober'],
+  }),
+  health: bucket('health', Verdict, 16 * KIB, ['prober'], {
+    key: INSTANCE_KEY,
+    maxKeysPerHost: MAX_INSTANCES_PER_HOST,
+  }),
+  alerts: bucket('alerts', AlertEvent, 32 * KIB, ['prober'], {
+    key: '{host}.{service}.{rule}',
+    maxKeysPerHost: MAX_INSTANCES_PER_HOST,
+    names: ALERT_NAMES,
+  }),
+  leases: bucket('leases', Lease, 2 * KIB, ['prober'], { key: '{kind}.{name}', names: { source: 'prober/{holder}' } }),
   notified: bucket('notified', Notified, 4 * KIB, ['prober']),
   silences: bucket('silences', Silence, 16 * KIB, ['prober', 'dashboard', 'operator', 'admin']),
   maintenance: bucket('maintenance', Maintenance, 16 * KIB, ['prober', 'dashboard', 'operator', 'admin']),
-  config: bucket('config', ConfigEntry, MAX_MESSAGE_BYTES, ['dashboard', 'operator', 'admin'], { history: 32 }),
+  config: bucket('config', ConfigEntry, MAX_MESSAGE_BYTES, ['dashboard', 'operator', 'admin'], {
+    key: '{kind}',
+    history: 32,
+  }),
   users: bucket('users', User, 16 * KIB, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
   tokens: bucket('tokens', Token, 16 * KIB, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
   sessions: bucket('sessions', Session, 4 * KIB, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
@@ -102,7 +130,7 @@ export const keys = {
   spec: (host: string, service: string) => `${host}.${service}.${NONE}`,
   instance: (host: string, service: string, instance: number) => `${host}.${service}.${instance}`,
   alert: (host: string, service: string, rule: string) => `${host}.${service}.${rule}`,
-  lease: (kind: string, id: string) => `${kind}.${id}`,
+  lease: (kind: string, name: string) => `${kind}.${name}`,
   /** In `config`: the list of revoked keys. */
   revocations: () => 'revocations',
 } as const;

@@ -1,22 +1,30 @@
 import { z } from 'zod';
+import { Epoch, Reference, Seq } from './bounds.ts';
+import { ID_PATTERN } from './ids.ts';
 
 /** RFC 3339 in UTC, for display. No decision compares the clocks of two hosts. */
-export const Timestamp = z.iso.datetime();
+export const Timestamp = z.iso.datetime().max(40);
+
+/** `agent/<host>`, `prober/<id>`, `dashboard/<id>` or `operator/<name>`. */
+export const Source = z
+  .string()
+  .max(100)
+  .regex(new RegExp(`^[a-z]{1,32}/${ID_PATTERN.source.slice(1)}`), 'must be a role, / and an id');
 
 /** What every message carries. Readers ignore fields they don't know. */
 export const Envelope = z.object({
   /** Minted once and journaled with the message: the same id is the same message. A UUIDv7, or what names the message. */
-  id: z.string().min(1).max(200),
+  id: Reference,
   time: Timestamp,
   /** `agent/<host>`, `prober/<id>`, `dashboard/<id>` or `operator/<name>`. */
-  source: z.string().min(1).max(200),
+  source: Source,
 });
 export type Envelope = z.infer<typeof Envelope>;
 
 /** An envelope where order matters: by epoch (one per start of the sender), then by seq. */
 export const OrderedEnvelope = Envelope.extend({
-  epoch: z.int().min(0),
-  seq: z.int().min(0),
+  epoch: Epoch,
+  seq: Seq,
 });
 export type OrderedEnvelope = z.infer<typeof OrderedEnvelope>;
 

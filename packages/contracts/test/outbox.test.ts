@@ -37,7 +37,7 @@ function open(options: Partial<OutboxOptions> = {}): Promise<Outbox> {
 }
 
 function append(outbox: Outbox, id: string, instance = 0): void {
-  const event = { ...sample('instanceEvent'), id, instance };
+  const event = { ...sample('instanceEvent'), service: 'api', id, instance };
   outbox.append(rows.instanceEvent, { host: 'web1', service: 'api', instance }, event);
 }
 
@@ -187,7 +187,7 @@ test('a message whose acknowledgement was lost is not stored twice', async () =>
   await first.close();
   // As a process leaves it that was killed while `b` was on its way, and the stream had it.
   const [file] = await readdir(directory.path);
-  const event = { ...sample('instanceEvent'), id: 'b' };
+  const event = { ...sample('instanceEvent'), service: 'api', id: 'b' };
   const subject = 'muster.v1.test.service.web1.api.0.event';
   await appendFile(
     join(directory.path, file as string),
@@ -215,7 +215,7 @@ test('who can ask what has arrived repeats nothing to those who listen', async (
   await setupBus(bus);
   const params = { host: 'web1', service: 'api', instance: 0 };
   const subject = 'muster.v1.test.service.web1.api.0.event';
-  const event = (id: string) => ({ ...sample('instanceEvent'), id });
+  const event = (id: string) => ({ ...sample('instanceEvent'), service: 'api', id });
   await bus.publishOrdered(rows.instanceEvent, params, event('a'), { expectedLastSeq: 0 });
   // Killed with `b` on its way, and nothing behind it; `a` had arrived.
   const killed = (folder: string, id: string, last: number) => {
@@ -255,7 +255,7 @@ test('an attempt that never left is made again', async () => {
   await first.flushed(soon());
   await first.close();
   const [file] = await readdir(directory.path);
-  const payload = { ...sample('instanceEvent'), id: 'b' };
+  const payload = { ...sample('instanceEvent'), service: 'api', id: 'b' };
   const subject = 'muster.v1.test.service.web1.api.0.event';
   const lines = [
     { message: 2, subject, id: 'b', payload },
@@ -301,7 +301,7 @@ test('the journal is written anew when it has grown, and loses nothing', async (
   const outbox = await open();
   // As large as an event is: together they are more than a journal keeps.
   const large = { reason: 'x'.repeat(2_000), causes: Array.from({ length: 32 }, () => 'y'.repeat(190)) };
-  const event = { ...sample('instanceEvent'), ...large };
+  const event = { ...sample('instanceEvent'), service: 'api', ...large };
   for (let i = 0; i < 720; i++) {
     outbox.append(rows.instanceEvent, { host: 'web1', service: 'api', instance: 0 }, { ...event, id: String(i) });
     if (i % 120 === 119) await outbox.flushed(soon());

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { MAX_MESSAGE_BYTES } from '../envelope.ts';
+import { type Names, type NameValues, whyForeign } from '../names.ts';
 import type { Row } from '../rows.ts';
 import { pack, unpack } from './encoding.ts';
 import { InvalidMessageError, issuesOf, MessageTooLargeError } from './errors.ts';
@@ -18,10 +19,16 @@ export function encodeMessage<S extends z.ZodType>(
   maxBytes: number = MAX_MESSAGE_BYTES,
 ): Uint8Array {
   const checked = schema.safeParse(message);
-  if (!checked.success) throw new InvalidMessageError(subject, checked.error);
+  if (!checked.success) throw new InvalidMessageError(subject, issuesOf(checked.error));
   const bytes = encoder.encode(JSON.stringify(checked.data));
   if (bytes.length > maxBytes) throw new MessageTooLargeError(subject, bytes.length, maxBytes);
   return bytes;
+}
+
+/** What speaks for somebody else is not sent. @throws InvalidMessageError */
+export function refuseForeign(names: Names, values: NameValues, subject: string, message: unknown): void {
+  const why = whyForeign(names, values, message);
+  if (why !== undefined) throw new InvalidMessageError(subject, [why]);
 }
 
 /** A message as its row's stream keeps it: packed, where the row says so. @throws as `encodeMessage` */

@@ -1,10 +1,10 @@
 import { DeliverPolicy } from '@nats-io/jetstream';
 import type { z } from 'zod';
 import type { Bucket } from '../buckets.ts';
+import { HostQuota } from '../host-quota.ts';
 import type { KvHandlers, Subscription } from './bus.ts';
-import { decodeMessage } from './codec.ts';
 import { PermissionDeniedError } from './errors.ts';
-import { isDeletion, kvStream, kvSubject } from './kv-entry.ts';
+import { isDeletion, kvStream, kvSubject, readEntry } from './kv-entry.ts';
 import { isServerCopy, SERVER_COPY } from './server-copy.ts';
 import { type Delivery, type ReaderDependencies, readStream } from './stream-reader.ts';
 import type { Tally } from './tally.ts';
@@ -25,6 +25,7 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
   readonly #dependencies: ReaderDependencies;
   readonly #tally: Tally;
   readonly #options: KvWatchOptions<S>;
+  readonly #quota: HostQuota | undefined;
   readonly #stopListening: () => void;
   #reader: Subscription | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -38,6 +39,8 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
     this.#dependencies = dependencies;
     this.#tally = tally;
     this.#options = options;
+    const { maxKeysPerHost } = options.bucket;
+    if (maxKeysPerHost !== undefined) this.#quota = new HostQuota(maxKeysPerHost);
     this.#stopListening = dependencies.connection.onConnection(({ connected }) => {
       if (connected) this.#begin();
     });
@@ -57,6 +60,7 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
     this.#reader?.stop();
     // Not connected: the next connection begins.
     if (this.#isStopped || this.#dependencies.connection.client === undefined) return;
+    this.#quota?.clear();
     this.#reader = readStream(this.#dependencies, {
       stream: kvStream(name),
       filter: kvSubject(name, filter),
@@ -84,6 +88,7 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
     this.#isDirty = true;
     const key = subject.slice(kvSubject(name, '').length);
     if (isDeletion(headers)) {
+      this.#quota?.drop(key);
       this.#guard((handlers) => handlers.onEntry(key, undefined, seq));
       return;
     }
@@ -91,9 +96,18 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
       this.#tally.problem('forged', subject, SERVER_COPY);
       return;
     }
-    const decoded = decodeMessage(bucket.schema, data, bucket);
-    if (decoded.ok) this.#guard((handlers) => handlers.onEntry(key, decoded.message, seq));
-    else this.#tally.problem(decoded.kind, subject, decoded.reason);
+    const value = readEntry(bucket, key, { subject, data }, this.#tally);
+    if (value === undefined) return;
+    if (this.#quota?.take(key) === false) this.#tellExcess(subject, key);
+    else this.#guard((handlers) => handlers.onEntry(key, value, seq));
+  }
+
+  #tellExcess(subject: string, key: string): void {
+    const { maxKeysPerHost } = this.#options.bucket;
+    const [host = ''] = key.split('.');
+    const reason = `host '${host}' has more than ${maxKeysPerHost} keys here: this one is not taken`;
+    this.#tally.problem('oversize', subject, reason);
+    this.#guard((handlers) => handlers.onExcess?.(host, this.#quota?.refusedOf(key) ?? 0));
   }
 
   #lost(error: Error): void {

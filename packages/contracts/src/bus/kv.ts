@@ -1,9 +1,15 @@
 import type { z } from 'zod';
 import type { Bucket } from '../buckets.ts';
 import type { KvBucket, KvHandlers, Subscription } from './bus.ts';
-import { decodeMessage, encodeMessage } from './codec.ts';
-import { BadReplyError, NoResponderError, NoStreamError, WrongLastSequenceError } from './errors.ts';
-import { isDeletion, KV_OPERATION, kvStream, kvSubject } from './kv-entry.ts';
+import { encodeMessage } from './codec.ts';
+import {
+  BadReplyError,
+  InvalidMessageError,
+  NoResponderError,
+  NoStreamError,
+  WrongLastSequenceError,
+} from './errors.ts';
+import { isDeletion, KV_OPERATION, kvStream, kvSubject, readEntry, whyNotOfKey } from './kv-entry.ts';
 import { KvWatch } from './kv-watch.ts';
 import { store } from './ordered-publish.ts';
 import { isStoredServerCopy, SERVER_COPY } from './server-copy.ts';
@@ -79,10 +85,8 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
       this.#tally.problem('forged', this.#subject(key), SERVER_COPY);
       return undefined;
     }
-    const decoded = decodeMessage(this.#bucket.schema, last.data, this.#bucket);
-    if (decoded.ok) return { value: decoded.message, revision: last.seq };
-    this.#tally.problem(decoded.kind, this.#subject(key), decoded.reason);
-    return undefined;
+    const value = readEntry(this.#bucket, key, { subject: this.#subject(key), data: last.data }, this.#tally);
+    return value === undefined ? undefined : { value, revision: last.seq };
   }
 
   watch(handlers: KvHandlers<z.output<S>>, filter = '>'): Subscription {
@@ -97,6 +101,8 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
   async #write(key: string, value: z.output<S>, expectedLastSeq: number | undefined): Promise<{ revision: number }> {
     const subject = this.#subject(key);
     const { schema, maxBytes } = this.#bucket;
+    const foreign = whyNotOfKey(this.#bucket, key, value);
+    if (foreign !== undefined) throw new InvalidMessageError(subject, [foreign]);
     const payload = encodeMessage(schema, subject, value as z.input<S>, maxBytes);
     const expectation = expectedLastSeq === undefined ? {} : { expectedLastSeq };
     const { seq } = await store(this.#dependencies.inbox, subject, payload, expectation);

@@ -21,7 +21,7 @@ import type {
   StoredMessage,
   Subscription,
 } from './bus.ts';
-import { encodeForStream } from './codec.ts';
+import { encodeForStream, refuseForeign } from './codec.ts';
 import { Connection } from './connection.ts';
 import { BusAwayError } from './errors.ts';
 import { readHistory } from './history.ts';
@@ -134,6 +134,7 @@ export class NatsBus implements Bus {
     options: OrderedOptions,
   ): Promise<{ seq: number }> {
     const subject = buildSubject(this.environment, row.template, params);
+    refuseForeign(row.names, params, subject, message);
     return this.publishEncoded(subject, encodeForStream(row, subject, message), { ...options, encoding: row.encoding });
   }
 

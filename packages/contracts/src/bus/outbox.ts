@@ -18,7 +18,7 @@ import type { Encoding } from '../envelope.ts';
 import type { Row } from '../rows.ts';
 import { buildSubject, parseSubject, type SubjectParams } from '../subject.ts';
 import type { Bus } from './bus.ts';
-import { decodeMessage, encodeForStream } from './codec.ts';
+import { decodeMessage, encodeForStream, refuseForeign } from './codec.ts';
 import { BusAwayError, WrongLastSequenceError } from './errors.ts';
 import {
   type Entry,
@@ -158,7 +158,8 @@ export class Outbox {
     const { bus } = this.#options;
     if (row.stream === undefined) throw new TypeError(`no stream keeps '${row.template}'`);
     const subject = buildSubject(bus.environment, row.template, params);
-    const { encoding } = row;
+    const { encoding, names } = row;
+    refuseForeign(names, params, subject, message);
     const payload = Buffer.from(encodeForStream(row, subject, message)).toString(textFormOf(encoding));
     const { id } = message as { id: string };
     const entry: Entry = { number: ++this.#lastNumber, subject, id, payload, encoding, attempt: undefined };

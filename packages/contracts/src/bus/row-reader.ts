@@ -2,6 +2,7 @@ import type { MsgHdrs } from '@nats-io/transport-node';
 import type { z } from 'zod';
 import { comparePositions, ENCODING_HEADER, type OrderedEnvelope, type Position } from '../envelope.ts';
 import { type Grant, isInScope } from '../messages/grant.ts';
+import { whyForeign } from '../names.ts';
 import type { Row } from '../rows.ts';
 import { parseSubject, type SubjectParams } from '../subject.ts';
 import { decodeMessage } from './codec.ts';
@@ -42,7 +43,7 @@ export class RowReader<T extends string, S extends z.ZodType> {
   /** `undefined` for what is none, which is counted. Never throws. */
   read(arrival: Arrival): RowMessage<T, S> | undefined {
     const { environment, tally } = this.#dependencies;
-    const { schema, maxBytes } = this.#row;
+    const { schema, names, maxBytes } = this.#row;
     const { subject, data, headers } = arrival;
     const params = parseSubject(environment, this.#row.template, subject);
     if (params === undefined) {
@@ -65,6 +66,11 @@ export class RowReader<T extends string, S extends z.ZodType> {
       return undefined;
     }
     const { message } = decoded;
+    const foreign = whyForeign(names, params, message);
+    if (foreign !== undefined) {
+      tally.problem('foreign', subject, foreign);
+      return undefined;
+    }
     // What is signed has an ordered envelope: see `signed` in rows.ts.
     const notNews = signer && this.#whyNotNews(subject, signer, message as OrderedEnvelope);
     if (notNews !== undefined) {

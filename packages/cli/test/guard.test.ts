@@ -96,6 +96,10 @@ async function startThief({ role, id }: Identity) {
   };
 }
 
+function statusOf(host: string, instance: number) {
+  return instanceStatus({ source: `agent/${host}`, host, service: 'api', instance });
+}
+
 async function told(kind: string): Promise<readonly string[]> {
   const events = await admin.history(rows.busEvent, {});
   return events.filter(({ message }) => message.kind === kind).map(({ message }) => message.reason);
@@ -105,8 +109,9 @@ test('who floods is cut off and what it invented is purged; nobody else notices'
   for (const host of ['web2', 'db1']) expect(await add(host)).toMatchObject({ code: 0 });
   const [web2, db1] = await Promise.all([open(WEB2), open(DB1)]);
   for (const own of [web2, db1]) {
-    await own.publishOrdered(rows.hostEvent, { host: own.id }, componentEvent(), { expectedLastSeq: 0 });
-    await own.kv('status').put(`${own.id}.api.0`, instanceStatus());
+    const told = { ...componentEvent(), source: `agent/${own.id}` };
+    await own.publishOrdered(rows.hostEvent, { host: own.id }, told, { expectedLastSeq: 0 });
+    await own.kv('status').put(`${own.id}.api.0`, statusOf(own.id, 0));
   }
   const since = db1.connectedSinceMs;
   await using guard = await startGuard();
@@ -143,7 +148,12 @@ test('a key of this very machine is replaced: its own program goes on with the n
   guard.run();
   await eventually(() => expect(guard.lines.join('\n')).toContain('its program here has a new one'), LONG);
   await eventually(() => expect(web1.isConnected).toBe(true));
-  await web1.publishOrdered(rows.hostEvent, { host: 'web1' }, componentEvent(), { expectedLastSeq: 0 });
+  await web1.publishOrdered(
+    rows.hostEvent,
+    { host: 'web1' },
+    { ...componentEvent(), source: 'agent/web1' },
+    { expectedLastSeq: 0 },
+  );
 });
 
 test('where the keys are not, it is told and purged', async () => {
@@ -166,7 +176,7 @@ test('a stream that is gone or changed is made again, and that, as one that was 
   const [events, audit] = [streamName(ENVIRONMENT, 'events'), streamName(ENVIRONMENT, 'audit')];
   const status = `KV_${bucketName(ENVIRONMENT, 'status')}`;
   await using web1 = await open({ role: 'agent', id: 'web1' });
-  for (let key = 0; key < 200; key += 1) await web1.kv('status').put(`web1.api.${key}`, instanceStatus());
+  for (let key = 0; key < 200; key += 1) await web1.kv('status').put(`web1.api.${key}`, statusOf('web1', key));
   const info = (name: string) => admin.callJetStream<{ config: object }>(`STREAM.INFO.${name}`);
   const { config } = await info(audit);
   await guard.look();

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bucketName, buckets, buildSubject, rows, streamName } from '@muster/contracts';
+import { bucketName, buckets, buildSubject, rows, streamName, type ValueOf } from '@muster/contracts';
 import {
   credentialsFile,
   type Identity,
@@ -24,7 +24,7 @@ import {
 import { connect, credsAuthenticator, headers, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import layout1 from './fixtures/layout-1.json' with { type: 'json' };
-import { sample, sampleValue } from './golden.ts';
+import { agreeing, sample, sampleValue } from './golden.ts';
 
 const environment = 'test';
 const ADMIN = { role: 'admin', id: 'setup' } as const;
@@ -66,6 +66,11 @@ async function openRaw(identity: Identity): Promise<NatsConnection> {
   return connect({ servers: server.url, authenticator, inboxPrefix: `_INBOX.${identity.role}.${identity.id}` });
 }
 
+/** A valid value of an instance's key. */
+function valueAt<B extends 'status' | 'health'>(name: B, host: string, service: string): ValueOf<B> {
+  return agreeing(buckets[name].names, { host, service, instance: 0 }, sampleValue(name)) as ValueOf<B>;
+}
+
 interface Info {
   readonly config: Record<string, number | string | boolean>;
   readonly state: { readonly messages: number; readonly subjects?: Record<string, number> };
@@ -78,12 +83,16 @@ function info(name: string, subjectsFilter = '>'): Promise<Info> {
 test('a bus of the layout before is brought to this one with everything that is in it', async () => {
   for (const config of layout1) await admin.callJetStream(`STREAM.CREATE.${config.name}`, config);
   const [web1, prober] = await Promise.all([open(WEB1), open(PROBER)]);
-  await web1.publishOrdered(rows.hostEvent, { host: 'web1' }, sample('hostEvent'), { expectedLastSeq: 0 });
-  await web1.publishOrdered(rows.hostAudit, { host: 'web1' }, sample('hostAudit'), { expectedLastSeq: 0 });
-  await web1.kv('status').put('web1.api.0', sampleValue('status'));
-  await web1.kv('status').put('web1.gone.0', sampleValue('status'));
+  await web1.publishOrdered(rows.hostEvent, { host: 'web1' }, sample('hostEvent', { host: 'web1' }), {
+    expectedLastSeq: 0,
+  });
+  await web1.publishOrdered(rows.hostAudit, { host: 'web1' }, sample('hostAudit', { host: 'web1' }), {
+    expectedLastSeq: 0,
+  });
+  await web1.kv('status').put('web1.api.0', valueAt('status', 'web1', 'api'));
+  await web1.kv('status').put('web1.gone.0', valueAt('status', 'web1', 'gone'));
   await web1.kv('status').delete('web1.gone.0');
-  const { revision } = await prober.kv('health').put('web1.api.0', sampleValue('health'));
+  const { revision } = await prober.kv('health').put('web1.api.0', valueAt('health', 'web1', 'api'));
   for (let version = 0; version < 3; version += 1) await admin.kv('config').put('services', sampleValue('config'));
   const before = await Promise.all(layout1.map(({ name }) => info(name)));
 
@@ -96,7 +105,7 @@ test('a bus of the layout before is brought to this one with everything that is 
   expect(await admin.kv('status').get('web1.api.0')).toMatchObject({ revision: 1 });
   expect(await admin.kv('status').get('web1.gone.0')).toBeUndefined();
   // Whoever writes by revision goes on where he was.
-  expect(await prober.kv('health').update('web1.api.0', sampleValue('health'), revision)).toBeDefined();
+  expect(await prober.kv('health').update('web1.api.0', valueAt('health', 'web1', 'api'), revision)).toBeDefined();
 
   await server.restart();
   await admin.connected();
@@ -117,7 +126,7 @@ test('every stream and bucket has a bound of everything', async () => {
 
 test.each(['all', 'sub'])("a rollup of '%s' on a key of one's own takes away nobody's keys", async (rollup) => {
   await using db1 = await open(DB1);
-  await db1.kv('status').put('db1.api.0', sampleValue('status'));
+  await db1.kv('status').put('db1.api.0', valueAt('status', 'db1', 'api'));
   await using thief = await openRaw(WEB1);
   const own = headers();
   own.set('Nats-Rollup', rollup);
@@ -131,7 +140,9 @@ test.each(['all', 'sub'])("a rollup of '%s' on a key of one's own takes away nob
 
 test('who floods its audit pushes out its own records only', async () => {
   await using db1 = await open(DB1);
-  await db1.publishOrdered(rows.hostAudit, { host: 'db1' }, sample('hostAudit'), { expectedLastSeq: 0 });
+  await db1.publishOrdered(rows.hostAudit, { host: 'db1' }, sample('hostAudit', { host: 'db1' }), {
+    expectedLastSeq: 0,
+  });
   await using thief = await openRaw(WEB1);
   const subject = buildSubject(environment, rows.hostAudit.template, { host: 'web1' });
   const large = await thief.request(subject, 'x'.repeat(256 * 1024));

@@ -1,19 +1,25 @@
 import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
 import type { RunUser } from '../driver.ts';
 
-/** util-linux's, which every distribution has. Not looked up in PATH: root runs it. */
-const PLACES = ['/usr/bin/setpriv', '/bin/setpriv', '/usr/sbin/setpriv', '/sbin/setpriv'];
+/** Not PATH: root runs it, and what root's PATH says depends on how somebody became root. */
+const FOLDERS = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'];
 
-/** `undefined`: there is none. */
-export function findSetpriv(): string | undefined {
-  return PLACES.find((path) => {
+/** The path of one of the system's own tools; `undefined`: there is none. */
+export function findSystemTool(name: string): string | undefined {
+  return FOLDERS.map((folder) => path.join(folder, name)).find((file) => {
     try {
-      accessSync(path, constants.X_OK);
+      accessSync(file, constants.X_OK);
       return true;
     } catch {
       return false;
     }
   });
+}
+
+/** util-linux's, which every distribution has. */
+export function findSetpriv(): string | undefined {
+  return findSystemTool('setpriv');
 }
 
 /**

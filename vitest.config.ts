@@ -28,6 +28,7 @@ const ON_ANY_SERVER = [
   'test/system/page.test.ts',
   'test/system/ports.test.ts',
   'test/system/recovery.test.ts',
+  'test/system/run-as.test.ts',
   'test/system/sabotage-exits.test.ts',
   'test/system/sabotage-launcher.test.ts',
   'test/system/shim-kill.test.ts',

@@ -98,7 +98,7 @@ export function checkPorts(wanted, agentId) {
     const conflict = findConflict(listen, listeners);
     if (!conflict) return [];
     const pid = findOwner(conflict.inode);
-    if (pid !== undefined && agentId !== undefined && isRunOf(pid, agentId)) return [];
+    if (agentId !== undefined && isOwnRun(pid, conflict.uid, agentId)) return [];
     return [
       `port ${listen.port} for ${purpose} is taken by ${describeOwner(pid, conflict.uid)}: stop it, or set \`${setting}\``,
     ];
@@ -116,11 +116,36 @@ function readTable(path) {
 }
 
 /**
- * @param {number} pid
+ * @param {number | undefined} pid undefined where root may not look into another user's processes, as in containers
+ * @param {number} uid of the socket
  * @param {string} agentId
  */
-function isRunOf(pid, agentId) {
-  return readEnvironmentVariable(pid, 'MUSTER_RUN')?.startsWith(`${agentId}/`) ?? false;
+function isOwnRun(pid, uid, agentId) {
+  if (pid !== undefined) return readEnvironmentVariable(pid, 'MUSTER_RUN')?.startsWith(`${agentId}/`) ?? false;
+  return (
+    process.getuid?.() === 0 &&
+    readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .some((name) => isChildOfShim(Number(name), uid, agentId))
+  );
+}
+
+/**
+ * What runs as a user of its own has a shim of root's for its parent.
+ *
+ * @param {number} pid
+ * @param {number} uid
+ * @param {string} agentId
+ */
+function isChildOfShim(pid, uid, agentId) {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    if (Number(/^Uid:\s+(\d+)/m.exec(status)?.[1]) !== uid) return false;
+    const parent = Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]);
+    return readEnvironmentVariable(parent, 'MUSTER_SHIM')?.startsWith(`${agentId}/`) ?? false;
+  } catch {
+    return false; // gone meanwhile
+  }
 }
 
 /**

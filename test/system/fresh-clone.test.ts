@@ -1,4 +1,7 @@
-/** What a new user does: clone, start, look, restart a service, stop, start again. Nothing but the clone is there before. */
+/**
+ * What a new user does: clone, start, look, restart a service, stop, start again. Nothing but the clone is there before. Where
+ * the tests are root's, the clone is then given to an ordinary user, who goes on with it.
+ */
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -35,7 +38,7 @@ test('a fresh clone starts with one command, is used, stops without a trace, and
   expect(await cloning.finished, cloning.lines.join('\n')).toEqual({ code: 0, signal: null });
   const portOf = await writeFreePorts(clone);
   const page = `http://127.0.0.1:${portOf(8003)}`;
-  const system = new Clone(clone, await environmentIn(home.path));
+  const system = new Clone(clone, { ...(await environmentIn(home.path)), HOME: home.path });
   await using _leftovers = system;
 
   const first = await system.npmStart();
@@ -44,6 +47,7 @@ test('a fresh clone starts with one command, is used, stops without a trace, and
   expect((await fetch(page)).headers.get('content-type')).toContain('text/html');
   const status = await system.muster('status', '--json');
   expect(status.code, status.output).toBe(0);
+  await expectUsers(system, isRoot ? OWN_USERS : undefined);
   for (const name of ['search-discovery-api', 'rag-api', 'analytics-api']) expect(status.output).toContain(name);
   const restart = await system.muster('restart', 'rag-api');
   expect(restart.code, restart.output).toBe(0);
@@ -63,7 +67,46 @@ test('a fresh clone starts with one command, is used, stops without a trace, and
   expect(told.output, 'a start of the system costs no restart').toContain('restarts: 0 of');
   await stopByCtrlC(second);
   await expectNothingLeft(system, second, portOf);
+
+  if (!isRoot) return;
+  await succeeds('chown', '-R', `${NOBODY}:${NOBODY}`, home.path);
+  system.actAs(['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--']);
+  const third = await system.npmStart();
+  await third.line(`Muster runs: ${page}`, INSTALL_MS);
+  for (const port of EXAMPLES) await answers(portOf(port));
+  await expectUsers(system, undefined, NOBODY);
+  const kept = await system.muster('why', 'search-discovery-api');
+  expect(kept.output, 'what root has left is known').toContain('it was stopped with the whole system');
+  await stopByCtrlC(third);
+  await expectNothingLeft(system, third, portOf);
 });
+
+const isRoot = process.getuid?.() === 0;
+/** Whom the parts of Muster that listen run as when root starts it. */
+const OWN_USERS = { 'nats-server': 'muster-bus', 'health-prober': 'muster-prober', dashboard: 'muster-dashboard' };
+/** Debian's nobody; the number is enough. */
+const NOBODY = 65_534;
+
+/** Of everything that runs: the users by service, and of the rest one uid. */
+async function expectUsers(
+  { stateDir }: Clone,
+  users: Readonly<Record<string, string>> | undefined,
+  others = process.getuid?.() ?? 0,
+): Promise<void> {
+  const passwd = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
+  const running = await taggedProcesses(stateDir);
+  expect(running.map(({ tag }) => tag.split('/')[0])).toEqual(expect.arrayContaining(Object.keys(OWN_USERS)));
+  for (const { pid, tag } of running) {
+    const user = users?.[tag.split('/')[0] ?? ''];
+    const uid = user === undefined ? others : Number(passwd.find(([name]) => name === user)?.[2]);
+    expect(await readFile(`/proc/${pid}/status`, 'utf8'), tag).toMatch(new RegExp(`^Uid:(\t${uid}){4}$`, 'm'));
+  }
+}
+
+async function succeeds(command: string, ...args: readonly string[]): Promise<void> {
+  const run = await startFixture(command, args);
+  expect(await run.finished, run.lines.join('\n')).toEqual({ code: 0, signal: null });
+}
 
 /** A clone that is used from a terminal. Disposing kills what still runs of it. */
 class Clone implements AsyncDisposable {
@@ -71,6 +114,7 @@ class Clone implements AsyncDisposable {
   readonly #dir: string;
   readonly #env: Readonly<Record<string, string>>;
   readonly #started: FixtureProcess[] = [];
+  #prefix: readonly string[] = [];
 
   constructor(dir: string, env: Readonly<Record<string, string>>) {
     this.#dir = dir;
@@ -78,15 +122,28 @@ class Clone implements AsyncDisposable {
     this.stateDir = path.join(dir, '.muster');
   }
 
+  /** From now on somebody else types: by way of this command line. */
+  actAs(prefix: readonly string[]): void {
+    this.#prefix = prefix;
+  }
+
+  #line(...line: readonly string[]): readonly [string, string[]] {
+    const [command = '', ...args] = [...this.#prefix, ...line];
+    return [command, args];
+  }
+
   async npmStart(): Promise<FixtureProcess> {
     // In a group of its own, as a shell with a terminal starts it.
-    const npm = await startFixture('npm', ['start'], { cwd: this.#dir, env: this.#env, detached: true });
+    const npm = await startFixture(...this.#line('npm', 'start'), { cwd: this.#dir, env: this.#env, detached: true });
     this.#started.push(npm);
     return npm;
   }
 
   async muster(...args: readonly string[]): Promise<{ code: number | null; output: string }> {
-    const run = await startFixture('npx', ['--no-install', 'muster', ...args], { cwd: this.#dir, env: this.#env });
+    const run = await startFixture(...this.#line('npx', '--no-install', 'muster', ...args), {
+      cwd: this.#dir,
+      env: this.#env,
+    });
     const { code } = await run.finished;
     return { code, output: run.lines.join('\n') };
   }

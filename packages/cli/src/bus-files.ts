@@ -3,11 +3,13 @@ import { basename, join } from 'node:path';
 import { isLoopbackHost, type RetentionChanges } from '@muster/contracts';
 import {
   type BusTrust,
+  copyProgramKeys,
   furtherServersIn,
   type Identity,
   mintCertificates,
   mintKeys,
   serverTlsFiles,
+  writeEmbeddedServerFiles,
   writeNatsServerConfig,
 } from '@muster/contracts/bus';
 import type { Settings } from './config.ts';
@@ -48,22 +50,39 @@ export async function makeBusFiles(
         })
       : { created: [], kept: [] };
   const configFile = join(stateDir, 'nats', 'nats.conf');
-  const written = await writeNatsServerConfig(configFile, {
+  const server = {
     environment,
     ...listen,
-    storeDir: join(stateDir, 'nats', 'jetstream'),
     trust: minted.trust,
     retention,
-    pidFile: pidFileOf(settings),
     ...(isOpen && { tls: serverTlsFiles(keysDir) }),
+  };
+  const written = await writeNatsServerConfig(configFile, {
+    ...server,
+    storeDir: join(stateDir, 'nats', 'jetstream'),
+    pidFile: pidFileOf(settings),
   });
   const [createdConfig, keptConfig] = written === 'written' ? [[configFile], []] : [[], [configFile]];
+  const embedded = await giveToPrograms(settings, server);
   return {
-    created: [...minted.created, ...certificates.created, ...createdConfig],
+    created: [...minted.created, ...certificates.created, ...createdConfig, ...embedded],
     kept: [...minted.kept, ...certificates.kept, ...keptConfig],
     trust: minted.trust,
     furtherServers: furtherServers.map(({ file }) => file),
   };
+}
+
+/**
+ * Started by root, Muster's own programs run as users that can't look into the folder of the keys: each is given what it
+ * needs, before anybody is told to read it again.
+ */
+async function giveToPrograms(
+  { stateDir, keysDir }: Settings,
+  server: Parameters<typeof writeEmbeddedServerFiles>[1],
+): Promise<readonly string[]> {
+  if (process.getuid?.() !== 0) return [];
+  await copyProgramKeys(stateDir, keysDir);
+  return await writeEmbeddedServerFiles(stateDir, server);
 }
 
 /** What is to be done where servers elsewhere have certificates, or an authority, that were made anew. */

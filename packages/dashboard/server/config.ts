@@ -122,7 +122,8 @@ export function readConfig(
 ): DashboardConfig {
   const configDir = resolve(env['MUSTER_CONFIG_DIR'] || join(ROOT_DIR, 'config'));
   const stateDir = resolve(env['MUSTER_STATE_DIR'] || join(ROOT_DIR, '.muster'));
-  const file = readFile(join(configDir, FILE));
+  // What is read may be a copy, for a dashboard that cannot reach the file itself: messages name the file.
+  const file = readFile(join(configDir, FILE), join(resolve(env['MUSTER_CONFIG_SOURCE'] || configDir), FILE));
   const id = env['MUSTER_DASHBOARD_ID'] || file.id || 'main';
   const environment = env['MUSTER_ENVIRONMENT'] || file.environment || 'development';
   const problems = Object.entries({ MUSTER_DASHBOARD_ID: id, MUSTER_ENVIRONMENT: environment })
@@ -162,15 +163,15 @@ function startersOf(env: Readonly<Record<string, string | undefined>>, ownUid: n
   return uids.includes(undefined) ? undefined : uids.filter((uid) => uid !== undefined);
 }
 
-function readFile(path: string): z.output<typeof FileShape> {
+function readFile(path: string, name: string): z.output<typeof FileShape> {
   let contents: string;
   try {
     contents = readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw new ConfigError([`cannot read '${path}': ${(error as Error).message}`]);
+    throw new ConfigError([`cannot read '${name}': ${(error as Error).message}`]);
   }
-  const { source, errors } = parseYaml(contents, path);
+  const { source, errors } = parseYaml(contents, name);
   if (source === undefined || errors.length > 0) throw new ConfigError(errors.map(formatDiagnostic));
   // A file of nothing but comments is empty, not wrong.
   if (source.value === null) return {};

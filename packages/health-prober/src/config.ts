@@ -109,6 +109,12 @@ export function configFileOf({ env, currentDir }: ProberSurroundings): string {
   return resolve(currentDir, env['MUSTER_CONFIG_DIR'] || 'config', 'prober.yaml');
 }
 
+/** What that file is called in messages: what is read may be a copy, for a prober that cannot reach the file itself. */
+export function configNameOf(around: ProberSurroundings): string {
+  const source = around.env['MUSTER_CONFIG_SOURCE'];
+  return source ? resolve(source, 'prober.yaml') : configFileOf(around);
+}
+
 /** Reads prober.yaml (an empty text when there is none); the environment wins over the file. Never throws. */
 export function readProberConfig(text: string, fileName: string, around: ProberSurroundings): ProberConfigReading {
   const { source, errors: syntaxErrors } = parseYaml(text, fileName);

@@ -5,7 +5,7 @@ import { printableLines, redact, redactLogLine } from '@muster/contracts';
 import { limitProblems, openBus } from '@muster/contracts/bus';
 import { formatDiagnostic } from '@muster/contracts/config';
 import { pino } from 'pino';
-import { configFileOf, readProberConfig } from './config.ts';
+import { configFileOf, configNameOf, readProberConfig } from './config.ts';
 import { readOwnPlace } from './runtime/own-place.ts';
 import { runProber } from './runtime/prober.ts';
 
@@ -54,8 +54,7 @@ async function run(): Promise<void> {
 
 async function main(): Promise<void> {
   const around = { env: process.env, currentDir: process.cwd() };
-  const file = configFileOf(around);
-  const reading = readProberConfig(readIfAny(file), file, around);
+  const reading = readProberConfig(readIfAny(configFileOf(around)), configNameOf(around), around);
   if ('errors' in reading) {
     process.stderr.write(`${printableLines(redact(reading.errors.map(formatDiagnostic).join('\n')))}\n`);
     process.exit(EXIT.usage);

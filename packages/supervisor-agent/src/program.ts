@@ -15,6 +15,8 @@ import { parse } from 'yaml';
 import { readFileIfAny } from './atomic-file.ts';
 import { type AgentConfig, configDirOf, readAgentConfig } from './config/agent-config.ts';
 import { type LoadedServices, loadServices } from './config/load-services.ts';
+import { AccountError } from './confine/accounts.ts';
+import { confineSystem } from './confine/confinement.ts';
 import { messageOf } from './message-of.ts';
 import { Agent } from './runtime/agent.ts';
 import { AgentIdError, readIdentity } from './runtime/agent-identity.ts';
@@ -72,7 +74,25 @@ async function main(): Promise<void> {
   // With a bus that somebody else runs this host is one of many, and only its services are its own.
   const isWhole = config.isEmbedded && !config.bus.isExternal;
   const owners = ownersOf(process.getuid?.() ?? 0, process.env['SUDO_UID']);
-  const own = isWhole ? systemServices(config, { rootDir: ROOT_DIR, natsServer, dashboard, owners }) : [];
+  const confinement =
+    isWhole && process.getuid?.() === 0
+      ? await confineSystem({
+          config,
+          rootDir: ROOT_DIR,
+          natsServer,
+          isResuming: isResuming(former),
+          onMade: tellOfAccount,
+        })
+      : undefined;
+  const own = isWhole
+    ? systemServices(config, {
+        rootDir: ROOT_DIR,
+        natsServer,
+        dashboard,
+        owners,
+        ...(confinement !== undefined && { confined: confinement.programs }),
+      })
+    : [];
   const runtimeFolder = claimRuntimeFolder(process.env, identity.agentId);
   const { services, refused } = readConfiguredServices(config, own, former);
 
@@ -92,6 +112,7 @@ async function main(): Promise<void> {
     former,
     services,
     systemServices: own,
+    confined: confinement?.services ?? new Map(),
     lastToStop: own.slice(0, 1).map(({ name }) => name),
     refusedConfig: refused.map(formatDiagnostic).join('\n'),
     logger,
@@ -216,6 +237,10 @@ function isResuming(former: StatusFile | undefined): boolean {
   return (former?.instances ?? []).some(({ state }) => !rest.has(state));
 }
 
+function tellOfAccount(name: string): void {
+  tellPerson(`made the system user '${name}'`);
+}
+
 function parseYamlFile(file: string): unknown {
   try {
     return parse(readFileIfAny(file) ?? '');
@@ -234,7 +259,7 @@ function readVersion(): string {
 }
 
 /** Starting again changes nothing about these. */
-const REFUSALS = [Refusal, StateLockedError, AgentIdError, HostTakenError, RuntimeFolderError];
+const REFUSALS = [Refusal, StateLockedError, AgentIdError, HostTakenError, RuntimeFolderError, AccountError];
 
 /** On the terminal, or wherever the launcher shows it. */
 function tellPerson(text: string): void {

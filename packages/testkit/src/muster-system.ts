@@ -27,6 +27,10 @@ export interface MusterSystemOptions {
   /** Agent, services and commands run there; default: in the test's own network. */
   readonly network?: Pick<TestHost, 'command'>;
   readonly environment?: string;
+  /** Path of the Node that runs the programs; default: the test's own. */
+  readonly node?: string;
+  /** Default: the test's own. */
+  readonly natsServer?: string;
   /** Further variables for the agent. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -159,7 +163,7 @@ export class MusterSystem implements AsyncDisposable {
   /** Starts the agent; the one before must be dead. Does not wait for its services. */
   async startAgent(): Promise<void> {
     const isEmbedded = this.#options.isEmbedded ?? true;
-    const natsServer = await findNatsServer();
+    const natsServer = this.#options.natsServer ?? (await findNatsServer());
     const [command, ...args] = this.#program('supervisor-agent');
     const agent = spawn(command, args, {
       cwd: ROOT_DIR,
@@ -245,7 +249,8 @@ export class MusterSystem implements AsyncDisposable {
   }
 
   #program(name: string, ...args: readonly string[]): readonly [string, ...string[]] {
-    const line = [process.execPath, path.join(ROOT_DIR, 'packages', name, 'bundle/main.js'), ...args] as const;
+    const { node = process.execPath } = this.#options;
+    const line = [node, path.join(ROOT_DIR, 'packages', name, 'bundle/main.js'), ...args] as const;
     return this.#options.network?.command(...line) ?? line;
   }
 

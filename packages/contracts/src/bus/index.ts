@@ -75,6 +75,14 @@ export {
 export { setUpObservers } from './observer-consumers.ts';
 export { oldFile } from './old-file.ts';
 export { Outbox, type OutboxDelivery, type OutboxOptions, type WaitingMessage } from './outbox.ts';
+export {
+  copyProgramKeys,
+  EMBEDDED_SERVER,
+  PROGRAM_IDENTITIES,
+  type ProgramName,
+  programFolder,
+  writeEmbeddedServerFiles,
+} from './program-files.ts';
 export { type KnownServices, knownServices, type PurgedStore, purgeInvented, purgeMonitor } from './purge-host.ts';
 export { PushError, type PushOptions, pushAccount } from './push-account.ts';
 export { beginRotation, finishRotation, type Rotatable, RotationError, replaceOperator } from './rotate.ts';

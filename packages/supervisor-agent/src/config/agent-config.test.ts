@@ -20,6 +20,7 @@ test('an empty file means the defaults', () => {
     configDir: '/srv/muster/config',
     isEmbedded: false,
     bus: { listen: { host: '127.0.0.1', port: 4222 }, url: 'nats://127.0.0.1:4222', isExternal: false },
+    runAs: { bus: 'muster-bus', prober: 'muster-prober', dashboard: 'muster-dashboard' },
     metricsIntervalMs: 10_000,
     logLevel: 'info',
   });
@@ -64,6 +65,21 @@ log: { level: debug }
 test('a cluster is named by all of its servers', () => {
   const url = 'nats://bus1:4222, nats://bus2:4222';
   expect(configOf(`bus: { url: "${url}" }`).bus).toMatchObject({ url, isExternal: true });
+});
+
+test("Muster's own programs run as users of their own, as the users that are named, or all as one", () => {
+  const own = { bus: 'muster-bus', prober: 'muster-prober', dashboard: 'muster-dashboard' };
+  expect(configOf('run_as: { bus: nats }').runAs).toEqual({ ...own, bus: 'nats' });
+  expect(configOf('run_as: root').runAs).toEqual({ bus: 'root', prober: 'root', dashboard: 'root' });
+  const bad = [
+    'run_as: 0',
+    'run_as: "-u"',
+    'run_as: "a:b"',
+    'run_as: { agent: root }',
+    'run_as: { bus: "" }',
+    'run_as: []',
+  ];
+  for (const text of bad) expect(readAgentConfig(text, 'agent.yaml', around), text).toHaveProperty('errors');
 });
 
 test('all that is wrong is said at once', () => {

@@ -25,8 +25,16 @@ export interface AgentConfig {
   /** The agent also runs Muster's own services: the bus, its set-up, the prober, the dashboard. */
   readonly isEmbedded: boolean;
   readonly bus: BusConfig;
+  /** The system users that Muster's own programs run as when the agent is root. */
+  readonly runAs: RunAs;
   readonly metricsIntervalMs: number;
   readonly logLevel: LogLevel;
+}
+
+interface RunAs {
+  readonly bus: string;
+  readonly prober: string;
+  readonly dashboard: string;
 }
 
 interface BusConfig {
@@ -69,6 +77,16 @@ const Listen = z
 const NAMES_RULE = 'write a list of host names and addresses, such as [bus.example.org, 10.0.0.5]';
 const ServerName = z.string({ error: NAMES_RULE }).regex(/^[A-Za-z0-9_.:-]+$/, { error: NAMES_RULE });
 
+const USER_RULE = 'write the name of a user, such as muster-bus, or root';
+const UserName = z.string({ error: USER_RULE }).regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/, { error: USER_RULE });
+/** One each: what one program is given, the others cannot read, nor can they reach into each other. */
+const OWN_USERS: RunAs = { bus: 'muster-bus', prober: 'muster-prober', dashboard: 'muster-dashboard' };
+const RUN_AS_RULE = 'write a map with bus, prober and dashboard, or one name for all';
+const RunAsMap = strictMap(
+  { bus: UserName.optional(), prober: UserName.optional(), dashboard: UserName.optional() },
+  RUN_AS_RULE,
+);
+
 /** The shape of agent.yaml; every key may be left out. */
 const AgentFile = strictMap(
   {
@@ -93,6 +111,10 @@ const AgentFile = strictMap(
       },
       'write a map with listen, names, url, creds, tls or retention',
     ).prefault({}),
+    run_as: z.union([UserName, RunAsMap], { error: RUN_AS_RULE }).optional().meta({
+      description:
+        'As root only: the system users of nats-server, prober and dashboard, made when missing; root: none of their own. Default muster-bus, muster-prober, muster-dashboard.',
+    }),
     metrics: strictMap(
       { interval: durationMs(1).default(10_000).meta({ description: 'Between two samples; default 10s.' }) },
       'write {interval: 10s}',
@@ -142,6 +164,7 @@ export function readAgentConfig(text: string, fileName: string, around: AgentSur
         ...(file.bus.tls !== undefined && { tls: tlsFilesFrom(file.bus.tls, around.currentDir) }),
         ...(variables.serverProgram !== undefined && { serverProgram: variables.serverProgram }),
       },
+      runAs: runAsFrom(file.run_as),
       metricsIntervalMs: file.metrics.interval,
       logLevel: file.log.level,
     },
@@ -172,6 +195,15 @@ function readVariables(env: AgentSurroundings['env']) {
     serverProgram: read('MUSTER_NATS_SERVER', Path),
     isEmbedded: read('MUSTER_EMBEDDED', z.enum(['0', '1'], { error: flagRule })) === '1',
     errors,
+  };
+}
+
+function runAsFrom(written: z.output<typeof RunAsMap> | string | undefined): RunAs {
+  if (typeof written === 'string') return { bus: written, prober: written, dashboard: written };
+  return {
+    bus: written?.bus ?? OWN_USERS.bus,
+    prober: written?.prober ?? OWN_USERS.prober,
+    dashboard: written?.dashboard ?? OWN_USERS.dashboard,
   };
 }
 

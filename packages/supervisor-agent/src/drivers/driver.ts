@@ -7,13 +7,22 @@ export interface InstanceKey {
   readonly instance: number;
 }
 
+/** Whom a service runs as, with no other group and no capability. Its shim and its records stay the agent's. */
+export interface RunUser {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** What to run: everything resolved, nothing left to look up. */
 export interface RunSpec extends InstanceKey {
   /** Higher for each run of the instance; part of the tag that every process of the run carries. */
   readonly generation: number;
   /** A list is run as it stands, without a shell; a string is run by `sh -c`. */
   readonly command: readonly string[] | string;
+  /** Searched by the agent's own right: another user may be put into a folder that it could not reach. */
   readonly cwd: string;
+  /** Absent: the agent's. */
+  readonly user?: RunUser;
   /** The whole environment of the service, `PATH` included; only the tag is added. */
   readonly environment: Readonly<Record<string, string>>;
   readonly specHash: string;

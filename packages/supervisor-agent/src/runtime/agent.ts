@@ -8,6 +8,7 @@ import { NoStreamError, type Outbox } from '@muster/contracts/bus';
 import type { ServiceSpec } from '@muster/contracts/config';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
+import type { Confinement } from '../confine/confinement.ts';
 import { createDriverRegistry, type DriverRegistry } from '../drivers/registry.ts';
 import { askInventory } from '../host/ask-inventory.ts';
 import { DiskWatch } from '../log/disk-watch.ts';
@@ -62,6 +63,8 @@ export interface AgentSetup {
   readonly services: readonly ServiceSpec[];
   /** Muster's own, when it runs as a whole on this machine. */
   readonly systemServices: readonly ServiceSpec[];
+  /** Those of them that run as a user of their own. */
+  readonly confined: ReadonlyMap<string, Confinement>;
   /** Those of them that this agent itself needs to the last. */
   readonly lastToStop: readonly string[];
   /** Why a changed services.yaml is not in force; empty when it is. */
@@ -332,12 +335,13 @@ export class Agent {
   }
 
   #manage(): readonly ManagedService[] {
-    const { config, identity, rootDir, env, umask, services, systemServices, logger } = this.#setup;
+    const { config, identity, rootDir, env, umask, services, systemServices, confined, logger } = this.#setup;
     const onEnvironment = this.#secrets.note.bind(this.#secrets);
     const surroundings: RunnerSurroundings = {
       agentId: identity.agentId,
       run: { rootDir, logDir: path.join(config.stateDir, 'logs'), env, umask, onEnvironment },
       registry: this.#registry,
+      confined,
       store: this.#store,
       votes: new VotePublisher(this.#bus, config.host, this.#envelopes, this.#secrets.hide),
       recovery: this.#recovery,

@@ -34,6 +34,8 @@ export interface InstanceRunnerOptions {
   readonly driverLack?: string;
   /** Resolved afresh at each start, so that a changed env_file counts. @throws Error when it cannot be resolved. */
   readonly resolveRun: (generation: number) => RunSpec;
+  /** Puts in place what the run needs on disk, right before it starts. Rejects with why that cannot be done. */
+  readonly beforeStart?: () => Promise<void>;
   readonly saved: SavedInstance;
   readonly save: (memory: Memory, marks: RunMarks) => void;
   readonly onTransition: (transition: Transition) => void;
@@ -294,6 +296,7 @@ export class InstanceRunner {
   async #startRun(driver: Driver, resolve: () => RunSpec, signal: AbortSignal): Promise<Run | StartFailed> {
     let spec: RunSpec;
     try {
+      if (this.#options.beforeStart !== undefined) await this.#options.beforeStart();
       spec = resolve();
     } catch (error) {
       return { kind: 'start-failed', isRetryable: true, reason: messageOf(error) };

@@ -1,5 +1,6 @@
 import type { ServiceSpec } from '@muster/contracts/config';
 import { probe } from '@muster/probes';
+import type { Confinement } from '../confine/confinement.ts';
 import type { DriverRegistry } from '../drivers/registry.ts';
 import { explainExit } from './explain-exit.ts';
 import { InstanceRunner, type Transition } from './instance-runner.ts';
@@ -17,6 +18,8 @@ export interface RunnerSurroundings {
   readonly agentId: string;
   readonly run: RunSurroundings;
   readonly registry: DriverRegistry;
+  /** Of Muster's own services those that run as a user of their own. */
+  readonly confined: ReadonlyMap<string, Confinement>;
   readonly store: InstanceStore;
   readonly votes: VotePublisher;
   readonly recovery: RecoveryPermission;
@@ -38,12 +41,14 @@ function createRunner(spec: ServiceSpec, isSystem: boolean, instance: number, su
   const key = { agentId, service: spec.name, instance };
   const around = isSystem ? { ...surroundings.run, umask: SYSTEM_UMASK } : surroundings.run;
   const lookup = registry.find(spec.type);
+  const confinement = isSystem ? surroundings.confined.get(spec.name) : undefined;
   const runner: InstanceRunner = new InstanceRunner({
     key,
     policy: policyOf(spec, isSystem),
     driver: lookup.kind === 'driver' ? lookup.driver : undefined,
     ...(lookup.kind === 'unavailable' && { driverLack: lookup.reason }),
-    resolveRun: (generation) => runSpecOf(spec, key, generation, around),
+    resolveRun: (generation) => runSpecOf(spec, key, generation, around, confinement?.account()),
+    ...(confinement !== undefined && { beforeStart: () => confinement.prepare() }),
     saved: store.load(spec.name, instance),
     save: (memory, marks) => store.save(spec.name, instance, memory, marks),
     onTransition: (transition) => surroundings.onTransition(runner, transition),

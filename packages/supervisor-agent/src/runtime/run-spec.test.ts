@@ -45,6 +45,29 @@ test('of the caller only what every program needs gets in', () => {
   expect(resolved({}, { ...env, ...others }).environment).toEqual(env);
 });
 
+test('as another user it has that user, and nothing of the caller that is his alone', () => {
+  const env = {
+    PATH: '/usr/bin',
+    HOME: '/root',
+    USER: 'root',
+    SHELL: '/bin/sh',
+    TMPDIR: '/root/tmp',
+    TZ: 'UTC',
+    XDG_RUNTIME_DIR: '/run/user/0',
+  };
+  const account = { name: 'muster-bus', uid: 999, gid: 998, home: '/nonexistent' };
+  const spec = runSpecOf(specOf('api', {}), key, 3, { rootDir, logDir: '/state/logs', env }, account);
+  expect(spec.user).toEqual({ uid: 999, gid: 998 });
+  expect(spec.environment).toEqual({
+    PATH: '/usr/bin',
+    TZ: 'UTC',
+    HOME: '/nonexistent',
+    USER: 'muster-bus',
+    LOGNAME: 'muster-bus',
+  });
+  expect(resolved({}, env)).not.toHaveProperty('user');
+});
+
 test('environment wins over env_file, a later file over an earlier one, and all over the caller', () => {
   writeFileSync(path.join(rootDir, 'a.env'), 'FROM=a\nONLY_A=1\nQUOTED="two words"\nTZ=Europe/Paris\n');
   writeFileSync(path.join(rootDir, 'b.env'), 'FROM=b\nNAME=b\n');

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseEnv } from 'node:util';
 import { type ServiceSpec, specHash } from '@muster/contracts/config';
+import type { Account } from '../confine/accounts.ts';
 import type { InstanceKey, RunSpec } from '../drivers/driver.ts';
 import { keyOf } from './instance-store.ts';
 
@@ -23,13 +24,16 @@ export interface RunSurroundings {
  * whatever else the caller's shell has set stays out.
  */
 const INHERITED = /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_[A-Z]+|TZ|TMPDIR|XDG_RUNTIME_DIR)$/;
+/** What of it is the agent's own user's. */
+const OWN = /^(HOME|USER|LOGNAME|SHELL|TMPDIR|XDG_RUNTIME_DIR)$/;
 
-/** @throws Error when an env_file cannot be read: what, which one, why. */
+/** `account`: whom it runs as, where that is not the agent's own user. @throws Error when an env_file cannot be read: what, which one, why. */
 export function runSpecOf(
   spec: ServiceSpec,
   key: InstanceKey,
   generation: number,
   { rootDir, logDir, env, umask, onEnvironment }: RunSurroundings,
+  account?: Account,
 ): RunSpec {
   const name = path.join(logDir, keyOf(key.service, key.instance));
   const own = ownEnvironment(spec, rootDir);
@@ -39,7 +43,8 @@ export function runSpecOf(
     generation,
     command: spec.command,
     cwd: path.resolve(rootDir, spec.workingDirectory ?? '.'),
-    environment: { ...inheritedFrom(env), ...own },
+    ...(account !== undefined && { user: { uid: account.uid, gid: account.gid } }),
+    environment: { ...inheritedFrom(env, account), ...own },
     specHash: specHash(spec),
     logFiles: { stdout: `${name}.stdout.log`, stderr: `${name}.stderr.log` },
     ...(umask !== undefined && { umask }),
@@ -53,12 +58,14 @@ export function ownEnvironment(spec: ServiceSpec, rootDir: string): Record<strin
   return { ...Object.assign({}, ...files), ...spec.environment };
 }
 
-function inheritedFrom(env: RunSurroundings['env']): Record<string, string> {
+function inheritedFrom(env: RunSurroundings['env'], account: Account | undefined): Record<string, string> {
   const inherited: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && INHERITED.test(name)) inherited[name] = value;
+    const isTheirs = account === undefined || !OWN.test(name);
+    if (value !== undefined && INHERITED.test(name) && isTheirs) inherited[name] = value;
   }
-  return inherited;
+  if (account === undefined) return inherited;
+  return { ...inherited, HOME: account.home, USER: account.name, LOGNAME: account.name };
 }
 
 function readEnvFile(service: string, file: string): Record<string, string> {

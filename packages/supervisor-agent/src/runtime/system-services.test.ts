@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { readAgentConfig } from '../config/agent-config.ts';
+import type { ConfinedPrograms } from '../confine/confinement.ts';
 import { startOrder } from '../core/dependency-order.ts';
 import { dependenciesOf } from './supervisor.ts';
 import { dashboardListen, ownersOf, systemServices } from './system-services.ts';
@@ -26,7 +27,7 @@ test.each([undefined, null, 'listen', {}, { listen: '' }, { listen: 'here' }, { 
 
 const around = { env: { MUSTER_EMBEDDED: '1' }, hostname: 'web1', currentDir: '/srv/muster' };
 
-function embedded(text = '') {
+function embedded(text = '', confined?: ConfinedPrograms) {
   const reading = readAgentConfig(text, 'agent.yaml', around);
   if ('errors' in reading) throw new Error('the configuration of this test is wrong');
   return systemServices(reading.config, {
@@ -34,6 +35,7 @@ function embedded(text = '') {
     natsServer: '/usr/sbin/nats-server',
     dashboard: DEFAULT,
     owners: ownersOf(998, '1000'),
+    ...(confined !== undefined && { confined }),
   });
 }
 
@@ -74,6 +76,17 @@ test('the dashboard is told its owners, and nobody else is', () => {
     'health-prober': undefined,
     dashboard: '0,998,1000',
   });
+});
+
+test('as users of their own they name nothing but what their working directory leads to', () => {
+  const services = embedded('', { node: './bin/node', natsServer: './nats-server' });
+  for (const { name, command, environment, workingDirectory } of services) {
+    if (name === 'bus-setup') continue;
+    expect(workingDirectory, name).toMatch(/^\/srv\/muster\/\.muster\/(nats|programs)$/);
+    const { MUSTER_CONFIG_SOURCE: forMessages, ...rest } = environment;
+    expect(JSON.stringify([command, rest]), name).not.toContain('/srv/muster');
+    expect(forMessages).toBe(name === 'nats-server' ? undefined : '/srv/muster/config');
+  }
 });
 
 test('a bus that listens on every address is probed on one', () => {

@@ -3,13 +3,17 @@
  * dashboard. They are services like any other, so the system is kept alive by itself.
  */
 import path from 'node:path';
+import { EMBEDDED_SERVER, PROGRAM_IDENTITIES, type ProgramName } from '@muster/contracts/bus';
 import type { ProbeSpec, ServiceSpec } from '@muster/contracts/config';
 import type { AgentConfig } from '../config/agent-config.ts';
+import type { ConfinedPrograms } from '../confine/confinement.ts';
 
 export interface SystemLayout {
   /** The clone, or wherever `packages/` lies. */
   readonly rootDir: string;
   readonly natsServer: string;
+  /** Given when they run as users of their own. */
+  readonly confined?: ConfinedPrograms;
   /** Where the dashboard listens. */
   readonly dashboard: { readonly host: string; readonly port: number };
   /** The accounts that started Muster: the dashboard answers them without sign-in. */
@@ -26,39 +30,68 @@ const PROBER_ID = 'main';
 const DASHBOARD_ID = 'main';
 
 export function systemServices(config: AgentConfig, layout: SystemLayout): readonly ServiceSpec[] {
-  const { stateDir } = config;
-  const program = (name: string): string => path.join(layout.rootDir, 'packages', name, 'bundle', 'main.js');
-  const credentials = (identity: string): string => path.join(stateDir, 'keys', `${identity}.creds`);
+  const { stateDir, configDir, environment: environmentName, bus } = config;
+  const { rootDir, confined, owners, dashboard } = layout;
+  const bundle = (name: string): string => path.join(rootDir, 'packages', name, 'bundle', 'main.js');
   const environment = (identity: string): Record<string, string> => ({
     MUSTER_STATE_DIR: stateDir,
-    MUSTER_CONFIG_DIR: config.configDir,
-    MUSTER_ENVIRONMENT: config.environment,
-    MUSTER_BUS_URL: config.bus.url,
-    MUSTER_BUS_CREDENTIALS: credentials(identity),
+    MUSTER_CONFIG_DIR: configDir,
+    MUSTER_ENVIRONMENT: environmentName,
+    MUSTER_BUS_URL: bus.url,
+    MUSTER_BUS_CREDENTIALS: path.join(stateDir, 'keys', `${identity}.creds`),
   });
-  const page = `http://${layout.dashboard.host}:${layout.dashboard.port}/api/health`;
+  const program = (name: ProgramName): Pick<ServiceSpec, 'command' | 'environment' | 'workingDirectory'> => {
+    const common = environment(PROGRAM_IDENTITIES[name]);
+    if (confined === undefined) return { command: [process.execPath, bundle(name)], environment: common };
+    // Not by its name: the folder is where its user finds no way to.
+    const folder = `/proc/self/cwd/${name}`;
+    return {
+      // Node would look where the links lead, and there every folder above is closed.
+      command: [confined.node, '--preserve-symlinks', '--preserve-symlinks-main', `${folder}/bundle/main.js`],
+      workingDirectory: path.join(stateDir, 'programs'),
+      environment: {
+        ...common,
+        MUSTER_STATE_DIR: `${folder}/state`,
+        MUSTER_CONFIG_DIR: `${folder}/config`,
+        // As the user knows it, for messages.
+        MUSTER_CONFIG_SOURCE: configDir,
+        MUSTER_BUS_CREDENTIALS: `${folder}/keys/${PROGRAM_IDENTITIES[name]}.creds`,
+      },
+    };
+  };
+  const server: Pick<ServiceSpec, 'command' | 'workingDirectory'> =
+    confined === undefined
+      ? { command: [layout.natsServer, '-c', path.join(stateDir, 'nats', 'nats.conf')] }
+      : {
+          command: [confined.natsServer, '-c', EMBEDDED_SERVER.configFile],
+          workingDirectory: path.join(stateDir, EMBEDDED_SERVER.folder),
+        };
+  const prober = program('health-prober');
+  const page = program('dashboard');
+  const healthUrl = `http://${dashboard.host}:${dashboard.port}/api/health`;
   return [
     {
       ...BARE,
       name: NATS_SERVER,
-      command: [layout.natsServer, '-c', path.join(stateDir, 'nats', 'nats.conf')],
+      ...server,
       environment: { GOMEMLIMIT: NATS_MEMORY_LIMIT },
-      port: config.bus.listen.port,
-      probes: probesOf({ kind: 'tcp', host: reachable(config.bus.listen.host), port: config.bus.listen.port }),
+      port: bus.listen.port,
+      probes: probesOf({ kind: 'tcp', host: reachable(bus.listen.host), port: bus.listen.port }),
     },
     {
       ...BARE,
       name: BUS_SETUP,
-      command: [process.execPath, program('cli'), 'bus', 'setup'],
+      // Always as the agent's own user: it lives a second, and has the admin's key, which none of the others may see.
+      command: [process.execPath, bundle('cli'), 'bus', 'setup'],
       environment: environment('admin-setup'),
       dependencies: [{ service: NATS_SERVER, condition: 'ready' }],
       job: true,
     },
     {
       ...BARE,
-      // Beside the keys, which the prober must not have.
+      // As the agent's own user, beside the keys, which the prober must not have.
       name: BUS_GUARD,
-      command: [process.execPath, program('cli'), 'bus', 'guard'],
+      command: [process.execPath, bundle('cli'), 'bus', 'guard'],
       // Which identities are this machine's own hangs on its name.
       environment: { ...environment('admin-setup'), MUSTER_HOST: config.host },
       dependencies: [{ service: BUS_SETUP, condition: 'completed' }],
@@ -66,31 +99,27 @@ export function systemServices(config: AgentConfig, layout: SystemLayout): reado
     {
       ...BARE,
       name: 'health-prober',
-      command: [process.execPath, program('health-prober')],
+      ...prober,
       // Half of these threads look names up, and each waits as long as its name server is silent.
-      environment: {
-        ...environment(`prober-${PROBER_ID}`),
-        MUSTER_PROBER_ID: PROBER_ID,
-        UV_THREADPOOL_SIZE: '32',
-      },
+      environment: { ...prober.environment, MUSTER_PROBER_ID: PROBER_ID, UV_THREADPOOL_SIZE: '32' },
       dependencies: [{ service: BUS_SETUP, condition: 'completed' }],
     },
     {
       ...BARE,
       name: 'dashboard',
-      command: [process.execPath, program('dashboard')],
+      ...page,
       environment: {
-        ...environment(`dashboard-${DASHBOARD_ID}`),
+        ...page.environment,
         MUSTER_DASHBOARD_ID: DASHBOARD_ID,
-        MUSTER_OWNERS: layout.owners.join(','),
+        MUSTER_OWNERS: owners.join(','),
       },
       dependencies: [{ service: BUS_SETUP, condition: 'completed' }],
-      port: layout.dashboard.port,
-      healthCheckUrl: page,
+      port: dashboard.port,
+      healthCheckUrl: healthUrl,
       probes: {
-        ...probesOf({ kind: 'http', url: page }),
+        ...probesOf({ kind: 'http', url: healthUrl }),
         // It answers 503 while it is blind. That is no reason to restart it: only silence is.
-        liveness: steady({ kind: 'tcp', host: layout.dashboard.host, port: layout.dashboard.port }),
+        liveness: steady({ kind: 'tcp', host: dashboard.host, port: dashboard.port }),
       },
     },
   ];

@@ -9,6 +9,9 @@ import type { Run, RunSpec } from '../../src/drivers/driver.ts';
 import { ProcessDriver } from '../../src/drivers/process/driver.ts';
 import { isDead, listProcesses, readStat, signalProcess } from '../../src/drivers/process/proc.ts';
 
+/** Without an account of that id the numbers do just as well. */
+export const NOBODY = { uid: 65_534, gid: 65_534 } as const;
+
 /** Never aborts: the deadline of a test is the runner's. */
 export const never = new AbortController().signal;
 
@@ -146,10 +149,12 @@ export class Host {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
 
-  constructor(program: string, bench: Bench, spec: RunSpec) {
+  /** `prefix`: a command line in front of its own, which becomes it. */
+  constructor(program: string, bench: Bench, spec: RunSpec, prefix: readonly string[] = []) {
     const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
-    const argv = [program, bench.folder, JSON.stringify(spec)];
-    this.#child = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env });
+    const line = [...prefix, process.execPath, program, bench.folder, JSON.stringify(spec)];
+    const [command = '', ...argv] = line;
+    this.#child = spawn(command, argv, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env });
     this.#child.on('message', (message: HostMessage) => this.messages.push(message));
     this.#exited = new Promise((resolve) => this.#child.once('exit', () => resolve()));
   }

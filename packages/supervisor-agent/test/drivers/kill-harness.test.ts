@@ -1,10 +1,11 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { seededRandom } from '@muster/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Exit } from '../../src/core/exit.ts';
-import { Bench, buildDriverHost, Host, insist, never, until } from './harness.ts';
+import { Bench, buildDriverHost, Host, insist, isGone, NOBODY, never, until } from './harness.ts';
 
 const ROUNDS = 60;
 const service = fileURLToPath(new URL('fixtures/exclusive.sh', import.meta.url));
@@ -77,4 +78,24 @@ test('the kills above would be noticed: the fixture reports a second copy', asyn
   const second = await bench.start([service, bench.folder], { service: 'second' });
   expect(await second.exited).toEqual({ kind: 'code', code: 99 });
   expect(bench.lines('problems')).toHaveLength(1);
+});
+
+test('a run of another user is adopted, and found without a record, also by a root that may not look into it', async (context) => {
+  context.skip(process.getuid?.() !== 0, 'needs root, to start something as another user');
+  await using bench = new Bench();
+  const spec = bench.spec(['sleep', '600'], { user: NOBODY });
+  // What a container leaves of root.
+  const weak = ['setpriv', '--bounding-set=-all,+setuid,+setgid,+setpcap,+kill,+chown,+dac_override'];
+  const first = new Host(program, bench, spec, weak);
+  const { pid = 0 } = await first.step('running');
+  await first.kill();
+  const second = new Host(program, bench, spec, weak);
+  expect(await second.step('adopted')).toMatchObject({ pid });
+  await second.kill();
+
+  rmSync(bench.runtimeFolder, { recursive: true });
+  const third = new Host(program, bench, spec, weak);
+  expect(await third.step('orphan')).toMatchObject({ pids: [pid] });
+  await third.kill();
+  expect(isGone(pid)).toBe(false);
 });

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '@muster/testkit';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { monotonicNowMs } from '../../src/clock.ts';
 import { readStat, sendSignal } from '../../src/drivers/process/proc.ts';
-import { Bench, never, until } from './harness.ts';
+import { Bench, NOBODY, never, until } from './harness.ts';
 
 const ended = [
   ['exit 0', { kind: 'code', code: 0 }],
@@ -47,6 +47,37 @@ test('no signal is ignored or blocked in a service, SIGINT and SIGQUIT included'
   const run = await bench.start(['grep', '-E', 'Sig(Ign|Blk)', '/proc/self/status']);
   await run.exited;
   expect(bench.lines().map((line) => line.split(/\s+/)[1])).toEqual(Array(2).fill('0'.repeat(16)));
+});
+
+test('a service of another user has its rights and no others, from its first moment, where it could not have got itself', async (context) => {
+  context.skip(process.getuid?.() !== 0, 'needs root, to start something as another user');
+  await using bench = new Bench();
+  mkdirSync(join(bench.folder, 'closed/own'), { recursive: true, mode: 0o700 });
+  chmodSync(join(bench.folder, 'closed/own'), 0o711);
+  const run = await bench.start(
+    'grep -E "^(Uid|Gid|Groups|Cap(Inh|Prm|Eff|Amb)|NoNewPrivs)" /proc/self/status; echo "$FINE ${0}"; env; ls ..',
+    {
+      cwd: join(bench.folder, 'closed/own'),
+      user: NOBODY,
+      environment: { PATH: process.env['PATH'] ?? '', FINE: "it's" },
+    },
+  );
+  expect(await run.exited).toMatchObject({ kind: 'code', code: 2 });
+  const lines = bench.lines().map((line) => line.split(/\s+/).join(' ').trim());
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      'Uid: 65534 65534 65534 65534',
+      'Gid: 65534 65534 65534 65534',
+      'Groups:',
+      ...['Inh', 'Prm', 'Eff', 'Amb'].map((set) => `Cap${set}: ${'0'.repeat(16)}`),
+      'NoNewPrivs: 1',
+      expect.stringContaining("it's"),
+      expect.stringMatching(/^MUSTER_RUN=/),
+      expect.stringMatching(/Permission denied/),
+    ]),
+  );
+  // Nothing of the records is that user's.
+  for (const { path } of bench.journals()) expect(statSync(join(bench.folder, path)).uid).toBe(0);
 });
 
 test('a service inherits the tree FIFO and its three standard streams, nothing else', async () => {

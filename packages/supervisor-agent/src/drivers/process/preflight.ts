@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describeInstance, type RunSpec } from '../driver.ts';
+import { findSetpriv } from './setpriv.ts';
 
 /** Where the shell looks when the service's environment has no PATH. */
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -41,6 +42,9 @@ function findFlaw({ environment, command }: RunSpec): string | undefined {
 function findLack(spec: RunSpec): string | undefined {
   if (!isFolder(spec.cwd)) {
     return `working folder '${spec.cwd}' does not exist or is no folder: create it or correct the path`;
+  }
+  if (spec.user !== undefined && findSetpriv() === undefined) {
+    return "'setpriv' is missing, which starts it as another user: install util-linux";
   }
   const program = typeof spec.command === 'string' ? undefined : spec.command[0];
   return program === undefined ? undefined : explainProgram(program, spec);

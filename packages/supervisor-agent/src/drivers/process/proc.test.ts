@@ -5,7 +5,15 @@ import { findTag, formatTag, parseTag } from './tag.ts';
 
 test('a name may hold spaces and parentheses', () => {
   const stat = parseStat(`12 (a) S (b) ) R 1 12 13 0 0 0 0 0 0 0 0 0 0 0 0 0 4 0 777 99 98\n`);
-  expect(stat).toEqual({ pid: 12, state: 'R', groupId: 12, sessionId: 13, threads: 4, startTimeTicks: 777 });
+  expect(stat).toEqual({
+    pid: 12,
+    state: 'R',
+    parentId: 1,
+    groupId: 12,
+    sessionId: 13,
+    threads: 4,
+    startTimeTicks: 777,
+  });
 });
 
 test('what is no stat line is no process', () => {
@@ -27,7 +35,7 @@ test.each([
   ['Z', 2, false],
   ['S', 1, false],
 ])('state %s with %i threads: dead %s', (state, threads, dead) => {
-  expect(isDead({ pid: 1, state, threads, groupId: 1, sessionId: 1, startTimeTicks: 1 })).toBe(dead);
+  expect(isDead({ pid: 1, state, threads, parentId: 1, groupId: 1, sessionId: 1, startTimeTicks: 1 })).toBe(dead);
 });
 
 test('tags', () => {

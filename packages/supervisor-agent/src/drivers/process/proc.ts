@@ -1,5 +1,5 @@
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
-import { findTag, type RunTag } from './tag.ts';
+import { findTag, type RunTag, SHIM_TAG } from './tag.ts';
 
 /** A process, told apart from later ones with the same pid (within one boot). */
 export interface ProcessIdentity {
@@ -11,6 +11,7 @@ export interface ProcessIdentity {
 export interface ProcessStat extends ProcessIdentity {
   readonly state: string;
   readonly threads: number;
+  readonly parentId: number;
   readonly groupId: number;
   readonly sessionId: number;
 }
@@ -24,13 +25,14 @@ export const ENVIRON_BYTES = 2 ** 16;
 /** Reads one `/proc/<pid>/stat`; the name in parentheses may hold anything, also spaces and parentheses. */
 export function parseStat(text: string): ProcessStat | undefined {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const [state, , groupId, sessionId] = fields;
+  const [state, parentId, groupId, sessionId] = fields;
   const [threads, , startTime] = fields.slice(17);
   if (!state || groupId === undefined || sessionId === undefined || startTime === undefined) return undefined;
   return {
     pid: Number.parseInt(text, 10),
     state,
     threads: Number(threads),
+    parentId: Number(parentId),
     groupId: Number(groupId),
     sessionId: Number(sessionId),
     startTimeTicks: Number(startTime),
@@ -66,10 +68,17 @@ export function listProcesses(): ProcessStat[] {
   });
 }
 
-/** The tag a process was started with; `undefined` also where another user's environment is not ours to read. */
-export function readTag(pid: number, buffer = Buffer.allocUnsafe(ENVIRON_BYTES)): RunTag | undefined {
-  const environ = readOrUndefined(`/proc/${pid}/environ`, buffer);
-  return environ === undefined ? undefined : findTag(environ);
+/**
+ * The tag a process was started with; `undefined` also where another user's environment is not ours to read. Root in a
+ * container may not read it either (CAP_SYS_PTRACE), but the main process of a run is the child of a shim, which is root's.
+ */
+export function readTag({ pid, parentId }: ProcessStat, buffer: Buffer): RunTag | undefined {
+  const environ = read(`/proc/${pid}/environ`, buffer);
+  if (typeof environ === 'string') return findTag(environ);
+  // Whatever else fails is a process that comes or goes.
+  if (!isCode(environ, 'EACCES') || process.getuid?.() !== 0) return undefined;
+  const parent = readOrUndefined(`/proc/${parentId}/environ`, buffer);
+  return parent === undefined ? undefined : findTag(parent, SHIM_TAG);
 }
 
 /** Does the process have this file open? */
@@ -111,9 +120,14 @@ export function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
 }
 
-// A process can go away between any two reads: that is an answer, not an error. Half the cost of readFileSync, which
-// counts where every process of a host is looked at.
+// A process can go away between any two reads: that is an answer, not an error.
 function readOrUndefined(path: string, buffer: Buffer): string | undefined {
+  const text = read(path, buffer);
+  return typeof text === 'string' ? text : undefined;
+}
+
+/** The text, or why there is none. Half the cost of readFileSync, which counts where every process of a host is looked at. */
+function read(path: string, buffer: Buffer): string | Error {
   let fd: number | undefined;
   try {
     fd = openSync(path, 'r');
@@ -124,8 +138,8 @@ function readOrUndefined(path: string, buffer: Buffer): string | undefined {
       // A full buffer may not be all; less is all there is.
       if (length < buffer.length) return text;
     }
-  } catch {
-    return undefined;
+  } catch (error) {
+    return error as Error;
   } finally {
     if (fd !== undefined) closeSync(fd);
   }

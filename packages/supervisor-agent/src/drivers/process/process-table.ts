@@ -34,7 +34,7 @@ export class ProcessTable {
   }
 
   #look(): readonly TableRow[] {
-    this.#rows = listProcesses().map((stat) => ({ ...stat, tag: readTag(stat.pid, this.#buffer) }));
+    this.#rows = listProcesses().map((stat) => ({ ...stat, tag: readTag(stat, this.#buffer) }));
     this.#readAtMs = performance.now();
     return this.#rows;
   }

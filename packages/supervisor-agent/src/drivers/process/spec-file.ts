@@ -1,4 +1,5 @@
 import type { RunSpec } from '../driver.ts';
+import { setprivLine } from './setpriv.ts';
 import { formatTag, RUN_TAG, SHIM_TAG } from './tag.ts';
 
 /** Names a shell keeps for itself, in dash, bash or busybox: exporting them could fail or mean something else. */
@@ -19,7 +20,11 @@ export function formatSpecFile(spec: RunSpec): string {
   const exported = variables.filter(([name]) => isExportable(name));
   const others = variables.filter(([name]) => !isExportable(name)).map(([name, value]) => quote(`${name}=${value}`));
   const command = typeof spec.command === 'string' ? ['/bin/sh', '-c', spec.command] : spec.command;
-  const argv = [...(others.length > 0 ? ['/usr/bin/env', ...others] : []), ...command.map(quote)];
+  const argv = [
+    ...setprivLine(spec.user),
+    ...(others.length > 0 ? ['/usr/bin/env', ...others] : []),
+    ...command.map(quote),
+  ];
   return [
     ...(spec.umask === undefined ? [] : [`umask ${spec.umask.toString(8).padStart(4, '0')}`]),
     `cd -- ${quote(spec.cwd)} || exit 126`,

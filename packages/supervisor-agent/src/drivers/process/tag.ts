@@ -22,9 +22,9 @@ export function parseTag(text: string): RunTag | undefined {
   return { agentId, service, instance: Number(instance), generation: Number(generation) };
 }
 
-/** The run tag in the text of `/proc/<pid>/environ`. */
-export function findTag(environ: string): RunTag | undefined {
-  const prefix = `${RUN_TAG}=`;
+/** The tag in the text of `/proc/<pid>/environ`. */
+export function findTag(environ: string, variable: typeof RUN_TAG | typeof SHIM_TAG = RUN_TAG): RunTag | undefined {
+  const prefix = `${variable}=`;
   const at = environ.startsWith(prefix) ? 0 : environ.indexOf(`\0${prefix}`) + 1;
   if (at === 0 && !environ.startsWith(prefix)) return undefined;
   const end = environ.indexOf('\0', at);

@@ -71,6 +71,8 @@ export interface BusCounters {
   readonly forged: number;
   /** Questions that were answered with a refusal. */
   readonly refused: number;
+  /** Messages of streams that had been read before, and were left out. */
+  readonly doubled: number;
 }
 
 export interface ConnectionEvent {
@@ -127,12 +129,14 @@ export interface KvBucket<V> {
   delete(key: string): Promise<void>;
   /** Only when `revision` is still the last one of this key: false when somebody else was faster. */
   deleteRevision(key: string, revision: number): Promise<boolean>;
-  /** Only when there is no such key: `undefined` when there is one. */
+  /** Only when there is no such key, or nothing readable in it: `undefined` when there is. */
   create(key: string, value: V): Promise<{ revision: number } | undefined>;
   /** Only when `revision` is still the last one of this key: `undefined` when somebody else was faster. */
   update(key: string, value: V, revision: number): Promise<{ revision: number } | undefined>;
   /** `undefined` when there is no such key, or its value is not readable (which is counted). */
   get(key: string): Promise<{ value: V; revision: number } | undefined>;
+  /** The revision of an entry that nobody of ours has written: `undefined` when there is none, or its value is readable. */
+  unreadable(key: string): Promise<number | undefined>;
   /** Follows the bucket, or the keys that match `filter` (such as `web1.>`). */
   watch(handlers: KvHandlers<V>, filter?: string): Subscription;
 }
@@ -143,8 +147,8 @@ export interface RequestOptions {
 }
 
 export interface OrderedOptions {
-  /** The stream sequence of the last message of the same subject; 0 for the first. */
-  readonly expectedLastSeq: number;
+  /** The stream sequence of the last message of the same subject; 0 for the first. Without it, it is stored behind whatever is there. */
+  readonly expectedLastSeq?: number | undefined;
   /** How the payload is encoded; for one that was encoded before. */
   readonly encoding?: Encoding | undefined;
   /** The server knows a message that it stored within the last 2 min by this id, and does not store it again. */

@@ -55,6 +55,7 @@ export {
 } from './keys.ts';
 export { keysDigest } from './keys-digest.ts';
 export { limitProblems, type ToldProblem } from './limit-problems.ts';
+export { messageIdOf } from './message-id.ts';
 export { NatsBus, openBus, type ServerFacts } from './nats-bus.ts';
 export {
   type ClusterOptions,

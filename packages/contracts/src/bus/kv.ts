@@ -56,9 +56,16 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
   async create(key: string, value: z.output<S>): Promise<{ revision: number } | undefined> {
     const created = await this.update(key, value, 0);
     if (created !== undefined) return created;
-    // A key that was deleted leaves its marker, which is the last sequence of the subject.
+    // A key that was deleted leaves its marker, which is the last sequence of the subject. What nobody can read is no entry:
+    // else whoever has the server put something there would keep the key from everybody.
     const last = await this.#last(key);
-    return last?.isDeleted ? this.update(key, value, last.seq) : undefined;
+    if (last === undefined || !(last.isDeleted || this.#isUnreadable(last))) return undefined;
+    return this.update(key, value, last.seq);
+  }
+
+  async unreadable(key: string): Promise<number | undefined> {
+    const last = await this.#last(key);
+    return last !== undefined && !last.isDeleted && this.#isUnreadable(last) ? last.seq : undefined;
   }
 
   async update(key: string, value: z.output<S>, revision: number): Promise<{ revision: number } | undefined> {
@@ -90,6 +97,10 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
       schema: this.#schema,
       handlers,
     });
+  }
+
+  #isUnreadable({ data, isServerCopy }: LastEntry): boolean {
+    return isServerCopy || !decodeMessage(this.#schema, data).ok;
   }
 
   async #write(key: string, value: z.output<S>, expectedLastSeq: number | undefined): Promise<{ revision: number }> {

@@ -65,7 +65,7 @@ export class Announcer {
       onDelivered: ({ id, seq }) => announcer.#delivered(id, seq),
       onGap: (lost) => announcer.component('gap', 'the journal was full: the oldest messages were given up', { lost }),
       onProblem: (error) => onProblem('the outbox is stuck for now', error),
-      lastSequence: (subject) => lastAlertSequence(bus, subject),
+      findArrived: (subject, id, afterSeq) => findAlert(bus, subject, id, afterSeq),
     });
     const announcer = new Announcer(options, outbox);
     outbox.tellLost((lost) => announcer.component('gap', 'lost with the last prober, whose disk was full', { lost }));
@@ -148,9 +148,10 @@ export class Announcer {
 }
 
 /** Only of alerts: people are woken by them, while who takes verdicts and events knows them by their positions. */
-async function lastAlertSequence(bus: Bus, subject: string): Promise<number | undefined> {
+async function findAlert(bus: Bus, subject: string, id: string, afterSeq: number): Promise<number | undefined> {
   const params = parseSubject(bus.environment, rows.alert.template, subject);
   if (params === undefined) return undefined;
-  const [last] = await bus.history(rows.alert, params, { lastOfEach: true });
-  return last?.seq ?? 0;
+  const isIt = (alert: AlertEvent) => alert.id === id;
+  const stored = await bus.history(rows.alert, params, { sinceSeq: afterSeq + 1, isEnough: isIt });
+  return stored.find(({ message }) => isIt(message))?.seq;
 }

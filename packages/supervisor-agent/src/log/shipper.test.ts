@@ -10,6 +10,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Fault, Killed, MemoryStream } from '../../test/support/memory-stream.ts';
 import { Envelopes } from '../runtime/envelopes.ts';
+import { AcknowledgedBatches } from './acknowledged-batches.ts';
 import { CursorJournal } from './cursor-journal.ts';
 import { Shipper } from './shipper.ts';
 
@@ -83,7 +84,15 @@ class World implements Disposable {
     const { stream, files } = this;
     const envelopes = new Envelopes('web1', 1);
     return new Shipper(
-      { ...who, ...this.#options, files, bus: stream, envelopes, journal: this.#journal },
+      {
+        ...who,
+        ...this.#options,
+        files,
+        bus: stream,
+        envelopes,
+        journal: this.#journal,
+        acknowledged: new AcknowledgedBatches(`${this.#journalFile}.acknowledged`),
+      },
       'api.0',
       this.nowMs,
     );

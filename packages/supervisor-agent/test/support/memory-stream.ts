@@ -31,7 +31,7 @@ export class MemoryStream implements Pick<Bus, 'publishOrdered' | 'isConnected'>
     if (fault === 'lost-before') throw new RequestTimeoutError('log', 1);
     const known = messageId === undefined ? undefined : this.#ids.get(messageId);
     const actual = this.batches.length;
-    if (known === undefined && expectedLastSeq !== actual)
+    if (known === undefined && expectedLastSeq !== undefined && expectedLastSeq !== actual)
       throw new WrongLastSequenceError('log', expectedLastSeq, actual);
     if (known === undefined) this.batches.push(message as unknown as LogBatch);
     if (messageId !== undefined) this.#ids.set(messageId, this.batches.length);

@@ -7,6 +7,7 @@ import {
   type Identity,
   mintCertificates,
   mintKeys,
+  readIncarnationFile,
   serverTlsFiles,
   writeNatsServerConfig,
 } from '@muster/contracts/bus';
@@ -48,12 +49,15 @@ export async function makeBusFiles(
         })
       : { created: [], kept: [] };
   const configFile = join(stateDir, 'nats', 'nats.conf');
+  // A hint for who connects; what counts is what probers answer, signed.
+  const { incarnation = 1 } = (await readIncarnationFile(keysDir)) ?? {};
   const written = await writeNatsServerConfig(configFile, {
     environment,
     ...listen,
     storeDir: join(stateDir, 'nats', 'jetstream'),
     trust: minted.trust,
     retention,
+    ...(incarnation > 1 && { serverName: `muster-${environment}-${incarnation}` }),
     pidFile: pidFileOf(settings),
     ...(isOpen && { tls: serverTlsFiles(keysDir) }),
   });

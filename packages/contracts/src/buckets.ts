@@ -16,6 +16,8 @@ export interface Bucket<S extends z.ZodType = z.ZodType> {
   /** Who else deletes entries, of senders that are gone. The server cannot tell a deletion from a write. */
   readonly deleters: readonly Role[];
   readonly readers: readonly Role[];
+  /** Single keys that probers write in a bucket of others. */
+  readonly proberKeys: readonly string[];
   /** Agents write below their own host only: the key's first token. */
   readonly keyedByHost: boolean;
 }
@@ -26,9 +28,19 @@ function bucket<S extends z.ZodType>(
   name: string,
   schema: S,
   writers: readonly Role[],
-  options: Partial<Pick<Bucket, 'history' | 'readers' | 'deleters' | 'keyedByHost'>> = {},
+  options: Partial<Pick<Bucket, 'history' | 'readers' | 'deleters' | 'proberKeys' | 'keyedByHost'>> = {},
 ): Bucket<S> {
-  return { name, schema, writers, deleters: [], history: 1, readers: READERS, keyedByHost: false, ...options };
+  return {
+    name,
+    schema,
+    writers,
+    deleters: [],
+    history: 1,
+    readers: READERS,
+    proberKeys: [],
+    keyedByHost: false,
+    ...options,
+  };
 }
 
 export const buckets = {
@@ -40,7 +52,10 @@ export const buckets = {
   notified: bucket('notified', Notified, ['prober']),
   silences: bucket('silences', Silence, ['prober', 'dashboard', 'operator', 'admin']),
   maintenance: bucket('maintenance', Maintenance, ['prober', 'dashboard', 'operator', 'admin']),
-  config: bucket('config', ConfigEntry, ['dashboard', 'operator', 'admin'], { history: 32 }),
+  config: bucket('config', ConfigEntry, ['dashboard', 'operator', 'admin'], {
+    history: 32,
+    proberKeys: ['incarnation', 'revocations'],
+  }),
   users: bucket('users', User, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
   tokens: bucket('tokens', Token, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
   sessions: bucket('sessions', Session, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
@@ -62,4 +77,6 @@ export const keys = {
   lease: (kind: string, id: string) => `${kind}.${id}`,
   /** In `config`: the list of revoked keys. */
   revocations: () => 'revocations',
+  /** In `config`: which life of the bus's store this is. */
+  incarnation: () => 'incarnation',
 } as const;

@@ -44,6 +44,7 @@ export const AGENT_VERB_ROLES: Readonly<Record<AgentVerb, readonly Role[]>> = {
 
 /** Who may ask the probers what. */
 export const PROBER_VERB_ROLES: Readonly<Record<ProberVerb, readonly Role[]>> = {
+  bus: ROLES,
   probe: PEOPLE,
   test: PEOPLE,
   acknowledge: PEOPLE,

@@ -1,5 +1,6 @@
 /** The prober as a program: configuration, signals, exit codes. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { limitProblems, openBus } from '@muster/contracts/bus';
 import { formatDiagnostic } from '@muster/contracts/config';
@@ -70,6 +71,7 @@ async function main(): Promise<void> {
     environment,
     role: 'prober',
     id,
+    revocationsFile: join(stateDir, 'revocations.signed'),
     onProblem: limitProblems((problem) => log.warn(problem, 'bus problem')),
   });
   bus.onConnection(({ connected, reason }) => log.info({ reason }, connected ? 'bus connected' : 'bus lost'));

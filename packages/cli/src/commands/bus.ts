@@ -1,7 +1,9 @@
-import { type Identity, setupBus } from '@muster/contracts/bus';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Identity, type NatsBus, setUpIncarnation, setupBus } from '@muster/contracts/bus';
 import { type Command, InvalidArgumentError } from 'commander';
 import { certificateAdvice, makeBusFiles } from '../bus-files.ts';
-import type { Flags } from '../config.ts';
+import type { Flags, Settings } from '../config.ts';
 import { ADMIN, OPERATOR, open } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -17,6 +19,7 @@ interface SetupOptions extends Flags {
   /** In ms. */
   readonly wait: number;
   readonly replicas?: number;
+  readonly restored?: true;
 }
 
 interface KeysOptions extends Flags {
@@ -55,10 +58,12 @@ export function addBus(program: Command, context: Context, run: Run): void {
     )
     .option('--wait <time>', 'how long to wait for the server', parseDurationMs, 30_000)
     .option('--replicas <n>', 'on how many servers of a cluster each stream lives: 1, 3 or 5', parseReplicas)
+    .option('--restored', 'the store was restored: everybody sends again what it has lost')
     .addHelpText(
       'after',
       examples(
         'muster bus setup',
+        'muster bus setup --restored',
         'muster bus setup --replicas 3',
         'muster bus setup --url tls://10.0.0.5:4222 --creds admin.creds',
       ),
@@ -105,7 +110,10 @@ async function keys({ agent, ...flags }: KeysOptions, { terminal, readSettings }
   return EXIT.ok;
 }
 
-async function setup({ wait: waitMs, replicas, ...flags }: SetupOptions, context: Context): Promise<ExitCode> {
+async function setup(
+  { wait: waitMs, replicas, restored, ...flags }: SetupOptions,
+  context: Context,
+): Promise<ExitCode> {
   const { terminal, signal } = context;
   const settings = context.readSettings(flags);
   const retention = await readRetentionOf(settings, terminal);
@@ -115,12 +123,25 @@ async function setup({ wait: waitMs, replicas, ...flags }: SetupOptions, context
     retention,
     ...(replicas === undefined ? {} : { replicas }),
   });
+  const age = await markStore(bus, settings, restored === true);
   terminal.print(
     ...created.map((stream) => `created ${stream}`),
     ...updated.map((stream) => `updated ${stream}`),
     created.length + updated.length === 0
       ? `nothing to change: all ${unchanged.length} streams and buckets are as they must be`
       : `${created.length} created, ${updated.length} updated, ${unchanged.length} as they were`,
+    ...age,
   );
   return EXIT.ok;
+}
+
+/** What is worth saying of it. */
+async function markStore(bus: NatsBus, { keysDir }: Settings, isRestored: boolean): Promise<readonly string[]> {
+  const isKeysDir = existsSync(join(keysDir, 'account.nk'));
+  const { incarnation, isRaised } = await setUpIncarnation(bus, {
+    isRestored,
+    ...(isKeysDir && { directory: keysDir }),
+  });
+  if (!isRaised) return [];
+  return [`the store has gone back (incarnation ${incarnation}): agents and probers send again what it has lost`];
 }

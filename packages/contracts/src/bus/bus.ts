@@ -5,6 +5,7 @@ import type { Encoding } from '../envelope.ts';
 import type { Grant, RevocationList } from '../messages/grant.ts';
 import type { Role } from '../roles.ts';
 import type { RequestRow, Row } from '../rows.ts';
+import type { StreamName } from '../streams.ts';
 import type { SubjectParams } from '../subject.ts';
 import type { PermissionDeniedError } from './errors.ts';
 import type { Offered } from './trust/revocations.ts';
@@ -49,6 +50,8 @@ export interface BusOptions {
 export interface KnownRevocations {
   /** Of the list in force; 0 when there is none. */
   readonly version: number;
+  /** That list, as it travels. */
+  readonly text: string | undefined;
   /** What the environment's root has signed, else why it has not. Never throws. */
   read(text: string): Opened<RevocationList>;
   /** Takes a list that is newer. @throws when it could not be written down; it is in force nevertheless. */
@@ -88,6 +91,12 @@ export interface StoredMessage<T extends string, S extends z.ZodType> {
   readonly seq: number;
   /** When the server stored it. */
   readonly time: Date;
+}
+
+/** What a stream holds. */
+export interface StoreState {
+  readonly firstSeq: number;
+  readonly lastSeq: number;
 }
 
 /** Which part of a stream to read. */
@@ -236,6 +245,11 @@ export interface Bus extends AsyncDisposable {
     filter: Partial<SubjectParams<T>>,
     options: ReadOptions,
   ): AsyncGenerator<StoredMessage<T, S> | 'caught-up', void>;
+
+  /** Where a stream stands. @throws NoStreamError, PermissionDeniedError, BusAwayError */
+  storeState(stream: StreamName): Promise<StoreState>;
+  /** When the message of that sequence was stored, as the server writes it: `undefined` when it has none. @throws as `storeState` */
+  storedAt(stream: StreamName, seq: number): Promise<string | undefined>;
 
   /** Waits until the server has seen all that was sent and subscribed so far. @throws BusAwayError */
   flush(): Promise<void>;

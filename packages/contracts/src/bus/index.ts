@@ -13,6 +13,7 @@ export type {
   ReadOptions,
   RequestOptions,
   StoredMessage,
+  StoreState,
   Subscription,
 } from './bus.ts';
 export {
@@ -29,6 +30,18 @@ export {
 } from './certificates.ts';
 export { type CredentialClaims, notGranted, readCredentialClaims } from './credentials.ts';
 export * from './errors.ts';
+export {
+  followIncarnation,
+  type IncarnationOptions,
+  type IncarnationQuestions,
+  type IncarnationReport,
+  raised,
+  readIncarnation,
+  readIncarnationFile,
+  type StoreMark,
+  setUpIncarnation,
+  writeIncarnation,
+} from './incarnation.ts';
 export {
   type ConsumerInspection,
   type CopyInspection,

@@ -6,6 +6,7 @@ import { inboxPrefix } from '../permissions.ts';
 import type { Role } from '../roles.ts';
 import { isSignedSubject } from '../row-match.ts';
 import type { RequestRow, Row } from '../rows.ts';
+import type { StreamName } from '../streams.ts';
 import { buildSubject, type SubjectParams } from '../subject.ts';
 import type {
   Bus,
@@ -18,6 +19,7 @@ import type {
   ReadOptions,
   RequestOptions,
   StoredMessage,
+  StoreState,
   Subscription,
 } from './bus.ts';
 import { encodeForStream } from './codec.ts';
@@ -31,6 +33,7 @@ import { store } from './ordered-publish.ts';
 import { PubSub } from './pubsub.ts';
 import { readInOrder } from './read-in-order.ts';
 import { Requests } from './requests.ts';
+import { readStoredAt, readStoreState } from './store-state.ts';
 import { Tally } from './tally.ts';
 import { Revocations } from './trust/revocations.ts';
 import { Signatures } from './trust/signatures.ts';
@@ -192,6 +195,14 @@ export class NatsBus implements Bus {
     options: ReadOptions,
   ): AsyncGenerator<StoredMessage<T, S> | 'caught-up', void> {
     return readInOrder(this.#reading, row, filter, options);
+  }
+
+  storeState(stream: StreamName): Promise<StoreState> {
+    return readStoreState(this.#inbox, this.environment, stream);
+  }
+
+  storedAt(stream: StreamName, seq: number): Promise<string | undefined> {
+    return readStoredAt(this.#inbox, this.environment, stream, seq);
   }
 
   /** One call of JetStream's own API, for setting up. @throws as `callJetStream` */

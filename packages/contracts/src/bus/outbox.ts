@@ -63,8 +63,11 @@ export interface OutboxOptions {
    * else listens on the subject hears it twice.
    */
   readonly findArrived?: (subject: string, id: string, afterSeq: number) => Promise<number | undefined>;
-  /** Told when a refusal looks as if the bus had gone back: it is time to ask for its incarnation. */
-  readonly onGoneBack?: () => void;
+  /**
+   * Told when a refusal looks as if the bus had gone back: it is time to ask for its incarnation, and to `learn` it. The subject
+   * waits until this settles.
+   */
+  readonly onGoneBack?: () => Promise<void> | void;
 }
 
 export interface OutboxDelivery {
@@ -357,7 +360,7 @@ export class Outbox {
     }
     const isDoubtful = doubtedBehind !== undefined || (attempt.outcome === 'failed' && attempt.isDoubtful);
     if (!isDoubtful) entry.attempt = undefined;
-    if (attempt.outcome === 'refused') this.#refused(lane, entry, expected, attempt.lastSeq);
+    if (attempt.outcome === 'refused') await this.#refused(lane, entry, expected, attempt.lastSeq);
     throw attempt.error;
   }
 
@@ -367,15 +370,19 @@ export class Outbox {
     return this.#options.bus.publishEncoded(subject, Buffer.from(payload, textFormOf(encoding)), options);
   }
 
-  #refused(lane: Lane, { number, attempt, subject }: Entry, expected: number, last: number): void {
+  async #refused(lane: Lane, { number, attempt, subject }: Entry, expected: number, last: number): Promise<void> {
     lane.lastSeq = last;
     lane.refusals++;
+    // It was on its way when older ones were put behind it.
+    lane.waiting.sort((a, b) => Number(b.isAgain ?? false) - Number(a.isAgain ?? false));
     this.#outcomes.push(attempt === undefined ? { refused: number, last } : { subject, last });
     this.#journalOutcomes([]);
     if (last >= expected || this.#isClosed) return;
-    // The bus has gone back, or has dropped the subject's last messages for want of room: once is enough.
+    const known = this.#incarnation;
+    await this.#options.onGoneBack?.();
+    if (this.#isClosed || this.#incarnation !== known) return;
+    // Nobody knows that it went back; it may also have dropped the subject's last messages for want of room: once is enough.
     this.#sendAgain((message) => message.subject === subject && message.seq > last && message.isAgain !== true);
-    this.#options.onGoneBack?.();
   }
 
   /** Messages that the bus had acknowledged, before all that waits on their subjects. Never throws. */

@@ -3,6 +3,7 @@ import {
   type AlertData,
   type AlertEvent,
   type ComponentEvent,
+  type Incarnation,
   keys,
   parseSubject,
   rows,
@@ -10,9 +11,12 @@ import {
 } from '@muster/contracts';
 import { type Bus, Outbox, uuidv7 } from '@muster/contracts/bus';
 import { cloudEvent } from '../core/alert.ts';
-import { wallTime } from './clock.ts';
+import { timeAgo, wallTime } from './clock.ts';
 import { LastValues } from './last-values.ts';
-import type { Cursor } from './memory-file.ts';
+import { type Cursor, cursorAfter } from './memory-file.ts';
+
+/** Where nothing is certain of a bus that went back, what is sent again is stored from here on. */
+const LOOK_BACK_MS = 180_000;
 
 export interface AnnouncerOptions {
   readonly bus: Bus;
@@ -78,6 +82,11 @@ export class Announcer {
     return oldest?.before ?? this.#alerts;
   }
 
+  /** Of the bus, as far as it is known. */
+  get incarnation(): number | undefined {
+    return this.#outbox.incarnation;
+  }
+
   get backlog(): number {
     return this.#outbox.backlog;
   }
@@ -103,6 +112,17 @@ export class Announcer {
       this.putAlert(event);
     });
     this.#outbox.append(rows.alert, { severity, host, service, rule }, event);
+  }
+
+  /** What the bus says of its store: what it may have lost is sent again. */
+  learn(told: Incarnation): void {
+    const since = this.#outbox.incarnation;
+    const after = (cursor: Cursor) => cursorAfter(cursor, told, since, 'alerts', timeAgo(LOOK_BACK_MS));
+    this.#alerts = after(this.#alerts);
+    for (const [fingerprint, { eventId, before }] of this.#unsettled) {
+      this.#unsettled.set(fingerprint, { eventId, before: after(before) });
+    }
+    this.#outbox.learn(told);
   }
 
   /** The last value alone: of an alert that is in its stream already. */

@@ -66,11 +66,13 @@ export class LeaseKeeper {
     }
   }
 
-  /** Renews it until it is lost or `signal` ends it; resolves with why. */
-  async hold(signal: AbortSignal): Promise<string> {
+  /** Renews it until it is lost, the bus has `goneBack` or `signal` ends it; resolves with why. */
+  async hold(signal: AbortSignal, goneBack: AbortSignal): Promise<string> {
     const term = this.#term;
+    const either = AbortSignal.any([signal, goneBack]);
     while (!signal.aborted) {
-      await delay(LEASE_RENEW_MS / 2, undefined, { signal }).catch(() => undefined);
+      await delay(LEASE_RENEW_MS / 2, undefined, { signal: either }).catch(() => undefined);
+      if (goneBack.aborted) return 'the bus has gone back in time';
       // Two that renew would each take the other for another prober.
       if (this.#term !== term) return 'it was taken anew, for another term';
       if (!isHeld(this.#renewedAtMs, monotonicMs())) return 'it could not be renewed in time';

@@ -25,7 +25,7 @@ export interface LogShippingOptions {
   /** Told once when lines can't be shipped, and once when they can again (`undefined`). */
   readonly onProblem: (reason: string | undefined) => void;
   /** Told when a refusal looks as if the bus had gone back. */
-  readonly onGoneBack?: () => void;
+  readonly onGoneBack?: () => Promise<void> | void;
 }
 
 const MAX_BEHIND_BYTES = 64 * 1024 * 1024;

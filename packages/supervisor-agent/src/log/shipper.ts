@@ -36,8 +36,8 @@ export interface ShipperOptions {
   readonly envelopes: Envelopes;
   readonly journal: CursorJournal;
   readonly acknowledged: AcknowledgedBatches;
-  /** Told when a refusal looks as if the bus had gone back. */
-  readonly onGoneBack?: (() => void) | undefined;
+  /** Told when a refusal looks as if the bus had gone back; waits until this settles, for it may `learn` by then. */
+  readonly onGoneBack?: (() => Promise<void> | void) | undefined;
 }
 
 /** Somebody who has the server put things there could keep ahead of the sequence for ever: then it is stored without. */
@@ -231,7 +231,7 @@ export class Shipper {
       if (attempt.outcome === 'failed' || refusals > MAX_REFUSALS) throw attempt.error;
       this.#save(refuse(this.#cursor, attempt.lastSeq));
       if (attempt.lastSeq >= expected || isAgain) continue;
-      this.#goneBack(attempt.lastSeq);
+      await this.#goneBack(attempt.lastSeq);
       if (this.#again.length > 0) return;
     }
   }
@@ -249,12 +249,14 @@ export class Shipper {
   }
 
   /** A sequence below the known one: the bus was restored, or has dropped what was last here for want of room. */
-  #goneBack(lastSeq: number): void {
+  async #goneBack(lastSeq: number): Promise<void> {
     const { acknowledged, onGoneBack } = this.#options;
+    const known = this.#incarnation;
+    await onGoneBack?.();
+    if (this.#incarnation !== known) return;
     const batches = acknowledged.read().get(this.#key) ?? [];
     this.#again = batches.filter(({ seq, attempt }) => seq > lastSeq && !this.#sentAgain.has(attempt.id));
     for (const { attempt } of this.#again) this.#sentAgain.add(attempt.id);
-    onGoneBack?.();
   }
 
   /** @throws when the disk does not take it; then nothing has changed */

@@ -61,6 +61,8 @@ const ACTING = ['start', 'stop', 'restart', 'scale', 'reload', 'plan', 'apply', 
 );
 const SHUTDOWN = 'muster.v1.test.command.*.shutdown';
 const REVOKING = 'muster.v1.test.command.*.revocations';
+/** Everybody may ask which life of the store this is. */
+const WHICH_BUS = 'muster.v1.test.command._prober.bus';
 const REMOVING = 'muster.v1.test.command._prober.remove';
 const PROBERS = ['probe', 'test', 'acknowledge', 'silence'].map((verb) => `muster.v1.test.command._prober.${verb}`);
 const putting = (...names: readonly string[]) => names.map((name) => `$KV.muster_test_${name}.>`);
@@ -87,6 +89,7 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       '$KV.muster_test_specs.web1.>',
       '$KV.muster_test_status.web1.>',
       'muster.v1.test.command._prober.recover',
+      WHICH_BUS,
       // Who else speaks for its host, and no other question to itself.
       'muster.v1.test.command.web1.claim',
     ],
@@ -101,6 +104,9 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       ...putting('health', 'alerts', 'leases', 'notified', 'silences', 'maintenance'),
       // What no agent keeps any more it takes away.
       ...putting('specs', 'status'),
+      '$KV.muster_test_config.incarnation',
+      '$KV.muster_test_config.revocations',
+      WHICH_BUS,
       ...ASKING,
       'muster.v1.test.command.*.verdict',
       'muster.v1.test.command.*.dependency',
@@ -122,6 +128,7 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       ...ASKING,
       ...ACTING,
       SHUTDOWN,
+      WHICH_BUS,
       ...PROBERS,
       ...putting('silences', 'maintenance', 'config', ...SECRET_BUCKETS),
       ...reading([...EVENTS, 'AUDIT'], [...OPEN_BUCKETS, ...SECRET_BUCKETS]),
@@ -133,6 +140,7 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       ...ASKING,
       ...ACTING,
       SHUTDOWN,
+      WHICH_BUS,
       REVOKING,
       ...PROBERS,
       REMOVING,
@@ -148,7 +156,7 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
     ],
   },
   observer: {
-    publish: [],
+    publish: [WHICH_BUS],
     subscribe: ['muster.v1.test.alert.>', '_INBOX.observer.pager.>'],
   },
   admin: {
@@ -156,6 +164,7 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       ...ASKING,
       ...ACTING,
       SHUTDOWN,
+      WHICH_BUS,
       REVOKING,
       ...PROBERS,
       REMOVING,
@@ -194,7 +203,9 @@ function commandSubjects(): string[] {
 
 function bucketSubjects(): string[] {
   return (Object.keys(buckets) as (keyof typeof buckets)[]).flatMap((name) =>
-    IDS.map(({ host }) => `$KV.${bucketName(environment, name)}.${host}.api.0`),
+    [...IDS.map(({ host }) => `${host}.api.0`), 'incarnation', 'revocations', 'incarnation.x'].map(
+      (key) => `$KV.${bucketName(environment, name)}.${key}`,
+    ),
   );
 }
 

@@ -145,6 +145,8 @@ export function followIncarnation(bus: Bus, onAnswer: (told: Incarnation) => voi
   askIn(0);
   return {
     askNow: async () => {
+      // One that is under way may have been asked before anybody could know.
+      if (stopping.signal.aborted || (await askOnce())) return;
       if (!stopping.signal.aborted) await askOnce();
     },
     stop: () => {

@@ -41,6 +41,7 @@ const MAX_IN_FLIGHT = 64;
 const MAX_REFUSALS = 3;
 /** Of what was acknowledged, the last so many are sent again at most. */
 const MAX_AGAIN = 10_000;
+const SENT_AGAIN_EVERY_MS = 10 * 60_000;
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5_000;
 /** How often it is tried whether a full disk has room again. */
@@ -95,6 +96,8 @@ interface Lane {
   failures: number;
   /** Of one message, in a row. */
   refusals: number;
+  /** When what its stream had lost was last sent again by a number alone, in monotonic ms. */
+  sentAgainMs: number;
   retry: NodeJS.Timeout | undefined;
 }
 
@@ -274,7 +277,16 @@ export class Outbox {
   #lane(subject: string): Lane {
     let lane = this.#lanes.get(subject);
     if (lane === undefined) {
-      lane = { subject, waiting: [], lastSeq: undefined, isBusy: false, failures: 0, refusals: 0, retry: undefined };
+      lane = {
+        subject,
+        waiting: [],
+        lastSeq: undefined,
+        isBusy: false,
+        failures: 0,
+        refusals: 0,
+        sentAgainMs: Number.NEGATIVE_INFINITY,
+        retry: undefined,
+      };
       this.#lanes.set(subject, lane);
     }
     return lane;
@@ -381,8 +393,10 @@ export class Outbox {
     const known = this.#incarnation;
     await this.#options.onGoneBack?.();
     if (this.#isClosed || this.#incarnation !== known) return;
-    // Nobody knows that it went back; it may also have dropped the subject's last messages for want of room: once is enough.
-    this.#sendAgain((message) => message.subject === subject && message.seq > last && message.isAgain !== true);
+    // Nobody knows that it went back. It may also have dropped what was last here for want of room: then that is not done often.
+    if (performance.now() - lane.sentAgainMs < SENT_AGAIN_EVERY_MS) return;
+    lane.sentAgainMs = performance.now();
+    this.#sendAgain((message) => message.subject === subject && message.seq > last);
   }
 
   /** Messages that the bus had acknowledged, before all that waits on their subjects. Never throws. */

@@ -20,16 +20,15 @@ const SPACING: readonly { readonly untilMs: number; readonly apartMs: number }[]
 
 /** With one more, and of the older ones as many as are of use; oldest first. */
 export function addWitness(witnesses: readonly Witness[], added: Witness): readonly Witness[] {
-  const kept: Witness[] = [added];
-  let last = added;
-  for (const witness of witnesses.toReversed()) {
+  const kept: Witness[] = [];
+  for (const witness of witnesses) {
     const ageMs = Math.abs(added.notedAtMs - witness.notedAtMs);
     const apartMs = SPACING.find(({ untilMs }) => ageMs <= untilMs)?.apartMs;
-    if (apartMs === undefined || Math.abs(last.notedAtMs - witness.notedAtMs) < apartMs) continue;
-    kept.push(witness);
-    last = witness;
+    // Measured from the older one: else who grows old is always too near to those behind it.
+    const sinceMs = Math.abs(witness.notedAtMs - (kept.at(-1)?.notedAtMs ?? Number.NEGATIVE_INFINITY));
+    if (apartMs !== undefined && sinceMs >= apartMs) kept.push(witness);
   }
-  return kept.reverse();
+  return [...kept, added];
 }
 
 /** What a look at the stream came to. */

@@ -5,6 +5,7 @@
 import { certainlyKept, type Incarnation, type LogBatch, type LogStream, rows } from '@muster/contracts';
 import { attemptToStore, type Bus, messageIdOf, uuidv7 } from '@muster/contracts/bus';
 import type { LogSpec } from '@muster/contracts/config';
+import { monotonicNowMs } from '../clock.ts';
 import type { Envelopes } from '../runtime/envelopes.ts';
 import type { AcknowledgedBatch, AcknowledgedBatches } from './acknowledged-batches.ts';
 import { type Allowance, refill } from './allowance.ts';
@@ -42,6 +43,8 @@ export interface ShipperOptions {
 
 /** Somebody who has the server put things there could keep ahead of the sequence for ever: then it is stored without. */
 const MAX_REFUSALS = 3;
+/** A stream may also have dropped what was last for want of room. */
+const SENT_AGAIN_EVERY_MS = 10 * 60_000;
 
 /** A line waits at most so long for others to go with. */
 const MAX_AGE_MS = 1_000;
@@ -81,8 +84,8 @@ export class Shipper {
   #isFlushing = false;
   /** What the bus had acknowledged, and may have lost: sent before anything else. */
   #again: AcknowledgedBatch[] = [];
-  /** Once is enough, where no incarnation says that they were lost again. */
-  readonly #sentAgain = new Set<string>();
+  /** When what a stream had lost was last sent again by a number alone. */
+  #sentAgainMs = Number.NEGATIVE_INFINITY;
   /** Of the bus. */
   #incarnation: number | undefined;
 
@@ -253,10 +256,9 @@ export class Shipper {
     const { acknowledged, onGoneBack } = this.#options;
     const known = this.#incarnation;
     await onGoneBack?.();
-    if (this.#incarnation !== known) return;
-    const batches = acknowledged.read().get(this.#key) ?? [];
-    this.#again = batches.filter(({ seq, attempt }) => seq > lastSeq && !this.#sentAgain.has(attempt.id));
-    for (const { attempt } of this.#again) this.#sentAgain.add(attempt.id);
+    if (this.#incarnation !== known || monotonicNowMs() - this.#sentAgainMs < SENT_AGAIN_EVERY_MS) return;
+    this.#sentAgainMs = monotonicNowMs();
+    this.#again = (acknowledged.read().get(this.#key) ?? []).filter(({ seq }) => seq > lastSeq);
   }
 
   /** @throws when the disk does not take it; then nothing has changed */

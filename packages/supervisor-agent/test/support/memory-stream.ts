@@ -21,6 +21,11 @@ export class MemoryStream implements Pick<Bus, 'publishOrdered' | 'isConnected'>
   readonly faults: Fault[] = [];
   readonly #ids = new Map<string, number>();
 
+  /** As after the duplicate window. */
+  forgetIds(): void {
+    this.#ids.clear();
+  }
+
   publishOrdered: Bus['publishOrdered'] = async (row, _params, message, { expectedLastSeq, messageId }) => {
     const bytes = Buffer.byteLength(JSON.stringify(row.schema.parse(message)));
     if (bytes > MAX_MESSAGE_BYTES) throw new Error(`${bytes} bytes are no message`);

@@ -7,6 +7,7 @@
  * streams held (StoreWitness). By hand it is raised after a restore through the API. It never falls.
  */
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { keys } from '../buckets.ts';
 import { NONE } from '../ids.ts';
@@ -103,6 +104,8 @@ function nextMark(inside: Mark | undefined, outside: Mark | undefined, isRestore
 
 const ANSWER_TIMEOUT_MS = 5_000;
 const RETRY_MIN_MS = 500;
+/** Whoever waits for an answer waits no longer than this, and the time of one question. */
+const ASK_NOW_MS = 5_000;
 const RETRY_MAX_MS = 15_000;
 /** A bus that went back under a connection that lasts is noticed so late. */
 const ASK_EVERY_MS = 60_000;
@@ -145,9 +148,11 @@ export function followIncarnation(bus: Bus, onAnswer: (told: Incarnation) => voi
   askIn(0);
   return {
     askNow: async () => {
-      // One that is under way may have been asked before anybody could know.
-      if (stopping.signal.aborted || (await askOnce())) return;
-      if (!stopping.signal.aborted) await askOnce();
+      // One that is under way may have been asked before anybody could know, and a prober may be on its way back as well.
+      const untilMs = performance.now() + ASK_NOW_MS;
+      while (!stopping.signal.aborted && bus.isConnected && !(await askOnce()) && performance.now() < untilMs) {
+        await delay(RETRY_MIN_MS, undefined, { signal: stopping.signal }).catch(() => {});
+      }
     },
     stop: () => {
       stopping.abort();

@@ -394,7 +394,9 @@ export class Outbox {
     await this.#options.onGoneBack?.();
     if (this.#isClosed || this.#incarnation !== known) return;
     // Nobody knows that it went back. It may also have dropped what was last here for want of room: then that is not done often.
-    if (performance.now() - lane.sentAgainMs < SENT_AGAIN_EVERY_MS) return;
+    // On another connection it may be another store.
+    const sinceMs = Math.max(performance.now() - SENT_AGAIN_EVERY_MS, this.#options.bus.connectedSinceMs ?? 0);
+    if (lane.sentAgainMs > sinceMs) return;
     lane.sentAgainMs = performance.now();
     this.#sendAgain((message) => message.subject === subject && message.seq > last);
   }

@@ -18,7 +18,7 @@ import type { Files } from './take-batch.ts';
 export interface LogShippingOptions {
   readonly host: string;
   readonly stateDir: string;
-  readonly bus: Pick<Bus, 'publishOrdered' | 'isConnected'>;
+  readonly bus: Pick<Bus, 'publishOrdered' | 'isConnected' | 'connectedSinceMs'>;
   readonly envelopes: Envelopes;
   /** What may wait for the bus of one instance. */
   readonly maxBehindBytes?: number;

@@ -33,7 +33,7 @@ export interface ShipperOptions {
   readonly files: Files;
   readonly spec: LogSpec;
   readonly maxBehindBytes: number;
-  readonly bus: Pick<Bus, 'publishOrdered' | 'isConnected'>;
+  readonly bus: Pick<Bus, 'publishOrdered' | 'isConnected' | 'connectedSinceMs'>;
   readonly envelopes: Envelopes;
   readonly journal: CursorJournal;
   readonly acknowledged: AcknowledgedBatches;
@@ -253,10 +253,12 @@ export class Shipper {
 
   /** A sequence below the known one: the bus was restored, or has dropped what was last here for want of room. */
   async #goneBack(lastSeq: number): Promise<void> {
-    const { acknowledged, onGoneBack } = this.#options;
+    const { acknowledged, bus, onGoneBack } = this.#options;
     const known = this.#incarnation;
     await onGoneBack?.();
-    if (this.#incarnation !== known || monotonicNowMs() - this.#sentAgainMs < SENT_AGAIN_EVERY_MS) return;
+    // On another connection it may be another store.
+    const sinceMs = Math.max(monotonicNowMs() - SENT_AGAIN_EVERY_MS, bus.connectedSinceMs ?? 0);
+    if (this.#incarnation !== known || this.#sentAgainMs > sinceMs) return;
     this.#sentAgainMs = monotonicNowMs();
     this.#again = (acknowledged.read().get(this.#key) ?? []).filter(({ seq }) => seq > lastSeq);
   }

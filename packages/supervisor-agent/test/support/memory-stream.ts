@@ -14,8 +14,9 @@ export type Fault = 'none' | 'away' | 'no-stream' | 'lost-before' | 'lost-after'
 export class Killed extends Error {}
 
 /** A stream of one subject of logs, as the server keeps it, that loses what it is told to lose. */
-export class MemoryStream implements Pick<Bus, 'publishOrdered' | 'isConnected'> {
+export class MemoryStream implements Pick<Bus, 'publishOrdered' | 'isConnected' | 'connectedSinceMs'> {
   readonly isConnected = true;
+  readonly connectedSinceMs = 0;
   readonly batches: LogBatch[] = [];
   /** What happens to the next messages. */
   readonly faults: Fault[] = [];

@@ -24,12 +24,22 @@ const ON_ANY_SERVER = [
   'test/system/fastapi-services.test.ts',
   'test/system/fresh-clone.test.ts',
   'test/system/launcher.test.ts',
+  'test/system/other-accounts.test.ts',
   'test/system/page.test.ts',
   'test/system/ports.test.ts',
   'test/system/recovery.test.ts',
   'test/system/sabotage-exits.test.ts',
   'test/system/sabotage-launcher.test.ts',
   'test/system/shim-kill.test.ts',
+];
+
+/** What attackers and faults make of a nats-server, which differs from version to version: beside the whole system's tests. */
+const ON_EACH_SERVER = [
+  'packages/contracts/test/attacks.test.ts',
+  'packages/contracts/test/observers.test.ts',
+  'packages/contracts/test/permission-matrix.test.ts',
+  'packages/contracts/test/permissions.test.ts',
+  'packages/contracts/test/reply-attacks.test.ts',
 ];
 
 export default defineConfig({
@@ -48,12 +58,21 @@ export default defineConfig({
             'scripts/**/*.test.ts',
             'bench/src/**/*.test.ts',
           ],
+          exclude: ON_EACH_SERVER,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
       },
       { ...system, test: { ...system.test, name: 'system', include: ON_ANY_SERVER } },
-      { ...system, test: { ...system.test, name: 'bus', include: ['test/**/*.test.ts'], exclude: ON_ANY_SERVER } },
+      {
+        ...system,
+        test: {
+          ...system.test,
+          name: 'bus',
+          include: ['test/**/*.test.ts', ...ON_EACH_SERVER],
+          exclude: ON_ANY_SERVER,
+        },
+      },
     ],
   },
 });

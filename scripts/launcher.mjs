@@ -32,13 +32,13 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { AgentParent } from './lib/agent-parent.mjs';
 import { InstanceLock } from './lib/instance-lock.mjs';
-import { checkWritable } from './lib/machine.mjs';
 import { HELP, readOptions } from './lib/options.mjs';
 import { checkPorts } from './lib/ports.mjs';
 import { Progress } from './lib/progress.mjs';
 import { Refusal, reportRefusal } from './lib/refusal.mjs';
 import { lastLines, run } from './lib/run.mjs';
 import { readSettings } from './lib/settings.mjs';
+import { claimStateFolder } from './lib/state-folder.mjs';
 
 const STOP_SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 const MAX_AGENT_LOG_BYTES = 32 * 1024 * 1024;
@@ -58,7 +58,9 @@ const AGENT_LOG_CHECK_MS = 60_000;
  */
 export async function launch({ paths: given, settings, natsServer, progress, env }) {
   const paths = withConfiguredState(given, settings);
-  checkWritable(paths.stateDir);
+  if (claimStateFolder(paths.stateDir)) {
+    progress.say(`Closed ${paths.stateDir} to other users of this machine: it was open to them until now`);
+  }
   const lock = new InstanceLock(paths.stateDir);
   try {
     const agentEnv = buildAgentEnvironment(env, paths, natsServer);
@@ -136,7 +138,7 @@ async function runAgent({ paths, agentEnv, progress, onReady }) {
  */
 function spawnAgent({ agentFile, rootDir }, env, logFile) {
   // A stream that has its descriptor already is handed to the agent itself: the log needs no launcher.
-  const log = createWriteStream(logFile, { fd: openSync(logFile, 'a') });
+  const log = createWriteStream(logFile, { fd: openSync(logFile, 'a', 0o600) });
   try {
     const agent = execa(process.execPath, [agentFile], {
       cwd: rootDir,

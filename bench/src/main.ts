@@ -9,6 +9,7 @@ import type { BenchContext, Measure } from './measure.ts';
 import { alert } from './measures/alert.ts';
 import { away } from './measures/away.ts';
 import { bucket } from './measures/bucket.ts';
+import { command } from './measures/command.ts';
 import { crash } from './measures/crash.ts';
 import { fleet } from './measures/fleet.ts';
 import { fold } from './measures/fold.ts';
@@ -36,6 +37,7 @@ const MEASURES: readonly Measure[] = [
   page,
   fold,
   publish,
+  command,
   history,
   storage,
   bucket,
@@ -49,6 +51,7 @@ Measures Muster and, in the same run, PM2 ${PM2_VERSION}, and prints one table w
 
   --only NAME     take this measure only; may be repeated: ${MEASURES.map(({ name }) => name).join(', ')}
   --services N    how many services are supervised where there are many (default 100)
+  --before DIR    another checkout, built, to compare with in the measures that can
   --quick         few rounds and short waits
   --json          print JSON instead of the table
   -h, --help      print this
@@ -63,6 +66,7 @@ const DEFAULT_SERVICES = 100;
 interface Options {
   readonly measures: readonly Measure[];
   readonly services: number;
+  readonly beforeDir?: string;
   readonly isQuick: boolean;
   readonly isJson: boolean;
 }
@@ -75,6 +79,7 @@ function readOptions(args: readonly string[]): Options | 'help' {
     options: {
       only: { type: 'string', multiple: true },
       services: { type: 'string' },
+      before: { type: 'string' },
       quick: { type: 'boolean' },
       json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -92,6 +97,7 @@ function readOptions(args: readonly string[]): Options | 'help' {
   return {
     measures: MEASURES.filter(({ name }) => values.only?.includes(name) ?? true),
     services,
+    ...(values.before !== undefined && { beforeDir: path.resolve(values.before) }),
     isQuick: values.quick === true,
     isJson: values.json === true,
   };

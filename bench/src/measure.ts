@@ -9,6 +9,8 @@ export interface BenchContext {
   readonly isQuick: boolean;
   /** The clone. */
   readonly rootDir: string;
+  /** Another one, built, to compare with. */
+  readonly beforeDir?: string;
   readonly pm2: Pm2Program;
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal;

@@ -3,7 +3,8 @@
  *
  *   node examples/alert-subscribers/subscriber.mjs
  *
- * It needs only @nats-io/transport-node and the credentials of an observer, who may listen to alerts and do nothing else.
+ * It needs only @nats-io/transport-node and the credentials of an observer, who may listen to alerts and do nothing else. What
+ * fired while it was away comes first.
  */
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
@@ -24,8 +25,10 @@ const connection = await connect({
   authenticator: credsAuthenticator(await readFile(creds)),
   maxReconnectAttempts: -1,
 });
-// muster.v1.<environment>.alert.<severity>.<host>.<service>.<rule>: `alert.critical.*.*.*` would be the worst only.
-const alerts = connection.subscribe(`muster.v1.${environment}.alert.>`);
+// What the bus keeps for this observer, <id> in observer-<id>.creds. Who needs no more than what comes from now on listens
+// to `alert.>` instead, or to `alert.critical.*.*.*`: alert.<severity>.<host>.<service>.<rule>.
+const id = own.replace(/^observer-/, '');
+const alerts = connection.subscribe(`muster.v1.${environment}.deliver.observer.${id}`);
 await connection.flush();
 console.error(`listening on ${connection.getServer()}`);
 process.once('SIGINT', () => void connection.drain());

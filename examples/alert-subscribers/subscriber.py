@@ -3,7 +3,7 @@
     python3 examples/alert-subscribers/subscriber.py
 
 It speaks NATS itself, so it needs only python3-cryptography (Debian's package) to sign in, and the credentials of an
-observer, who may listen to alerts and do nothing else.
+observer, who may listen to alerts and do nothing else. What fired while it was away comes first.
 """
 
 import base64
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 URL = os.environ.get("MUSTER_BUS_URL") or "nats://127.0.0.1:4222"
 CREDENTIALS = os.environ.get("MUSTER_BUS_CREDENTIALS") or ".muster/keys/observer-alerts.creds"
 ENVIRONMENT = os.environ.get("MUSTER_ENVIRONMENT") or "development"
+OBSERVER = os.path.basename(CREDENTIALS).removeprefix("observer-").removesuffix(".creds")
 
 
 def log_in(info: dict) -> bytes:
@@ -38,8 +39,9 @@ def alerts():
     with socket.create_connection((address.hostname, address.port or 4222)) as connection:
         lines = connection.makefile("rb")
         connection.sendall(log_in(json.loads(lines.readline()[len("INFO ") :])))
-        # muster.v1.<environment>.alert.<severity>.<host>.<service>.<rule>: `alert.critical.*.*.*` would be the worst only.
-        connection.sendall(f"SUB muster.v1.{ENVIRONMENT}.alert.> 1\r\nPING\r\n".encode())
+        # What the bus keeps for this observer, <id> in observer-<id>.creds. Who needs no more than what comes from now on
+        # listens to `alert.>` instead, or to `alert.critical.*.*.*`: alert.<severity>.<host>.<service>.<rule>.
+        connection.sendall(f"SUB muster.v1.{ENVIRONMENT}.deliver.observer.{OBSERVER} 1\r\nPING\r\n".encode())
         for line in lines:
             if line.startswith(b"MSG "):
                 size = int(line.split()[-1])

@@ -8,6 +8,7 @@
  * It needs only @nats-io/transport-node and the credentials of an observer, who may listen to alerts and do nothing else.
  */
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, credsAuthenticator } from '@nats-io/transport-node';
 
@@ -32,7 +33,9 @@ const connection = await connect({
   authenticator: credsAuthenticator(await readFile(creds)),
   maxReconnectAttempts: -1,
 });
-const alerts = connection.subscribe(`muster.v1.${environment}.alert.>`);
+// What the bus keeps for this observer, <id> in observer-<id>.creds: what fired while it was away comes first.
+const id = basename(creds, '.creds').replace(/^observer-/, '');
+const alerts = connection.subscribe(`muster.v1.${environment}.deliver.observer.${id}`);
 await connection.flush();
 console.error(`listening on ${connection.getServer()}, posting to ${new URL(target).origin}`);
 process.once('SIGINT', () => void connection.drain());

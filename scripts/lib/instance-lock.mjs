@@ -49,7 +49,7 @@ export class InstanceLock {
     this.#identity = identity;
     // Written aside and linked: whoever reads the file meanwhile sees it whole, or not at all.
     const draft = `${this.#file}.${identity.pid}`;
-    writeFileSync(draft, JSON.stringify(identity));
+    writeFileSync(draft, JSON.stringify(identity), { mode: 0o600 });
     try {
       this.#acquire(stateDir, draft);
     } finally {
@@ -78,7 +78,7 @@ export class InstanceLock {
   /** @param {string} url where people find the page */
   publish(url) {
     const next = `${this.#file}.${this.#identity.pid}`;
-    writeFileSync(next, JSON.stringify({ ...this.#identity, url }));
+    writeFileSync(next, JSON.stringify({ ...this.#identity, url }), { mode: 0o600 });
     renameSync(next, this.#file);
   }
 

@@ -28,7 +28,7 @@ export function checkMachine({ platform, nodeVersion }) {
  */
 export function checkWritable(dir) {
   try {
-    mkdirSync(dir, { recursive: true });
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
     accessSync(dir, constants.W_OK | constants.X_OK);
   } catch (error) {
     const reason = /** @type {NodeJS.ErrnoException} */ (error).code || String(error);

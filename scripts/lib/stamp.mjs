@@ -23,7 +23,7 @@ export class Stamp {
 
   /** @param {string} fingerprint of the input that the finished step saw */
   write(fingerprint) {
-    mkdirSync(dirname(this.#file), { recursive: true });
-    writeFileSync(this.#file, fingerprint);
+    mkdirSync(dirname(this.#file), { recursive: true, mode: 0o700 });
+    writeFileSync(this.#file, fingerprint, { mode: 0o600 });
   }
 }

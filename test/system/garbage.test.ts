@@ -73,6 +73,7 @@ function targetsOf(system: MusterSystem): readonly { readonly role: Bus['role'];
     instance: 0,
     prober: 'main',
     dashboard: 'main',
+    monitor: 'main',
     severity: 'critical',
     rule: 'failed',
   };
@@ -85,7 +86,7 @@ function targetsOf(system: MusterSystem): readonly { readonly role: Bus['role'];
     ),
     ...Object.values(commands).map(({ template }) => ({ role: 'admin' as const, subject: subject(template) })),
     ...Object.values(proberCommands).map(({ template, requesters }) => ({
-      role: requesters[0] ?? 'admin',
+      role: requesters.some((role) => role === 'admin') ? ('admin' as const) : (requesters[0] ?? 'admin'),
       subject: subject(template),
     })),
     ...names.map((name) => {
@@ -273,7 +274,15 @@ async function shownPid(system: MusterSystem, service: string): Promise<number |
 }
 
 async function openSenders(system: MusterSystem) {
-  const own = { agent: system.host, prober: 'main', dashboard: 'main', operator: 'cli', admin: 'setup' } as const;
+  await system.cli('bus', 'keys', '--add', 'monitor-main');
+  const own = {
+    agent: system.host,
+    prober: 'main',
+    dashboard: 'main',
+    operator: 'cli',
+    monitor: 'main',
+    admin: 'setup',
+  } as const;
   const open = new Map<string, Bus>();
   for (const [role, id] of Object.entries(own)) open.set(role, await connect(system, role as Bus['role'], id));
   return {

@@ -1,19 +1,42 @@
 /** `npm start` once everything is built: the launcher with the whole real system below it. */
+import { execFileSync } from 'node:child_process';
+import { chmod, lstat, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { eventually, isAlive } from '@muster/testkit';
 import { expect, test } from 'vitest';
 import { agentPidOf, prepareSystem, servicesYaml, startLauncher } from './support.ts';
 
 const PATIENCE_MS = 90_000;
+const NOBODY = 65_534;
+
+/** What another account of this machine is answered: for the data, the page, and a command. */
+function statusesForNobody(url: string): unknown {
+  const script = `
+    const headers = { 'content-type': 'application/json' };
+    const ask = (path, init) => fetch(process.argv[1] + path, init).then(({ status }) => status);
+    const stop = { method: 'POST', headers, body: '{}' };
+    Promise.all([ask('/api/dashboard-data'), ask('/'), ask('/api/services/web1/api/stop', stop)])
+      .then((statuses) => console.log(JSON.stringify(statuses)));`;
+  const asNobody = { uid: NOBODY, gid: NOBODY, cwd: '/' };
+  return JSON.parse(execFileSync(process.execPath, ['-e', script, url], { ...asNobody, encoding: 'utf8' }));
+}
 
 test('it starts, says its address, survives the death of its agent, is there only once, and stops in order', async () => {
-  await using system = await prepareSystem({ services: servicesYaml({ name: 'api', command: ['sleep', '600'] }) });
+  const print = 'umask; exec sleep 600';
+  await using system = await prepareSystem({ services: servicesYaml({ name: 'api', command: print }) });
+  await leaveOpen(system.stateDir);
   await using launcher = await startLauncher(system);
+  await launcher.line(`Closed ${system.stateDir} to other users of this machine`, PATIENCE_MS);
   await launcher.line(`Muster runs: ${system.dashboardUrl}`, PATIENCE_MS);
   const health = await fetch(`${system.dashboardUrl}/api/health`);
   expect(health.status).toBe(200);
 
   await system.waitUntilUp();
   await system.waitUntilReady('api');
+  expect((await fetch(`${system.dashboardUrl}/api/dashboard-data`)).status).toBe(200);
+  const isRoot = process.getuid?.() === 0;
+  const why = 'needs root to become another account';
+  expect(isRoot ? statusesForNobody(system.dashboardUrl) : why).toEqual(isRoot ? [403, 403, 403] : why);
   const before = await pidsOf(system);
   expect([...before.keys()].sort()).toEqual(['api', 'dashboard', 'health-prober', 'nats-server']);
   const agent = await agentPidOf(system);
@@ -23,6 +46,10 @@ test('it starts, says its address, survives the death of its agent, is there onl
   expect(next).not.toBe(agent);
   await system.waitFor('api', ({ state, reason }) => state === 'running' && reason === 'adopted');
   await allAdopted(system, before);
+  expect(await openToOthers(system.stateDir)).toEqual([]);
+  // Only what is Muster's own: a service gets what the user has set.
+  const umask = process.umask().toString(8).padStart(4, '0');
+  expect(await readFile(path.join(system.stateDir, 'logs/api.0.stdout.log'), 'utf8')).toBe(`${umask}\n`);
 
   await using second = await startLauncher(system);
   expect(await second.finished).toEqual({ code: 1, signal: null });
@@ -74,4 +101,27 @@ async function allAdopted(
 async function pidsOf(system: Awaited<ReturnType<typeof prepareSystem>>): Promise<ReadonlyMap<string, number>> {
   const instances = await system.instances();
   return new Map(instances.flatMap(({ service, pid }) => (pid === undefined ? [] : [[service, pid]])));
+}
+
+/** As an older Muster, or a careless hand, has left it. */
+async function leaveOpen(stateDir: string): Promise<void> {
+  await mkdir(path.join(stateDir, 'logs'));
+  for (const name of ['launcher.json.17', 'logs/api.0.stderr.log', 'services.last-good.yaml']) {
+    await writeFile(path.join(stateDir, name), '');
+  }
+  for (const name of ['', 'logs', 'keys', 'nats', 'nats/nats.conf', 'keys/root.nk', 'services.last-good.yaml']) {
+    await chmod(path.join(stateDir, name), 0o755);
+  }
+}
+
+/** What of it anybody but its user may read, write or enter. */
+async function openToOthers(stateDir: string): Promise<readonly string[]> {
+  const names = ['.', ...(await readdir(stateDir, { recursive: true }))];
+  const modes = await Promise.all(
+    names.map(async (name) => ({
+      name,
+      mode: (await lstat(path.join(stateDir, name)).catch(() => undefined))?.mode ?? 0,
+    })),
+  );
+  return modes.filter(({ mode }) => (mode & 0o077) !== 0).map(({ name, mode }) => `${name} ${mode.toString(8)}`);
 }

@@ -31,6 +31,7 @@ const IDENTITIES = [
   ['dashboard', 'main'],
   ['operator', 'cli'],
   ['observer', 'alerts'],
+  ['monitor', 'k6'],
 ] as const satisfies readonly (readonly [Role, string])[];
 
 /** Nobody of the system bears these ids, so that what is allowed disturbs nobody either. */
@@ -40,6 +41,7 @@ const FOREIGN = {
   instance: 0,
   prober: 'elsewhere',
   dashboard: 'elsewhere',
+  monitor: 'elsewhere',
   severity: 'info',
   rule: 'failed',
 };
@@ -50,7 +52,7 @@ beforeAll(async () => {
   await waitForBus(system);
   await system.waitUntilReady('api');
   // Another host joins: its credentials are made offline, and nothing restarts.
-  await system.cli('bus', 'keys', '--agent', 'web2');
+  for (const added of ['agent-web2', 'monitor-k6']) await system.cli('bus', 'keys', '--add', added);
 });
 afterAll(() => system[Symbol.asyncDispose]());
 

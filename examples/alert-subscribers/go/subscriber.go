@@ -3,6 +3,7 @@
 //	(cd examples/alert-subscribers/go && go mod tidy && go build -o /tmp/subscriber .) && /tmp/subscriber
 //
 // It needs only github.com/nats-io/nats.go and the credentials of an observer, who may listen to alerts and do nothing else.
+// What fired while it was away comes first.
 package main
 
 import (
@@ -11,6 +12,8 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 )
@@ -34,8 +37,10 @@ func main() {
 	if err != nil {
 		log.Fatalf("not connected to %s: %v", url, err)
 	}
-	// muster.v1.<environment>.alert.<severity>.<host>.<service>.<rule>: "alert.critical.*.*.*" would be the worst only.
-	if _, err := connection.Subscribe("muster.v1."+environment+".alert.>", show); err != nil {
+	// What the bus keeps for this observer, <id> in observer-<id>.creds. Who needs no more than what comes from now on listens to
+	// "alert.>" instead, or to "alert.critical.*.*.*": alert.<severity>.<host>.<service>.<rule>.
+	observer := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(credentials), "observer-"), ".creds")
+	if _, err := connection.Subscribe("muster.v1."+environment+".deliver.observer."+observer, show); err != nil {
 		log.Fatal(err)
 	}
 	if err := connection.Flush(); err != nil {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { parseDocument } from 'yaml';
+import { type Document, isMap, isScalar, parseDocument, YAMLMap } from 'yaml';
 import { CliError } from './exit-codes.ts';
 
 /** What joining a bus writes into agent.yaml. */
@@ -16,11 +16,12 @@ export interface BusSettings {
  * @throws CliError (failed) when it can't be read, or says something else
  */
 export async function withBusSettings(file: string, settings: BusSettings, isReplacing: boolean): Promise<string> {
-  const document = parseDocument(await readOrEmpty(file));
+  const text = await readOrEmpty(file);
+  const document = parseDocument(text);
+  const cannot = (why: string) => new CliError('failed', `cannot change '${file}': ${why}`);
   const [error] = document.errors;
-  if (error !== undefined) {
-    throw new CliError('failed', `cannot change '${file}': ${error.message.split('\n')[0]}: mend it first`);
-  }
+  if (error !== undefined) throw cannot(`${error.message.split('\n')[0]}: mend it first`);
+  const bus = busMapOf(document, cannot);
   const entries: readonly (readonly [readonly string[], string])[] = [
     [['environment'], settings.environment],
     [['host'], settings.host],
@@ -32,15 +33,45 @@ export async function withBusSettings(file: string, settings: BusSettings, isRep
     .filter(({ wanted, present }) => present !== undefined && present !== null && present !== wanted)
     .map(({ path, present }) => `${path.join('.')} is '${String(present)}'`);
   if (others.length > 0 && !isReplacing) {
-    throw new CliError(
-      'failed',
-      `cannot change '${file}': ${others.join(', ')}: this host belongs to another bus, or is another host; to replace that: --replace`,
+    throw cannot(
+      `${others.join(', ')}: this host belongs to another bus, or is another host; to replace that: --replace`,
     );
   }
   // A `tls` of the former bus would be taken for this one's; without it, what lies beside the creds file counts.
-  if (isReplacing) document.deleteIn(['bus', 'tls']);
+  if (isReplacing) bus.delete('tls');
   for (const [path, wanted] of entries) document.setIn(path, wanted);
-  return document.toString();
+  const changed = withLineEnds(document.toString(), text);
+  const read = parseDocument(changed);
+  const isWhole = read.errors.length === 0 && entries.every(([path, wanted]) => read.getIn(path) === wanted);
+  if (!isWhole) throw cannot('it is written in a way that cannot be kept: write it as plain "key: value" lines first');
+  return changed;
+}
+
+/** `bus` of the document, which is made where there is none: a file may be empty, all comments, or say `bus:` and no more. */
+function busMapOf(document: Document, cannot: (why: string) => CliError): YAMLMap {
+  if (isEmpty(document.contents)) document.contents = withCommentsOf(document.contents, new YAMLMap());
+  if (!isMap(document.contents)) throw cannot('it is no map of "key: value" lines: mend it first');
+  const present: unknown = document.get('bus', true);
+  if (isMap(present)) return present;
+  if (present !== undefined && !isEmpty(present)) throw cannot("'bus' in it is no map: mend it first");
+  const bus = withCommentsOf(present, new YAMLMap());
+  document.set('bus', bus);
+  return bus;
+}
+
+function isEmpty(node: unknown): boolean {
+  return node === null || (isScalar(node) && node.value === null);
+}
+
+function withCommentsOf(node: unknown, map: YAMLMap): YAMLMap {
+  if (!isScalar(node)) return map;
+  map.commentBefore = [node.commentBefore, node.comment].filter((text) => text != null).join('\n') || null;
+  return map;
+}
+
+/** As the file had them. */
+function withLineEnds(text: string, former: string): string {
+  return former.includes('\r\n') ? text.replace(/\r?\n/gu, '\r\n') : text;
 }
 
 async function readOrEmpty(file: string): Promise<string> {

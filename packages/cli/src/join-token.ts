@@ -1,12 +1,21 @@
 /*
  * All that an agent needs to join, in one word that can be pasted. It holds the agent's private keys: whoever reads it is
- * that agent.
+ * that agent, until its keys are made void.
  */
 import { brotliCompressSync, brotliDecompressSync } from 'node:zlib';
 import { isId } from '@muster/contracts';
 import { CliError } from './exit-codes.ts';
 
 const PREFIX = 'muster1.';
+
+/** What is said to somebody who gave a join line as an argument, whatever of. */
+export const SPOKEN_JOIN_LINE =
+  "a join line is taken from stdin or a file only: every user of this machine sees arguments, and the shell keeps them. If that was one, take it for leaked: run 'muster host add <host>' again where the bus runs, which makes it void, and give the new line with: muster join < FILE, muster join --file FILE, or muster join and paste it";
+
+/** Is this word of a command line, or a part of it, a join line? */
+export function holdsJoinLine(word: string): boolean {
+  return word.includes(PREFIX);
+}
 
 export interface Joining {
   readonly environment: string;
@@ -23,7 +32,7 @@ export function formatJoinToken(joining: Joining): string {
   return PREFIX + brotliCompressSync(JSON.stringify(joining)).toString('base64url');
 }
 
-/** Reads a token, also as the last word of the whole line that `muster host add` prints. @throws CliError (usage) */
+/** Reads a token, also as the last word of a longer line. @throws CliError (usage) */
 export function parseJoinToken(text: string): Joining {
   const word = text.trim().split(/\s+/u).at(-1) ?? '';
   const joining = word.startsWith(PREFIX) ? read(word.slice(PREFIX.length)) : undefined;

@@ -15,6 +15,7 @@ import { addVerbs } from './commands/verbs.ts';
 import { addWhy } from './commands/why.ts';
 import type { Context, ExitCode } from './context.ts';
 import { CliError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts';
+import { holdsJoinLine, SPOKEN_JOIN_LINE } from './join-token.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Reads the command line, runs the command it names, and answers with what to exit with. Never throws for a user's mistake. */
@@ -24,6 +25,11 @@ export async function runProgram(argv: readonly string[], context: Context, vers
   const run = async (command: () => Promise<ExitCode>): Promise<void> => {
     exitCode = await command();
   };
+  // Before any command, or complaint, repeats it.
+  if (argv.some(holdsJoinLine)) {
+    terminal.note(`muster: ${SPOKEN_JOIN_LINE}`);
+    return EXIT.usage;
+  }
   const program = buildProgram(context, run, version);
   try {
     await program.parseAsync([...argv], { from: 'user' });

@@ -20,6 +20,11 @@ export class Terminal {
     this.paint = isPlain ? paintPlain : paintAnsi;
   }
 
+  /** Does a person read along? */
+  get isWatched(): boolean {
+    return this.#stdout.isTTY === true;
+  }
+
   print(...lines: readonly string[]): void {
     for (const line of lines) this.#stdout.write(`${line}\n`);
   }

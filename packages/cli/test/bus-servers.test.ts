@@ -1,6 +1,6 @@
 /* `muster bus server` and `muster bus leaf`: files of a cluster and of a site, on the machine that has the keys. No network. */
 import { X509Certificate } from 'node:crypto';
-import { cp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -210,8 +210,9 @@ describe('what hangs on the certificates of servers elsewhere', () => {
     const { code, stdout } = await muster('host', 'add', 'web2', '--url', urls);
     expect(code).toBe(0);
     await using joined = await temporaryDirectory();
-    const word = stdout.trim().split(' ').at(-1) ?? '';
-    expect(await run(joined.path, 'join', word)).toMatchObject({ code: 0 });
+    const file = join(joined.path, 'web2.join');
+    await writeFile(file, stdout);
+    expect(await run(joined.path, 'join', '--file', file)).toMatchObject({ code: 0 });
     expect(await readFile(join(joined.path, 'config/agent.yaml'), 'utf8')).toContain(`url: ${urls}`);
     const ca = await readFile(join(joined.path, 'state/joined/ca.crt'), 'utf8');
     expect(ca).toBe(await readFile(join(keysDir, 'ca.crt'), 'utf8'));

@@ -18,7 +18,7 @@ const muster = (...args: string[]) => runCli(args, bus.env);
 
 beforeAll(async () => {
   bus = await startTestBus();
-  await runCli(['bus', 'keys', '--agent', 'web2'], bus.env);
+  await runCli(['bus', 'keys', '--add', 'agent-web2'], bus.env);
   const start = (host: string, services: Parameters<typeof SimulatedAgent.start>[0]['services']) =>
     SimulatedAgent.start({ url: bus.url, credentialsFile: join(bus.keysDir, `agent-${host}.creds`), host, services });
   web1 = await start('web1', {
@@ -64,8 +64,8 @@ describe('bus', () => {
     }
   });
 
-  test('keys --agent: makes the file, and prints no secret', async () => {
-    const { code, stdout } = await muster('bus', 'keys', '--agent', 'web3');
+  test('keys --add: makes the file, and prints no secret', async () => {
+    const { code, stdout } = await muster('bus', 'keys', '--add', 'agent-web3');
     expect(code).toBe(0);
     expect(stdout).toContain(join(bus.keysDir, 'agent-web3.creds'));
     expect(stdout).not.toContain('BEGIN');
@@ -301,7 +301,7 @@ describe('status', () => {
   });
 
   test('a host that is not heard is unknown', async () => {
-    await runCli(['bus', 'keys', '--agent', 'gone'], bus.env);
+    await runCli(['bus', 'keys', '--add', 'agent-gone'], bus.env);
     const gone = await SimulatedAgent.start({
       url: bus.url,
       credentialsFile: join(bus.keysDir, 'agent-gone.creds'),
@@ -322,7 +322,7 @@ describe('status', () => {
   });
 
   test('a host without services', async () => {
-    await runCli(['bus', 'keys', '--agent', 'empty'], bus.env);
+    await runCli(['bus', 'keys', '--add', 'agent-empty'], bus.env);
     const credentialsFile = join(bus.keysDir, 'agent-empty.creds');
     const empty = await SimulatedAgent.start({ url: bus.url, credentialsFile, host: 'empty', services: {} });
     const heard = await muster('status');
@@ -503,18 +503,22 @@ describe('alerts', () => {
     expect(JSON.parse(json.stdout)).toMatchObject([{ specversion: '1.0', data: { rule: 'failed' } }]);
   });
 
-  test('-f as observer: one CloudEvents document on a line', async () => {
+  test('-f as observer: one CloudEvents document on a line; what fired while it was away comes first, and once', async () => {
     const creds = join(bus.keysDir, 'observer-alerts.creds');
-    await using following = startCli(['alerts', '-f', '--json', '--creds', creds], bus.env);
-    await eventually(() => following.stderr.includes('listening'));
-    await publish(alertEvent({ rule: 'live', summary: 'two\nlines' }));
-    await eventually(() => following.stdout.includes('\n'));
-    expect(JSON.parse(following.stdout)).toMatchObject({
-      specversion: '1.0',
-      data: { rule: 'live', summary: 'two\nlines' },
-    });
-    following.signal('SIGTERM');
-    expect((await following.finished()).code).toBe(0);
+    const anAlert = (rule: string) => ({ ...alertEvent({ rule, summary: 'two\nlines' }), id: `alert-${rule}` });
+    const heard = async (rule: string): Promise<string[]> => {
+      await using following = startCli(['alerts', '-f', '--json', '--creds', creds], bus.env);
+      await eventually(() => following.stderr.includes('listening'));
+      await publish(anAlert(rule));
+      await eventually(() => following.stdout.includes(`"rule":"${rule}"`));
+      following.signal('SIGTERM');
+      expect((await following.finished()).code).toBe(0);
+      const lines = following.stdout.trimEnd().split('\n');
+      return lines.map((line) => (JSON.parse(line) as { data: { rule: string } }).data.rule);
+    };
+    await heard('live');
+    await publish(anAlert('meanwhile'));
+    expect(await heard('later')).toEqual(['meanwhile', 'later']);
   });
 
   test('a reader that has enough ends it quietly', async () => {

@@ -1,7 +1,8 @@
 /* `muster host remove` and `muster bus rotate` against a real nats-server with keys, and an agent that exists on the bus only. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { credentialsFile, openBus } from '@muster/contracts/bus';
+import { keys } from '@muster/contracts';
+import { credentialsFile, openBus, publicKeyIn } from '@muster/contracts/bus';
 import { eventually } from '@muster/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { runCli } from './run-cli.ts';
@@ -53,6 +54,43 @@ test('a removed host is cut off at once, and for good; added again it is let in'
   expect(JSON.parse(added.stdout)).toMatchObject({ host: 'web2', isNew: true });
   await using renewed = openAgent('web2');
   await renewed.connected(AbortSignal.timeout(20_000));
+});
+
+test('added again, a host has a new key: who has the earlier line is cut off at once, and nothing that it signs counts', async () => {
+  await add('web2');
+  const creds = join(bus.keysDir, 'agent-web2.creds');
+  const earlier = await readFile(creds, 'utf8');
+  await using thief = openAgent('web2', earlier);
+  await using web1 = openAgent('web1');
+  await Promise.all([web1, thief].map((agent) => agent.connected(AbortSignal.timeout(20_000))));
+  const since = web1.connectedSinceMs;
+  const closed = new Promise<string>((resolve) => {
+    thief.onConnection(({ connected, reason }) => !connected && resolve(reason));
+  });
+  // The line anew, of the same key: nobody is disturbed.
+  const key = await publicKeyIn(creds);
+  expect(await muster('host', 'add', 'web2', '--url', bus.url, '--keep-key')).toMatchObject({ code: 0 });
+  expect(thief.isConnected).toBe(true);
+
+  const again = await muster('host', 'add', 'web2', '--url', bus.url);
+  expect(again, again.stderr).toMatchObject({ code: 0 });
+  expect(again.stderr).toContain('told nats-server muster-development, and everybody who might believe it');
+  expect(await closed).toMatch(/revoked/iu);
+  await expect(thief.connected(AbortSignal.timeout(20_000))).rejects.toThrow(/uthori[sz]ation/u);
+  await using renewed = openAgent('web2');
+  await renewed.connected(AbortSignal.timeout(20_000));
+  expect(web1.connectedSinceMs).toBe(since);
+  // What programs are told of who is believed no more.
+  await using setup = openBus({
+    servers: bus.url,
+    environment: 'development',
+    role: 'admin',
+    id: 'setup',
+    credentialsFile: join(bus.keysDir, 'admin-setup.creds'),
+  });
+  await setup.connected(AbortSignal.timeout(20_000));
+  const told = setup.revocations.read((await setup.kv('config').get(keys.revocations()))?.value.content ?? '');
+  expect(told.ok && told.value.revoked.map((entry) => entry.key)).toEqual([key]);
 });
 
 test('without a bus what is on disk is done, and what is left is said', async () => {

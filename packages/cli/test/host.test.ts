@@ -1,10 +1,11 @@
 /* `muster host add` and `muster join`: files of two clones, and no network. */
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
+import { parseCredentials, publicKeyIn, readRevocations } from '@muster/contracts/bus';
+import { eventually, startFixture, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { runCli } from './run-cli.ts';
+import { ROOT_DIR, runCli } from './run-cli.ts';
 
 /** The configuration and the state of one clone. */
 class Clone {
@@ -21,6 +22,14 @@ class Clone {
   async writeAgentFile(text: string): Promise<void> {
     await mkdir(this.configDir, { recursive: true });
     await writeFile(join(this.configDir, 'agent.yaml'), text);
+  }
+
+  /** A file with the line, as somebody has carried it over. */
+  async writeLine(line: string): Promise<string> {
+    await mkdir(this.configDir, { recursive: true });
+    const file = join(this.configDir, 'line');
+    await writeFile(file, line, { mode: 0o600 });
+    return file;
   }
 
   readAgentFile(): Promise<string> {
@@ -53,15 +62,58 @@ async function addSecond(): Promise<string> {
   return stdout;
 }
 
+/** What the root has signed as void. */
+async function revokedKeys({ stateDir }: Clone): Promise<string[]> {
+  const directory = join(stateDir, 'keys');
+  const { roots } = parseCredentials(await readFile(join(directory, 'admin-setup.creds'), 'utf8'));
+  return (await readRevocations(directory, 'development', roots))?.list.revoked.map(({ key }) => key) ?? [];
+}
+
 describe('host add', () => {
-  test('prints one line to type on the other host, and the same again', async () => {
+  test('prints one line for muster join on the other host, and with --keep-key the same again', async () => {
     const line = await addSecond();
-    expect(line).toMatch(/^npx muster join muster1\.[\w-]+\n$/u);
-    const again = await first.run(['host', 'add', 'web2', '--json']);
+    expect(line).toMatch(/^muster1\.[\w-]+\n$/u);
+    const again = await first.run(['host', 'add', 'web2', '--keep-key', '--json']);
     const { token, ...facts } = JSON.parse(again.stdout) as Record<string, unknown>;
     expect(facts).toEqual({ host: 'web2', url: 'tls://bus.example.org:4333', isNew: false });
-    const [word, other] = [line.trim().split(' ').at(-1), String(token)];
-    expect(other).toBe(word);
+    expect(token).toBe(line.trim());
+    const unknown = await first.run(['host', 'add', 'web9', '--keep-key']);
+    expect(unknown).toMatchObject({ code: 5, stderr: expect.stringContaining('no such host was added here') });
+  });
+
+  test('again makes the earlier line void, and says who could not be told of it', async () => {
+    const line = await addSecond();
+    const creds = join(first.stateDir, 'keys/agent-web2.creds');
+    const [key, before] = [await publicKeyIn(creds), await readFile(join(first.stateDir, 'nats/nats.conf'), 'utf8')];
+    // An address that is refused changes nothing.
+    expect(await first.run(['host', 'add', 'web2', '--url', 'tls://elsewhere:4333'])).toMatchObject({ code: 1 });
+    expect(await publicKeyIn(creds)).toBe(key);
+
+    const again = await first.run(['host', 'add', 'web2']);
+    expect(again.stderr).toContain("its earlier line is void: if 'web2' has joined, it is cut off until it joins");
+    expect(again.stderr).toMatch(
+      /the earlier line of 'web2' may still work: cannot tell the running bus: .*restart nats-server/u,
+    );
+    expect(again.code).toBe(3);
+    expect(again.stdout).toMatch(/^muster1\.[\w-]+\n$/u);
+    expect(again.stdout).not.toBe(line);
+    expect(await publicKeyIn(creds)).not.toBe(key);
+    expect(await revokedKeys(first)).toEqual([key]);
+    // The next start of the server knows it.
+    expect(await readFile(join(first.stateDir, 'nats/nats.conf'), 'utf8')).not.toBe(before);
+    // That very line, for who could not be told then.
+    const kept = await first.run(['host', 'add', 'web2', '--keep-key']);
+    expect(kept.stdout).toBe(again.stdout);
+  });
+
+  test('in the middle of a rotation it voids both keys', async () => {
+    await addSecond();
+    const creds = join(first.stateDir, 'keys/agent-web2.creds');
+    const keys = [await publicKeyIn(creds)];
+    await first.run(['bus', 'rotate', 'agent-web2']);
+    keys.push(await publicKeyIn(creds));
+    await first.run(['host', 'add', 'web2']);
+    expect((await revokedKeys(first)).sort()).toEqual(keys.sort());
   });
 
   test('a bus on loopback can be joined by nobody', async () => {
@@ -148,14 +200,83 @@ describe('join', () => {
     const line = await addSecond();
     const fresh = await readFile(new URL('../../../config/agent.yaml', import.meta.url), 'utf8');
     await second.writeAgentFile(fresh);
-    expect(await second.run(['join', ...line.trim().split(' ').slice(-1)])).toMatchObject({ code: 0 });
+    expect(await second.run(['join', '--replace'], line)).toMatchObject({ code: 0 });
     const text = await second.readAgentFile();
     for (const comment of fresh.split('\n').filter((written) => written.startsWith('#')))
       expect(text).toContain(comment);
-    expect(parse(text)).toMatchObject({ host: 'web2' });
+    const creds = join(second.stateDir, 'joined/agent-web2.creds');
+    const bus = { url: 'tls://bus.example.org:4333', creds };
+    expect(parse(text)).toEqual({ environment: 'development', host: 'web2', bus });
     // Once more changes nothing.
     expect(await second.run(['join'], line)).toMatchObject({ code: 0 });
     expect(await second.readAgentFile()).toBe(text);
+  });
+
+  test('a folder for keys that cannot be used leaves agent.yaml as it was', async () => {
+    const line = await addSecond();
+    await second.writeAgentFile('# ours\n');
+    await mkdir(second.stateDir);
+    await writeFile(join(second.stateDir, 'joined'), 'in the way');
+    expect(await second.run(['join'], line)).toMatchObject({ code: 1 });
+    expect(await second.readAgentFile()).toBe('# ours\n');
+    expect(await readdir(second.configDir)).toEqual(['agent.yaml']);
+  });
+
+  test('an agent.yaml that is a link stays one, and keeps its mode', async () => {
+    const line = await addSecond();
+    await mkdir(second.configDir, { recursive: true });
+    const real = join(home.path, 'real.yaml');
+    await writeFile(real, '# ours\n', { mode: 0o640 });
+    await symlink(real, join(second.configDir, 'agent.yaml'));
+    expect(await second.run(['join'], line)).toMatchObject({ code: 0 });
+    expect(parse(await readFile(real, 'utf8'))).toMatchObject({ host: 'web2' });
+    expect((await stat(real)).mode & 0o777).toBe(0o640);
+  });
+
+  test('the line comes from a file, too, which is then to be deleted', async () => {
+    const file = await second.writeLine(await addSecond());
+    const { code, stderr } = await second.run(['join', '--file', file]);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stderr).toContain(`delete '${file}': whoever reads it is 'web2'`);
+    const missing = await second.run(['join', '--file', `${file}.gone`]);
+    expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining('ENOENT') });
+  });
+
+  const LINE = `muster1.${'k5JbZ'.repeat(400)}`;
+  test.each([
+    ['as it is', ['join', LINE]],
+    ['with the words before it', ['join', 'npx', 'muster', 'join', LINE]],
+    ['all in one', ['join', `npx muster join ${LINE}`]],
+    ['as a file', ['join', '--file', LINE]],
+    ['as the value of any option', ['status', `--creds=${LINE}`]],
+    ['as a command', [LINE]],
+    ['without its beginning', ['join', LINE.slice(-100)]],
+  ])('an argument is refused, %s: it is leaked by then', async (_how, args) => {
+    const { code, stdout, stderr } = await second.run(args);
+    expect(stderr).toMatch(/^muster: a join line is taken from stdin or a file only: .*muster host add <host>/u);
+    expect(stdout + stderr).not.toContain('k5JbZ');
+    expect(code).toBe(2);
+  });
+
+  test('pasted into a terminal it is not shown', async () => {
+    const line = (await addSecond()).trim();
+    await using terminal = await startFixture(
+      'script',
+      ['-qefc', `'${process.execPath}' packages/cli/bin/muster.mjs join`, '/dev/null'],
+      {
+        cwd: ROOT_DIR,
+        env: { MUSTER_CONFIG_DIR: second.configDir, MUSTER_STATE_DIR: second.stateDir },
+      },
+    );
+    let shown = '';
+    terminal.child.stdout?.on('data', (bytes: Buffer) => {
+      shown += bytes.toString();
+    });
+    await eventually(() => shown.includes('then Enter: '), { message: 'the prompt' });
+    terminal.child.stdin?.write(`${line}\r`);
+    expect(await terminal.finished).toMatchObject({ code: 0 });
+    expect(shown).toContain("host 'web2' belongs to the bus");
+    expect(shown).not.toContain('muster1.');
   });
 
   test('what belongs to another bus is left alone unless it is to be replaced', async () => {
@@ -198,5 +319,7 @@ describe('join', () => {
     expect(stderr).toContain('mend it first');
     expect(code).toBe(1);
     expect(await second.readAgentFile()).toBe('bus: {');
+    expect(await readdir(second.configDir)).toEqual(['agent.yaml']);
+    await expect(readdir(second.stateDir)).rejects.toThrow('ENOENT');
   });
 });

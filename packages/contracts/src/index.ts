@@ -1,3 +1,4 @@
+export * from './answers.ts';
 export { AnyValue } from './any-value.ts';
 export * from './buckets.ts';
 export * from './bus-address.ts';
@@ -17,6 +18,7 @@ export * from './messages/probe.ts';
 export * from './messages/service.ts';
 export * from './messages/status-file.ts';
 export * from './messages/stored.ts';
+export * from './observers.ts';
 export * from './permissions.ts';
 export * from './roles.ts';
 export * from './rollups.ts';

@@ -1,4 +1,6 @@
+import { answersOf, answersTo } from './answers.ts';
 import { type BucketName, bucketName, buckets } from './buckets.ts';
+import { observerDelivery } from './observers.ts';
 import { ROLE_SCOPE, type Role } from './roles.ts';
 import { commands, proberCommands, type RequestRow, type Row, rows } from './rows.ts';
 import { streamDefinitions } from './streams.ts';
@@ -8,11 +10,9 @@ import { buildFilter, buildSubtree } from './subject.ts';
 export interface Permissions {
   readonly publish: readonly string[];
   readonly subscribe: readonly string[];
-  /** May answer a request on the reply subject it came with. */
-  readonly allowResponses: boolean;
 }
 
-/** An identity's own inbox: nobody else may listen there. */
+/** An identity's own inbox, for what the server answers: nobody else may listen there. */
 export function inboxPrefix(role: Role, id: string): string {
   return `_INBOX.${role}.${id}`;
 }
@@ -21,19 +21,28 @@ export function inboxPrefix(role: Role, id: string): string {
 export function permissionsFor(env: string, role: Role, id: string): Permissions {
   const requests: readonly RequestRow[] = [...Object.values(commands), ...Object.values(proberCommands)];
   const all: readonly Row[] = Object.values(rows);
+  const answers = requests.filter((row) => row.responder === role);
   const publish = [
     ...all.filter((row) => row.publishers.includes(role)).map((row) => sendFilter(env, row.template, role, id)),
     ...requests.filter((row) => row.requesters.includes(role)).map((row) => askFilter(env, row.template, role, id)),
+    ...answers.map((row) => answersOf(env, answererIn(row, id))),
     ...kvPublish(env, role, id),
     ...jetStreamPublish(env, role),
   ];
-  const answers = requests.filter((row) => row.responder === role);
   const subscribe = [
     ...hearFilters(env, role),
-    ...answers.map((row) => answerFilter(env, row, role, id)),
+    ...answers.map((row) => buildSubtree(env, [row.template.split('.')[0] as string, answererIn(row, id)])),
+    answersTo(env, role, id),
+    ...(role === 'observer' ? [observerDelivery(env, id)] : []),
     `${inboxPrefix(role, id)}.>`,
   ];
-  return { publish: unique(publish), subscribe: unique(subscribe), allowResponses: answers.length > 0 };
+  return { publish: unique(publish), subscribe: unique(subscribe) };
+}
+
+/** The token of a question that says who answers: an agent's host, or what the probers share. */
+function answererIn({ template }: RequestRow, id: string): string {
+  const token = template.split('.')[1] as string;
+  return token.startsWith('{') ? id : token;
 }
 
 /** Who may hear all of a family may ask for all of it: people and tools write `alert.>`, not one star for each token. */
@@ -66,11 +75,6 @@ function sendFilter(env: string, template: string, role: Role, id: string): stri
 /** An agent asks below its own host only, and never all of it: those are the commands to itself. */
 function askFilter(env: string, template: string, role: Role, id: string): string {
   return buildFilter(env, template, role === 'agent' ? { host: id } : {});
-}
-
-function answerFilter(env: string, row: RequestRow, role: Role, id: string): string {
-  const tokens = row.template.split('.');
-  return buildSubtree(env, [tokens[0] as string, role === 'agent' ? id : (tokens[1] as string)]);
 }
 
 function kvPublish(env: string, role: Role, id: string): string[] {

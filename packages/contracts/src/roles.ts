@@ -1,7 +1,7 @@
 import type { AgentVerb, ProberVerb } from './messages/command.ts';
 
-/** Who speaks on the bus. One credential file per identity; `agent`, `prober` and `dashboard` are scoped to their id. */
-export const ROLES = ['agent', 'prober', 'dashboard', 'operator', 'observer', 'admin'] as const;
+/** Who speaks on the bus. One credential file per identity; those in `ROLE_SCOPE` are bound to their id. */
+export const ROLES = ['agent', 'prober', 'dashboard', 'operator', 'observer', 'monitor', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** The template parameter that a role may fill with its own id only. */
@@ -9,6 +9,7 @@ export const ROLE_SCOPE: Readonly<Partial<Record<Role, string>>> = {
   agent: 'host',
   prober: 'prober',
   dashboard: 'dashboard',
+  monitor: 'monitor',
 };
 
 /** People and what speaks for them. */
@@ -51,4 +52,50 @@ export const PROBER_VERB_ROLES: Readonly<Record<ProberVerb, readonly Role[]>> = 
   silence: PEOPLE,
   remove: ['operator', 'admin'],
   recover: ['agent'],
+  alerts: ['observer', ...PEOPLE],
 };
+
+/** What people may do behind a dashboard, each role all that the one before it may. */
+export const PERSON_ROLES = ['viewer', 'operator', 'admin'] as const;
+export type PersonRole = (typeof PERSON_ROLES)[number];
+
+/** The least role for each question of agents; `undefined` where none is enough, since only programs ask it. */
+export const AGENT_VERB_PEOPLE: Readonly<Record<AgentVerb, PersonRole | undefined>> = {
+  start: 'operator',
+  stop: 'operator',
+  restart: 'operator',
+  scale: 'operator',
+  reload: 'admin',
+  plan: 'admin',
+  apply: 'admin',
+  status: 'viewer',
+  why: 'viewer',
+  series: 'viewer',
+  outcome: 'viewer',
+  logs: 'viewer',
+  watch: 'viewer',
+  adopt: 'operator',
+  forget: 'operator',
+  verdict: undefined,
+  dependency: undefined,
+  revocations: undefined,
+  shutdown: 'admin',
+  claim: undefined,
+};
+
+/** As that, of the probers. */
+export const PROBER_VERB_PEOPLE: Readonly<Record<ProberVerb, PersonRole | undefined>> = {
+  bus: 'viewer',
+  probe: 'operator',
+  test: 'operator',
+  acknowledge: 'operator',
+  silence: 'operator',
+  remove: 'admin',
+  recover: undefined,
+  alerts: 'viewer',
+};
+
+/** May who has this role do what at least `least` may? */
+export function isPersonRoleEnough(role: PersonRole, least: PersonRole): boolean {
+  return PERSON_ROLES.indexOf(role) >= PERSON_ROLES.indexOf(least);
+}

@@ -8,7 +8,14 @@ import { HostMetrics, RollupChunk } from './messages/metrics.ts';
 import { AgentPresence, DashboardPresence, ProberPresence } from './messages/presence.ts';
 import { ProbeReport, Verdict } from './messages/probe.ts';
 import { InstanceEvent } from './messages/service.ts';
-import { AGENT_VERB_ROLES, PROBER_VERB_ROLES, type Role } from './roles.ts';
+import {
+  AGENT_VERB_PEOPLE,
+  AGENT_VERB_ROLES,
+  type PersonRole,
+  PROBER_VERB_PEOPLE,
+  PROBER_VERB_ROLES,
+  type Role,
+} from './roles.ts';
 import type { StreamName } from './streams.ts';
 
 /**
@@ -25,6 +32,8 @@ export interface Row<T extends string = string, S extends z.ZodType = z.ZodType>
   readonly encoding?: Encoding;
   /** Each message is signed by who publishes it; a reader takes no other. */
   readonly isSigned?: true;
+  /** Nobody of Muster's own sends it yet, and until somebody does it may still change. */
+  readonly isReserved?: boolean;
   readonly publishers: readonly Role[];
   readonly subscribers: readonly Role[];
 }
@@ -40,9 +49,13 @@ export interface RequestRow<
   readonly request: Q;
   readonly reply: R;
   readonly requesters: readonly Role[];
+  /** The least role of a person for whom a dashboard asks; `undefined`: no person's question. */
+  readonly people: PersonRole | undefined;
   readonly responder: Role;
   /** Responders share the work: one of them answers. */
   readonly queue?: string;
+  /** It is refused by name so far, and may still change. */
+  readonly isReserved?: boolean;
 }
 
 export type MessageOf<R extends Row> = z.infer<R['schema']>;
@@ -72,6 +85,10 @@ function packed<const T extends string, S extends z.ZodType>(row: Row<T, S>): Ro
   return { ...row, encoding: 'deflate' };
 }
 
+function reserved<const T extends string, S extends z.ZodType>(row: Row<T, S>): Row<T, S> {
+  return { ...row, isReserved: true };
+}
+
 /** In order too, so that an old message that somebody says again is known for an old one. */
 function signed<const T extends string, S extends z.ZodType<OrderedEnvelope>>(row: Row<T, S>): Row<T, S> {
   return { ...row, isSigned: true };
@@ -96,9 +113,14 @@ export const rows = {
   proberPresence: core('prober.{prober}.presence', ProberPresence, ['prober']),
   proberEvent: kept('prober.{prober}.event', ComponentEvent, 'events', ['prober']),
   proberAudit: kept('prober.{prober}.audit', AuditRecord, 'audit', ['prober'], ['dashboard', 'operator', 'admin']),
-  proberRollup1m: packed(kept('prober.{prober}.rollup.1m', RollupChunk, 'rollup-1m', ['prober'])),
-  proberRollup15m: packed(kept('prober.{prober}.rollup.15m', RollupChunk, 'rollup-15m', ['prober'])),
-  proberRollup2h: packed(kept('prober.{prober}.rollup.2h', RollupChunk, 'rollup-2h', ['prober'])),
+  proberRollup1m: reserved(packed(kept('prober.{prober}.rollup.1m', RollupChunk, 'rollup-1m', ['prober']))),
+  proberRollup15m: reserved(packed(kept('prober.{prober}.rollup.15m', RollupChunk, 'rollup-15m', ['prober']))),
+  proberRollup2h: reserved(packed(kept('prober.{prober}.rollup.2h', RollupChunk, 'rollup-2h', ['prober']))),
+  /** What other tools measure: as the probers' own. */
+  monitorProbe: kept('monitor.{monitor}.probe.{host}.{service}.{instance}', ProbeReport, 'probes', ['monitor']),
+  monitorRollup1m: packed(kept('monitor.{monitor}.rollup.1m', RollupChunk, 'rollup-1m', ['monitor'])),
+  monitorRollup15m: packed(kept('monitor.{monitor}.rollup.15m', RollupChunk, 'rollup-15m', ['monitor'])),
+  monitorRollup2h: packed(kept('monitor.{monitor}.rollup.2h', RollupChunk, 'rollup-2h', ['monitor'])),
   dashboardPresence: core('dashboard.{dashboard}.presence', DashboardPresence, ['dashboard']),
   dashboardAudit: kept('dashboard.{dashboard}.audit', AuditRecord, 'audit', ['dashboard'], ['operator', 'admin']),
   health: signed(kept('health.{host}.{service}.{instance}', Verdict, 'events', ['prober'])),
@@ -106,13 +128,20 @@ export const rows = {
 } as const satisfies Record<string, Row>;
 export type RowName = keyof typeof rows;
 
+/** Asked of agents, and refused by name by those of this version. */
+const RESERVED_AGENT_VERBS: readonly AgentVerb[] = ['scale', 'reload', 'plan', 'apply', 'verdict', 'shutdown'];
+/** As those, of probers. */
+const RESERVED_PROBER_VERBS: readonly ProberVerb[] = ['test', 'acknowledge', 'silence'];
+
 function agentCommand<const V extends AgentVerb>(verb: V) {
   return {
     template: `command.{host}.${verb}`,
     kind: 'request',
     ...AGENT_VERBS[verb],
     requesters: AGENT_VERB_ROLES[verb],
+    people: AGENT_VERB_PEOPLE[verb],
     responder: 'agent',
+    isReserved: RESERVED_AGENT_VERBS.includes(verb),
   } as const;
 }
 
@@ -125,8 +154,10 @@ function proberCommand<const V extends ProberVerb>(verb: V) {
     kind: 'request',
     ...PROBER_VERBS[verb],
     requesters: PROBER_VERB_ROLES[verb],
+    people: PROBER_VERB_PEOPLE[verb],
     responder: 'prober',
     queue: PROBER_QUEUE,
+    isReserved: RESERVED_PROBER_VERBS.includes(verb),
   } as const;
 }
 
@@ -162,4 +193,5 @@ export const proberCommands = {
   silence: proberCommand('silence'),
   remove: proberCommand('remove'),
   recover: proberCommand('recover'),
+  alerts: proberCommand('alerts'),
 } as const satisfies { readonly [V in ProberVerb]: RequestRow };

@@ -7,6 +7,7 @@ import { appendFile, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type AgentVerb,
+  answerPrefix,
   bucketName,
   buildSubject,
   commands,
@@ -27,6 +28,7 @@ import {
   natsServerConfig,
   Outbox,
   openBus,
+  type PersonClaims,
   parseCredentials,
   publishRevocations,
   revoke,
@@ -121,6 +123,14 @@ async function signerOf(identity: Identity): Promise<{ signer: Signer; grant: st
   return { signer: signerFrom(seed), grant };
 }
 
+let replies = 0;
+
+/** Asks as who has these credentials would, with whatever headers. */
+function asked(raw: NatsConnection, { role, id }: Identity, body: Uint8Array, forgery: Forgery): Promise<Msg> {
+  const reply = `${answerPrefix(environment, { answerer: 'web1', role, id })}.raw.${++replies}`;
+  return raw.request(STOP_WEB1, body, { timeout: 10_000, headers: headersOf(forgery), noMux: true, reply });
+}
+
 interface Forgery {
   readonly signature?: string;
   readonly grant?: string;
@@ -151,8 +161,8 @@ test('who is granted it is obeyed, and known to who obeys', async () => {
   await using ada = await open(ADA);
   await using bob = await open(BOB);
   for (const bus of [ada, bob]) {
-    const asked = bus.request(commands.stop, { host: 'web1' }, sampleRequest('stop'), soon);
-    expect(await asked).toMatchObject({ accepted: true });
+    const answer = bus.request(commands.stop, { host: 'web1' }, sampleRequest('stop'), soon);
+    expect(await answer).toMatchObject({ accepted: true });
   }
   expect(acted.slice(-2)).toEqual(['rag-api for operator/ada', 'rag-api for operator/bob']);
 });
@@ -174,7 +184,11 @@ describe('the server is made to publish stored bytes', () => {
       });
       await raw.flush();
     });
-    expect(problem).toMatchObject({ kind: 'foreign', subject: STOP_WEB1, reason: /no inbox for its answer/ });
+    expect(problem).toMatchObject({
+      kind: 'foreign',
+      subject: STOP_WEB1,
+      reason: /its reply subject is not in the space of its answers/,
+    });
     await raw.close();
   });
 
@@ -274,7 +288,7 @@ describe('a message that somebody sends by itself', () => {
     const raw = await openRaw(ADA);
     let answer: Msg | undefined;
     const problem = await attacked(async () => {
-      answer = await raw.request(STOP_WEB1, body, { timeout: 10_000, headers: headersOf(forgery) });
+      answer = await asked(raw, ADA, body, forgery);
     });
     expect(problem).toMatchObject({ kind: 'forged', subject: STOP_WEB1 });
     expect(answer?.json()).toMatchObject({ accepted: false, code: 'forbidden', reason: problem?.reason });
@@ -328,12 +342,13 @@ describe('a message that somebody sends by itself', () => {
     const body = bytesOf(sampleRequest('stop'));
     const forgery = await signed(ADA, body);
     const raw = await openRaw(ADA);
-    const first = await raw.request(STOP_WEB1, body, { timeout: 10_000, headers: headersOf(forgery) });
+    const first = await asked(raw, ADA, body, forgery);
     expect(first.json()).toMatchObject({ accepted: true });
     let answers = 0;
-    raw.subscribe('_INBOX.operator.ada.replay', { callback: () => void answers++ });
+    const reply = `${answerPrefix(environment, { answerer: 'web1', ...ADA })}.replay`;
+    raw.subscribe(reply, { callback: () => void answers++ });
     const problem = await attacked(async () => {
-      raw.publish(STOP_WEB1, body, { reply: '_INBOX.operator.ada.replay', headers: headersOf(forgery) });
+      raw.publish(STOP_WEB1, body, { reply, headers: headersOf(forgery) });
       await raw.flush();
     });
     expect(problem).toMatchObject({ kind: 'forged', reason: 'it was heard before' });
@@ -384,12 +399,107 @@ describe('a message that somebody sends by itself', () => {
         grant: which === 1 ? good.grant : mutated(good.grant),
       };
       if (forgery.signature.trim() === good.signature && forgery.grant.trim() === good.grant) continue;
-      raw.publish(STOP_WEB1, body, { reply: '_INBOX.operator.ada.fuzz', headers: headersOf(forgery) });
+      raw.publish(STOP_WEB1, body, {
+        reply: `${answerPrefix(environment, { answerer: 'web1', ...ADA })}.fuzz`,
+        headers: headersOf(forgery),
+      });
       sentOnes++;
     }
     await raw.flush();
     await eventually(() => web1.counters.forged - before === sentOnes, { message: 'all are counted' });
     expect(acted).toHaveLength(actedBefore);
+    await raw.close();
+  });
+});
+
+describe('a person behind a dashboard', () => {
+  /** Granted web1 only, and people up to operators. */
+  const NARROW = { role: 'dashboard', id: 'narrow', hosts: ['web1'], delegates: 'operator' } as const;
+  const ADA_THERE: PersonClaims = {
+    who: 'user/ada',
+    role: 'operator',
+    hosts: ['web1'],
+    expiresAt: '2999-01-01T00:00:00Z',
+  };
+  const actors: string[] = [];
+  let narrow: NatsBus;
+
+  beforeAll(async () => {
+    await mintKeys({ directory: directory.path, environment, identities: [NARROW] });
+    narrow = await open(NARROW);
+    web1.respond(commands.restart, { host: 'web1' }, async ({ actor }, _params, { person }) => {
+      actors.push(`${actor} as ${person?.role}`);
+      return golden('commands/restart.reply') as never;
+    });
+    web1.respond(commands.logs, { host: 'web1' }, async () => golden('commands/logs.reply') as never);
+    await web1.flush();
+  });
+  afterAll(() => narrow.drain());
+
+  const ask = (person: string, host = 'web1') =>
+    narrow.request(commands.restart, { host }, sampleRequest('restart'), { ...soon, person });
+  const refused = (reason: RegExp) => ({ accepted: false, code: 'forbidden', reason: expect.stringMatching(reason) });
+
+  test('is the actor, whatever the question says', async () => {
+    expect(await ask(narrow.vouchFor(ADA_THERE))).toMatchObject({ accepted: true });
+    expect(actors.at(-1)).toBe('user/ada as operator');
+  });
+
+  test('may not do more than their role, or after its end', async () => {
+    const viewer = narrow.vouchFor({ ...ADA_THERE, role: 'viewer' });
+    expect(await ask(viewer)).toMatchObject(
+      refused(/^user\/ada may not ask this: it takes the role operator, and theirs is viewer$/),
+    );
+    const reading = narrow.request(commands.logs, { host: 'web1' }, sampleRequest('logs'), { ...soon, person: viewer });
+    expect(await reading).toMatchObject({ accepted: true });
+    const past = narrow.vouchFor({ ...ADA_THERE, expiresAt: '2020-01-01T00:00:00Z' });
+    expect(await ask(past)).toMatchObject(refused(/has ended at 2020-01-01T00:00:00Z: sign in again$/));
+  });
+
+  test('is given no more than their dashboard has, and by nobody who may not delegate', async () => {
+    expect(await ask(narrow.vouchFor({ ...ADA_THERE, role: 'admin' }))).toMatchObject(
+      refused(/dashboard\/narrow may speak for people up to operator, not admin$/),
+    );
+    for (const hosts of ['all' as const, ['web1', 'db1']]) {
+      expect(await ask(narrow.vouchFor({ ...ADA_THERE, hosts }))).toMatchObject(
+        refused(/it names hosts that dashboard\/narrow is not granted$/),
+      );
+    }
+    await using ada = await open(ADA);
+    const byOperator = ada.request(commands.restart, { host: 'web1' }, sampleRequest('restart'), {
+      ...soon,
+      person: ada.vouchFor(ADA_THERE),
+    });
+    expect(await byOperator).toMatchObject(refused(/operator\/ada may not speak for people$/));
+    // What another has signed is not this dashboard's word.
+    await using wide = await open(DASHBOARD);
+    expect(await ask(wide.vouchFor(ADA_THERE))).toMatchObject(refused(/it is not signed by who brings it$/));
+    const elsewhere = { ...ADA_THERE, hosts: ['db1'] };
+    expect(
+      await wide.request(commands.restart, { host: 'web1' }, sampleRequest('restart'), {
+        ...soon,
+        person: wide.vouchFor(elsewhere),
+      }),
+    ).toMatchObject(refused(/^user\/ada is not granted host 'web1'$/));
+  });
+
+  test('cannot be taken away from a question on its way, nor put into it', async () => {
+    const { signer, grant } = await signerOf(NARROW);
+    const person = narrow.vouchFor({ ...ADA_THERE, role: 'viewer' });
+    const raw = await openRaw(NARROW);
+    const subject = buildSubject(environment, commands.restart.template, { host: 'web1' });
+    const send = async (signedWith: string | undefined, sentWith: string | undefined) => {
+      const body = bytesOf({ ...sampleRequest('restart') });
+      const head = signedWith === undefined ? subject : `${subject} ${signedWith}`;
+      const all = headersOf({ signature: signer.sign(bytesToSign('request', head, body)), grant });
+      if (sentWith !== undefined) all.set('Muster-Person', sentWith);
+      const reply = `${answerPrefix(environment, { answerer: 'web1', ...NARROW })}.raw.${++replies}`;
+      return raw.request(subject, body, { timeout: 10_000, headers: all, noMux: true, reply });
+    };
+    const notSigned = { accepted: false, reason: 'it is not what dashboard/narrow has signed' };
+    expect((await send(person, undefined)).json()).toMatchObject(notSigned);
+    expect((await send(undefined, person)).json()).toMatchObject(notSigned);
+    expect((await send(undefined, undefined)).json()).toMatchObject({ accepted: true });
     await raw.close();
   });
 });

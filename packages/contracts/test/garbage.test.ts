@@ -34,6 +34,7 @@ const EXAMPLE = {
   instance: 0,
   prober: 'p1',
   dashboard: 'd1',
+  monitor: 'k6',
   severity: 'critical',
   rule: 'unhealthy',
 };
@@ -113,7 +114,14 @@ test('garbage on every subject is counted, and what is good behind it is heard',
   const send = async (subject: string, good: object) => {
     for (const bad of garbage(random, good)) {
       raw.publish(subject, bad, {
-        reply: random.pick(['', '_INBOX.nobody', '$KV.muster_test_status.a', 'muster.v1.test.command.web1.stop']),
+        reply: random.pick([
+          '',
+          '_INBOX.nobody',
+          '$KV.muster_test_status.a',
+          'muster.v1.test.command.web1.stop',
+          'muster.v1.test.answer.web1.operator.nobody.x',
+          'muster.v1.test.answer._prober.operator.nobody.x',
+        ]),
       });
     }
     await raw.flush();
@@ -222,7 +230,9 @@ test('headers that are none cost their message, and nothing else', async () => {
     for (const line of lines) {
       const head = Buffer.from(`NATS/1.0\r\n${line}\r\n\r\n`);
       const body = Buffer.from('{}');
-      socket.write(`HPUB ${subject} _INBOX.x ${head.length} ${head.length + body.length}\r\n`);
+      socket.write(
+        `HPUB ${subject} muster.v1.test.answer.web1.operator.ada.x ${head.length} ${head.length + body.length}\r\n`,
+      );
       socket.write(Buffer.concat([head, body, Buffer.from('\r\n')]));
     }
   }

@@ -22,7 +22,8 @@ export function golden(path: string): Record<string, unknown> {
 
 /** The versions that were released, by their names: their golden messages, and what their readers accept. */
 export function frozenVersions(): readonly (FrozenVersion & { readonly name: string; readonly text: string })[] {
-  return readdirSync(join(GOLDEN, 'frozen')).map((file) => {
+  const files = readdirSync(join(GOLDEN, 'frozen')).filter((file) => file.endsWith('.json'));
+  return files.map((file) => {
     const text = readFileSync(join(GOLDEN, 'frozen', file), 'utf8');
     return { name: file.replace(/\.json$/, ''), text, ...(JSON.parse(text) as FrozenVersion) };
   });

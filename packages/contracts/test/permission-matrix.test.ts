@@ -16,11 +16,20 @@ import {
   rows,
   streamDefinitions,
 } from '@muster/contracts';
-import { credentialsFile, type Identity, mintKeys, natsServerConfig, openBus, setupBus } from '@muster/contracts/bus';
+import {
+  credentialsFile,
+  type Identity,
+  mintKeys,
+  natsServerConfig,
+  openBus,
+  parseCredentials,
+  setupBus,
+} from '@muster/contracts/bus';
 import { type NatsServer, startNatsServer, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 import { connect, credsAuthenticator, errors } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { matchesFilter } from '../src/bus/matches-filter.ts';
+import { claimsIn } from '../src/bus/trust/nkey.ts';
 
 const environment = 'test';
 
@@ -31,6 +40,7 @@ const SELF: Readonly<Record<Role, string>> = {
   dashboard: 'd1',
   operator: 'ada',
   observer: 'pager',
+  monitor: 'k6',
   admin: 'setup',
 };
 
@@ -64,10 +74,13 @@ const REVOKING = 'muster.v1.test.command.*.revocations';
 /** Everybody may ask which life of the store this is. */
 const WHICH_BUS = 'muster.v1.test.command._prober.bus';
 const REMOVING = 'muster.v1.test.command._prober.remove';
-const PROBERS = ['probe', 'test', 'acknowledge', 'silence'].map((verb) => `muster.v1.test.command._prober.${verb}`);
+const ALERTS_BEHIND = 'muster.v1.test.command._prober.alerts';
+const PROBERS = ['probe', 'test', 'acknowledge', 'silence', 'alerts'].map(
+  (verb) => `muster.v1.test.command._prober.${verb}`,
+);
 const putting = (...names: readonly string[]) => names.map((name) => `$KV.muster_test_${name}.>`);
 
-const FAMILIES = ['service', 'probe', 'health', 'alert'].map((family) => `muster.v1.test.${family}.>`);
+const FAMILIES = ['service', 'probe', 'health', 'alert', 'monitor'].map((family) => `muster.v1.test.${family}.>`);
 const HOST = ['presence', 'metrics', 'event', 'rollup.1m', 'rollup.15m', 'rollup.2h'].map(
   (what) => `muster.v1.test.host.*.${what}`,
 );
@@ -90,14 +103,17 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       '$KV.muster_test_status.web1.>',
       'muster.v1.test.command._prober.recover',
       WHICH_BUS,
+      // What it is asked, and nobody else is.
+      'muster.v1.test.answer.web1.>',
       // Who else speaks for its host, and no other question to itself.
       'muster.v1.test.command.web1.claim',
     ],
-    subscribe: ['muster.v1.test.command.web1.>', '_INBOX.agent.web1.>'],
+    subscribe: ['muster.v1.test.command.web1.>', 'muster.v1.test.answer.*.agent.web1.>', '_INBOX.agent.web1.>'],
   },
   prober: {
     publish: [
       'muster.v1.test.prober.p1.>',
+      'muster.v1.test.answer._prober.>',
       'muster.v1.test.probe.p1.>',
       'muster.v1.test.health.>',
       'muster.v1.test.alert.>',
@@ -119,6 +135,7 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       ...PROBER,
       ...DASHBOARD,
       'muster.v1.test.command._prober.>',
+      'muster.v1.test.answer.*.prober.p1.>',
       '_INBOX.prober.p1.>',
     ],
   },
@@ -133,7 +150,14 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       ...putting('silences', 'maintenance', 'config', ...SECRET_BUCKETS),
       ...reading([...EVENTS, 'AUDIT'], [...OPEN_BUCKETS, ...SECRET_BUCKETS]),
     ],
-    subscribe: [...FAMILIES, 'muster.v1.test.host.>', 'muster.v1.test.prober.>', ...DASHBOARD, '_INBOX.dashboard.d1.>'],
+    subscribe: [
+      ...FAMILIES,
+      'muster.v1.test.host.>',
+      'muster.v1.test.prober.>',
+      ...DASHBOARD,
+      'muster.v1.test.answer.*.dashboard.d1.>',
+      '_INBOX.dashboard.d1.>',
+    ],
   },
   operator: {
     publish: [
@@ -152,12 +176,22 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       'muster.v1.test.host.>',
       'muster.v1.test.prober.>',
       'muster.v1.test.dashboard.>',
+      'muster.v1.test.answer.*.operator.ada.>',
       '_INBOX.operator.ada.>',
     ],
   },
   observer: {
-    publish: [WHICH_BUS],
-    subscribe: ['muster.v1.test.alert.>', '_INBOX.observer.pager.>'],
+    publish: [ALERTS_BEHIND, WHICH_BUS],
+    subscribe: [
+      'muster.v1.test.alert.>',
+      'muster.v1.test.answer.*.observer.pager.>',
+      'muster.v1.test.deliver.observer.pager',
+      '_INBOX.observer.pager.>',
+    ],
+  },
+  monitor: {
+    publish: ['muster.v1.test.monitor.k6.>', WHICH_BUS],
+    subscribe: ['muster.v1.test.answer.*.monitor.k6.>', '_INBOX.monitor.k6.>'],
   },
   admin: {
     publish: [
@@ -178,6 +212,7 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       'muster.v1.test.host.>',
       'muster.v1.test.prober.>',
       'muster.v1.test.dashboard.>',
+      'muster.v1.test.answer.*.admin.setup.>',
       '_INBOX.admin.setup.>',
     ],
   },
@@ -185,8 +220,8 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
 
 /** Own ids of everybody, and foreign ones. */
 const IDS = [
-  { host: 'web1', prober: 'p1', dashboard: 'd1' },
-  { host: 'db1', prober: 'p2', dashboard: 'd2' },
+  { host: 'web1', prober: 'p1', dashboard: 'd1', monitor: 'k6' },
+  { host: 'db1', prober: 'p2', dashboard: 'd2', monitor: 'k7' },
 ].map((ids) => ({ ...ids, service: 'api', instance: 0, severity: 'info', rule: 'failed' }));
 
 function messageSubjects(): string[] {
@@ -251,6 +286,14 @@ const OUTSIDE = [
   '_R_.x',
   'anything',
 ];
+/** What would be answered by each to each, and where alerts are delivered. */
+const ANSWERS = [
+  ...['web1', 'db1', '_prober'].flatMap((answerer) =>
+    ROLES.map((role) => `muster.v1.test.answer.${answerer}.${role}.${SELF[role]}.x.1`),
+  ),
+  ...ROLES.map((role) => `muster.v1.test.answer.web1.${role}.other.x.1`),
+  ...['pager', 'other'].map((id) => `muster.v1.test.deliver.observer.${id}`),
+];
 const INBOXES = ROLES.map((role) => `_INBOX.${role}.${SELF[role]}.x.1`);
 
 const PUBLISHES = [
@@ -259,6 +302,7 @@ const PUBLISHES = [
   ...bucketSubjects(),
   ...jetStreamSubjects(),
   ...OUTSIDE,
+  ...ANSWERS,
   ...INBOXES,
 ];
 
@@ -268,9 +312,12 @@ const SUBSCRIPTIONS = [
   ...commandSubjects(),
   ...bucketSubjects(),
   ...OUTSIDE,
+  ...ANSWERS,
   ...INBOXES,
   ...ROLES.map((role) => `_INBOX.${role}.>`),
-  ...['host', 'service', 'probe', 'prober', 'dashboard', 'health', 'alert', 'command'].map(
+  ...ROLES.map((role) => `muster.v1.test.answer.*.${role}.>`),
+  'muster.v1.test.deliver.>',
+  ...['host', 'service', 'probe', 'prober', 'dashboard', 'monitor', 'health', 'alert', 'command', 'answer'].map(
     (family) => `muster.v1.test.${family}.>`,
   ),
   '>',
@@ -335,6 +382,13 @@ function covers(patterns: readonly string[], subject: string): boolean {
 }
 
 describe.each(ROLES)('a %s', (role) => {
+  test('is not given by any question a right to publish where it says', async () => {
+    const claims = claimsIn(
+      parseCredentials(await readFile(credentialsFile(directory.path, { role, id: SELF[role] }), 'utf8')).jwt,
+    );
+    expect(claims.nats).not.toHaveProperty('resp');
+  });
+
   test('may publish and hear what its work needs, and nothing else', async () => {
     const { publish, subscription } = await denied(role);
     const wrong = [

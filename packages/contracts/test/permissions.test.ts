@@ -44,8 +44,9 @@ const PROBER = { role: 'prober', id: 'p1' } as const;
 const DASHBOARD = { role: 'dashboard', id: 'd1' } as const;
 const OPERATOR = { role: 'operator', id: 'ada' } as const;
 const OBSERVER = { role: 'observer', id: 'pager' } as const;
+const MONITOR = { role: 'monitor', id: 'k6' } as const;
 const ADMIN = { role: 'admin', id: 'setup' } as const;
-const IDENTITIES: readonly Identity[] = [WEB1, DB1, PROBER, DASHBOARD, OPERATOR, OBSERVER, ADMIN];
+const IDENTITIES: readonly Identity[] = [WEB1, DB1, PROBER, DASHBOARD, OPERATOR, OBSERVER, MONITOR, ADMIN];
 const INSTANCE = { host: 'web1', service: 'rag-api', instance: 0 };
 
 let server: NatsServer;
@@ -266,6 +267,24 @@ test('an observer hears alerts, and nothing else', async () => {
   );
 });
 
+test('a monitor says what it has measured, below its own id, and hears nothing', async () => {
+  const problems: BusProblem[] = [];
+  await using monitor = await open(MONITOR, problems);
+  await using dashboard = await open(DASHBOARD);
+  const heard: string[] = [];
+  dashboard.subscribe(rows.monitorProbe, {}, (_report, { monitor: id }) => heard.push(id));
+  await dashboard.flush();
+  const result = { monitor: 'k6', ...INSTANCE };
+  monitor.publish(rows.monitorProbe, result, sample('monitorProbe'));
+  await eventually(() => heard.length > 0);
+  monitor.publish(rows.monitorProbe, { ...result, monitor: 'k7' }, sample('monitorProbe'));
+  monitor.publish(rows.instanceProbe, INSTANCE, sample('instanceProbe'));
+  monitor.subscribe(rows.instanceEvent, {}, () => heard.push('event'));
+  await eventually(() => problems.length === 3);
+  expect(problems.map(({ kind }) => kind)).toEqual(['permission', 'permission', 'permission']);
+  expect(heard).toEqual(['k6']);
+});
+
 test('a fleet client that may not read says so at once, and its commands are undelivered', async () => {
   await using observer = await open(OBSERVER);
   using fleet = new FleetClient({ bus: observer, actor: 'user/pager' });
@@ -316,6 +335,7 @@ describe('who may hear all of a family may ask for all of it', () => {
   test('an agent hears no family at all', () => {
     expect(permissionsFor(environment, 'agent', 'web1').subscribe).toEqual([
       '_INBOX.agent.web1.>',
+      'muster.v1.test.answer.*.agent.web1.>',
       'muster.v1.test.command.web1.>',
     ]);
   });

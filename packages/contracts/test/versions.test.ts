@@ -8,21 +8,23 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeMessage } from '../src/bus/codec.ts';
 import { DocComments } from '../src/reference/doc-comments.ts';
+import { freeze } from '../src/reference/documents.ts';
 import { type JsonSchema, nameOfRef, openWordsOf, typeDefinitions } from '../src/reference/json-schemas.ts';
 import { describeWire } from '../src/reference/wire.ts';
 import { DOCUMENTS, frozenVersions, golden } from './golden.ts';
 
-/** What is frozen stays as it is: a change of the wire must fit all of it. A release adds its row. */
-const DIGESTS: Readonly<Record<string, string>> = {
-  'v1.0': '40cfa32953a8c95dd0f8a70a4a8fc59df8733d17b87a8628bb09bc9b754163c3',
-};
+/** What is frozen stays as it is: a change of the wire must fit all of it. A release adds its row; there was none yet. */
+const DIGESTS: Readonly<Record<string, string>> = {};
 
 test('what is frozen has not been changed', () => {
   const digests = frozenVersions().map(({ name, text }) => [name, createHash('sha256').update(text).digest('hex')]);
   expect(Object.fromEntries(digests)).toEqual(DIGESTS);
 });
 
-describe.each(frozenVersions())('$name', ({ messages, $defs }) => {
+/** Today's as well, as it would be frozen: what is tried on released versions works. */
+const TODAY = { name: 'today', ...freeze(() => false) };
+
+describe.each([...frozenVersions(), TODAY])('$name', ({ messages, $defs }) => {
   const kinds = Object.entries(messages);
 
   test.each(kinds)('today reads its %s', (file, { message }) => {

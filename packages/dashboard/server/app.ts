@@ -1,16 +1,29 @@
+import type { IncomingMessage } from 'node:http';
 import fastifyStatic from '@fastify/static';
 import { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, fastify, LogController } from 'fastify';
+import { Authenticator } from './caller/authenticator.ts';
+import { actorOf, type Caller, type Owners } from './caller/caller.ts';
+import type { ReadTables } from './caller/peers.ts';
+import { type Right, rightFor } from './caller/rights.ts';
 import { asRequestError, RequestError } from './errors.ts';
-import { checkCaller, checkJson } from './guard.ts';
+import { checkJson, checkNames } from './guard.ts';
 import { SECURITY_HEADERS } from './headers.ts';
+import { HttpServers } from './http-servers.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { dataRoutes } from './routes/data.ts';
 import { healthRoutes } from './routes/health.ts';
 import { whyRoutes } from './routes/why.ts';
-import type { CommandOutcome, FleetSource, Target } from './source/fleet-source.ts';
+import type { Audit, FleetSource } from './source/fleet-source.ts';
 import type { LiveFleet } from './view/live-fleet.ts';
 import type { Hub } from './ws/hub.ts';
-import { serveWebSockets } from './ws/upgrade.ts';
+import { serveWebSockets, WS_PATH } from './ws/upgrade.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set before any handler. */
+    caller: Caller;
+  }
+}
 
 export interface AppDependencies {
   readonly fleet: LiveFleet;
@@ -23,15 +36,33 @@ export interface AppDependencies {
   readonly webRoot?: string;
   readonly log?: FastifyBaseLogger;
   /** Called once for every command, whatever became of it. */
-  readonly audit: (verb: string, target: Target, outcome: CommandOutcome) => void;
+  readonly audit: Audit;
+  readonly owners: Owners;
+  /** What the kernel says of connections; default: this machine's. */
+  readonly readTables?: ReadTables;
+}
+
+/** Everything the dashboard answers, and what it answers on. */
+export interface App {
+  readonly app: FastifyInstance;
+  readonly servers: HttpServers;
 }
 
 /** A command's body is a few bytes. */
 const BODY_LIMIT_BYTES = 16 * 1024;
 
+/** Even that there is nothing is told to nobody else. */
+const OF_NO_ROUTE: Right = 'see';
+
 /** Everything the dashboard answers: REST, the page and `/ws`. Listens to nothing yet. */
-export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> {
+export async function buildApp(deps: AppDependencies): Promise<App> {
+  const callers = new Authenticator({
+    ...deps,
+    onRefused: (why, untold) => deps.log?.warn({ why, untold }, 'refused a stranger'),
+  });
+  const servers = new HttpServers((socket) => callers.accepted(socket));
   const app = fastify({
+    serverFactory: (handler) => servers.createMain(handler),
     ...(deps.log !== undefined && { loggerInstance: deps.log }),
     bodyLimit: BODY_LIMIT_BYTES,
     // Viewers poll: their requests are no news. Failures are logged by the error handler.
@@ -47,8 +78,15 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
   app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
-    checkCaller(request.headers);
+    checkNames(request.headers, servers);
+    request.caller = await callers.callerOf(request.raw);
+    callers.check(request.caller, rightFor(request.method, request.routeOptions.url ?? '') ?? OF_NO_ROUTE);
     if (request.method !== 'GET' && request.method !== 'HEAD') checkJson(request.headers);
+  });
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const each of [method].flat()) {
+      if (rightFor(each, url) === undefined) throw new Error(`no row in RIGHTS says who may use ${each} ${url}`);
+    }
   });
   let isClosing = false;
   app.addHook('preClose', async () => {
@@ -61,6 +99,8 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
   app.setErrorHandler(async (error, request, reply) => {
     const failure = asRequestError(error);
     if (failure.code === 'internal') request.log.error({ err: error, url: request.url }, 'cannot answer a request');
+    // On another connection the same program may be somebody else.
+    if (failure.code === 'not-an-owner') reply.header('connection', 'close');
     return reply.status(failure.status).send(failure.body);
   });
   app.setNotFoundHandler(async (request) => {
@@ -73,9 +113,20 @@ export async function buildApp(deps: AppDependencies): Promise<FastifyInstance> 
   whyRoutes(app, deps);
   if (deps.webRoot !== undefined) await servePage(app, deps.webRoot);
 
-  const closeSockets = serveWebSockets(app.server, deps.hub, deps.now);
-  app.addHook('preClose', async () => closeSockets());
-  return app;
+  const admit = async (request: IncomingMessage) => {
+    checkNames(request.headers, servers);
+    const caller = await callers.callerOf(request);
+    callers.check(caller, rightFor('GET', WS_PATH) ?? OF_NO_ROUTE);
+    return actorOf(caller);
+  };
+  let closing: Promise<void> | undefined;
+  const closeSockets = serveWebSockets(app.server, { ...deps, admit });
+  app.addHook('preClose', async () => {
+    closeSockets();
+    closing = servers.close();
+  });
+  app.addHook('onClose', async () => closing);
+  return { app, servers };
 }
 
 /** Assets carry a hash in their names and never change; the page itself is asked for each time. */

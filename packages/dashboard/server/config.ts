@@ -14,6 +14,7 @@ import {
 } from '@muster/contracts/config';
 import { z } from 'zod';
 import { isLoopbackName } from './guard.ts';
+import { readUsers } from './users.ts';
 
 export interface DashboardConfig {
   readonly listen: { readonly host: string; readonly port: number };
@@ -22,6 +23,8 @@ export interface DashboardConfig {
   readonly environment: string;
   readonly bus: { readonly servers: readonly string[]; readonly credentialsFile: string; readonly tls?: TlsFiles };
   readonly stateDir: string;
+  /** The accounts of this machine that it answers. */
+  readonly owners: readonly number[];
 }
 
 /** What is wrong, one line each: with file, line and column, or with the variable's name. */
@@ -58,6 +61,23 @@ const Listen = z.union([z.string(), z.int()], { error: LISTEN_RULE }).transform(
   return listen ?? { host: '', port: 0 };
 });
 
+const UID_RULE = 'write uids, 0 to 4294967294';
+const OWNERS_RULE = 'write a list of user names or uids, such as [kim, 1001]';
+const MAX_OWNERS = 100;
+/** The one above is no account: it stands for none. */
+const Uid = z.int({ error: UID_RULE }).min(0, { error: UID_RULE }).max(4_294_967_294, { error: UID_RULE });
+
+const Owner = z.union([Uid, z.string().min(1)], { error: OWNERS_RULE }).transform((value, context) => {
+  if (typeof value === 'number') return value;
+  const uid = /^\d+$/.test(value) ? Uid.safeParse(Number(value)).data : readUsers().uidOf(value);
+  if (uid === undefined)
+    context.addIssue({
+      code: 'custom',
+      message: `there is no such user in /etc/passwd; write the uid of an account that another directory knows`,
+    });
+  return uid ?? 0;
+});
+
 /** dashboard.yaml as written. */
 const FileShape = strictMap(
   {
@@ -66,6 +86,14 @@ const FileShape = strictMap(
     }),
     id: IdText.optional().meta({ description: "This dashboard's id; default main." }),
     environment: IdText.optional().meta({ description: 'The name of the fleet; default development.' }),
+    owners: z
+      .array(Owner, { error: OWNERS_RULE })
+      .max(MAX_OWNERS, { error: `write at most ${MAX_OWNERS}` })
+      .optional()
+      .meta({
+        description:
+          'Further accounts of this machine, names or uids, that may use the dashboard, beside root and who started Muster.',
+      }),
     bus: strictMap(
       {
         url: BusUrls.optional().meta({
@@ -88,7 +116,10 @@ export function dashboardJsonSchema(): Record<string, unknown> {
 }
 
 /** Variables win over the file, the file over the defaults of a clone. @throws ConfigError */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): DashboardConfig {
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  ownUid = process.getuid?.(),
+): DashboardConfig {
   const configDir = resolve(env['MUSTER_CONFIG_DIR'] || join(ROOT_DIR, 'config'));
   const stateDir = resolve(env['MUSTER_STATE_DIR'] || join(ROOT_DIR, '.muster'));
   const file = readFile(join(configDir, FILE));
@@ -100,10 +131,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): D
       ([name, value]) => `${name} is '${value}'; write 1 to 63 of a-z, 0-9, _ and -, starting with a letter or a digit`,
     );
   const urls = BusUrls.safeParse(env['MUSTER_BUS_URL'] || file.bus?.url || DEFAULT_BUS_URL);
+  const starters = startersOf(env, ownUid);
+  if (starters === undefined) problems.push(`MUSTER_OWNERS is '${env['MUSTER_OWNERS']}'; ${UID_RULE}, with commas`);
   // Not quoted: there may be a password in it.
   for (const { message } of urls.error?.issues ?? [])
     problems.push(`MUSTER_BUS_URL is no address of a bus; ${message}`);
-  if (urls.data === undefined || problems.length > 0) throw new ConfigError(problems);
+  if (urls.data === undefined || starters === undefined || problems.length > 0) throw new ConfigError(problems);
   const credentials =
     env['MUSTER_BUS_CREDENTIALS'] || file.bus?.creds || join(stateDir, 'keys', `dashboard-${id}.creds`);
   const tls = file.bus?.tls === undefined ? undefined : tlsFilesFrom(file.bus.tls, process.cwd());
@@ -113,7 +146,20 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): D
     environment,
     bus: { servers: busServers(urls.data), credentialsFile: resolve(credentials), ...(tls !== undefined && { tls }) },
     stateDir,
+    owners: [...new Set([...starters, ...(file.owners ?? [])])],
   };
+}
+
+/**
+ * Who started Muster. An agent says it, and may run this program as a user that nobody is; else it is root, who runs this
+ * program, and who did so with sudo. `undefined` when what the agent says cannot be read.
+ */
+function startersOf(env: Readonly<Record<string, string | undefined>>, ownUid: number | undefined) {
+  const told = env['MUSTER_OWNERS'];
+  const uidOf = (text: string) => (/^\d{1,10}$/.test(text) ? Uid.safeParse(Number(text)).data : undefined);
+  if (!told) return [0, ownUid, uidOf(env['SUDO_UID'] ?? '')].filter((uid) => uid !== undefined);
+  const uids = told.split(',').map((text) => uidOf(text.trim()));
+  return uids.includes(undefined) ? undefined : uids.filter((uid) => uid !== undefined);
 }
 
 function readFile(path: string): z.output<typeof FileShape> {

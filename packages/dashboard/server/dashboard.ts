@@ -1,6 +1,8 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
-import { buildApp } from './app.ts';
-import type { CommandOutcome, FleetSource, Target } from './source/fleet-source.ts';
+import { type App, buildApp } from './app.ts';
+import type { Owners } from './caller/caller.ts';
+import type { ReadTables } from './caller/peers.ts';
+import type { Audit, FleetSource } from './source/fleet-source.ts';
 import { LiveFleet } from './view/live-fleet.ts';
 import { FRAME_INTERVAL_MS, Hub } from './ws/hub.ts';
 
@@ -15,7 +17,11 @@ export interface DashboardOptions {
   readonly now: () => number;
   readonly webRoot?: string;
   readonly log?: FastifyBaseLogger;
-  readonly audit: (verb: string, target: Target, outcome: CommandOutcome) => void;
+  readonly audit: Audit;
+  /** Who may use it, without signing in. */
+  readonly owners: Owners;
+  /** What the kernel says of connections; default: this machine's. */
+  readonly readTables?: ReadTables;
 }
 
 /** A fleet so large that a frame takes long gets fewer of them: requests and beats must not wait for the page. */
@@ -26,6 +32,7 @@ export class Dashboard implements AsyncDisposable {
   readonly fleet: LiveFleet;
   readonly hub: Hub;
   readonly app: FastifyInstance;
+  readonly #servers: App['servers'];
   readonly #now: () => number;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -34,21 +41,26 @@ export class Dashboard implements AsyncDisposable {
     const fleet = new LiveFleet({ environment, dashboard: id }, now);
     source.follow((fact) => fleet.learn(fact));
     const hub = new Hub(epoch, fleet.look().page);
-    const app = await buildApp({ ...options, fleet, hub });
-    return new Dashboard(fleet, hub, app, now);
+    const { app, servers } = await buildApp({ ...options, fleet, hub });
+    return new Dashboard(fleet, hub, { app, servers }, now);
   }
 
-  private constructor(fleet: LiveFleet, hub: Hub, app: FastifyInstance, now: () => number) {
+  private constructor(fleet: LiveFleet, hub: Hub, { app, servers }: App, now: () => number) {
     this.fleet = fleet;
     this.hub = hub;
     this.app = app;
+    this.#servers = servers;
     this.#now = now;
     this.#schedule(now() + FRAME_INTERVAL_MS);
   }
 
   /** Returns the port. @throws Error with `code` EADDRINUSE, EACCES or EADDRNOTAVAIL */
   async listen(host: string, port: number): Promise<number> {
-    await this.app.listen({ host, port });
+    // Fastify would make a second server for the name, and none of its connections would have a caller.
+    await this.app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port });
+    await this.#servers.takeTwin();
+    if (!this.#servers.isLocalhostOurs)
+      this.app.log.warn('localhost may be another program: only addresses are answered');
     const address = this.app.server.address();
     return typeof address === 'object' && address !== null ? address.port : port;
   }

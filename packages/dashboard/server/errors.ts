@@ -6,6 +6,7 @@ const ERRORS = {
   'bad-request': 400,
   'host-refused': 403,
   'origin-refused': 403,
+  'not-an-owner': 403,
   'not-found': 404,
   'too-large': 413,
   'json-expected': 415,

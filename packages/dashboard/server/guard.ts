@@ -3,19 +3,32 @@ import { isIPv4 } from 'node:net';
 import { RequestError } from './errors.ts';
 
 /**
- * Who may talk to a dashboard without sign-in: programs of this machine, and pages that this dashboard served itself.
+ * Which names a dashboard without sign-in answers to: those of this machine, for programs and for pages that it served itself.
+ * Whose program or browser it is, `caller/` says.
  *
  * A foreign page in the user's browser can reach loopback too. Its requests carry its own name in `Host` when it rebinds its
  * DNS name to 127.0.0.1, and in `Origin` when it posts or opens a socket; both are checked on every route.
  */
 
-/** @throws RequestError `host-refused` or `origin-refused` */
-export function checkCaller(headers: IncomingHttpHeaders): void {
+/**
+ * `localhost` is two addresses: while the other one may be somebody else's, so may a page of that name.
+ * @throws RequestError `host-refused` or `origin-refused`
+ */
+export function checkNames(
+  headers: IncomingHttpHeaders,
+  { isLocalhostOurs }: { readonly isLocalhostOurs: boolean },
+): void {
   const { host, origin } = headers;
   if (host === undefined || !isLoopbackName(hostname(host))) {
     throw new RequestError(
       'host-refused',
       `the Host header '${shown(host)}' is not this machine's: use localhost or 127.0.0.1`,
+    );
+  }
+  if (!isLocalhostOurs && hostname(host).toLowerCase() === 'localhost') {
+    throw new RequestError(
+      'host-refused',
+      `localhost may be another program's here: use the address that the dashboard listens on, such as 127.0.0.1`,
     );
   }
   if (origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`) {

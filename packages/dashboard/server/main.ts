@@ -8,6 +8,7 @@ import { Dashboard } from './dashboard.ts';
 import { auditTrail } from './source/audit-trail.ts';
 import { BusSource } from './source/bus-source.ts';
 import { beatPresence } from './source/presence.ts';
+import { readUsers } from './users.ts';
 
 const HELP = `The fleet on one page: http://127.0.0.1:8003/
 
@@ -20,6 +21,7 @@ It reads config/dashboard.yaml; these variables win over it:
   MUSTER_DASHBOARD_ID     this dashboard's id                  (main)
   MUSTER_BUS_URL          address of the bus, several with commas
   MUSTER_BUS_CREDENTIALS  creds file                           (<state>/keys/dashboard-<id>.creds)
+  MUSTER_OWNERS           uids that it answers, with commas    (root, its own, SUDO_UID), beside 'owners' of the file
 
 TERM and INT end it in order. Exit codes: 0 ended in order, 1 failed, 2 wrong use or configuration.
 `;
@@ -27,9 +29,6 @@ TERM and INT end it in order. Exit codes: 0 ended in order, 1 failed, 2 wrong us
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 const EXIT_WRONG_USE = 2;
-
-/** Nobody signs in yet: whoever reaches loopback is the machine's own user. */
-const ACTOR = 'local user of this machine (not signed in)';
 
 /** A command in flight is answered, a stuck viewer is not waited for. */
 const CLOSE_TIMEOUT_MS = 5_000;
@@ -63,7 +62,7 @@ function readArguments(): string {
 
 async function run(config: DashboardConfig, log: Logger): Promise<number> {
   const ending = untilSignal();
-  const { id, environment, stateDir, listen } = config;
+  const { id, environment, stateDir, listen, owners } = config;
   const epoch = Date.now();
   const version = ownVersion();
   const now = () => performance.now();
@@ -87,7 +86,7 @@ async function run(config: DashboardConfig, log: Logger): Promise<number> {
   using _questions = { [Symbol.dispose]: () => questions.stop() };
   await using _outbox = { [Symbol.asyncDispose]: () => outbox.close() };
   const onForged = (what: string) => onProblem({ kind: 'foreign', reason: what });
-  using source = new BusSource({ bus, actor: ACTOR, now, onForged });
+  using source = new BusSource({ bus, now, onForged });
   const webRoot = join(PACKAGE_DIR, 'dist', 'web');
   await using dashboard = await Dashboard.start({
     source,
@@ -97,7 +96,8 @@ async function run(config: DashboardConfig, log: Logger): Promise<number> {
     epoch,
     now,
     log,
-    audit: auditTrail({ outbox, id, epoch, actor: ACTOR }),
+    audit: auditTrail({ outbox, id, epoch }),
+    owners: { uids: owners, users: readUsers() },
     ...(existsSync(webRoot) && { webRoot }),
   });
   using _presence = beatPresence({ bus, version, epoch, viewers: () => dashboard.hub.viewers });

@@ -8,9 +8,15 @@ import { Dashboard } from '../server/dashboard.ts';
 import { auditTrail } from '../server/source/audit-trail.ts';
 import { BusSource } from '../server/source/bus-source.ts';
 import { beatPresence } from '../server/source/presence.ts';
+import { readUsers } from '../server/users.ts';
 import * as make from './support/demo-facts.ts';
 import { SimulatedAgent } from './support/simulated-agent.ts';
+import { ownOwners } from './support/start-dashboard.ts';
 import { ENVIRONMENT, startTestBus } from './support/test-bus.ts';
+
+const POST = { method: 'POST', headers: { 'content-type': 'application/json' } };
+/** As the audit names who runs this test. */
+const ME = readUsers().named(process.getuid?.() ?? -1);
 
 let bus: Awaited<ReturnType<typeof startTestBus>>;
 beforeAll(async () => {
@@ -23,7 +29,7 @@ async function startDashboard() {
   const own = bus.open({ role: 'dashboard', id: 'main' });
   const forged: string[] = [];
   const now = () => performance.now();
-  const source = new BusSource({ bus: own, actor: 'tester', now, onForged: (what) => forged.push(what) });
+  const source = new BusSource({ bus: own, now, onForged: (what) => forged.push(what) });
   const outbox = await Outbox.open({ directory: join(bus.stateDir, 'outbox'), bus: own });
   const dashboard = await Dashboard.start({
     source,
@@ -32,12 +38,15 @@ async function startDashboard() {
     version: '0.0.0',
     epoch: 1,
     now,
-    audit: auditTrail({ outbox, id: 'main', epoch: 1, actor: 'tester' }),
+    audit: auditTrail({ outbox, id: 'main', epoch: 1 }),
+    owners: ownOwners(),
   });
   const presence = beatPresence({ bus: own, version: '0.0.0', epoch: 1, viewers: () => dashboard.hub.viewers });
   await eventually(() => dashboard.fleet.look().page.fleet.isComplete);
+  const url = `http://127.0.0.1:${await dashboard.listen('127.0.0.1', 0)}`;
   return {
     dashboard,
+    url,
     outbox,
     forged,
     row: (service: string) => dashboard.fleet.look().page.services[`web1.${service}.0`],
@@ -62,22 +71,16 @@ test('from an agent to the page data, and a command back, with its audit record'
   await agent.become('rag-api', 'running', 'ready');
   await eventually(() => running.row('rag-api')?.state === 'running');
 
-  const inject = (verb: string) =>
-    running.dashboard.app.inject({
-      method: 'POST',
-      url: `/api/services/web1/rag-api/${verb}`,
-      headers: { host: 'localhost' },
-      payload: {},
-    });
-  const accepted = await inject('stop');
-  expect(accepted.statusCode).toBe(202);
-  const { commandId } = accepted.json<{ commandId: string }>();
+  const post = (verb: string) => fetch(`${running.url}/api/services/web1/rag-api/${verb}`, { ...POST, body: '{}' });
+  const accepted = await post('stop');
+  expect(accepted.status).toBe(202);
+  const { commandId } = (await accepted.json()) as { commandId: string };
   await eventually(() => running.row('rag-api')?.state === 'stopped');
-  expect(agent.asked).toEqual([{ verb: 'stop', service: 'rag-api', actor: 'tester' }]);
+  expect(agent.asked).toEqual([{ verb: 'stop', service: 'rag-api', actor: ME }]);
 
   agent.refusal = 'it is being moved';
-  const refused = await inject('start');
-  expect([refused.statusCode, refused.json()]).toMatchObject([
+  const refused = await post('start');
+  expect([refused.status, await refused.json()]).toMatchObject([
     409,
     { error: { message: 'it is being moved', outcome: 'refused' } },
   ]);
@@ -87,8 +90,8 @@ test('from an agent to the page data, and a command back, with its audit record'
   await reader.connected(AbortSignal.timeout(30_000));
   const records = (await reader.history(rows.dashboardAudit, {})).map(({ message }) => message);
   expect(records).toMatchObject([
-    { actor: 'tester', verb: 'stop', target: 'web1/rag-api', accepted: true, commandId },
-    { actor: 'tester', verb: 'start', target: 'web1/rag-api', accepted: false, reason: 'it is being moved' },
+    { actor: ME, verb: 'stop', target: 'web1/rag-api', accepted: true, commandId },
+    { actor: ME, verb: 'start', target: 'web1/rag-api', accepted: false, reason: 'it is being moved' },
   ]);
 });
 
@@ -99,20 +102,13 @@ test('why is told by the stream when the agent is not there, and a command to it
     await agent.become('analytics-api', 'failed', 'budget spent');
   }
   await using running = await startDashboard();
-  const { app } = running.dashboard;
-  const why = await app.inject({ url: '/api/services/web1/analytics-api/why', headers: { host: 'localhost' } });
-  expect(why.json()).toMatchObject({
+  const why = await fetch(`${running.url}/api/services/web1/analytics-api/why`);
+  expect(await why.json()).toMatchObject({
     from: 'stream',
     steps: [{ to: 'failed', reason: 'budget spent' }, { to: 'running' }],
   });
-  const headers = { host: 'localhost' };
-  const command = await app.inject({
-    method: 'POST',
-    url: '/api/services/web1/analytics-api/start',
-    headers,
-    payload: {},
-  });
-  expect([command.statusCode, command.json()]).toMatchObject([503, { error: { code: 'undelivered' } }]);
+  const command = await fetch(`${running.url}/api/services/web1/analytics-api/start`, { ...POST, body: '{}' });
+  expect([command.status, await command.json()]).toMatchObject([503, { error: { code: 'undelivered' } }]);
   expect(running.row('analytics-api')).toMatchObject({ state: 'unknown', lastState: 'failed' });
 });
 
@@ -134,8 +130,7 @@ test('the bus away makes all unknown, and its return makes it known again', asyn
   await eventually(() => running.row('search-api')?.state === 'running');
   await bus.server.kill();
   await eventually(() => running.row('search-api')?.state === 'unknown');
-  const health = await running.dashboard.app.inject({ url: '/api/health', headers: { host: 'localhost' } });
-  expect(health.statusCode).toBe(503);
+  expect((await fetch(`${running.url}/api/health`)).status).toBe(503);
   await bus.server.restart();
   await eventually(() => running.row('search-api')?.state === 'running', { timeoutMs: 40_000 });
 });

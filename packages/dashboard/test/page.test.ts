@@ -10,7 +10,9 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { Dashboard } from '../server/dashboard.ts';
 import { auditTrail } from '../server/source/audit-trail.ts';
 import { BusSource } from '../server/source/bus-source.ts';
+import { readUsers } from '../server/users.ts';
 import { SimulatedAgent } from './support/simulated-agent.ts';
+import { ownOwners } from './support/start-dashboard.ts';
 import { ENVIRONMENT, startTestBus } from './support/test-bus.ts';
 
 const CHROMIUM = findChromium();
@@ -31,9 +33,9 @@ async function startAll(executablePath: string) {
   const bus = await startTestBus();
   const own = bus.open({ role: 'dashboard', id: 'main' });
   const now = () => performance.now();
-  const source = new BusSource({ bus: own, actor: 'page test', now, onForged: () => {} });
+  const source = new BusSource({ bus: own, now, onForged: () => {} });
   const outbox = await Outbox.open({ directory: join(bus.stateDir, 'outbox'), bus: own });
-  const audit = auditTrail({ outbox, id: 'main', epoch: 1, actor: 'page test' });
+  const audit = auditTrail({ outbox, id: 'main', epoch: 1 });
   const dashboard = await Dashboard.start({
     source,
     environment: ENVIRONMENT,
@@ -43,6 +45,7 @@ async function startAll(executablePath: string) {
     now,
     webRoot,
     audit,
+    owners: ownOwners(),
   });
   const port = await dashboard.listen('127.0.0.1', 0);
   const credentialsFile = bus.credentials({ role: 'agent', id: 'web1' });
@@ -131,7 +134,9 @@ test('a button sends the command; stopping is asked for twice; a refusal says wh
   // Good news goes by itself: it is looked for before what stays.
   await page.getByText('Stop of search-api accepted').waitFor(PATIENCE);
   await inState(page, 'search-api', 'stopped').waitFor(PATIENCE);
-  expect(agent.asked).toEqual([{ verb: 'stop', service: 'search-api', actor: 'page test' }]);
+  expect(agent.asked).toEqual([
+    { verb: 'stop', service: 'search-api', actor: readUsers().named(process.getuid?.() ?? -1) },
+  ]);
 
   agent.refusal = 'the disk is full';
   await row(page, 'search-api').getByRole('button', { name: 'Start search-api', exact: true }).click();

@@ -2,13 +2,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { eventually, freePort, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { askAs, canBeRead, NOBODY, whyNobodyElse } from './support/as-account.ts';
 import { startTestBus } from './support/test-bus.ts';
 
 const MAIN = resolve(import.meta.dirname, '../dist/server/main.js');
@@ -29,7 +30,7 @@ afterEach(async () => {
   await home[Symbol.asyncDispose]();
 });
 
-async function start(options: { args?: string[]; yaml?: string; env?: Record<string, string> } = {}) {
+async function start(options: { args?: string[]; yaml?: string; env?: Record<string, string>; uid?: number } = {}) {
   const configDir = join(home.path, 'config');
   await mkdir(configDir, { recursive: true });
   if (options.yaml !== undefined) await writeFile(join(configDir, 'dashboard.yaml'), options.yaml);
@@ -39,7 +40,13 @@ async function start(options: { args?: string[]; yaml?: string; env?: Record<str
     MUSTER_STATE_DIR: join(home.path, 'state'),
     ...options.env,
   };
-  const child = spawn(process.execPath, [MAIN, ...(options.args ?? [])], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const { uid } = options;
+  if (uid !== undefined) await chown(home.path, uid, uid);
+  const child = spawn(process.execPath, [MAIN, ...(options.args ?? [])], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(uid !== undefined && { uid, gid: uid }),
+  });
   children.push(child);
   const [stdout, stderr] = [text(child.stdout), text(child.stderr)];
   const ended = once(child, 'exit').then(async ([code, signal]: (number | string | null)[]) => ({
@@ -82,6 +89,23 @@ test('a port that is taken: exit code 1, and the line says what to do', async ()
   other.close();
   expect(code).toBe(1);
   expect(stdout).toContain(`cannot listen on 127.0.0.1:${port}: something else does`);
+});
+
+test('run as a user that nobody is, it answers the owners that it was told, and nobody else of that user', async (context) => {
+  const why = whyNobodyElse() ?? (canBeRead(MAIN, NOBODY) ? undefined : 'needs a clone that other accounts can read');
+  if (why !== undefined) return context.skip(why);
+  const port = await freePort();
+  const { child } = await start({
+    uid: NOBODY,
+    yaml: `listen: 127.0.0.1:${port}\n`,
+    env: { MUSTER_OWNERS: '0', MUSTER_BUS_URL: `nats://127.0.0.1:${await freePort()}` },
+  });
+  const data = { path: '/api/dashboard-data' };
+  const asRoot = () => fetch(`http://127.0.0.1:${port}${data.path}`).catch(() => undefined);
+  await eventually(async () => (await asRoot())?.status === 200, { message: 'root is answered' });
+  const [told] = await askAs(NOBODY, port, [data]);
+  expect([told?.status, told?.body]).toEqual([403, expect.stringContaining('answers root (uid 0) only')]);
+  expect(child.exitCode).toBe(null);
 });
 
 test('blind without a bus, seeing with it, heard by others, and TERM ends it in order with a page open', async () => {

@@ -4,8 +4,12 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { SECURITY_HEADERS } from '../server/headers.ts';
+import { readUsers } from '../server/users.ts';
 import * as make from './support/demo-facts.ts';
 import { startDashboard } from './support/start-dashboard.ts';
+
+/** As the audit names who runs this test. */
+const ME = readUsers().named(process.getuid?.() ?? -1);
 
 let running: Awaited<ReturnType<typeof startDashboard>>;
 beforeAll(async () => {
@@ -120,9 +124,9 @@ describe('commands', () => {
       { outcome: 'accepted', commandId: 'command-1', code: 'ok', reason: 'restart begins' },
     ]);
     expect(running.source.commands).toEqual([
-      { action: 'restart', target: { host: 'web1', service: 'rag-api', instance: 2 } },
+      { action: 'restart', target: { host: 'web1', service: 'rag-api', instance: 2 }, actor: ME },
     ]);
-    expect(running.audited).toMatchObject([{ verb: 'restart', outcome: { outcome: 'accepted' } }]);
+    expect(running.audited).toMatchObject([{ verb: 'restart', outcome: { outcome: 'accepted' }, actor: ME }]);
   });
 
   test.each([

@@ -15,6 +15,8 @@ test('an empty file is a whole configuration', () => {
       policy: {
         cadence: { intervalMs: 30_000, retryMs: 5_000 },
         caps: { total: 200, perHost: 10 },
+        targetsPerHost: 1_000,
+        rules: { allow: [], deny: [] },
         attempts: 3,
         timeoutMs: 10_000,
         degradedAfterMs: 2_000,
@@ -68,6 +70,10 @@ test.each([
   ['bus: {url: http://bus}', 'write nats://host:port or tls://host:port'],
   ['bus: {url: nats://user:secret@bus}', 'write nats://host:port or tls://host:port'],
   ['retries: 5', `prober.yaml:1:1: unknown key "retries"; did you mean 'attempts'?`],
+  ['targets: {deny: [10.0.0.1/8]}', `'targets.deny.0' is "10.0.0.1/8"; write an address, or a network like 10.0.0.0/8`],
+  ['targets: {allow: [metadata.internal]}', 'write an address, or a network like 10.0.0.0/8 or fd00::/8'],
+  ['targets: {allow: 10.0.0.0/8}', 'write a list of addresses and networks'],
+  ['targets: {allow: ["::ffff:127.0.0.1"]}', 'leave it out: a loopback address is probed for'],
   ['- list', 'write a map of "key: value" lines'],
 ])('%s is refused with its place', (text, expected) => {
   const reading = readProberConfig(text, 'prober.yaml', around);

@@ -15,6 +15,8 @@ import {
   wholeNumber,
 } from '@muster/contracts/config';
 import { z } from 'zod';
+import { parseNetwork } from './core/address.ts';
+import { isInLoopback } from './core/reach.ts';
 import type { ProbePolicy } from './runtime/judge-term.ts';
 
 /** How this prober runs, with every default filled in. Paths are absolute. */
@@ -44,6 +46,19 @@ const Path = z.string({ error: PATH_RULE }).min(1, { error: PATH_RULE });
 
 const ServerList = BusUrls.transform(busServers);
 
+const NETWORK_RULE = 'write an address, or a network like 10.0.0.0/8 or fd00::/8';
+const LOOPBACK_RULE =
+  'leave it out: a loopback address is probed for the services of its own machine, and for no other';
+const NetworkList = z
+  .array(
+    z
+      .string({ error: NETWORK_RULE })
+      .refine((text) => parseNetwork(text) !== undefined, { error: NETWORK_RULE, abort: true })
+      .refine((text) => !isLoopbackNetwork(text), { error: LOOPBACK_RULE }),
+    { error: 'write a list of addresses and networks' },
+  )
+  .max(1_000, { error: 'write at most 1,000' });
+
 /** The shape of prober.yaml; every key may be left out. */
 const ProberFile = strictMap(
   {
@@ -67,6 +82,18 @@ const ProberFile = strictMap(
     degraded_after: durationMs(1).default(2_000).meta({ description: 'A slower answer is degraded; default 2s.' }),
     quorum: wholeNumber(1, 1_000).optional().meta({ description: 'Vantages that must agree; default most of them.' }),
     max_concurrent: wholeNumber(1, 10_000).default(200).meta({ description: 'Probes at once; default 200.' }),
+    targets: strictMap(
+      {
+        allow: NetworkList.optional().meta({ description: 'Opens what is closed: link-local, multicast, metadata.' }),
+        deny: NetworkList.optional().meta({ description: 'Closes what is open.' }),
+      },
+      'write a map with allow and deny',
+    )
+      .prefault({})
+      .meta({ description: 'Which addresses are probed. The narrowest entry decides; of two equal ones, deny.' }),
+    max_targets_per_host: wholeNumber(1, 100_000)
+      .default(1_000)
+      .meta({ description: 'More services of one host are not probed; default 1000.' }),
     max_concurrent_per_host: wholeNumber(1, 1_000).default(10).meta({ description: 'To one host; default 10.' }),
   },
   'write a map of "key: value" lines',
@@ -118,6 +145,8 @@ export function readProberConfig(text: string, fileName: string, around: ProberS
       stateDir: resolve(around.currentDir, variables.stateDir ?? file.state_dir ?? '.muster', `prober-${id}`),
       policy: {
         cadence: { intervalMs: file.interval, retryMs: Math.min(file.retry, file.interval) },
+        targetsPerHost: file.max_targets_per_host,
+        rules: { allow: networksOf(file.targets.allow), deny: networksOf(file.targets.deny) },
         caps: { total: file.max_concurrent, perHost: file.max_concurrent_per_host },
         attempts: file.attempts,
         timeoutMs: file.timeout,
@@ -127,6 +156,15 @@ export function readProberConfig(text: string, fileName: string, around: ProberS
       ...(around.env['MUSTER_RUN'] && { musterRun: around.env['MUSTER_RUN'] }),
     },
   };
+}
+
+function networksOf(texts: readonly string[] = []) {
+  return texts.flatMap((text) => parseNetwork(text) ?? []);
+}
+
+function isLoopbackNetwork(text: string): boolean {
+  const network = parseNetwork(text);
+  return network !== undefined && isInLoopback(network);
 }
 
 function readVariables(env: ProberSurroundings['env']) {

@@ -54,6 +54,23 @@ test('never more at once than the caps allow, in all and to one host; what waits
   expect(probes.most).toBe(3);
 });
 
+test('hosts that wait for room take turns, however much one of them waits for', async () => {
+  scheduler = new Scheduler({ intervalMs: 1_000_000_000, retryMs: 10 }, { total: 2, perHost: 2 });
+  const probes = new Probes();
+  const invented = Array.from({ length: 2_000 }, (_, i) => `thief${i}`);
+  for (const key of invented) scheduler.set(probes.task(key, 'thief'));
+  await eventually(() => probes.started.length === 2);
+  for (const key of ['a', 'b', 'c']) scheduler.set(probes.task(key, 'web1'));
+  // Timers run in the order in which they are due: by then all are waiting.
+  const allWaitAtMs = performance.now() + 100;
+  await eventually(() => performance.now() > allWaitAtMs);
+  for (let ended = 0; ended < 8; ended += 1) {
+    const key = await eventually(() => probes.started[ended]);
+    probes.end(key);
+  }
+  expect(probes.started.slice(0, 8)).toEqual(expect.arrayContaining(['a', 'b', 'c']));
+});
+
 test('what could not start within half its interval is skipped', async () => {
   scheduler = new Scheduler({ intervalMs: 200, retryMs: 10 }, { total: 1, perHost: 1 });
   const probes = new Probes();

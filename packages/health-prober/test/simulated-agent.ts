@@ -178,7 +178,11 @@ export class SimulatedAgent implements AsyncDisposable {
     await this.bus.flush();
   }
 
-  vote(service: string, status: ProbeReport['status']): void {
+  vote(
+    service: string,
+    status: ProbeReport['status'],
+    vantage: ProbeReport['vantage'] = { kind: 'agent', id: this.host },
+  ): void {
     this.bus.publish(
       rows.instanceProbe,
       { host: this.host, service, instance: 0 },
@@ -188,7 +192,7 @@ export class SimulatedAgent implements AsyncDisposable {
         service,
         instance: 0,
         generation: this.#generationOf(service),
-        vantage: { kind: 'agent', id: this.host },
+        vantage,
         purpose: 'liveness',
         protocol: 'http',
         status,

@@ -9,6 +9,8 @@ import { TestBus } from './test-bus.ts';
 
 const POLICY = {
   cadence: { intervalMs: 30_000, retryMs: 5_000 },
+  targetsPerHost: 1_000,
+  rules: { allow: [], deny: [] },
   caps: { total: 1, perHost: 1 },
   attempts: 3,
   timeoutMs: 1_000,

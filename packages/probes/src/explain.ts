@@ -1,4 +1,5 @@
 import type { ProbeReason } from '@muster/contracts';
+import { ForbiddenAddressError } from './gate.ts';
 import type { Step } from './phase-clock.ts';
 
 /** Why a probe ended without an answer, and whether the target is to blame. */
@@ -32,6 +33,7 @@ const DOING: Readonly<Record<Step, string>> = {
 /** Turns what a socket or request threw at `step` into a reason. What it can't name says nothing about the target. */
 export function explain(error: unknown, step: Step, signal: AbortSignal): Explanation {
   if (signal.aborted) return explainAbort(step, signal);
+  if (error instanceof ForbiddenAddressError) return { status: 'unknown', reason: 'forbidden', detail: error.message };
   // Several addresses were tried, each with its own error; a refusal is the plainest of them.
   const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
   const reasons = errors.map((each) => reasonOf(each, step));

@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { explain } from './explain.ts';
+import { gatedTo } from './gate.ts';
 import { PhaseClock } from './phase-clock.ts';
 import type { ProbeResult } from './result.ts';
 import type { HttpTarget } from './target.ts';
@@ -33,6 +34,7 @@ function exchange(url: URL, target: HttpTarget, clock: PhaseClock, signal: Abort
     signal,
     headers: { 'User-Agent': 'muster-probe', Accept: '*/*' },
     ...(target.trustedCa !== undefined && { ca: target.trustedCa }),
+    ...gatedTo(url.hostname.replace(/^\[|\]$/g, ''), target.gate),
   };
   return new Promise((resolve, reject) => {
     const request = (isTls ? httpsRequest : httpRequest)(url, options);

@@ -1,3 +1,4 @@
+export { ForbiddenAddressError, type Gate } from './gate.ts';
 export { probeHttp } from './http.ts';
 export { probe, probes } from './registry.ts';
 export type { ProbeFn, ProbeResult } from './result.ts';

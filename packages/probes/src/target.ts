@@ -1,3 +1,5 @@
+import type { Gate } from './gate.ts';
+
 /** What can be probed. The shape of a service's configured checks, so a check is a target. */
 export type ProbeTarget = HttpTarget | TcpTarget;
 export type Protocol = ProbeTarget['kind'];
@@ -12,6 +14,8 @@ export interface HttpTarget {
   readonly expectedStatus?: number;
   /** PEM of the authorities to trust in place of the system's. */
   readonly trustedCa?: string;
+  /** Judges each address before it is connected to. Absent: who probes trusts who named the target. */
+  readonly gate?: Gate;
 }
 
 /** Does something accept connections there? */
@@ -19,4 +23,6 @@ export interface TcpTarget {
   readonly kind: 'tcp';
   readonly host: string;
   readonly port: number;
+  /** As of an `HttpTarget`. */
+  readonly gate?: Gate;
 }

@@ -15,7 +15,7 @@ export function replaceFile(
   text: string | Uint8Array,
   options: { isDurable?: boolean; mode?: number } = {},
 ): void {
-  mkdirSync(path.dirname(file), { recursive: true });
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   const temporary = `${file}.${process.pid}.tmp`;
   try {
     const descriptor = openSync(temporary, 'w', options.mode ?? 0o600);

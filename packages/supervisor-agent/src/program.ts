@@ -3,12 +3,13 @@
  * TERM, INT or a vanished launcher mean that only the agent goes, and its services stay.
  */
 import './interpreted-schemas.ts';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { StatusFile } from '@muster/contracts';
 import { formatDiagnostic, type ServiceSpec } from '@muster/contracts/config';
+import { claimStateFolder, PrivateFolderError } from '@muster/contracts/private-folder';
 import { type Logger, pino } from 'pino';
 import { parse } from 'yaml';
 import { readFileIfAny } from './atomic-file.ts';
@@ -19,11 +20,12 @@ import { Agent } from './runtime/agent.ts';
 import { AgentIdError, readIdentity } from './runtime/agent-identity.ts';
 import { HostTakenError } from './runtime/host-taken-error.ts';
 import { LauncherLink } from './runtime/launcher-link.ts';
+import { claimRuntimeFolder, RuntimeFolderError } from './runtime/runtime-folder.ts';
 import { StartProgress } from './runtime/start-progress.ts';
 import { lockStateDirectory, StateLockedError } from './runtime/state-lock.ts';
 import { spendReserve } from './runtime/state-reserve.ts';
 import { readStatusFile } from './runtime/status-file-writer.ts';
-import { dashboardListen, systemServices } from './runtime/system-services.ts';
+import { dashboardListen, ownersOf, systemServices } from './runtime/system-services.ts';
 
 const HELP = `Usage: node packages/supervisor-agent/bundle/main.js
 
@@ -57,8 +59,10 @@ class StateDirectoryError extends Error {
 }
 
 async function main(): Promise<void> {
+  // What it writes itself is for nobody else. Services get back what the caller has set.
+  const umask = process.umask(0o077);
   const config = readConfig();
-  mkdirSync(config.stateDir, { recursive: true, mode: 0o700 });
+  closeStateDirectory(config.stateDir);
   const isOnReserve = spendReserve(config.stateDir);
   const former = readStatusFile(config.stateDir);
   const { unlock, identity } = takeStateDirectory(config.stateDir, former?.agentId);
@@ -66,7 +70,9 @@ async function main(): Promise<void> {
   const natsServer = config.bus.serverProgram ?? 'nats-server';
   // With a bus that somebody else runs this host is one of many, and only its services are its own.
   const isWhole = config.isEmbedded && !config.bus.isExternal;
-  const own = isWhole ? systemServices(config, { rootDir: ROOT_DIR, natsServer, dashboard }) : [];
+  const owners = ownersOf(process.getuid?.() ?? 0, process.env['SUDO_UID']);
+  const own = isWhole ? systemServices(config, { rootDir: ROOT_DIR, natsServer, dashboard, owners }) : [];
+  const runtimeFolder = claimRuntimeFolder(process.env, identity.agentId);
   const { services, refused } = readConfiguredServices(config, own, former);
 
   const logger = openLog(config);
@@ -78,7 +84,8 @@ async function main(): Promise<void> {
     version: readVersion(),
     program: path.join(import.meta.dirname, 'main.js'),
     rootDir: process.cwd(),
-    runtimeFolder: path.join(runtimeRoot(), identity.agentId),
+    runtimeFolder,
+    umask,
     env: process.env,
     former,
     services,
@@ -162,6 +169,21 @@ function endWhenAsked(agent: Agent, unlock: () => void, logger: Logger): Launche
   return link;
 }
 
+/** No other account may read what is there, or have put it there. @throws Refusal, StateDirectoryError */
+function closeStateDirectory(stateDir: string): void {
+  try {
+    const { paths } = claimStateFolder(stateDir);
+    if (paths.length === 0) return;
+    process.stderr.write(
+      `closed ${paths.length} files and folders of '${stateDir}' to other users of this machine, who could read or enter them until now\n`,
+    );
+  } catch (error) {
+    if (error instanceof PrivateFolderError) throw new Refusal(`cannot use the state directory: ${error.message}`);
+    if (error instanceof Error && 'syscall' in error) throw new StateDirectoryError(stateDir, error);
+    throw error;
+  }
+}
+
 /** @throws StateLockedError, AgentIdError, StateDirectoryError */
 function takeStateDirectory(stateDir: string, formerId: string | undefined) {
   try {
@@ -192,14 +214,6 @@ function isResuming(former: StatusFile | undefined): boolean {
   return (former?.instances ?? []).some(({ state }) => !rest.has(state));
 }
 
-/** Records of runs live as long as the boot, so they belong on a tmpfs of this user's. */
-function runtimeRoot(): string {
-  const own = process.env['XDG_RUNTIME_DIR'];
-  if (own !== undefined && own !== '') return path.join(own, 'muster');
-  const uid = process.getuid?.() ?? 0;
-  return uid === 0 ? '/run/muster' : path.join(tmpdir(), `muster-${uid}`);
-}
-
 function parseYamlFile(file: string): unknown {
   try {
     return parse(readFileIfAny(file) ?? '');
@@ -217,6 +231,9 @@ function readVersion(): string {
     : '0.0.0';
 }
 
+/** Starting again changes nothing about these. */
+const REFUSALS = [Refusal, StateLockedError, AgentIdError, HostTakenError, RuntimeFolderError];
+
 /** Ends the process when the agent has nothing more to do. */
 export async function runProgram(): Promise<void> {
   try {
@@ -232,7 +249,7 @@ export async function runProgram(): Promise<void> {
   try {
     await main();
   } catch (error) {
-    const isRefusal = [Refusal, StateLockedError, AgentIdError, HostTakenError].some((kind) => error instanceof kind);
+    const isRefusal = REFUSALS.some((kind) => error instanceof kind);
     const isExplained = isRefusal || error instanceof StateDirectoryError;
     process.stderr.write(
       `${isExplained ? messageOf(error) : `the agent failed: ${error instanceof Error ? error.stack : String(error)}`}\n`,

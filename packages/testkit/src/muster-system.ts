@@ -25,7 +25,7 @@ export interface MusterSystemOptions {
   /** Where the agent keeps what it knows; default: a temporary directory. */
   readonly stateDir?: string;
   /** Agent, services and commands run there; default: in the test's own network. */
-  readonly network?: TestHost;
+  readonly network?: Pick<TestHost, 'command'>;
   readonly environment?: string;
   /** Further variables for the agent. */
   readonly env?: Readonly<Record<string, string>>;
@@ -152,7 +152,7 @@ export class MusterSystem implements AsyncDisposable {
     );
     await writeFile(path.join(this.configDir, 'dashboard.yaml'), `listen: 127.0.0.1:${this.#dashboardPort}\n`);
     await this.writeServices(this.#options.services ?? 'services: []\n');
-    if (joinLine !== undefined) await this.#mustSucceed('join', joinLine);
+    if (joinLine !== undefined) await this.join(joinLine);
     else if (bus === undefined) await this.#mustSucceed('bus', 'keys');
   }
 
@@ -210,14 +210,28 @@ export class MusterSystem implements AsyncDisposable {
     if (code !== 0) throw new Error(`muster ${args.join(' ')} ended with ${code}: ${stdout}${stderr}`);
   }
 
+  /** Joins the bus of another system, with what `muster host add` printed there. @throws Error when that is refused */
+  async join(line: string): Promise<void> {
+    const { code, stdout, stderr } = await this.#runCli(['join'], line);
+    if (code !== 0) throw new Error(`muster join ended with ${code}: ${stdout}${stderr}`);
+  }
+
   /** Runs `muster …` against this system. */
-  async cli(...args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  cli(...args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+    return this.#runCli(args);
+  }
+
+  async #runCli(
+    args: readonly string[],
+    input?: string,
+  ): Promise<{ code: number | null; stdout: string; stderr: string }> {
     const [command, ...line] = this.#program('cli', ...args);
     const child = spawn(command, line, {
       cwd: ROOT_DIR,
       env: this.env,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
+    child.stdin.end(input);
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => {

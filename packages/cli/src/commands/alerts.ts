@@ -1,4 +1,5 @@
-import { rows } from '@muster/contracts';
+import { type AlertEvent, rows } from '@muster/contracts';
+import { type AlertGap, followAlerts } from '@muster/contracts/client';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
@@ -40,10 +41,13 @@ async function alerts({ json, follow: isFollowing, ...flags }: AlertsOptions, co
   const denial = new Denial();
   await using bus = await connect(settings, OPERATOR, signal, denial.tell);
   if (isFollowing) {
-    bus.subscribe(rows.alert, {}, (alert) => {
+    const onAlert = (alert: AlertEvent) => {
       if (json) terminal.printJson(alert);
       else terminal.print(renderAlertLine(alert, terminal.paint));
-    });
+    };
+    // To an observer the bus brings also what fired while it was away.
+    if (bus.role === 'observer') followAlerts(bus, { onAlert, onGap: (gap) => terminal.note(gapNote(gap)) });
+    else bus.subscribe(rows.alert, {}, onAlert);
     await follow(bus, terminal, denial.signal, signal);
     return EXIT.ok;
   }
@@ -52,4 +56,8 @@ async function alerts({ json, follow: isFollowing, ...flags }: AlertsOptions, co
   if (json) terminal.printJson(current);
   else terminal.print(...renderAlerts(current, Date.now(), terminal.paint));
   return EXIT.ok;
+}
+
+function gapNote({ afterSeq, reason }: AlertGap): string {
+  return `muster: alerts behind number ${afterSeq} may be missing here: no prober could be asked for them: ${reason}`;
 }

@@ -18,6 +18,7 @@ import type { Flags, Settings } from '../config.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { type Address, parseAbsoluteFolder, parseAddress, parseHostName } from '../option-values.ts';
+import { claimState } from '../state-folder.ts';
 import type { Terminal } from '../terminal.ts';
 import { examples } from './options.ts';
 
@@ -100,6 +101,7 @@ async function server(name: string, options: ServerOptions, { terminal, readSett
     );
   }
   const settings = readSettings(flags);
+  claimState(settings, terminal);
   const { environment, keysDir, stateDir } = settings;
   const file = `server-${name}`;
   // Routes are the same both ways: one that leads beyond loopback needs TLS here, too.
@@ -130,6 +132,7 @@ async function leaf(site: string, options: LeafOptions, { terminal, readSettings
   const { listen, hub, name: names, dir, out, ...flags } = options;
   if (hub.length === 0) throw new CliError('usage', '--hub is missing: name where the hub accepts leaf nodes');
   const settings = readSettings(flags);
+  claimState(settings, terminal);
   const { environment, keysDir, stateDir } = settings;
   const file = `leaf-${site}`;
   const certifiedNames = namesFor([listen].filter(isTls), names);

@@ -1,14 +1,24 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Identity, type NatsBus, setUpIncarnation, setupBus } from '@muster/contracts/bus';
-import { type Command, InvalidArgumentError } from 'commander';
+import { MAX_GRANTED_HOSTS, PERSON_ROLES, type PersonRole, ROLES, type Role } from '@muster/contracts';
+import {
+  credentialsFile,
+  type Identity,
+  identitiesIn,
+  type NatsBus,
+  setUpIncarnation,
+  setUpObservers,
+  setupBus,
+} from '@muster/contracts/bus';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { certificateAdvice, makeBusFiles } from '../bus-files.ts';
 import type { Flags, Settings } from '../config.ts';
 import { ADMIN, OPERATOR, open } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
-import { EXIT } from '../exit-codes.ts';
+import { CliError, EXIT } from '../exit-codes.ts';
 import { parseDurationMs, parseId } from '../option-values.ts';
 import { readRetentionOf } from '../retention.ts';
+import { claimState } from '../state-folder.ts';
 import { addBusCheck } from './bus-check.ts';
 import { addBusServers } from './bus-servers.ts';
 import { addBusTail } from './bus-tail.ts';
@@ -23,7 +33,9 @@ interface SetupOptions extends Flags {
 }
 
 interface KeysOptions extends Flags {
-  readonly agent?: string;
+  readonly add?: Pick<Identity, 'role' | 'id'>;
+  readonly hosts?: readonly string[];
+  readonly delegates?: PersonRole;
 }
 
 export function addBus(program: Command, context: Context, run: Run): void {
@@ -35,7 +47,7 @@ export function addBus(program: Command, context: Context, run: Run): void {
     .addHelpText(
       'after',
       examples(
-        'muster bus keys --agent web2',
+        'muster bus keys --add operator-ada',
         'muster bus setup --wait 60s',
         'muster bus check',
         "muster bus tail 'host.web1.>'",
@@ -47,8 +59,22 @@ export function addBus(program: Command, context: Context, run: Run): void {
     .description(
       'Makes the keys of the bus, one credentials file for each identity of this machine, and the configuration of its nats-server; makes certificates anew that end within 30 days, also those of muster bus server and muster bus leaf, and says where to copy these. Works without network; keeps what exists; prints no secret.',
     )
-    .option('--agent <host>', 'also make credentials for the agent of another host', parseId)
-    .addHelpText('after', examples('muster bus keys', 'muster bus keys --agent web2'))
+    .option('--add <role-id>', `also make credentials for somebody else; roles: ${ROLES.join(', ')}`, parseIdentity)
+    .option('--hosts <hosts>', 'with --add: the only hosts that its word counts for, such as web1,web2', parseHosts)
+    .addOption(
+      new Option(
+        '--delegates <role>',
+        'with --add dashboard-…: up to what role it may speak for the people who use it (default: admin)',
+      ).choices(PERSON_ROLES),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'muster bus keys',
+        'muster bus keys --add observer-pager',
+        'muster bus keys --add operator-ada --hosts web1,web2',
+      ),
+    )
     .action((_options: unknown, command: Command) => run(() => keys(command.optsWithGlobals<KeysOptions>(), context)));
   bus
     .command('setup')
@@ -83,6 +109,39 @@ function parseReplicas(text: string): number {
   return Number(text);
 }
 
+/** `operator-ada`. */
+function parseIdentity(text: string): Pick<Identity, 'role' | 'id'> {
+  const at = text.indexOf('-');
+  const role = ROLES.find((known) => known === text.slice(0, at));
+  if (role === undefined)
+    throw new InvalidArgumentError(`Write a role and an id, such as operator-ada: ${ROLES.join(', ')}.`);
+  return { role, id: parseId(text.slice(at + 1)) };
+}
+
+function parseHosts(text: string): readonly string[] {
+  const hosts = text.split(',').map((host) => parseId(host.trim()));
+  if (hosts.length > MAX_GRANTED_HOSTS) throw new InvalidArgumentError(`At most ${MAX_GRANTED_HOSTS} hosts.`);
+  return hosts;
+}
+
+/** Whose word is about hosts of others, and may be limited to some. */
+const LIMITED_BY_HOSTS: readonly Role[] = ['dashboard', 'operator', 'admin'];
+
+/** @throws CliError (usage) */
+function identityToAdd({ add, hosts, delegates }: KeysOptions): readonly Identity[] {
+  if (add === undefined) {
+    if (hosts === undefined && delegates === undefined) return [];
+    throw new CliError('usage', '--hosts and --delegates limit whom --add names: name somebody with --add');
+  }
+  if (hosts !== undefined && !LIMITED_BY_HOSTS.includes(add.role)) {
+    throw new CliError('usage', `--hosts limits ${LIMITED_BY_HOSTS.join(', ')}, not ${add.role}`);
+  }
+  if (delegates !== undefined && add.role !== 'dashboard') {
+    throw new CliError('usage', `only a dashboard speaks for people, not ${add.role}`);
+  }
+  return [{ ...add, ...(hosts && { hosts }), ...(delegates && { delegates }) }];
+}
+
 /** Everybody who speaks on the bus of one machine that runs the whole system. */
 function ownIdentities(hostId: string): readonly Identity[] {
   return [
@@ -95,19 +154,61 @@ function ownIdentities(hostId: string): readonly Identity[] {
   ];
 }
 
-async function keys({ agent, ...flags }: KeysOptions, { terminal, readSettings }: Context): Promise<ExitCode> {
+async function keys(
+  { add, hosts, delegates, ...flags }: KeysOptions,
+  { terminal, readSettings }: Context,
+): Promise<ExitCode> {
   const settings = readSettings(flags);
-  const other: readonly Identity[] = agent === undefined ? [] : [{ role: 'agent', id: agent }];
+  claimState(settings, terminal);
+  const added = identityToAdd({
+    ...(add && { add }),
+    ...(hosts && { hosts }),
+    ...(delegates && { delegates }),
+  });
+  const { keysDir, environment } = settings;
+  // What was made before is signed again where its rights have changed since.
+  const known = existsSync(keysDir) ? await identitiesIn(keysDir, environment) : [];
   const retention = await readRetentionOf(settings, terminal);
-  const identities = [...ownIdentities(settings.hostId), ...other];
+  const identities = distinct([...added, ...known, ...ownIdentities(settings.hostId)]);
   const files = await makeBusFiles(settings, identities, retention);
   const { created, kept } = files;
   terminal.print(...created.map((file) => `created ${file}`));
   if (kept.length > 0) {
     terminal.print(`kept ${kept.length} ${kept.length === 1 ? 'file' : 'files'} in ${settings.stateDir}`);
   }
-  terminal.note(...certificateAdvice(files));
+  terminal.note(...certificateAdvice(files), ...identityAdvice(added), ...joinedAdvice(known, created, settings));
   return EXIT.ok;
+}
+
+/** The first of each name counts. */
+function distinct(identities: readonly Identity[]): readonly Identity[] {
+  const byName = new Map<string, Identity>();
+  for (const identity of identities) {
+    const name = `${identity.role}-${identity.id}`;
+    if (!byName.has(name)) byName.set(name, identity);
+  }
+  return [...byName.values()];
+}
+
+function identityAdvice(added: readonly Identity[]): readonly string[] {
+  return added.some(({ role }) => role === 'observer')
+    ? ['run muster bus setup (each npm start does): from then on alerts wait for this observer while it is away']
+    : [];
+}
+
+/** Where a host joined with what was signed again here, it still has what was signed before. */
+function joinedAdvice(
+  known: readonly Identity[],
+  created: readonly string[],
+  { hostId, keysDir }: Settings,
+): readonly string[] {
+  return known
+    .filter(({ role, id }) => role === 'agent' && id !== hostId)
+    .filter((identity) => created.includes(credentialsFile(keysDir, identity)))
+    .map(
+      ({ id }) =>
+        `the rights of ${id} have changed: run muster host add ${id} --keep-key, and there muster join --replace`,
+    );
 }
 
 async function setup(
@@ -124,6 +225,8 @@ async function setup(
     ...(replicas === undefined ? {} : { replicas }),
   });
   const age = await markStore(bus, settings, restored === true);
+  const observers = existsSync(settings.keysDir) ? await observersIn(settings) : [];
+  const served = await setUpObservers(bus, observers);
   terminal.print(
     ...created.map((stream) => `created ${stream}`),
     ...updated.map((stream) => `updated ${stream}`),
@@ -131,6 +234,7 @@ async function setup(
       ? `nothing to change: all ${unchanged.length} streams and buckets are as they must be`
       : `${created.length} created, ${updated.length} updated, ${unchanged.length} as they were`,
     ...age,
+    ...served.map((id) => `alerts wait for observer-${id} from now on, while it is away`),
   );
   return EXIT.ok;
 }
@@ -144,4 +248,9 @@ async function markStore(bus: NatsBus, { keysDir }: Settings, isRestored: boolea
   });
   if (!isRaised) return [];
   return [`the store has gone back (incarnation ${incarnation}): agents and probers send again what it has lost`];
+}
+
+async function observersIn({ keysDir, environment }: Settings): Promise<readonly string[]> {
+  const identities = await identitiesIn(keysDir, environment);
+  return identities.filter(({ role }) => role === 'observer').map(({ id }) => id);
 }

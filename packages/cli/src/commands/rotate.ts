@@ -17,6 +17,7 @@ import type { Context, ExitCode, Run } from '../context.ts';
 import { signalServer } from '../embedded-server.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readRetentionOf } from '../retention.ts';
+import { claimState } from '../state-folder.ts';
 import { tellEverybody, tellServers } from '../tell-servers.ts';
 import { examples, JSON_FLAG } from './options.ts';
 
@@ -32,7 +33,7 @@ export function addRotate(bus: Command, context: Context, run: Run): void {
     .command('rotate')
     .summary('replace a key while everything runs')
     .description(
-      'Replaces a key of the bus in two steps: the first makes a new key beside the old one, and both count; --finish drops the old one. In between, hosts that joined get their new line (muster host add). The operator is replaced in one step.',
+      'Replaces a key of the bus in two steps: the first makes a new key beside the old one, and both count; --finish drops the old one. In between, hosts that joined get their new line (muster host add --keep-key). The operator is replaced in one step.',
     )
     .argument('<key>', 'account, root, ca, operator, or an identity such as agent-web2', parseWhat)
     .option('--finish', 'drop the old key')
@@ -60,6 +61,7 @@ async function rotate(
   const { keysDir, environment } = settings;
   const name = typeof what === 'string' ? what : `${what.role}-${what.id}`;
   expectBusKeys(settings, `replace the key '${name}'`);
+  claimState(settings, terminal);
   const retention = await readRetentionOf(settings, terminal);
   const identities = await identitiesIn(keysDir, environment);
   if (what === 'operator') await replaceOperator(keysDir);
@@ -84,7 +86,7 @@ async function rotate(
   terminal.print(isOver ? `'${name}' is replaced` : `'${name}' has a new key beside the old one: both count`);
   if (waiting.length > 0) {
     terminal.note(
-      `give these hosts their new line (muster host add <host>), to join again with it: ${waiting.join(', ')}`,
+      `give these hosts their new line (muster host add <host> --keep-key), to join again with it: ${waiting.join(', ')}`,
     );
   }
   if (!isOver) terminal.note(`then: muster bus rotate ${name} --finish`);

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
-import { inUrl, isLoopbackHost } from '@muster/contracts';
+import { inUrl, isLoopbackHost, type RetentionChanges } from '@muster/contracts';
 import {
   credentialsFile,
   furtherServersIn,
@@ -10,14 +10,17 @@ import {
   isCertifiedFor,
   mintCertificates,
   mintKeys,
+  oldFile,
+  type SignedRevocations,
   serverTlsFiles,
   tlsFilesBeside,
 } from '@muster/contracts/bus';
-import { expectBusKeys } from '../bus-files.ts';
+import { type BusFiles, expectBusKeys, makeBusFiles } from '../bus-files.ts';
 import type { Settings } from '../config.ts';
 import { CliError } from '../exit-codes.ts';
 import { formatJoinToken } from '../join-token.ts';
 import { ownAddresses } from '../own-names.ts';
+import { voidKeysOf } from './void-keys.ts';
 
 export interface AddedHost {
   /** As the other host reaches the bus. */
@@ -25,10 +28,23 @@ export interface AddedHost {
   readonly token: string;
   /** It had no credentials before. */
   readonly isNew: boolean;
+  /** Its earlier keys count no more, as far as files say; the servers, and everybody, are to be told. */
+  readonly voided?: { readonly revocations: SignedRevocations; readonly files: BusFiles };
 }
 
-/** Makes what the agent of another host needs. Files only, no network. @throws CliError */
-export async function addHost(host: string, settings: Settings): Promise<AddedHost> {
+export interface AddHostOptions {
+  readonly settings: Settings;
+  /** What the streams keep: it goes into nats-server's configuration. */
+  readonly retention: RetentionChanges;
+  /** The line of the key that it has, instead of a new key. */
+  readonly isKeyKept: boolean;
+}
+
+/**
+ * Makes what the agent of another host needs. A host that was added before gets a new key, and the earlier one is void, so
+ * that a line which went astray is worth nothing. Files only, no network. @throws CliError
+ */
+export async function addHost(host: string, { settings, retention, isKeyKept }: AddHostOptions): Promise<AddedHost> {
   const { environment, keysDir } = settings;
   if (host === settings.hostId) {
     throw new CliError('usage', `cannot add '${host}': that is this host, which belongs to its bus already`);
@@ -37,9 +53,16 @@ export async function addHost(host: string, settings: Settings): Promise<AddedHo
   const url = busUrlFor(host, settings);
   const identity: Identity = { role: 'agent', id: host };
   const creds = credentialsFile(keysDir, identity);
-  const isNew = !existsSync(creds);
+  const isNew = ![creds, oldFile(creds)].some((file) => existsSync(file));
+  if (isNew && isKeyKept) {
+    throw new CliError('notFound', `cannot keep the key of '${host}': no such host was added here`);
+  }
+  // Nothing is made void for an address that is refused.
+  const isTls = await expectReachable(url, host, settings);
+  const voided = isNew || isKeyKept ? undefined : await voidKeysOf(identity, 'added again', settings);
   await mintKeys({ directory: keysDir, environment, identities: [identity] });
-  const tls = await tlsOf(url, identity, settings);
+  const files = voided === undefined ? undefined : await makeBusFiles(settings, [identity], retention);
+  const tls = isTls ? await tlsOf(identity, settings) : undefined;
   const token = formatJoinToken({
     environment,
     host,
@@ -47,7 +70,8 @@ export async function addHost(host: string, settings: Settings): Promise<AddedHo
     creds: await readFile(creds, 'utf8'),
     ...(tls !== undefined && { tls }),
   });
-  return { url, token, isNew };
+  if (voided === undefined || files === undefined) return { url, token, isNew };
+  return { url, token, isNew, voided: { revocations: voided.revocations, files } };
 }
 
 /** The addresses that were given, else the one of this machine that others are likely to reach. */
@@ -70,18 +94,20 @@ function busUrlFor(host: string, { listen, names, servers, isBusGiven }: Setting
   return `tls://${inUrl(address)}:${listen.port}`;
 }
 
-/** Certificates of this bus's own; none for a bus without TLS, or with the certificates of somebody else. @throws CliError */
-async function tlsOf(url: string, identity: Identity, { keysDir, environment, isBusGiven }: Settings) {
-  const cannot = (why: string) => new CliError('failed', `cannot add '${identity.id}': ${why}`);
+/** True when it needs a certificate of this bus's own: not without TLS, or with those of somebody else. @throws CliError */
+async function expectReachable(url: string, host: string, { keysDir, isBusGiven }: Settings): Promise<boolean> {
+  const cannot = (why: string) => new CliError('failed', `cannot add '${host}': ${why}`);
   const servers = await certificatesOfServers(keysDir);
   const addresses = url.split(',').filter((address) => URL.canParse(address));
   const [problem] = addresses.map((address) => problemOf(address, servers)).filter((reason) => reason !== undefined);
   if (problem !== undefined) throw cannot(problem);
-  if (!addresses.some((address) => address.startsWith('tls://'))) return undefined;
-  if (servers.length === 0) {
-    if (isBusGiven) return undefined;
-    throw cannot('the bus has no certificate yet: run npm start again, which makes it');
-  }
+  if (!addresses.some((address) => address.startsWith('tls://'))) return false;
+  if (servers.length > 0) return true;
+  if (isBusGiven) return false;
+  throw cannot('the bus has no certificate yet: run npm start again, which makes it');
+}
+
+async function tlsOf(identity: Identity, { keysDir, environment }: Settings) {
   await mintCertificates({ directory: keysDir, environment, identities: [identity] });
   const { caFile, certFile, keyFile } = tlsFilesBeside(credentialsFile(keysDir, identity));
   const [ca, cert, key] = await Promise.all([caFile, certFile, keyFile].map((file) => readFile(file, 'utf8')));

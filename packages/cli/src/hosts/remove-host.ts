@@ -1,19 +1,9 @@
-import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import type { RetentionChanges } from '@muster/contracts';
-import {
-  credentialsFile,
-  type Identity,
-  oldFile,
-  publicKeyIn,
-  revoke,
-  type SignedRevocations,
-  tlsFilesBeside,
-} from '@muster/contracts/bus';
 import { configurationAdvice, expectBusKeys, makeBusFiles } from '../bus-files.ts';
 import type { Settings } from '../config.ts';
 import { CliError } from '../exit-codes.ts';
 import { forgetStored, tellEverybody, tellServers } from '../tell-servers.ts';
+import { voidKeysOf } from './void-keys.ts';
 
 export interface RemoveHostOptions {
   readonly settings: Settings;
@@ -43,7 +33,10 @@ export async function removeHost(
     throw new CliError('usage', `cannot remove '${host}': that is this host, which runs the bus`);
   }
   expectBusKeys(settings, `remove '${host}'`);
-  const revocations = await revokeKeysOf({ role: 'agent', id: host }, settings);
+  const { revocations, count } = await voidKeysOf({ role: 'agent', id: host }, 'host removed', settings);
+  if (count === 0 && !revocations.list.revoked.some(({ identity }) => identity === `agent/${host}`)) {
+    throw new CliError('notFound', `cannot remove '${host}': no such host was added here`);
+  }
   const files = await makeBusFiles(settings, [], retention);
   onProgress(`the credentials of '${host}' are void`);
   const servers = await tellServers(settings, files.trust);
@@ -53,21 +46,4 @@ export async function removeHost(
   onProgress('told everybody who might believe it; what is stored of it goes once it is silent');
   const { outcome } = await forgetStored(host, settings, signal);
   return { servers, stored: outcome };
-}
-
-async function revokeKeysOf(identity: Identity, { keysDir, environment }: Settings): Promise<SignedRevocations> {
-  const name = `${identity.role}/${identity.id}`;
-  const creds = credentialsFile(keysDir, identity);
-  const { certFile, keyFile } = tlsFilesBeside(creds);
-  // While its key is being replaced, a host has two.
-  const files = [creds, oldFile(creds)].filter((file) => existsSync(file));
-  const keys = await Promise.all(
-    files.map(async (file) => ({ key: await publicKeyIn(file), identity: name, reason: 'host removed' })),
-  );
-  const revocations = await revoke({ directory: keysDir, environment, keys });
-  if (keys.length === 0 && !revocations.list.revoked.some((entry) => entry.identity === name)) {
-    throw new CliError('notFound', `cannot remove '${identity.id}': no such host was added here`);
-  }
-  for (const file of [...files, certFile, keyFile]) await rm(file, { force: true });
-  return revocations;
 }

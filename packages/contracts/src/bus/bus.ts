@@ -2,12 +2,13 @@ import type { z } from 'zod';
 import type { BucketName, ValueOf } from '../buckets.ts';
 import type { TlsFiles } from '../bus-address.ts';
 import type { Encoding } from '../envelope.ts';
-import type { Grant, RevocationList } from '../messages/grant.ts';
+import type { Asker, RevocationList } from '../messages/grant.ts';
 import type { Role } from '../roles.ts';
 import type { RequestRow, Row } from '../rows.ts';
 import type { StreamName } from '../streams.ts';
 import type { SubjectParams } from '../subject.ts';
 import type { PermissionDeniedError } from './errors.ts';
+import type { PersonClaims } from './trust/person.ts';
 import type { Offered } from './trust/revocations.ts';
 import type { Opened } from './trust/signed-text.ts';
 
@@ -99,6 +100,12 @@ export interface StoreState {
   readonly lastSeq: number;
 }
 
+/** A message that a consumer of the set-up's has pushed. */
+export interface PushedMessage<T extends string, S extends z.ZodType> extends StoredMessage<T, S> {
+  /** Counts what the server has delivered: a number left out is a message that was on its way to somebody who went. */
+  readonly deliverySeq: number;
+}
+
 /** Which part of a stream to read. */
 export interface HistoryOptions<M = unknown> {
   /** Only the last so many that match. */
@@ -152,6 +159,8 @@ export interface KvBucket<V> {
 
 export interface RequestOptions {
   readonly timeoutMs: number;
+  /** For whom it is asked, as `vouchFor` wrote it: who answers grants no more than that. */
+  readonly person?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -218,6 +227,8 @@ export interface Bus extends AsyncDisposable {
     request: z.input<Q>,
     options: RequestOptions,
   ): Promise<z.output<R>>;
+  /** What a dashboard grants to a person for whom it asks, for `RequestOptions.person`. @throws NoGrantError */
+  vouchFor(claims: PersonClaims): string;
   /**
    * Answers who is granted to ask this. Others are refused with `forbidden`, a request that is not readable with
    * `bad-request`, a handler that throws with `internal`. A handler that has no answer leaves the question to others.
@@ -225,7 +236,7 @@ export interface Bus extends AsyncDisposable {
   respond<T extends string, Q extends z.ZodType, R extends z.ZodType>(
     row: RequestRow<T, Q, R>,
     filter: Partial<SubjectParams<T>>,
-    handler: (request: z.output<Q>, params: SubjectParams<T>, asker: Grant) => Promise<z.input<R> | undefined>,
+    handler: (request: z.output<Q>, params: SubjectParams<T>, asker: Asker) => Promise<z.input<R> | undefined>,
   ): Subscription;
 
   kv<B extends BucketName>(bucket: B): KvBucket<ValueOf<B>>;
@@ -250,6 +261,13 @@ export interface Bus extends AsyncDisposable {
   storeState(stream: StreamName): Promise<StoreState>;
   /** When the message of that sequence was stored, as the server writes it: `undefined` when it has none. @throws as `storeState` */
   storedAt(stream: StreamName, seq: number): Promise<string | undefined>;
+
+  /** What the set-up's consumer pushes to a subject that only this identity hears; what it pushed meanwhile comes first. */
+  receive<T extends string, S extends z.ZodType>(
+    row: Row<T, S>,
+    deliverSubject: string,
+    handler: (pushed: PushedMessage<T, S>) => void,
+  ): Subscription;
 
   /** Waits until the server has seen all that was sent and subscribed so far. @throws BusAwayError */
   flush(): Promise<void>;

@@ -14,6 +14,8 @@ export interface CredentialClaims {
   /** What it may do; `undefined` when the credentials don't say it themselves. */
   readonly publish?: readonly string[];
   readonly subscribe?: readonly string[];
+  /** May answer on whatever reply subject a question names: no identity of this version may. */
+  readonly mayRespondAnywhere?: true;
 }
 
 const Subjects = z.object({ allow: z.array(z.string()).optional() }).optional();
@@ -21,7 +23,7 @@ const Payload = z.object({
   name: z.string(),
   iat: z.number().optional(),
   exp: z.number().optional(),
-  nats: z.object({ pub: Subjects, sub: Subjects }).optional(),
+  nats: z.object({ pub: Subjects, sub: Subjects, resp: z.unknown().optional() }).optional(),
 });
 
 /** Reads the claims out of the text of a creds file; nothing is verified. `undefined` when it is not one. */
@@ -40,6 +42,7 @@ export function readCredentialClaims(text: string): CredentialClaims | undefined
     ...(exp !== undefined && { expiresAt: new Date(exp * 1_000) }),
     ...(nats?.pub?.allow !== undefined && { publish: nats.pub.allow }),
     ...(nats?.sub?.allow !== undefined && { subscribe: nats.sub.allow }),
+    ...(nats?.resp !== undefined && { mayRespondAnywhere: true }),
   };
 }
 

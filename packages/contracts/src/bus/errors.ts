@@ -118,7 +118,7 @@ export class PermissionDeniedError extends BusError {
 export class NoGrantError extends BusError {
   readonly reason: string;
 
-  constructor(verb: 'ask' | 'publish on', subject: string, reason: string) {
+  constructor(verb: 'ask' | 'publish on' | 'vouch for', subject: string, reason: string) {
     super('NoGrantError', `cannot ${verb} '${subject}': ${reason}`, subject);
     this.reason = reason;
   }

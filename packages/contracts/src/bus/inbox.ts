@@ -1,4 +1,7 @@
 import { headers as createHeaders, type Msg, nuid } from '@nats-io/transport-node';
+import { answererOf, answerPrefix, answersTo } from '../answers.ts';
+import { inboxPrefix } from '../permissions.ts';
+import type { Role } from '../roles.ts';
 import type { Connection } from './connection.ts';
 import { BadReplyError, BusAwayError, NoResponderError, PermissionDeniedError, RequestTimeoutError } from './errors.ts';
 import type { Tally } from './tally.ts';
@@ -13,25 +16,39 @@ export interface AskOptions {
 
 interface Pending {
   readonly subject: string;
+  /** Where its answer comes, and nowhere else. */
+  readonly reply: string;
   readonly refuse: AskOptions['refuse'];
   /** Why the last one was not the answer. */
   refusal: string | undefined;
   readonly settle: (outcome: Msg | Error) => void;
 }
 
-/** Questions and their answers: one subscription for all of them, one token each. */
+/** Whose inbox it is. */
+interface Asker {
+  readonly environment: string;
+  readonly role: Role;
+  readonly id: string;
+}
+
+/** Questions and their answers, the server's and everybody's: two subscriptions for all of them, one token each. */
 export class Inbox {
+  readonly #asker: Asker;
   readonly #connection: Connection;
   readonly #tally: Tally;
-  readonly #prefix: string;
+  /** Of this run: another of the same identity hears other answers. */
+  readonly #run = nuid.next();
   readonly #pending = new Map<string, Pending>();
   #lastToken = 0;
 
-  constructor(connection: Connection, tally: Tally, prefix: string) {
+  constructor(asker: Asker, connection: Connection, tally: Tally) {
+    const { environment, role, id } = asker;
+    this.#asker = asker;
     this.#connection = connection;
     this.#tally = tally;
-    this.#prefix = `${prefix}.${nuid.next()}`;
-    connection.subscribe(`${this.#prefix}.*`, (message) => this.#answer(message));
+    const ofServer = `${inboxPrefix(role, id)}.${this.#run}.*`;
+    const ofOthers = `${answersTo(environment, role, id).slice(0, -1)}${this.#run}.*`;
+    for (const filter of [ofServer, ofOthers]) connection.subscribe(filter, (message) => this.#answer(message));
     connection.onConnection(({ connected }) => {
       if (!connected)
         this.#settleAll(
@@ -53,9 +70,10 @@ export class Inbox {
     if (client === undefined || client.isClosed()) return Promise.reject(new BusAwayError(subject, false));
     if (options.signal?.aborted) return Promise.reject(options.signal.reason);
     const token = String(++this.#lastToken);
-    const answer = this.#expect(token, subject, options);
+    const reply = this.#replySubject(subject, token);
+    const answer = this.#expect(token, subject, reply, options);
     try {
-      client.publish(subject, payload, { reply: `${this.#prefix}.${token}`, ...withHeaders(options.headers) });
+      client.publish(subject, payload, { reply, ...withHeaders(options.headers) });
       this.#tally.count('published');
     } catch (error) {
       this.#pending.get(token)?.settle(error instanceof Error ? error : new Error(String(error)));
@@ -63,7 +81,15 @@ export class Inbox {
     return answer;
   }
 
-  #expect(token: string, subject: string, { timeoutMs, signal, refuse }: AskOptions): Promise<Msg> {
+  /** In the answerer's own space; what the server answers comes to an inbox. */
+  #replySubject(subject: string, token: string): string {
+    const { environment, role, id } = this.#asker;
+    const answerer = answererOf(environment, subject);
+    const prefix = answerer === undefined ? inboxPrefix(role, id) : answerPrefix(environment, { answerer, role, id });
+    return `${prefix}.${this.#run}.${token}`;
+  }
+
+  #expect(token: string, subject: string, reply: string, { timeoutMs, signal, refuse }: AskOptions): Promise<Msg> {
     return new Promise((resolve, reject) => {
       const settle = (outcome: Msg | Error) => {
         this.#pending.delete(token);
@@ -75,15 +101,19 @@ export class Inbox {
       const onAbort = () => settle(signal?.reason as Error);
       const timer = setTimeout(() => settle(tooLate(pending, timeoutMs)), timeoutMs);
       signal?.addEventListener('abort', onAbort);
-      const pending: Pending = { subject, refuse, refusal: undefined, settle };
+      const pending: Pending = { subject, reply, refuse, refusal: undefined, settle };
       this.#pending.set(token, pending);
     });
   }
 
   #answer(message: Msg): void {
     // An unknown token is an answer that came too late.
-    const pending = this.#pending.get(message.subject.slice(this.#prefix.length + 1));
+    const pending = this.#pending.get(message.subject.slice(message.subject.lastIndexOf('.') + 1));
     if (pending === undefined) return;
+    if (pending.reply !== message.subject) {
+      this.#tally.problem('foreign', message.subject, `answer: not where that of '${pending.subject}' comes`);
+      return;
+    }
     if (message.data.length === 0 && message.headers?.code === 503) {
       pending.settle(new NoResponderError(pending.subject));
       return;

@@ -10,6 +10,7 @@ export type {
   KvBucket,
   KvHandlers,
   OrderedOptions,
+  PushedMessage,
   ReadOptions,
   RequestOptions,
   StoredMessage,
@@ -83,6 +84,7 @@ export {
   writeNatsServerConfig,
   writeServerConfig,
 } from './nats-config.ts';
+export { setUpObservers } from './observer-consumers.ts';
 export { oldFile } from './old-file.ts';
 export { Outbox, type OutboxDelivery, type OutboxOptions, type WaitingMessage } from './outbox.ts';
 export { PushError, type PushOptions, pushAccount } from './push-account.ts';
@@ -91,6 +93,7 @@ export { LAYOUT_VERSION, SetupError, type SetupOptions, type SetupReport, setupB
 export { attemptToStore, type StoreAttempt } from './store-attempt.ts';
 export { tlsFilesBeside } from './tls.ts';
 export { type Credentials, parseCredentials } from './trust/credentials-file.ts';
+export type { PersonClaims } from './trust/person.ts';
 export { followRevocations, publishRevocations } from './trust/publish-revocations.ts';
 export type { Offered } from './trust/revocations.ts';
 export { RevokeError, type RevokeOptions, readRevocations, revoke, type SignedRevocations } from './trust/revoke.ts';

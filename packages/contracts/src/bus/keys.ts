@@ -25,7 +25,7 @@ import {
 import { Id, isId } from '../ids.ts';
 import type { Grant } from '../messages/grant.ts';
 import { permissionsFor } from '../permissions.ts';
-import { ROLES, type Role } from '../roles.ts';
+import { type PersonRole, ROLES, type Role } from '../roles.ts';
 import { readIfPresent, writePrivateFile } from './atomic-file.ts';
 import { oldFile } from './old-file.ts';
 import { formatCredentials, parseCredentials } from './trust/credentials-file.ts';
@@ -36,8 +36,6 @@ import { ROOT_KEY_FILE, readRevocations } from './trust/revoke.ts';
 /** Signs users; the account's own key, which can never be replaced, need not. */
 export const SIGNING_KEY_FILE = 'account-signing.nk';
 const UNLIMITED = -1;
-/** How long a responder may take to answer. */
-const RESPONSE_NANOS = 120 * 1_000_000_000;
 
 /** One who speaks on the bus. */
 export interface Identity {
@@ -45,6 +43,8 @@ export interface Identity {
   readonly id: string;
   /** For which hosts its word counts; default: an agent's for its own, everybody else's for all. */
   readonly hosts?: readonly string[];
+  /** Up to what role it may speak for people; default: a dashboard for all, nobody else for any. */
+  readonly delegates?: PersonRole;
 }
 
 /** What a nats-server must know in order to let the identities in. No secrets. */
@@ -115,7 +115,13 @@ async function identityOf(file: string, environment: string): Promise<Identity |
   const { grant = '', roots } = parseCredentials((await readIfPresent(file)) ?? '');
   const read = readGrant(grant, environment, roots.map(verifierFrom));
   const isNarrow = read.ok && role !== 'agent' && read.value.hosts !== 'all';
-  return { role, id, ...(isNarrow && { hosts: read.value.hosts as readonly string[] }) };
+  const delegates = read.ok ? read.value.delegates : undefined;
+  return {
+    role,
+    id,
+    ...(isNarrow && { hosts: read.value.hosts as readonly string[] }),
+    ...(delegates !== undefined && { delegates }),
+  };
 }
 
 /** Where an identity's credentials are: `<directory>/<role>-<id>.creds`. */
@@ -231,13 +237,12 @@ interface UserClaims {
 
 function userClaims(environment: string, { role, id }: Identity): UserClaims {
   Id.parse(id);
-  const { publish, subscribe, allowResponses } = permissionsFor(environment, role, id);
+  const { publish, subscribe } = permissionsFor(environment, role, id);
   return {
     name: `${role}/${id}`,
     claims: {
       pub: publish.length > 0 ? { allow: [...publish] } : { deny: ['>'] },
       sub: { allow: [...subscribe] },
-      ...(allowResponses ? { resp: { max: 1, ttl: RESPONSE_NANOS } } : {}),
     },
   };
 }
@@ -356,13 +361,20 @@ function credentialsFrom(file: string, text: string) {
 
 /** The present grant as long as it says what it must. */
 function grantFor(
-  { role, id, hosts }: Identity,
+  { role, id, hosts, delegates = role === 'dashboard' ? 'admin' : undefined }: Identity,
   key: string,
   present: string | undefined,
   { environment, rootFor }: Issuer,
 ): string {
   const root = rootFor(role);
-  const wanted = { environment, key, role, id, hosts: hosts === undefined ? ownHosts(role, id) : [...hosts] };
+  const wanted = {
+    environment,
+    key,
+    role,
+    id,
+    hosts: hosts === undefined ? ownHosts(role, id) : [...hosts],
+    ...(delegates !== undefined && { delegates }),
+  };
   if (present !== undefined) {
     const read = readGrant(present, environment, [verifierFrom(root.publicKey)]);
     if (read.ok && isDeepStrictEqual(read.value, { ...wanted, version: 1, issuedAt: read.value.issuedAt }))

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { type BucketName, bucketName, buckets, type ValueOf } from '../buckets.ts';
 import { ENCODING_HEADER } from '../envelope.ts';
-import type { Grant } from '../messages/grant.ts';
+import type { Asker } from '../messages/grant.ts';
 import { inboxPrefix } from '../permissions.ts';
 import type { Role } from '../roles.ts';
 import { isSignedSubject } from '../row-match.ts';
@@ -16,6 +16,7 @@ import type {
   HistoryOptions,
   KvBucket,
   OrderedOptions,
+  PushedMessage,
   ReadOptions,
   RequestOptions,
   StoredMessage,
@@ -29,12 +30,15 @@ import { readHistory } from './history.ts';
 import { Inbox } from './inbox.ts';
 import { callJetStream } from './jetstream-api.ts';
 import { Kv } from './kv.ts';
+import { whyOlder } from './older-credentials.ts';
 import { store } from './ordered-publish.ts';
 import { PubSub } from './pubsub.ts';
 import { readInOrder } from './read-in-order.ts';
+import { receivePushed } from './receive-pushed.ts';
 import { Requests } from './requests.ts';
 import { readStoredAt, readStoreState } from './store-state.ts';
 import { Tally } from './tally.ts';
+import type { PersonClaims } from './trust/person.ts';
 import { Revocations } from './trust/revocations.ts';
 import { Signatures } from './trust/signatures.ts';
 import { readTrust } from './trust/trust.ts';
@@ -68,8 +72,8 @@ export class NatsBus implements Bus {
   readonly #prefix: string;
   /** As last read; what follows from them is worked out once. */
   #credentials: string | undefined;
-  /** Why this identity can neither ask nor believe anybody. */
-  #untrusted: string | undefined;
+  /** What is wrong with the credentials, other than that nobody is let in with them. */
+  #shortcoming: string | undefined;
 
   constructor(options: BusOptions) {
     const { environment, role, id, onProblem, revocationsFile } = options;
@@ -82,9 +86,9 @@ export class NatsBus implements Bus {
     this.#signatures = new Signatures(environment, this.revocations);
     this.#connection = new Connection({ ...options, onCredentials: (text) => this.#useCredentials(text) }, this.#tally);
     this.#connection.onConnection(({ connected }) => {
-      if (connected && this.#untrusted !== undefined) this.#tally.problem('error', undefined, this.#untrusted);
+      if (connected && this.#shortcoming !== undefined) this.#tally.problem('error', undefined, this.#shortcoming);
     });
-    this.#inbox = new Inbox(this.#connection, this.#tally, this.#prefix);
+    this.#inbox = new Inbox(this, this.#connection, this.#tally);
     this.#pubsub = new PubSub(this.#connection, this.#reading);
     this.#requests = new Requests(
       { environment, source: `${role}/${id}`, signatures: this.#signatures },
@@ -167,10 +171,14 @@ export class NatsBus implements Bus {
     return this.#requests.request(row, params, request, options);
   }
 
+  vouchFor(claims: PersonClaims): string {
+    return this.#signatures.vouchFor(claims);
+  }
+
   respond<T extends string, Q extends z.ZodType, R extends z.ZodType>(
     row: RequestRow<T, Q, R>,
     filter: Partial<SubjectParams<T>>,
-    handler: (request: z.output<Q>, params: SubjectParams<T>, asker: Grant) => Promise<z.input<R> | undefined>,
+    handler: (request: z.output<Q>, params: SubjectParams<T>, asker: Asker) => Promise<z.input<R> | undefined>,
   ): Subscription {
     return this.#requests.respond(row, filter, handler);
   }
@@ -203,6 +211,14 @@ export class NatsBus implements Bus {
 
   storedAt(stream: StreamName, seq: number): Promise<string | undefined> {
     return readStoredAt(this.#inbox, this.environment, stream, seq);
+  }
+
+  receive<T extends string, S extends z.ZodType>(
+    row: Row<T, S>,
+    deliverSubject: string,
+    handler: (pushed: PushedMessage<T, S>) => void,
+  ): Subscription {
+    return receivePushed(this.#reading, row, deliverSubject, handler);
   }
 
   /** One call of JetStream's own API, for setting up. @throws as `callJetStream` */
@@ -243,7 +259,8 @@ export class NatsBus implements Bus {
     await this.revocations.trust(trust.ok ? trust.value.roots : []);
     this.#signatures.use(trust);
     // Who connects without credentials, to a bus without keys, knows it.
-    this.#untrusted = trust.ok || text === undefined ? undefined : trust.reason;
+    if (text === undefined) this.#shortcoming = undefined;
+    else this.#shortcoming = trust.ok ? whyOlder(text, this) : trust.reason;
     this.#credentials = text;
   }
 

@@ -1,7 +1,8 @@
 import type { Msg } from '@nats-io/transport-node';
 import type { z } from 'zod';
+import { isAnswerAddress } from '../answers.ts';
 import { Refusal, SIGNATURE_HEADER } from '../messages/command.ts';
-import { type Grant, isInScope } from '../messages/grant.ts';
+import { type Asker, type Grant, isInScope } from '../messages/grant.ts';
 import { ROLE_SCOPE } from '../roles.ts';
 import type { RequestRow } from '../rows.ts';
 import { buildFilter, buildSubject, parseSubject, type SubjectParams } from '../subject.ts';
@@ -11,6 +12,7 @@ import type { Connection } from './connection.ts';
 import { BadReplyError, BusAwayError, RequestRefusedError } from './errors.ts';
 import { type Inbox, withHeaders } from './inbox.ts';
 import type { Tally } from './tally.ts';
+import { whyNotPerson } from './trust/person.ts';
 import type { CheckedRequest, Signatures } from './trust/signatures.ts';
 import { uuidv7 } from './uuid.ts';
 
@@ -24,7 +26,7 @@ interface Speaker {
 type Handler<T extends string, Q extends z.ZodType, R extends z.ZodType> = (
   request: z.output<Q>,
   params: SubjectParams<T>,
-  asker: Grant,
+  asker: Asker,
 ) => Promise<z.input<R> | undefined>;
 
 /** Questions and answers. */
@@ -55,7 +57,7 @@ export class Requests {
     const payload = encodeMessage(row.request, subject, request);
     // Before the first connection nobody knows yet what the credentials are worth.
     if (this.#connection.client === undefined) throw new BusAwayError(subject, false);
-    const headers = { ...this.#signatures.signRequest(subject, payload) };
+    const headers = { ...this.#signatures.signRequest(subject, payload, options.person) };
     const refuse = (message: Msg) => {
       const signed = this.#signatures.checkReply(headers[SIGNATURE_HEADER], message);
       return signed.ok ? whyNotAnswerer(row, params, signed.value) : signed.reason;
@@ -89,10 +91,10 @@ export class Requests {
   ): Promise<void> {
     const { subject, reply } = message;
     const params = parseSubject(this.#environment, row.template, subject);
-    // Answers go to inboxes only: else whoever asks could have our answer published as somebody's message. What the server
-    // was made to publish out of a stream has no inbox behind it.
-    if (params === undefined || !reply?.startsWith('_INBOX.')) {
-      this.#tally.problem('foreign', subject, `not a question of '${row.template}', or with no inbox for its answer`);
+    // What the server was made to publish out of a stream names no place for an answer.
+    if (params === undefined || !isAnswerAddress(this.#environment, subject, reply)) {
+      const reason = `not a question of '${row.template}', or its reply subject is not in the space of its answers`;
+      this.#tally.problem('foreign', subject, reason);
       return;
     }
     // Before anything of it is read: who may not ask costs a signature, and no more.
@@ -103,6 +105,10 @@ export class Requests {
       return;
     }
     const { asker, signature } = checked;
+    if (!isAnswerAddress(this.#environment, subject, reply, asker)) {
+      this.#tally.problem('foreign', subject, `${asker.role}/${asker.id} wants its answer sent to somebody else`);
+      return;
+    }
     const request = decodeMessage(row.request, message.data);
     if (!request.ok) {
       this.#tally.problem(request.kind, subject, request.reason);
@@ -110,7 +116,7 @@ export class Requests {
       return;
     }
     try {
-      const answer = await handler(request.message, params, asker);
+      const answer = await handler(withActor(request.message, asker), params, asker);
       if (answer === undefined) return;
       if (isRefusal(answer)) this.#tally.count('refused');
       this.#send(reply, signature, encodeMessage(row.reply, subject, answer));
@@ -167,7 +173,19 @@ function permit(row: RequestRow, params: Readonly<Record<string, unknown>>, chec
     const reason = `${asker.role}/${asker.id} is not granted host '${host}': have credentials made that name it`;
     return { kind: 'forged', reason, signature };
   }
-  return checked;
+  const { person } = asker;
+  if (person === undefined) return checked;
+  const isElsewhere = typeof host === 'string' && !isInScope(person, host);
+  const reason = isElsewhere
+    ? `${person.who} is not granted host '${host}'`
+    : whyNotPerson(person, row.people, Date.now());
+  return reason === undefined ? checked : { kind: 'forged', reason, signature };
+}
+
+/** Who asked is the person behind the dashboard, whatever the question says. */
+function withActor<Q>(request: Q, { person }: Asker): Q {
+  if (person === undefined || typeof request !== 'object' || request === null) return request;
+  return { ...request, actor: person.who };
 }
 
 /** An agent answers for its own host only; any prober for all. */

@@ -191,7 +191,10 @@ class StreamReader implements Reader {
  * `<stream>.<consumer>.<delivered>.<stream seq>.<delivery seq>.<nanoseconds>.<pending>`; newer servers put a domain and
  * an account before, and a random token behind.
  */
-function deliveryOf(message: Msg, stream: string): (Delivery & { deliverySeq: number; pending: number }) | undefined {
+export function deliveryOf(
+  message: Msg,
+  stream: string,
+): (Delivery & { readonly deliverySeq: number; readonly pending: number }) | undefined {
   const tokens = message.reply?.split('.') ?? [];
   if (tokens[0] !== '$JS' || tokens[1] !== 'ACK') return undefined;
   const at = tokens.length === 9 ? 2 : 4;

@@ -38,6 +38,8 @@ export interface CommandSender {
   readonly actor: string;
   /** How long an agent may take to answer. */
   readonly timeoutMs: number;
+  /** For whom a dashboard asks: see `Bus.vouchFor`. */
+  readonly person?: string;
 }
 
 /**
@@ -45,7 +47,7 @@ export interface CommandSender {
  * Never rejects for what a bus or an agent can do: that is an outcome.
  */
 export async function sendCommand<V extends AgentVerb>(
-  { bus, actor, timeoutMs }: CommandSender,
+  { bus, actor, timeoutMs, person }: CommandSender,
   host: string,
   verb: V,
   args: CommandArguments<V>,
@@ -63,7 +65,11 @@ export async function sendCommand<V extends AgentVerb>(
   };
   const row: RequestRow<`command.{host}.${string}`> = commands[verb];
   try {
-    const asked = bus.request(row, { host }, request, { timeoutMs, ...(signal && { signal }) });
+    const asked = bus.request(row, { host }, request, {
+      timeoutMs,
+      ...(signal && { signal }),
+      ...(person !== undefined && { person }),
+    });
     const reply = (await asked) as AgentReply<V>;
     const { accepted, code, reason } = reply;
     return accepted ? { outcome: 'accepted', commandId, reply } : { outcome: 'refused', commandId, code, reason };

@@ -8,6 +8,7 @@ export {
   type FollowedBucket,
 } from './fleet-client.ts';
 export { type Chain, FleetCommands, type FleetCommandsOptions } from './fleet-commands.ts';
+export { type AlertGap, followAlerts } from './follow-alerts.ts';
 export { type ForgetOutcome, forgetHost } from './forget-host.ts';
 export type { LogEntry, LogSource } from './log-merge.ts';
 export type { Measured } from './measure.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Envelope, Timestamp } from '../envelope.ts';
 import { Id, InstanceNumber } from '../ids.ts';
+import { AlertEvent } from './alert.ts';
 import { Incarnation } from './incarnation.ts';
 import { LOG_LEVELS, LogLine, LogStream } from './log.ts';
 import { ROLLUP_TIERS, RollupColumns } from './metrics.ts';
@@ -14,6 +15,8 @@ import { DependencyCondition, InstanceEvent, InstanceStatus } from './service.ts
  */
 export const SIGNATURE_HEADER = 'Muster-Signature';
 export const GRANT_HEADER = 'Muster-Grant';
+/** Beside them, where a dashboard asks for a person: what it vouches for, signed by its key. The question's signature covers it. */
+export const PERSON_HEADER = 'Muster-Person';
 
 /** How long a quoted presence counts as fresh, by the agent's own clock. */
 export const FRESHNESS_MS = 10_000;
@@ -171,6 +174,9 @@ export const AGENT_VERBS = {
 } as const;
 export type AgentVerb = keyof typeof AGENT_VERBS;
 
+/** So many alerts fit into one answer. */
+export const MAX_ALERTS_TOLD = 100;
+
 /** A question about one alert. */
 export const AlertTarget = CommandEnvelope.extend({ fingerprint: z.string() });
 
@@ -192,6 +198,17 @@ export const PROBER_VERBS = {
     InstanceTarget.extend({ host: Id, generation: z.int().min(0), reason: z.string() }),
     /** `slotMs`: for how long from the reply on the place is this instance's; 0 when it is not granted. */
     ReplyEnvelope.extend({ granted: z.boolean(), slotMs: z.number().min(0) }),
+  ),
+  /**
+   * The alerts behind a sequence of their stream, oldest first: for an observer, who may read no stream, and has missed some
+   * or may have. `hasMore`: ask again behind the last of these.
+   */
+  alerts: verb(
+    CommandEnvelope.extend({ afterSeq: z.int().min(0) }),
+    ReplyEnvelope.extend({
+      alerts: z.array(z.object({ seq: z.int().min(1), alert: AlertEvent })).max(MAX_ALERTS_TOLD),
+      hasMore: z.boolean(),
+    }),
   ),
 } as const;
 export type ProberVerb = keyof typeof PROBER_VERBS;

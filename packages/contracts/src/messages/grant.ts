@@ -1,10 +1,14 @@
 import { z } from 'zod';
 import { Timestamp } from '../envelope.ts';
 import { Id } from '../ids.ts';
-import { ROLES } from '../roles.ts';
+import { PERSON_ROLES, ROLES } from '../roles.ts';
 
 /** A user's public nkey. */
 const UserKey = z.string().regex(/^U[A-Z2-7]{55}$/, 'must be a public user nkey');
+
+/** So many hosts can be named one by one. */
+export const MAX_GRANTED_HOSTS = 64;
+const MAX_GRANTED_LABELS = 8;
 
 /**
  * Who may speak with a key, as the environment's root has signed it. A newer version may hold restrictions that an older
@@ -17,10 +21,37 @@ export const Grant = z.object({
   role: z.enum(ROLES),
   id: Id,
   /** For which hosts its word counts. It travels with each question, so the list is short. */
-  hosts: z.union([z.literal('all'), z.array(Id).max(64)]),
+  hosts: z.union([z.literal('all'), z.array(Id).max(MAX_GRANTED_HOSTS)]),
+  /** It may vouch for people who speak through it, up to this role and within its own hosts. */
+  delegates: z.enum(PERSON_ROLES).optional(),
   issuedAt: Timestamp,
 });
 export type Grant = z.infer<typeof Grant>;
+
+/**
+ * For whom a dashboard speaks, as its own key has signed it. It only ever narrows what the dashboard itself may do: who
+ * answers checks it against the dashboard's grant.
+ */
+export const PersonGrant = z.object({
+  version: z.literal(1),
+  environment: Id,
+  /** Who, as the audit names them: `user/ada`. */
+  who: z.string().min(1).max(200),
+  role: z.enum(PERSON_ROLES),
+  hosts: z.union([z.literal('all'), z.array(Id).max(MAX_GRANTED_HOSTS)]),
+  /** Only services that bear all of these labels. */
+  labels: z
+    .record(z.string().min(1).max(63), z.string().max(255))
+    .refine((labels) => Object.keys(labels).length <= MAX_GRANTED_LABELS, `at most ${MAX_GRANTED_LABELS} labels`)
+    .optional(),
+  issuedAt: Timestamp,
+  /** By the clock of who answers: a wrong clock there ends it early or late, and grants nothing that was not. */
+  expiresAt: Timestamp,
+});
+export type PersonGrant = z.infer<typeof PersonGrant>;
+
+/** Who asks: an identity of the bus, and the person behind it where it speaks for one. */
+export type Asker = Grant & { readonly person?: PersonGrant };
 
 /** Does the word of whoever bears this grant count for `host`? */
 export function isInScope({ hosts }: Pick<Grant, 'hosts'>, host: string): boolean {

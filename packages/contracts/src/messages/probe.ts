@@ -14,6 +14,8 @@ export const PROBE_REASONS = [
   'unreachable',
   'protocol',
   'aborted',
+  // Who probes does not connect there, whoever asks: it says nothing about the target.
+  'forbidden',
   'unknown',
 ] as const;
 export const ProbeReason = z.enum(PROBE_REASONS).catch('unknown');
@@ -34,7 +36,10 @@ export const ProbePhases = z.object({
 export type ProbePhases = z.infer<typeof ProbePhases>;
 
 /** From where a target was seen. */
-export const Vantage = z.object({ kind: z.enum(['agent', 'prober', 'unknown']).catch('unknown'), id: z.string() });
+export const Vantage = z.object({
+  kind: z.enum(['agent', 'prober', 'monitor', 'unknown']).catch('unknown'),
+  id: z.string(),
+});
 export type Vantage = z.infer<typeof Vantage>;
 
 /** One result: the agent's of its own service, or a prober's. A vote, not a verdict. */

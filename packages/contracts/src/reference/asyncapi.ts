@@ -130,7 +130,7 @@ function questionChannel({ row, request }: WireQuestion): object {
 function inboxChannel({ questions }: Wire): object {
   return {
     address: null,
-    description: 'The reply subject of a question, which must be below `_INBOX.`.',
+    description: `The reply subject of a question: ${subjectPattern('answer.<answerer>.<role>.<id>.<nonce>')}.`,
     messages: messageRefs(questions.map(({ reply }) => reply.type)),
   };
 }

@@ -5,6 +5,7 @@ import { asyncApiYaml } from './asyncapi.ts';
 import { DocComments } from './doc-comments.ts';
 import { type JsonSchema, schemaBundle, typeDefinitions } from './json-schemas.ts';
 import { protocolMarkdown } from './protocol.ts';
+import { signatureVectors } from './vectors.ts';
 import { describeWire, documentsOf } from './wire.ts';
 
 /** src/reference and dist/reference are two folders below the package, whose sources and golden messages are read. */
@@ -25,6 +26,7 @@ export function generateDocuments(): Readonly<Record<string, string>> {
     'asyncapi.yaml': asyncApiYaml(wire, docs),
     'schemas/muster.v1.json': `${JSON.stringify(schemaBundle(wire, docs), undefined, 2)}\n`,
     'schemas/deflate-dictionary.json': `${JSON.stringify({ base64: DICTIONARY.toString('base64') })}\n`,
+    'schemas/signature-vectors.json': `${JSON.stringify(signatureVectors(readGolden), undefined, 2)}\n`,
     'protocol.md': protocolMarkdown(wire, docs, readGolden),
   };
 }

@@ -134,7 +134,7 @@ function bucketTable({ buckets }: Wire): string {
 
 /** What the server lets a role do; that it may read a stream or bucket stands for the calls of JetStream's API. */
 function roleSection(role: Role): string {
-  const { publish, subscribe, allowResponses } = permissionsFor(EXAMPLE.environment, role, EXAMPLE.id);
+  const { publish, subscribe } = permissionsFor(EXAMPLE.environment, role, EXAMPLE.id);
   const own = publish.filter((subject) => !subject.startsWith('$JS.'));
   const reads = publish.flatMap((subject) => /^\$JS\.API\.STREAM\.INFO\.(.+)$/.exec(subject)?.slice(1) ?? []);
   return paragraphs(
@@ -143,7 +143,6 @@ function roleSection(role: Role): string {
       `- publishes to ${listOf(foldLastToken(own))}`,
       `- subscribes to ${listOf(foldLastToken(subscribe))}`,
       `- reads ${publish.includes('$JS.API.>') ? 'and sets up every stream and bucket' : listOf(reads)}`,
-      ...(allowResponses ? ['- answers what it is asked'] : []),
     ].join('\n'),
   );
 }

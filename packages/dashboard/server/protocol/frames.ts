@@ -13,6 +13,8 @@ interface HelloFrame {
   readonly version: number;
   /** This run of this replica: sequence numbers mean nothing in another one. */
   readonly epoch: number;
+  /** As whom the audit names what this page asks for. */
+  readonly actor: string;
 }
 
 interface SnapshotFrame {

@@ -2,6 +2,7 @@ import { Id, InstanceNumber } from '@muster/contracts';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { AppDependencies } from '../app.ts';
+import { actorOf } from '../caller/caller.ts';
 import { ERROR_OF_REFUSAL, RequestError } from '../errors.ts';
 import { ACTIONS, type CommandAccepted } from '../protocol/index.ts';
 import type { CommandOutcome } from '../source/fleet-source.ts';
@@ -15,8 +16,9 @@ export function commandRoutes(app: FastifyInstance, { source, audit }: AppDepend
   for (const action of ACTIONS) {
     app.post(`/api/services/:host/:service/${action}`, async (request, reply) => {
       const target = { ...parseInput(Params, request.params, 'address'), ...parseInput(Body, request.body, 'body') };
-      const outcome = await source.command(action, target);
-      audit(action, target, outcome);
+      const actor = actorOf(request.caller);
+      const outcome = await source.command(action, target, actor);
+      audit(action, target, outcome, actor);
       return reply.status(202).send(acceptedOrThrow(outcome));
     });
   }

@@ -2,6 +2,7 @@ import { Id, InstanceNumber } from '@muster/contracts';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { AppDependencies } from '../app.ts';
+import { actorOf } from '../caller/caller.ts';
 import { RequestError } from '../errors.ts';
 import { parseInput } from './parse.ts';
 
@@ -12,7 +13,8 @@ const Query = z.strictObject({ instance: z.coerce.number().pipe(InstanceNumber).
 export function whyRoutes(app: FastifyInstance, { source }: AppDependencies): void {
   app.get('/api/services/:host/:service/why', async (request, reply) => {
     const params = parseInput(Params, request.params, 'address');
-    const answer = await source.why({ ...params, ...parseInput(Query, request.query, 'query') });
+    const target = { ...params, ...parseInput(Query, request.query, 'query') };
+    const answer = await source.why(target, actorOf(request.caller));
     if (answer.from === 'nobody') throw new RequestError(answer.code, answer.reason);
     reply.header('cache-control', 'no-store');
     return answer;

@@ -1,19 +1,18 @@
 import { rows } from '@muster/contracts';
 import { type Outbox, uuidv7 } from '@muster/contracts/bus';
-import type { CommandOutcome, Target } from './fleet-source.ts';
+import type { Audit } from './fleet-source.ts';
 
 export interface AuditOptions {
   readonly outbox: Outbox;
   /** This dashboard's id. */
   readonly id: string;
   readonly epoch: number;
-  readonly actor: string;
 }
 
 /** One record for each command: on disk before the person is answered, on the bus when it is there. */
-export function auditTrail({ outbox, id, epoch, actor }: AuditOptions) {
+export function auditTrail({ outbox, id, epoch }: AuditOptions): Audit {
   let seq = 0;
-  return (verb: string, target: Target, outcome: CommandOutcome): void => {
+  return (verb, target, outcome, actor) => {
     seq += 1;
     const recordId = uuidv7();
     outbox.append(

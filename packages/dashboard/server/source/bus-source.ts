@@ -15,8 +15,6 @@ import type { CommandOutcome, FleetSource, Target, WhyOutcome } from './fleet-so
 
 export interface BusSourceOptions {
   readonly bus: Bus;
-  /** Who asks, for the agents' audit. */
-  readonly actor: string;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   /** Told of messages that speak for somebody else than their sender. */
@@ -38,16 +36,12 @@ interface LastBeat extends Position {
 /** The fleet over the bus. Stops with `[Symbol.dispose]`; the bus is its owner's to close. */
 export class BusSource implements FleetSource, Disposable {
   readonly #options: BusSourceOptions;
-  readonly #commands: FleetCommands;
   readonly #stopping = new AbortController();
   readonly #beats = new Map<string, LastBeat>();
   readonly #stops: (() => void)[] = [];
 
   constructor(options: BusSourceOptions) {
     this.#options = options;
-    const { bus, actor } = options;
-    const positionOf = (host: string) => this.#beats.get(host);
-    this.#commands = new FleetCommands({ bus, actor, timeoutMs: COMMAND_TIMEOUT_MS, positionOf });
   }
 
   follow(learn: (fact: Fact) => void): void {
@@ -106,17 +100,23 @@ export class BusSource implements FleetSource, Disposable {
     );
   }
 
-  async command(action: Action, { host, service, instance }: Target): Promise<CommandOutcome> {
-    const result = await this.#commands.command(host, action, { service, ...(instance !== undefined && { instance }) });
+  async command(action: Action, { host, service, instance }: Target, actor: string): Promise<CommandOutcome> {
+    const result = await this.#commandsOf(actor).command(host, action, {
+      service,
+      ...(instance !== undefined && { instance }),
+    });
     if (result.outcome !== 'accepted') return result;
     const { code, reason } = result.reply;
     return { outcome: 'accepted', commandId: result.commandId, code, reason };
   }
 
-  async why({ host, service, instance = 0 }: Target): Promise<WhyOutcome> {
+  async why({ host, service, instance = 0 }: Target, actor: string): Promise<WhyOutcome> {
     using deadline = new Deadline(WHY_TIMEOUT_MS, this.#stopping.signal);
     try {
-      const { source, status, events } = await this.#commands.chain({ host, service, instance }, deadline.signal);
+      const { source, status, events } = await this.#commandsOf(actor).chain(
+        { host, service, instance },
+        deadline.signal,
+      );
       const isKnown = status !== undefined || events.length > 0;
       if (!isKnown)
         return { from: 'nobody', code: 'not-found', reason: `nothing is known of '${service}' on '${host}'` };
@@ -134,6 +134,16 @@ export class BusSource implements FleetSource, Disposable {
   [Symbol.dispose](): void {
     this.#stopping.abort();
     for (const stop of this.#stops.splice(0)) stop();
+  }
+
+  #commandsOf(actor: string): FleetCommands {
+    const { bus } = this.#options;
+    return new FleetCommands({
+      bus,
+      actor,
+      timeoutMs: COMMAND_TIMEOUT_MS,
+      positionOf: (host) => this.#beats.get(host),
+    });
   }
 
   /** What the agent's own clock says now, by its last beat. */

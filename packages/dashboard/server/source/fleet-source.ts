@@ -16,6 +16,9 @@ export type CommandOutcome =
   | { readonly outcome: 'undelivered'; readonly commandId?: string; readonly reason: string }
   | { readonly outcome: 'unknown'; readonly commandId: string; readonly reason: string };
 
+/** Writes down who asked for what and what became of it. */
+export type Audit = (verb: string, target: Target, outcome: CommandOutcome, actor: string) => void;
+
 export type WhyOutcome =
   | WhyAnswer
   | { readonly from: 'nobody'; readonly code: 'not-found' | 'undelivered'; readonly reason: string };
@@ -24,8 +27,8 @@ export type WhyOutcome =
 export interface FleetSource {
   /** Tells everything it learns from now on, what is already stored included. Never throws; reconnects by itself. */
   follow(learn: (fact: Fact) => void): void;
-  /** Never rejects for what a bus or an agent can do: that is an outcome. */
-  command(action: Action, target: Target): Promise<CommandOutcome>;
+  /** `actor` is who asks, for the agents' audit. Never rejects for what a bus or an agent can do: that is an outcome. */
+  command(action: Action, target: Target, actor: string): Promise<CommandOutcome>;
   /** The chain of recent events of one instance, newest first. */
-  why(target: Target): Promise<WhyOutcome>;
+  why(target: Target, actor: string): Promise<WhyOutcome>;
 }

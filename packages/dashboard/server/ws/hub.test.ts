@@ -14,6 +14,7 @@ function pageOf(text: string): PageData {
 }
 
 class FakePeer implements Peer {
+  readonly actor = 'kim (uid 1000)';
   bufferedBytes = 0;
   readonly frames: { readonly atMs: number; readonly frame: Frame }[] = [];
   pings = 0;
@@ -44,7 +45,7 @@ test('hello, then a snapshot, then numbered deltas', () => {
   const hub = new Hub(EPOCH, pageOf('a'));
   const { peer } = join(hub, 0);
   expect(peer.take()).toMatchObject([
-    { type: 'hello', version: 1, epoch: EPOCH },
+    { type: 'hello', version: 1, epoch: EPOCH, actor: 'kim (uid 1000)' },
     { type: 'snapshot', seq: 0, nowMs: 0, page: { fleet: { headline: 'a' } } },
   ]);
   hub.tick(pageOf('b'), 250);

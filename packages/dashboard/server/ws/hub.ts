@@ -3,6 +3,8 @@ import { DeltaRing } from './ring.ts';
 
 /** The network's end of one page. */
 export interface Peer {
+  /** Who looks at it, as the audit names them. */
+  readonly actor: string;
   /** Bytes handed over and not yet taken by the network. */
   readonly bufferedBytes: number;
   send(text: string): void;
@@ -81,7 +83,7 @@ export class Hub {
       isAlive: true,
     };
     this.#sessions.add(session);
-    const hello: Frame = { type: 'hello', version: PAGE_PROTOCOL_VERSION, epoch: this.#epoch };
+    const hello: Frame = { type: 'hello', version: PAGE_PROTOCOL_VERSION, epoch: this.#epoch, actor: peer.actor };
     peer.send(JSON.stringify(hello));
     this.#serve(session, nowMs);
     return {

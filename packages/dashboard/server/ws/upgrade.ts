@@ -2,11 +2,10 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { asRequestError, RequestError } from '../errors.ts';
-import { checkCaller } from '../guard.ts';
 import { SECURITY_HEADERS } from '../headers.ts';
 import type { Hub, Peer, Resume } from './hub.ts';
 
-const WS_PATH = '/ws';
+export const WS_PATH = '/ws';
 /** Any: a request names its path only. */
 const ORIGIN = 'http://localhost';
 
@@ -19,33 +18,42 @@ const MAX_VIEWERS = 500;
 /** 1003: the endpoint got data it can't accept. */
 const CLOSE_UNSUPPORTED = 1003;
 
-/** Serves `/ws` on `server`. The caller's Host and Origin are checked before the handshake. Returns how to end it. */
-export function serveWebSockets(server: Server, hub: Hub, now: () => number): () => void {
+export interface WebSocketOptions {
+  readonly hub: Hub;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  /** Names who asks, before the handshake. Rejects with a RequestError for whoever may not look. */
+  readonly admit: (request: IncomingMessage) => Promise<string>;
+}
+
+/** Serves `/ws` on `server`. Returns how to end it. */
+export function serveWebSockets(server: Server, { hub, now, admit }: WebSocketOptions): () => void {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_PAYLOAD_BYTES, perMessageDeflate: false });
-  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+  const onUpgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // Until `ws` takes over, an error of the raw socket has no other listener and would end the process.
     const ignore = () => socket.destroy();
     socket.on('error', ignore);
     try {
+      const actor = await admit(request);
       const resume = checkUpgrade(request, hub);
       sockets.handleUpgrade(request, socket, head, (client) => {
         socket.off('error', ignore);
-        attach(client, hub, resume, now());
+        attach(client, hub, { actor, resume, nowMs: now() });
       });
     } catch (error) {
       refuse(socket, asRequestError(error));
     }
   };
-  server.on('upgrade', onUpgrade);
+  const listener = (...event: Parameters<typeof onUpgrade>) => void onUpgrade(...event);
+  server.on('upgrade', listener);
   return () => {
-    server.off('upgrade', onUpgrade);
+    server.off('upgrade', listener);
     hub.close();
     sockets.close();
   };
 }
 
 function checkUpgrade(request: IncomingMessage, hub: Hub): Resume | undefined {
-  checkCaller(request.headers);
   const { url: asked = '/' } = request;
   if (!URL.canParse(asked, ORIGIN)) throw new RequestError('bad-request', 'the address cannot be read');
   const url = new URL(asked, ORIGIN);
@@ -61,8 +69,15 @@ function wholeNumber(text: string | null): number | undefined {
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-function attach(client: WebSocket, hub: Hub, resume: Resume | undefined, nowMs: number): void {
+interface Viewer {
+  readonly actor: string;
+  readonly resume: Resume | undefined;
+  readonly nowMs: number;
+}
+
+function attach(client: WebSocket, hub: Hub, { actor, resume, nowMs }: Viewer): void {
   const peer: Peer = {
+    actor,
     get bufferedBytes() {
       return client.bufferedAmount;
     },

@@ -4,7 +4,7 @@ import type { Fact } from '../../server/view/fleet.ts';
 
 /** A source whose facts and answers the test decides. */
 export class ScriptedSource implements FleetSource {
-  readonly commands: { readonly action: Action; readonly target: Target }[] = [];
+  readonly commands: { readonly action: Action; readonly target: Target; readonly actor: string }[] = [];
   answer: (action: Action, target: Target) => Promise<CommandOutcome> = async (action) => ({
     outcome: 'accepted',
     commandId: 'command-1',
@@ -22,8 +22,8 @@ export class ScriptedSource implements FleetSource {
     for (const fact of facts) this.#learn?.(fact);
   }
 
-  async command(action: Action, target: Target): Promise<CommandOutcome> {
-    this.commands.push({ action, target });
+  async command(action: Action, target: Target, actor: string): Promise<CommandOutcome> {
+    this.commands.push({ action, target, actor });
     return this.answer(action, target);
   }
 

@@ -31,7 +31,7 @@ function receive(state: State, ...frames: readonly Frame[]): State {
   return frames.reduce((current, frame) => reduce(current, { type: 'frame', frame, nowMs: 100 }), state);
 }
 
-const hello: Frame = { type: 'hello', version: 1, epoch: 1 };
+const hello: Frame = { type: 'hello', version: 1, epoch: 1, actor: 'kim' };
 const snapshot = (page: PageData, seq = 0): Frame => ({ type: 'snapshot', nowMs: 1_000, seq, page });
 
 test('property: a snapshot and its deltas make the page that a fresh snapshot is', () => {
@@ -76,13 +76,18 @@ describe('frames', () => {
   });
 
   test('another run of the server voids the number', () => {
-    const state = receive(initialState(0), hello, snapshot(page, 4), { type: 'hello', version: 1, epoch: 2 });
+    const state = receive(initialState(0), hello, snapshot(page, 4), {
+      type: 'hello',
+      version: 1,
+      epoch: 2,
+      actor: 'kim',
+    });
     expect(state).toMatchObject({ epoch: 2, page });
     expect(state.seq).toBeUndefined();
   });
 
   test('a newer protocol is said to be too new', () => {
-    expect(receive(initialState(0), { type: 'hello', version: 2, epoch: 1 }).isOutdated).toBe(true);
+    expect(receive(initialState(0), { type: 'hello', version: 2, epoch: 1, actor: 'kim' }).isOutdated).toBe(true);
   });
 
   test("the server's clock is taken from the quickest frame of the connection", () => {

@@ -4,16 +4,22 @@ import {
   type InstanceStatus,
   isInScope,
   keys,
+  MAX_ALERTS_TOLD,
   type ProberReply,
   type ProberRequest,
   proberCommands,
+  rows,
 } from '@muster/contracts';
 import { type Bus, type Subscription, uuidv7 } from '@muster/contracts/bus';
-import { askForSlot, releaseSlot, type Slot } from '../core/recovery.ts';
+import { askForSlot, NO_RECOVERIES, releaseSlot } from '../core/recovery.ts';
 import { monotonicMs, wallTime } from './clock.ts';
 
 /** A restart that takes longer than this has gone wrong, and its slot is free for another. */
 const SLOT_MS = 60_000;
+const COUNT_KEPT_MS = 1_000;
+
+/** Of alerts in one answer, which has to stay within one message. */
+const MAX_ALERTS_BYTES = 256 * 1024;
 
 export type Answer = Pick<ProberReply<'probe'>, 'accepted' | 'code' | 'reason'>;
 
@@ -22,6 +28,8 @@ export interface AnswersOptions {
   readonly prober: string;
   /** All instances of the fleet, by key. */
   readonly statuses: () => ReadonlyMap<string, InstanceStatus>;
+  /** How many instances each host has, as `countInstances` counts them. */
+  readonly countInstances: () => ReadonlyMap<string, number>;
   /** False when this prober does not probe it. */
   readonly probeNow: (key: string) => boolean;
   /** A host was taken away. Refuses while it is heard. */
@@ -37,7 +45,8 @@ const UNSUPPORTED: Answer = {
 export class Answers {
   readonly #options: AnswersOptions;
   readonly #subscriptions: readonly Subscription[];
-  #slots: readonly Slot[] = [];
+  #recoveries = NO_RECOVERIES;
+  #counts: { readonly atMs: number; readonly counts: ReadonlyMap<string, number> } | undefined;
 
   constructor(options: AnswersOptions) {
     this.#options = options;
@@ -49,6 +58,7 @@ export class Answers {
         this.#reply(request.id, this.#probe(request, asker)),
       ),
       bus.respond(proberCommands.remove, {}, async ({ id, host }) => this.#reply(id, await options.forget(host))),
+      bus.respond(proberCommands.alerts, {}, async (request, _params, asker) => this.#alerts(request, asker)),
       bus.respond(proberCommands.test, {}, refuse),
       bus.respond(proberCommands.acknowledge, {}, refuse),
       bus.respond(proberCommands.silence, {}, refuse),
@@ -58,8 +68,12 @@ export class Answers {
   /** A recovered instance gives its slot back. */
   noteStatus({ host, service, instance, generation, state, ready, desired }: InstanceStatus): void {
     const key = keys.instance(host, service, instance);
-    if (desired === 'down') this.#slots = releaseSlot(this.#slots, key, Number.POSITIVE_INFINITY);
-    else if (state === 'running' && ready !== 'no') this.#slots = releaseSlot(this.#slots, key, generation);
+    if (desired === 'down') this.noteGone(key);
+    else if (state === 'running' && ready !== 'no') this.#recoveries = releaseSlot(this.#recoveries, key, generation);
+  }
+
+  noteGone(key: string): void {
+    this.#recoveries = releaseSlot(this.#recoveries, key, Number.POSITIVE_INFINITY);
   }
 
   stop(): void {
@@ -76,11 +90,21 @@ export class Answers {
       const answer: Answer = { accepted: false, code: 'unknown-instance', reason: `'${key}' is not known here` };
       return { ...this.#reply(id, answer), granted: false, slotMs: 0 };
     }
-    const context = { nowMs: monotonicMs(), instances: statuses.size, slotMs: SLOT_MS };
-    const { granted, reason, slots } = askForSlot(this.#slots, { instance: key, generation }, context);
-    this.#slots = slots;
+    const nowMs = monotonicMs();
+    const context = { nowMs, counts: this.#countsAt(nowMs), slotMs: SLOT_MS };
+    const asked = { host, instance: key, generation };
+    const { granted, reason, leftMs, recoveries } = askForSlot(this.#recoveries, asked, context);
+    this.#recoveries = recoveries;
     const answer: Answer = { accepted: granted, code: granted ? 'ok' : 'wrong-state', reason };
-    return { ...this.#reply(id, answer), granted, slotMs: granted ? SLOT_MS : 0 };
+    return { ...this.#reply(id, answer), granted, slotMs: leftMs };
+  }
+
+  /** Counting takes as long as the fleet is large, and asking is cheap: a moment's count serves them all. */
+  #countsAt(nowMs: number): ReadonlyMap<string, number> {
+    if (this.#counts === undefined || nowMs - this.#counts.atMs > COUNT_KEPT_MS) {
+      this.#counts = { atMs: nowMs, counts: this.#options.countInstances() };
+    }
+    return this.#counts.counts;
   }
 
   #probe({ host, service, instance = 0 }: ProberRequest<'probe'>, asker: Grant): Answer {
@@ -92,6 +116,32 @@ export class Answers {
     return this.#options.probeNow(key)
       ? { accepted: true, code: 'ok', reason: 'probed now' }
       : { accepted: false, code: 'wrong-state', reason: `'${key}' is not probed from here` };
+  }
+
+  /** Out of the stream, for who may not read it. */
+  async #alerts({ id, afterSeq }: ProberRequest<'alerts'>, asker: Grant): Promise<ProberReply<'alerts'>> {
+    const alerts: ProberReply<'alerts'>['alerts'] = [];
+    let bytes = 0;
+    let hasMore = false;
+    const stored = await this.#options.bus.history(
+      rows.alert,
+      {},
+      {
+        sinceSeq: afterSeq + 1,
+        isEnough: (alert) => {
+          bytes += JSON.stringify(alert).length;
+          hasMore = bytes > MAX_ALERTS_BYTES;
+          return hasMore;
+        },
+      },
+    );
+    for (const { seq, message, params } of stored) {
+      if (isInScope(asker, params.host)) alerts.push({ seq, alert: message });
+    }
+    if (alerts.length > MAX_ALERTS_TOLD) hasMore = true;
+    const told = alerts.slice(0, MAX_ALERTS_TOLD);
+    const answer: Answer = { accepted: true, code: 'ok', reason: `${told.length} alerts behind ${afterSeq}` };
+    return { ...this.#reply(id, answer), alerts: told, hasMore };
   }
 
   #reply<A extends Answer>(commandId: string, answer: A) {

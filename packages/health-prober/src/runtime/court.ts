@@ -1,5 +1,12 @@
 /** Collects the votes on every instance and makes verdicts of them. A verdict that changes is announced. */
-import { type InstanceRef, type InstanceStatus, keys, type ProbeReport, type Verdict } from '@muster/contracts';
+import {
+  type InstanceRef,
+  type InstanceStatus,
+  keys,
+  type ProbeReport,
+  type Vantage,
+  type Verdict,
+} from '@muster/contracts';
 import { type Judgement, type JudgePolicy, judge } from '../core/judge.ts';
 import { type Ballot, castVote, EMPTY_BALLOT, validVotes } from '../core/vote.ts';
 import type { Stamp } from './announcer.ts';
@@ -33,12 +40,18 @@ export class Court {
     for (const [key, verdict] of options.known) this.#last.set(key, verdict);
   }
 
-  /** A report of an agent or of this prober. */
-  take(report: ProbeReport): Judgement | undefined {
+  /**
+   * A report of an agent or of this prober, `from`: nobody votes for others, nor many times under many names. Votes on what
+   * has no status are not kept, for anything can be invented.
+   */
+  take(report: ProbeReport, from: Vantage): Judgement | undefined {
     const key = keys.instance(report.host, report.service, report.instance);
+    if (report.vantage.kind !== from.kind || report.vantage.id !== from.id) return undefined;
+    if (this.#options.statusOf(key) === undefined) return undefined;
     const before = this.#ballots.get(key) ?? EMPTY_BALLOT;
     const ballot = castVote(before, report, monotonicMs());
-    if (ballot === before) return undefined;
+    // What this prober could not find out is the reason while nobody has a vote.
+    if (ballot === before) return from.kind === 'prober' && report.status === 'unknown' ? this.judge(key) : undefined;
     this.#ballots.set(key, ballot);
     return this.judge(key);
   }

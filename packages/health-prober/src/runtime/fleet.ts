@@ -1,5 +1,6 @@
 import { type InstanceStatus, keys, NONE, type ServiceSpecEntry } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
+import type { CountedInstance } from '../core/recovery.ts';
 import { Mirror } from './mirror.ts';
 
 export interface FleetOptions {
@@ -58,6 +59,15 @@ export class Fleet {
 
   specOf({ host, service }: Pick<InstanceStatus, 'host' | 'service'>): ServiceSpecEntry | undefined {
     return this.#specs.entries.get(keys.spec(host, service));
+  }
+
+  /** Every instance, with whether it runs or starts as wanted, and is one that its service is configured to have. */
+  *instances(): Iterable<CountedInstance> {
+    for (const status of this.statuses.values()) {
+      const { host, state, desired, instance } = status;
+      const isUp = desired === 'up' && (state === 'running' || state === 'starting');
+      yield { host, isUp, isConfigured: instance < (this.specOf(status)?.instances ?? 0) };
+    }
   }
 
   /** The first snapshots are complete. */

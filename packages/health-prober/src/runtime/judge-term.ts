@@ -7,7 +7,8 @@ import type { Bus, Subscription } from '@muster/contracts/bus';
 import { FleetCommands } from '@muster/contracts/client';
 import type { RuleName } from '../core/alert.ts';
 import { majority } from '../core/judge.ts';
-import type { Place } from '../core/reach.ts';
+import type { Place, TargetRules } from '../core/reach.ts';
+import { countInstances } from '../core/recovery.ts';
 import type { Cadence, Caps } from '../core/schedule.ts';
 import { AlertDesk } from './alert-desk.ts';
 import type { Announcer } from './announcer.ts';
@@ -39,6 +40,8 @@ const EVENT_RULES: ReadonlySet<string> = new Set<RuleName>(['failed', 'restart-l
 export interface ProbePolicy {
   readonly cadence: Cadence;
   readonly caps: Caps;
+  readonly targetsPerHost: number;
+  readonly rules: TargetRules;
   readonly attempts: number;
   readonly timeoutMs: number;
   readonly degradedAfterMs: number;
@@ -165,12 +168,16 @@ export class JudgeTerm {
       placeOf: (host) => this.#hosts.presenceOf(host),
       cadence: policy.cadence,
       caps: policy.caps,
+      targetsPerHost: policy.targetsPerHost,
+      rules: policy.rules,
       timeoutMs: policy.timeoutMs,
       degradedAfterMs: policy.degradedAfterMs,
       stamp: () => announcer.stamp(),
-      onReport: (report) => ({ isSoft: this.#court.take(report)?.hardness === 'soft' }),
+      onReport: (report) => ({ isSoft: this.#court.take(report, { kind: 'prober', id: prober })?.hardness === 'soft' }),
     });
-    this.#votes = bus.subscribe(rows.instanceProbe, {}, (report) => void this.#court.take(report));
+    this.#votes = bus.subscribe(rows.instanceProbe, {}, (report, { host }) => {
+      this.#court.take(report, { kind: 'agent', id: host });
+    });
     this.#feed = new EventFeed({
       bus,
       cursor: known.remembered?.events ?? { since: timeAgo(LOOK_BACK_MS) },
@@ -213,6 +220,7 @@ export class JudgeTerm {
       bus,
       prober,
       statuses: () => this.#fleet.statuses,
+      countInstances: () => countInstances(this.#fleet.instances(), (host) => this.#hosts.silenceOf(host) === 0),
       probeNow: (key) => this.#probing.probeNow(key),
       forget: (host) => this.#forget(host),
     });
@@ -243,6 +251,7 @@ export class JudgeTerm {
     this.#probing.update(key);
     if (status === undefined) {
       this.#desk.takeGone(key);
+      this.#answers?.noteGone(key);
       if (this.#court.forget(key)) this.#options.announcer.forgetVerdict(key);
       return;
     }

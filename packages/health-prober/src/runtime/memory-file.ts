@@ -3,9 +3,10 @@
  * what it knew at that point. Everything after that point is read again from the stream, which leads to the same alerts
  * again; those already published are found in their stream and not published twice.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AlertData, certainlyKept, type Incarnation, type StreamName } from '@muster/contracts';
+import { claimStateFolder } from '@muster/contracts/private-folder';
 import { z } from 'zod';
 
 /** How far a stream has been read: to a sequence or, before the first message, from a time on. */
@@ -46,10 +47,10 @@ const Epoch = z.object({ epoch: z.int().min(0) });
 export class MemoryFile {
   readonly #directory: string;
 
-  /** @throws when the directory can't be made. */
+  /** @throws when the directory can't be made, or another account owns it */
   constructor(directory: string) {
     this.#directory = directory;
-    mkdirSync(directory, { recursive: true });
+    claimStateFolder(directory);
   }
 
   /** `undefined` on the first start, and when the file is not readable: then the prober begins with the recent past. */
@@ -80,7 +81,7 @@ export class MemoryFile {
   /** Replaces the file as a whole: a reader, and the next life, see the old one or the new one. */
   #write(name: string, value: unknown): void {
     const file = join(this.#directory, name);
-    writeFileSync(`${file}.new`, JSON.stringify(value));
+    writeFileSync(`${file}.new`, JSON.stringify(value), { mode: 0o600 });
     renameSync(`${file}.new`, file);
   }
 }

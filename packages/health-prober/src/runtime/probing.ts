@@ -1,11 +1,13 @@
 /** Which instances this prober probes itself, and the probe of one of them as a report. */
-import { Deadline, type InstanceStatus, type ProbeReport, rows } from '@muster/contracts';
+import { Deadline, type InstanceStatus, keys, type ProbeReport, rows } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
-import { type HttpTarget, type ProbeResult, probe } from '@muster/probes';
-import { type Place, reachOf } from '../core/reach.ts';
+import { type Gate, type HttpTarget, type ProbeResult, probe } from '@muster/probes';
+import { noVantage, type Place, reachOf, type TargetRules, whyNotAddress } from '../core/reach.ts';
 import type { Cadence, Caps } from '../core/schedule.ts';
 import type { Stamp } from './announcer.ts';
 import type { Fleet } from './fleet.ts';
+import { NameLookups } from './name-lookups.ts';
+import { Places } from './places.ts';
 import { Scheduler } from './scheduler.ts';
 
 const NOT_YET = 'not probed yet';
@@ -16,8 +18,11 @@ export interface ProbingOptions {
   readonly own: Place;
   readonly fleet: Fleet;
   readonly placeOf: (host: string) => Place | undefined;
+  readonly rules: TargetRules;
   readonly cadence: Cadence;
   readonly caps: Caps;
+  /** More of one host are not probed. */
+  readonly targetsPerHost: number;
   readonly timeoutMs: number;
   /** An answer that takes longer is `degraded`. */
   readonly degradedAfterMs: number;
@@ -31,10 +36,15 @@ export class Probing {
   readonly #scheduler: Scheduler;
   /** By instance key: what is probed there, so that only a change begins anew. */
   readonly #targets = new Map<string, string>();
+  /** Why the last probe has said nothing about its target, by instance key. */
+  readonly #silences = new Map<string, string>();
+  readonly #lookups = new NameLookups();
+  readonly #places: Places;
 
   constructor(options: ProbingOptions) {
     this.#options = options;
     this.#scheduler = new Scheduler(options.cadence, options.caps);
+    this.#places = new Places(options.targetsPerHost);
   }
 
   get targets(): number {
@@ -44,15 +54,20 @@ export class Probing {
   /** The instance, its spec or its host has changed. */
   update(key: string): void {
     const target = this.#targetOf(key);
-    if ('why' in target) {
+    const host = key.slice(0, key.indexOf('.'));
+    if ('why' in target || !this.#places.take(host, key)) {
       this.#targets.delete(key);
+      this.#silences.delete(key);
       this.#scheduler.remove(key);
+      const next = 'why' in target ? this.#places.leave(host, key) : undefined;
+      if (next !== undefined) this.update(next);
       return;
     }
     const { status, http } = target;
     const identity = `${status.generation} ${http.url}`;
     if (this.#targets.get(key) === identity) return;
     this.#targets.set(key, identity);
+    this.#silences.delete(key);
     this.#scheduler.set({
       key,
       host: status.host,
@@ -64,7 +79,11 @@ export class Probing {
   /** Why there is no vote of this prober. */
   whyNoVote(key: string): string {
     const target = this.#targetOf(key);
-    return 'why' in target ? target.why : NOT_YET;
+    if ('why' in target) return target.why;
+    if (this.#places.isWaiting(target.status.host, key)) {
+      return `only ${this.#options.targetsPerHost} targets of one host are probed`;
+    }
+    return this.#silences.get(key) ?? NOT_YET;
   }
 
   probeNow(key: string): boolean {
@@ -76,24 +95,40 @@ export class Probing {
   }
 
   #targetOf(key: string): { readonly status: InstanceStatus; readonly http: HttpTarget } | { readonly why: string } {
-    const { fleet, own, placeOf } = this.#options;
+    const { fleet, own, placeOf, rules } = this.#options;
     const status = fleet.statuses.get(key);
     if (status === undefined) return { why: 'it is not known here' };
     const url = fleet.specOf(status)?.healthCheckUrl;
     if (url === undefined) return { why: 'it has no health_check_url' };
     if (status.state !== 'running' || status.desired === 'down') return { why: `it is ${status.state}` };
-    const reach = reachOf(url, placeOf(status.host), own);
+    const reach = reachOf(url, placeOf(status.host), own, rules);
     return reach.canReach ? { status, http: { kind: 'http', url } } : { why: reach.reason };
   }
 
   async #probe(status: InstanceStatus, http: HttpTarget, stopping: AbortSignal): Promise<{ isSoft: boolean }> {
     const { timeoutMs, degradedAfterMs, onReport } = this.#options;
     using deadline = new Deadline(timeoutMs, stopping);
-    const result = await probe(http, deadline.signal);
+    const result = await probe({ ...http, gate: this.#gateOf(status.host, deadline.signal) }, deadline.signal);
     if (stopping.aborted) return { isSoft: false };
+    this.#noteSilence(keys.instance(status.host, status.service, status.instance), result);
     const report = reportOf(this.#frame(status), result, degradedAfterMs);
     this.#publish(report);
     return onReport(report);
+  }
+
+  /** Where the host is may have changed since the target was taken up, and so may what its name resolves to. */
+  #gateOf(host: string, signal: AbortSignal): Gate {
+    const { own, placeOf, rules } = this.#options;
+    return {
+      whyNot: (address) => whyNotAddress(address, placeOf(host), own, rules),
+      addressesOf: (name) => this.#lookups.addressesOf(host, name, signal),
+    };
+  }
+
+  #noteSilence(key: string, result: ProbeResult): void {
+    if (result.status !== 'unknown') this.#silences.delete(key);
+    else if (result.reason === 'forbidden') this.#silences.set(key, noVantage(result.detail));
+    else this.#silences.set(key, `its probe says nothing: ${result.detail}`);
   }
 
   #publish(report: ProbeReport): void {

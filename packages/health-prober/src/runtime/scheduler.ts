@@ -24,8 +24,8 @@ export class Scheduler {
   readonly #cadence: Cadence;
   readonly #caps: Caps;
   readonly #entries = new Map<string, Entry>();
-  /** Due, and waiting for room. */
-  readonly #queue = new Set<Entry>();
+  /** Due, and waiting for room, by host: one that has much to wait for costs the others nothing. Hosts take turns. */
+  readonly #waiting = new Map<string, Set<Entry>>();
   readonly #runningOnHost = new Map<string, number>();
   #running = 0;
 
@@ -55,7 +55,7 @@ export class Scheduler {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     this.#entries.delete(key);
-    this.#queue.delete(entry);
+    this.#dequeue(entry);
     clearTimeout(entry.timer);
     entry.stopping.abort();
   }
@@ -80,25 +80,51 @@ export class Scheduler {
   }
 
   #due(entry: Entry): void {
-    this.#queue.add(entry);
-    this.#startWaiting();
+    const { host } = entry.task;
+    const waiting = this.#waiting.get(host) ?? new Set();
+    this.#waiting.set(host, waiting.add(entry));
+    this.#startOn(host, waiting);
   }
 
   #startWaiting(): void {
-    for (const entry of this.#queue) {
+    for (const [host, waiting] of this.#waiting) {
       if (this.#running >= this.#caps.total) return;
-      const lateMs = monotonicMs() - entry.dueMs;
-      const isLate = isTooLate(entry.dueMs, monotonicMs(), this.#cadence.intervalMs);
-      const onHost = this.#runningOnHost.get(entry.task.host) ?? 0;
-      if (!isLate && !hasRoom({ total: this.#running, perHost: onHost }, this.#caps)) continue;
-      this.#queue.delete(entry);
-      if (isLate) {
-        entry.task.skip(lateMs);
+      this.#startOn(host, waiting);
+    }
+  }
+
+  /** As many as there is room for, in the order in which they were due. */
+  #startOn(host: string, waiting: ReadonlySet<Entry>): void {
+    for (const entry of waiting) {
+      if (this.#running >= this.#caps.total) return;
+      const nowMs = monotonicMs();
+      const onHost = this.#runningOnHost.get(host) ?? 0;
+      if (isTooLate(entry.dueMs, nowMs, this.#cadence.intervalMs)) {
+        this.#dequeue(entry);
+        entry.task.skip(nowMs - entry.dueMs);
         this.#follow(entry, false);
-      } else {
+      } else if (hasRoom({ total: this.#running, perHost: onHost }, this.#caps)) {
+        this.#dequeue(entry);
+        this.#toTheEnd(host);
         void this.#run(entry, onHost);
+      } else {
+        return;
       }
     }
+  }
+
+  #dequeue(entry: Entry): void {
+    const { host } = entry.task;
+    const waiting = this.#waiting.get(host);
+    waiting?.delete(entry);
+    if (waiting?.size === 0) this.#waiting.delete(host);
+  }
+
+  #toTheEnd(host: string): void {
+    const waiting = this.#waiting.get(host);
+    if (waiting === undefined) return;
+    this.#waiting.delete(host);
+    this.#waiting.set(host, waiting);
   }
 
   async #run(entry: Entry, onHost: number): Promise<void> {

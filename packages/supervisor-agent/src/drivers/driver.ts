@@ -17,6 +17,8 @@ export interface RunSpec extends InstanceKey {
   /** The whole environment of the service, `PATH` included; only the tag is added. */
   readonly environment: Readonly<Record<string, string>>;
   readonly specHash: string;
+  /** Which rights its files lack when they are made; default: the agent's. */
+  readonly umask?: number;
   /** Opened for append, made with their folders when missing. */
   readonly logFiles: { readonly stdout: string; readonly stderr: string };
   /** The port that must be free again before a stop counts as done. */

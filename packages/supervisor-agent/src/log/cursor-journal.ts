@@ -29,7 +29,7 @@ export class CursorJournal implements Disposable {
       this.#lines.set(line.key, text);
       this.#cursors.set(line.key, line.cursor);
     }
-    mkdirSync(path.dirname(file), { recursive: true });
+    mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
     this.#descriptor = this.#rewrite();
   }
 
@@ -60,7 +60,7 @@ export class CursorJournal implements Disposable {
   #rewrite(): number {
     replaceFile(this.#file, [...this.#lines.values()].map((line) => `\n${line}`).join(''));
     this.#added = 0;
-    return openSync(this.#file, 'a');
+    return openSync(this.#file, 'a', 0o600);
   }
 }
 

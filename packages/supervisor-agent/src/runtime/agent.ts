@@ -51,6 +51,8 @@ export interface AgentSetup {
   /** Relative paths of services.yaml start here. */
   readonly rootDir: string;
   readonly runtimeFolder: string;
+  /** For the services of services.yaml. */
+  readonly umask: number;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What the last agent on this state directory had to say. */
   readonly former: StatusFile | undefined;
@@ -332,10 +334,10 @@ export class Agent {
   }
 
   #manage(): readonly ManagedService[] {
-    const { config, identity, rootDir, env, services, systemServices, logger } = this.#setup;
+    const { config, identity, rootDir, env, umask, services, systemServices, logger } = this.#setup;
     const surroundings: RunnerSurroundings = {
       agentId: identity.agentId,
-      run: { rootDir, logDir: path.join(config.stateDir, 'logs'), env },
+      run: { rootDir, logDir: path.join(config.stateDir, 'logs'), env, umask },
       registry: this.#registry,
       store: this.#store,
       votes: new VotePublisher(this.#bus, config.host, this.#envelopes),

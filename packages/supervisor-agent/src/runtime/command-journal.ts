@@ -43,7 +43,7 @@ export class CommandJournal {
   constructor(file: string, onProblem: (error: unknown) => void = () => {}) {
     this.#file = file;
     this.#onProblem = onProblem;
-    mkdirSync(path.dirname(file), { recursive: true });
+    mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
     for (const line of (readFileIfAny(file) ?? '').split('\n')) {
       const entry = parseLine(line);
       if (entry === undefined) continue;

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
+  type Asker,
   type AuditRecord,
   commands,
   DEPENDENCY_LEASE_MS,
-  type Grant,
   type InstanceEvent,
   type Position,
   type RequestRow,
@@ -23,9 +23,9 @@ import { Freshness } from './freshness.ts';
 import { RemoteDependencies } from './remote-dependencies.ts';
 import { Reporter } from './reporter.ts';
 
-type Answerer = (request: unknown, params: unknown, asker: Grant) => Promise<unknown>;
+type Answerer = (request: unknown, params: unknown, asker: Asker) => Promise<unknown>;
 
-const ASKER: Grant = {
+const ASKER: Asker = {
   version: 1,
   environment: 'test',
   key: `U${'A'.repeat(55)}`,
@@ -57,8 +57,9 @@ class MemoryResponder implements Pick<Bus, 'respond' | 'revocations'> {
   async ask<T extends string, Q extends z.ZodType, R extends z.ZodType>(
     row: RequestRow<T, Q, R>,
     request: z.input<Q>,
+    asker: Asker = ASKER,
   ): Promise<z.output<R>> {
-    const reply = await this.#answerers.get(row)?.(row.request.parse(request), { host: 'web1' }, ASKER);
+    const reply = await this.#answerers.get(row)?.(row.request.parse(request), { host: 'web1' }, asker);
     return row.reply.parse(reply);
   }
 }
@@ -85,7 +86,7 @@ async function commanded() {
   const outcomes = new CommandOutcomes(journal);
   const host = new MemoryHost({
     services: [
-      { spec: specOf('api') },
+      { spec: specOf('api', { labels: { team: 'search', tier: 'front' } }) },
       { spec: specOf('bus'), isSystem: true },
       { spec: specOf('page', { dependencies: [{ host: 'db1', service: 'postgres', condition: 'ready' }] }) },
     ],
@@ -368,6 +369,73 @@ test('logs are read from the host; what cannot be read is refused with the reaso
     accepted: false,
     code: 'bad-request',
     reason: expect.stringContaining('takes too long'),
+  });
+});
+
+describe('a person who was granted services with some labels', () => {
+  const grantedTo = (labels: Readonly<Record<string, string>>): Asker => ({
+    ...ASKER,
+    role: 'dashboard',
+    id: 'main',
+    person: {
+      version: 1,
+      environment: 'test',
+      who: 'user/ada',
+      role: 'operator',
+      hosts: 'all',
+      labels,
+      issuedAt: '2026-03-01T12:00:00.000Z',
+      expiresAt: '2026-03-01T13:00:00.000Z',
+    },
+  });
+
+  test('acts on those, and sees no others', async () => {
+    const { host, bus, audit } = await commanded();
+    using _ = host;
+    const search = grantedTo({ team: 'search' });
+    const status = await bus.ask(commands.status, envelope('status'), search);
+    expect(status.instances.map(({ service }) => service)).toEqual(['api']);
+    const fresh = { epoch: status.epoch, seq: status.seq };
+    expect(await bus.ask(commands.stop, { ...envelope('one'), service: 'api', fresh }, search)).toMatchObject({
+      accepted: true,
+    });
+    const refused = {
+      accepted: false,
+      code: 'forbidden',
+      reason: "user/ada is granted services with team=search only, not 'page'",
+    };
+    const ofPage = { ...envelope('two'), service: 'page' };
+    expect(await bus.ask(commands.stop, { ...ofPage, fresh }, search)).toMatchObject(refused);
+    expect(await bus.ask(commands.why, ofPage, search)).toMatchObject(refused);
+    expect(await bus.ask(commands.logs, { ...ofPage, lines: 1 }, search)).toMatchObject(refused);
+    expect(await bus.ask(commands.series, { ...ofPage, tier: '1m' }, search)).toMatchObject(refused);
+    expect(await bus.ask(commands.series, { ...envelope('host'), tier: '1m' }, search)).toMatchObject({
+      code: 'forbidden',
+      reason: 'user/ada is granted services with team=search only, not the host itself',
+    });
+    expect(audit.map(({ accepted, askedBy }) => [accepted, askedBy])).toEqual([
+      [true, 'dashboard/main'],
+      [false, 'dashboard/main'],
+    ]);
+    await host.settled();
+    const other = grantedTo({ team: 'billing' });
+    const asked = { ...envelope('asking'), of: 'one' };
+    expect(await bus.ask(commands.outcome, asked, search)).toMatchObject({ outcome: 'done' });
+    expect(await bus.ask(commands.outcome, asked, other)).toMatchObject({ outcome: 'unknown' });
+  });
+
+  test('needs every one of them', async () => {
+    const { host, bus } = await commanded();
+    using _ = host;
+    for (const [labels, seen] of [
+      [{ team: 'search', tier: 'front' }, ['api']],
+      [{ team: 'search', tier: 'back' }, []],
+      [{ constructor: 'Object' }, []],
+      [{}, ['api', 'bus', 'page']],
+    ] as const) {
+      const { instances } = await bus.ask(commands.status, envelope('status'), grantedTo(labels));
+      expect(instances.map(({ service }) => service).sort()).toEqual([...seen]);
+    }
   });
 });
 

@@ -7,10 +7,10 @@ import {
   type AgentReply,
   type AgentRequest,
   type AgentVerb,
+  type Asker,
   type AuditRecord,
   type CommandCode,
   commands,
-  type Grant,
   type RollupColumns,
   type RollupTier,
   rows,
@@ -24,6 +24,7 @@ import type { CommandOutcomes } from './command-outcomes.ts';
 import type { Envelopes } from './envelopes.ts';
 import type { Freshness } from './freshness.ts';
 import type { InstanceRunner } from './instance-runner.ts';
+import { isForService, isForWholeHost, whyOutOfScope } from './person-scope.ts';
 import type { RemoteDependencies } from './remote-dependencies.ts';
 import type { Reporter } from './reporter.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -88,19 +89,19 @@ export class Commands {
   listen(): void {
     const { bus, host } = this.#options;
     for (const verb of ACTING_VERBS) {
-      const act = async (request: AgentRequest<ActingVerb>, _params: unknown, asker: Grant) =>
+      const act = async (request: AgentRequest<ActingVerb>, _params: unknown, asker: Asker) =>
         this.#act(verb, request, asker);
       this.#subscriptions.push(bus.respond(commands[verb], { host }, act));
     }
     this.#subscriptions.push(
-      bus.respond(commands.status, { host }, async (request) => this.#status(request)),
-      bus.respond(commands.why, { host }, async (request) => this.#why(request)),
-      bus.respond(commands.outcome, { host }, async (request) => this.#outcome(request)),
+      bus.respond(commands.status, { host }, async (request, _params, asker) => this.#status(request, asker)),
+      bus.respond(commands.why, { host }, async (request, _params, asker) => this.#why(request, asker)),
+      bus.respond(commands.outcome, { host }, async (request, _params, asker) => this.#outcome(request, asker)),
       bus.respond(commands.dependency, { host }, async (request) => this.#dependency(request)),
       bus.respond(commands.watch, { host }, async (request) => this.#watch(request)),
-      bus.respond(commands.series, { host }, async (request) => this.#series(request)),
+      bus.respond(commands.series, { host }, async (request, _params, asker) => this.#series(request, asker)),
       bus.respond(commands.revocations, { host }, async (request) => this.#revocations(request)),
-      bus.respond(commands.logs, { host }, (request) => this.#logs(request)),
+      bus.respond(commands.logs, { host }, (request, _params, asker) => this.#logs(request, asker)),
       bus.respond(commands.plan, { host }, async (request) => ({ ...this.#unsupported('plan', request), changes: [] })),
       bus.respond(commands.apply, { host }, async (request) => ({
         ...this.#unsupported('apply', request),
@@ -117,12 +118,12 @@ export class Commands {
     for (const subscription of this.#subscriptions.splice(0)) subscription.stop();
   }
 
-  #act(verb: ActingVerb, request: AgentRequest<ActingVerb>, asker: Grant): AgentReply<ActingVerb> {
+  #act(verb: ActingVerb, request: AgentRequest<ActingVerb>, asker: Asker): AgentReply<ActingVerb> {
     const { journal, outcomes } = this.#options;
     const before = journal.find(request.id);
     // The same id never acts twice: whoever asks again hears what was answered the first time.
     if (before !== undefined) return this.#reply(request, before);
-    const target = this.#check(verb, request);
+    const target = this.#check(verb, request, asker);
     if (!('runner' in target)) {
       const refusal: Answer = { ...target, accepted: false };
       journal.record(request.id, refusal);
@@ -142,11 +143,14 @@ export class Commands {
     return this.#reply(request, { ...answer, reason });
   }
 
-  #find(service: string, instance: number): Found | Refusal {
+  #find(service: string, instance: number, asker: Asker): Found | Refusal {
     const { supervisor, host } = this.#options;
     const managed = supervisor.service(service);
     if (managed === undefined) {
       return { code: 'unknown-service', reason: `no service '${service}' is configured on ${host}` };
+    }
+    if (!isForService(asker, managed.spec.labels)) {
+      return { code: 'forbidden', reason: whyOutOfScope(asker, `'${service}'`) };
     }
     const runner = managed.runners[instance];
     if (runner === undefined) {
@@ -155,9 +159,9 @@ export class Commands {
     return { runner, isSystem: managed.isSystem };
   }
 
-  #check(verb: ActingVerb, { service, instance = 0, fresh }: AgentRequest<ActingVerb>): Found | Refusal {
+  #check(verb: ActingVerb, { service, instance = 0, fresh }: AgentRequest<ActingVerb>, asker: Asker): Found | Refusal {
     const { freshness } = this.#options;
-    const found = this.#find(service, instance);
+    const found = this.#find(service, instance, asker);
     if (!('runner' in found)) return found;
     const { runner, isSystem } = found;
     if (isSystem) {
@@ -174,14 +178,19 @@ export class Commands {
     return found;
   }
 
-  #status(request: AgentRequest<'status'>): AgentReply<'status'> {
-    return { ...this.#position(request), instances: this.#options.reporter.statuses() };
+  /** Of what the asker may know. */
+  #status(request: AgentRequest<'status'>, asker: Asker): AgentReply<'status'> {
+    const { reporter, supervisor } = this.#options;
+    const instances = reporter
+      .statuses()
+      .filter(({ service }) => isForService(asker, supervisor.service(service)?.spec.labels ?? {}));
+    return { ...this.#position(request), instances };
   }
 
-  #why(request: AgentRequest<'why'>): AgentReply<'why'> {
+  #why(request: AgentRequest<'why'>, asker: Asker): AgentReply<'why'> {
     const { reporter } = this.#options;
     const { service, instance = 0 } = request;
-    const found = this.#find(service, instance);
+    const found = this.#find(service, instance, asker);
     if (!('runner' in found)) return { ...this.#position(request), accepted: false, ...found, events: [] };
     const status = reporter.status(service, instance);
     return {
@@ -191,9 +200,11 @@ export class Commands {
     };
   }
 
-  #outcome(request: AgentRequest<'outcome'>): AgentReply<'outcome'> {
+  #outcome(request: AgentRequest<'outcome'>, asker: Asker): AgentReply<'outcome'> {
     const found = this.#options.journal.find(request.of);
-    if (found === undefined) {
+    // What it was about is no business of who may not know the service: to them it is unknown.
+    const labels = this.#options.supervisor.service(found?.act?.service ?? '')?.spec.labels ?? {};
+    if (found === undefined || !isForService(asker, labels)) {
       const reason = 'this agent does not know that command: it has not acted on it, unless that was very long ago';
       return { ...this.#reply(request, { accepted: true, code: 'ok', reason }), outcome: 'unknown' };
     }
@@ -220,7 +231,16 @@ export class Commands {
     return { ...this.#reply(request, { accepted: true, code: 'ok', reason: 'samples each second' }), leaseMs };
   }
 
-  #series(request: AgentRequest<'series'>): AgentReply<'series'> {
+  #series(request: AgentRequest<'series'>, asker: Asker): AgentReply<'series'> {
+    const { service } = request;
+    const isAllowed =
+      service === undefined
+        ? isForWholeHost(asker)
+        : isForService(asker, this.#options.supervisor.service(service)?.spec.labels ?? {});
+    if (!isAllowed) {
+      const reason = whyOutOfScope(asker, service === undefined ? 'the host itself' : `'${service}'`);
+      return { ...this.#reply(request, { accepted: false, code: 'forbidden', reason }), chunks: [] };
+    }
     const chunks = this.#options.unpublished(request.tier, request.service);
     return { ...this.#reply(request, ANSWERED), chunks: [...chunks] };
   }
@@ -233,11 +253,11 @@ export class Commands {
     return { ...this.#reply(request, { accepted: code === 'ok', code, reason }), version: revocations.version };
   }
 
-  async #logs(request: AgentRequest<'logs'>): Promise<AgentReply<'logs'>> {
+  async #logs(request: AgentRequest<'logs'>, asker: Asker): Promise<AgentReply<'logs'>> {
     const { readLogs } = this.#options;
     const { service, instance = 0 } = request;
     const refuse = (refusal: Refusal) => ({ ...this.#reply(request, { accepted: false, ...refusal }), lines: [] });
-    const found = this.#find(service, instance);
+    const found = this.#find(service, instance, asker);
     if (!('runner' in found)) return refuse(found);
     try {
       return { ...this.#reply(request, ANSWERED), ...(await readLogs(service, instance, request)) };
@@ -264,7 +284,7 @@ export class Commands {
     return { ...this.#options.envelopes.unordered(), commandId: id, accepted, code, reason };
   }
 
-  #audit(verb: ActingVerb, request: AgentRequest<ActingVerb>, { role, id }: Grant, { accepted, reason }: Answer): void {
+  #audit(verb: ActingVerb, request: AgentRequest<ActingVerb>, { role, id }: Asker, { accepted, reason }: Answer): void {
     const { outbox, host, envelopes } = this.#options;
     const record: AuditRecord = {
       ...envelopes.next(),

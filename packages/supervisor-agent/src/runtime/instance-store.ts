@@ -77,7 +77,7 @@ export class InstanceStore implements Disposable {
       this.#loaded.set(saved.key, saved);
     }
     this.unreadableLines = unreadableLines;
-    mkdirSync(path.dirname(file), { recursive: true });
+    mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
     this.#descriptor = this.#rewrite();
   }
 
@@ -181,7 +181,7 @@ export class InstanceStore implements Disposable {
   #rewrite(): number {
     replaceFile(this.#file, [...this.#lines.values()].map((line) => `\n${line}`).join(''), { isDurable: true });
     this.#added = 0;
-    return openSync(this.#file, 'a');
+    return openSync(this.#file, 'a', 0o600);
   }
 }
 

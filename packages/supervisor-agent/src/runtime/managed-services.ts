@@ -25,6 +25,9 @@ export interface RunnerSurroundings {
   readonly onBug: (service: string, what: string, error: unknown) => void;
 }
 
+/** What the system's own services write, such as the store of the bus, is for nobody else. */
+const SYSTEM_UMASK = 0o077;
+
 /** Gives a configured service the runner of its one instance. */
 export function manageService(spec: ServiceSpec, isSystem: boolean, surroundings: RunnerSurroundings): ManagedService {
   return { spec, isSystem, runners: [createRunner(spec, isSystem, 0, surroundings)] };
@@ -33,13 +36,14 @@ export function manageService(spec: ServiceSpec, isSystem: boolean, surroundings
 function createRunner(spec: ServiceSpec, isSystem: boolean, instance: number, surroundings: RunnerSurroundings) {
   const { agentId, registry, store, votes, recovery, prepareQueue } = surroundings;
   const key = { agentId, service: spec.name, instance };
+  const around = isSystem ? { ...surroundings.run, umask: SYSTEM_UMASK } : surroundings.run;
   const lookup = registry.find(spec.type);
   const runner: InstanceRunner = new InstanceRunner({
     key,
     policy: policyOf(spec, isSystem),
     driver: lookup.kind === 'driver' ? lookup.driver : undefined,
     ...(lookup.kind === 'unavailable' && { driverLack: lookup.reason }),
-    resolveRun: (generation) => runSpecOf(spec, key, generation, surroundings.run),
+    resolveRun: (generation) => runSpecOf(spec, key, generation, around),
     saved: store.load(spec.name, instance),
     save: (memory, marks) => store.save(spec.name, instance, memory, marks),
     onTransition: (transition) => surroundings.onTransition(runner, transition),

@@ -12,6 +12,8 @@ export interface RunSurroundings {
   readonly logDir: string;
   /** The agent's own environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** That of the agent's caller: the agent itself makes its files for nobody else. */
+  readonly umask?: number;
 }
 
 /**
@@ -25,7 +27,7 @@ export function runSpecOf(
   spec: ServiceSpec,
   key: InstanceKey,
   generation: number,
-  { rootDir, logDir, env }: RunSurroundings,
+  { rootDir, logDir, env, umask }: RunSurroundings,
 ): RunSpec {
   const name = path.join(logDir, keyOf(key.service, key.instance));
   return {
@@ -40,6 +42,7 @@ export function runSpecOf(
     },
     specHash: specHash(spec),
     logFiles: { stdout: `${name}.stdout.log`, stderr: `${name}.stderr.log` },
+    ...(umask !== undefined && { umask }),
     ...(spec.port !== undefined && { port: spec.port }),
   };
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { readAgentConfig } from '../config/agent-config.ts';
 import { startOrder } from '../core/dependency-order.ts';
 import { dependenciesOf } from './supervisor.ts';
-import { dashboardListen, systemServices } from './system-services.ts';
+import { dashboardListen, ownersOf, systemServices } from './system-services.ts';
 
 const DEFAULT = { host: '127.0.0.1', port: 8003 };
 
@@ -33,6 +33,7 @@ function embedded(text = '') {
     rootDir: '/srv/muster',
     natsServer: '/usr/sbin/nats-server',
     dashboard: DEFAULT,
+    owners: ownersOf(998, '1000'),
   });
 }
 
@@ -52,6 +53,26 @@ test('each is given credentials of its own', () => {
     ['health-prober', '/srv/muster/.muster/keys/prober-main.creds'],
     ['dashboard', '/srv/muster/.muster/keys/dashboard-main.creds'],
   ]);
+});
+
+test.each([
+  [0, undefined, [0]],
+  [0, '0', [0]],
+  [0, '1000', [0, 1_000]],
+  [1_000, undefined, [0, 1_000]],
+  [1_000, 'kim', [0, 1_000]],
+] as const)('an agent of uid %i, with SUDO_UID %j, names as owners %j', (uid, sudoUid, owners) => {
+  expect(ownersOf(uid, sudoUid)).toEqual(owners);
+});
+
+test('the dashboard is told its owners, and nobody else is', () => {
+  const told = embedded().map(({ name, environment }) => [name, environment['MUSTER_OWNERS']]);
+  expect(Object.fromEntries(told)).toEqual({
+    'nats-server': undefined,
+    'bus-setup': undefined,
+    'health-prober': undefined,
+    dashboard: '0,998,1000',
+  });
 });
 
 test('a bus that listens on every address is probed on one', () => {

@@ -12,6 +12,8 @@ export interface SystemLayout {
   readonly natsServer: string;
   /** Where the dashboard listens. */
   readonly dashboard: { readonly host: string; readonly port: number };
+  /** The accounts that started Muster: the dashboard answers them without sign-in. */
+  readonly owners: readonly number[];
 }
 
 const NATS_SERVER = 'nats-server';
@@ -52,14 +54,23 @@ export function systemServices(config: AgentConfig, layout: SystemLayout): reado
       ...BARE,
       name: 'health-prober',
       command: [process.execPath, program('health-prober')],
-      environment: { ...environment(`prober-${PROBER_ID}`), MUSTER_PROBER_ID: PROBER_ID },
+      // Half of these threads look names up, and each waits as long as its name server is silent.
+      environment: {
+        ...environment(`prober-${PROBER_ID}`),
+        MUSTER_PROBER_ID: PROBER_ID,
+        UV_THREADPOOL_SIZE: '32',
+      },
       dependencies: [{ service: BUS_SETUP, condition: 'completed' }],
     },
     {
       ...BARE,
       name: 'dashboard',
       command: [process.execPath, program('dashboard')],
-      environment: { ...environment(`dashboard-${DASHBOARD_ID}`), MUSTER_DASHBOARD_ID: DASHBOARD_ID },
+      environment: {
+        ...environment(`dashboard-${DASHBOARD_ID}`),
+        MUSTER_DASHBOARD_ID: DASHBOARD_ID,
+        MUSTER_OWNERS: layout.owners.join(','),
+      },
       dependencies: [{ service: BUS_SETUP, condition: 'completed' }],
       port: layout.dashboard.port,
       healthCheckUrl: page,
@@ -70,6 +81,11 @@ export function systemServices(config: AgentConfig, layout: SystemLayout): reado
       },
     },
   ];
+}
+
+/** Root, who runs this agent, and who did so with sudo. */
+export function ownersOf(ownUid: number, sudoUid: string | undefined): readonly number[] {
+  return [...new Set([0, ownUid, ...(/^\d{1,10}$/.test(sudoUid ?? '') ? [Number(sudoUid)] : [])])];
 }
 
 const DEFAULT_DASHBOARD = { host: '127.0.0.1', port: 8003 };

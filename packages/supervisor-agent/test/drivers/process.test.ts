@@ -228,7 +228,7 @@ test('old records are removed behind a start', async () => {
 
 test('folders of a torn start are no obstacle', async () => {
   await using bench = new Bench();
-  mkdirSync(join(bench.runtimeFolder, 'api.0', '1-torn'), { recursive: true });
+  mkdirSync(join(bench.runtimeFolder, 'api.0', '1-torn'), { recursive: true, mode: 0o700 });
   expect((await bench.driver.recover(bench.spec([]), never)).kind).toBe('nothing-found');
   expect(await (await bench.start('exit 4')).exited).toEqual({ kind: 'code', code: 4 });
 });

@@ -8,11 +8,12 @@
  * whose key it is. What is checked here needs no clock and no network.
  */
 import type { MsgHdrs } from '@nats-io/transport-node';
-import { GRANT_HEADER, SIGNATURE_HEADER } from '../../messages/command.ts';
-import type { Grant } from '../../messages/grant.ts';
+import { GRANT_HEADER, PERSON_HEADER, SIGNATURE_HEADER } from '../../messages/command.ts';
+import type { Asker, Grant } from '../../messages/grant.ts';
 import { NoGrantError } from '../errors.ts';
 import { readGrant } from './grant.ts';
 import { type Verifier, verifierFrom } from './nkey.ts';
+import { issuePersonGrant, type PersonClaims, readPersonGrant } from './person.ts';
 import type { Revocations } from './revocations.ts';
 import { bytesToSign, type Opened } from './signed-text.ts';
 import type { Trust } from './trust.ts';
@@ -26,6 +27,7 @@ const MAX_HEARD = 4_096;
 export interface SignatureHeaders {
   readonly [SIGNATURE_HEADER]: string;
   readonly [GRANT_HEADER]: string;
+  readonly [PERSON_HEADER]?: string;
 }
 
 /** What came beside the bytes. */
@@ -37,7 +39,7 @@ interface Signed {
 /** A question, once its headers were checked. */
 export type CheckedRequest =
   /** The answer is bound to the signature. */
-  | { readonly kind: 'proven'; readonly asker: Grant; readonly signature: string }
+  | { readonly kind: 'proven'; readonly asker: Asker; readonly signature: string }
   /** Its asker counts no more, but may learn why: `signature` is proven. Else nothing is, and no answer is signed. */
   | { readonly kind: 'forged'; readonly reason: string; readonly signature?: string }
   /** Heard before. It gets no answer: a second one could be passed off as the first. */
@@ -66,9 +68,16 @@ export class Signatures {
     this.#known.clear();
   }
 
-  /** @throws NoGrantError */
-  signRequest(subject: string, payload: Uint8Array): SignatureHeaders {
-    return this.#sign('ask', 'request', subject, payload);
+  /** `person`: for whom it asks, as `vouchFor` wrote it. @throws NoGrantError */
+  signRequest(subject: string, payload: Uint8Array, person?: string): SignatureHeaders {
+    const signed = this.#sign('ask', 'request', requestHead(subject, person), payload);
+    return person === undefined ? signed : { ...signed, [PERSON_HEADER]: person };
+  }
+
+  /** A person's grant, signed by this identity. @throws NoGrantError; as `issuePersonGrant` */
+  vouchFor(claims: PersonClaims): string {
+    if (!this.#trust.ok) throw new NoGrantError('vouch for', claims.who, this.#trust.reason);
+    return issuePersonGrant(claims, this.#environment, this.#trust.value.signer);
   }
 
   /** @throws NoGrantError */
@@ -84,13 +93,22 @@ export class Signatures {
   /** Who asks? The same bytes count once. Never throws. */
   checkRequest(subject: string, message: Signed): CheckedRequest {
     const signature = readHeader(message, SIGNATURE_HEADER);
-    const signed = this.#signer(message, signature, bytesToSign('request', subject, message.data));
+    const person = readHeader(message, PERSON_HEADER) || undefined;
+    const signed = this.#signer(message, signature, bytesToSign('request', requestHead(subject, person), message.data));
     if (!signed.ok) return { kind: 'forged', reason: signed.reason };
     if (this.#heard.has(signature)) return { kind: 'repeated', reason: 'it was heard before' };
     remember(this.#heard, signature, MAX_HEARD);
     const revoked = this.#whyRevoked(signed.value);
     if (revoked !== undefined) return { kind: 'forged', reason: revoked, signature };
-    return { kind: 'proven', asker: signed.value, signature };
+    const asker = person === undefined ? signed : this.#withPerson(signed.value, person);
+    if (!asker.ok) return { kind: 'forged', reason: asker.reason, signature };
+    return { kind: 'proven', asker: asker.value, signature };
+  }
+
+  #withPerson(grant: Grant, text: string): Opened<Asker> {
+    const read = readPersonGrant(text, grant, verifierFrom(grant.key));
+    if (!read.ok) return { ok: false, reason: `the person's grant does not count: ${read.reason}` };
+    return { ok: true, value: { ...grant, person: read.value } };
   }
 
   /** Who answers the question that bore this signature? Never throws. */
@@ -153,6 +171,11 @@ export class Signatures {
       return { ok: false, reason: `its grant does not count: ${(error as Error).message}` };
     }
   }
+}
+
+/** What is signed of a question beside its bytes. A subject holds no space, so that nobody can be put in or taken away. */
+function requestHead(subject: string, person: string | undefined): string {
+  return person === undefined ? subject : `${subject} ${person}`;
 }
 
 function sign({ signer, grantText }: Trust, bytes: Uint8Array): SignatureHeaders {

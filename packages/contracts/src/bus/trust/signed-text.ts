@@ -9,7 +9,9 @@ import type { z } from 'zod';
 import { issuesOf } from '../errors.ts';
 import type { Signer, Verifier } from './nkey.ts';
 
-type Purpose = 'grant' | 'revocations' | 'request' | 'reply' | 'message';
+/** What is signed by itself, as one line. */
+type TextPurpose = 'grant' | 'person' | 'revocations';
+type Purpose = TextPurpose | 'request' | 'reply' | 'message';
 
 /** Never part of UTF-8. */
 const NOT_TEXT = Buffer.from([0xff]);
@@ -20,25 +22,26 @@ export function bytesToSign(purpose: Purpose, head: string, body: Uint8Array): U
 }
 
 /** `<JSON, base64url>.<signature, base64url>`: one line, fit for a header. */
-export function signText(purpose: 'grant' | 'revocations', value: object, signer: Signer): string {
+export function signText(purpose: TextPurpose, value: object, signer: Signer): string {
   const payload = Buffer.from(JSON.stringify(value)).toString('base64url');
   return `${payload}.${signer.sign(bytesToSign(purpose, payload, Buffer.alloc(0)))}`;
 }
 
 export type Opened<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
 
-/** Reads what one of `roots` has signed. Never throws. */
+/** Reads what one of `signers` has signed: a root, or for a person the dashboard. Never throws. */
 export function openText<S extends z.ZodType>(
-  purpose: 'grant' | 'revocations',
+  purpose: TextPurpose,
   schema: S,
   text: string,
-  roots: readonly Verifier[],
+  signers: readonly Verifier[],
 ): Opened<z.output<S>> {
   const [payload = '', signature = '', ...more] = text.split('.');
   if (more.length > 0 || signature === '') return { ok: false, reason: 'it is not a signed text' };
   const bytes = bytesToSign(purpose, payload, Buffer.alloc(0));
-  if (!roots.some((root) => root.verifies(bytes, signature))) {
-    return { ok: false, reason: "it is not signed by this environment's root" };
+  if (!signers.some((signer) => signer.verifies(bytes, signature))) {
+    const who = purpose === 'person' ? 'who brings it' : "this environment's root";
+    return { ok: false, reason: `it is not signed by ${who}` };
   }
   try {
     const checked = schema.safeParse(JSON.parse(Buffer.from(payload, 'base64url').toString()));

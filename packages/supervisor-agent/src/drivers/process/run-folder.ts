@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { claimPrivateFolder } from '@muster/contracts/private-folder';
 import type { InstanceKey, RunSpec } from '../driver.ts';
 import { formatRunRecord, type Journal, parseJournal } from './journal.ts';
 import { formatSpecFile } from './spec-file.ts';
@@ -24,10 +25,14 @@ export interface RecordedRun {
   readonly journal: Journal;
 }
 
-/** Makes the folder of one run, with its first record: before anything of the run exists. */
+/**
+ * Makes the folder of one run, with its first record: before anything of the run exists.
+ * @throws PrivateFolderError where another account has made what lies above it
+ */
 export function createRunFolder(instanceFolder: string, spec: RunSpec, bootId: string): RunFolder {
   const folder = runFolderAt(join(instanceFolder, `${spec.generation}-${randomBytes(4).toString('hex')}`));
-  mkdirSync(folder.path, { recursive: true, mode: 0o700 });
+  claimPrivateFolder(instanceFolder);
+  mkdirSync(folder.path, { mode: 0o700 });
   // Holds the environment, so possibly secrets: for the owner only, like the folder.
   writeFileSync(join(folder.path, 'spec'), formatSpecFile(spec), { mode: 0o600 });
   writeFileSync(folder.journal, formatRunRecord({ bootId, ...spec }), { mode: 0o600 });

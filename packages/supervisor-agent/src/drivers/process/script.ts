@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { lstatSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { claimPrivateFolder } from '@muster/contracts/private-folder';
 
 /*
  * The two shell scripts between the agent and a service. POSIX sh with built-ins, plus mkfifo and setsid while getting
@@ -55,18 +56,25 @@ export interface Scripts {
 /**
  * Writes the scripts into the runtime folder, unless they are there, and returns their paths. The name holds the text's hash and the file
  * arrives by rename: a shell reads its script as it goes, so one in use must never change.
+ * @throws PrivateFolderError where another account could have them say something else
  */
 export function writeScripts(runtimeFolder: string): Scripts {
-  mkdirSync(runtimeFolder, { recursive: true, mode: 0o700 });
+  claimPrivateFolder(runtimeFolder);
   return { shim: writeScript(runtimeFolder, 'shim', SHIM), launcher: writeScript(runtimeFolder, 'launcher', LAUNCHER) };
 }
 
 function writeScript(folder: string, name: string, text: string): string {
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 8);
   const path = join(folder, `${name}-${hash}.sh`);
-  if (existsSync(path)) return path;
+  if (isWritten(path, text)) return path;
   const temporary = `${path}.${process.pid}`;
   writeFileSync(temporary, text, { mode: 0o600 });
   renameSync(temporary, path);
   return path;
+}
+
+/** Its name is no proof of what it says. */
+function isWritten(path: string, text: string): boolean {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat?.isFile() === true && stat.uid === process.geteuid?.() && readFileSync(path, 'utf8') === text;
 }

@@ -118,6 +118,6 @@ function spawnShim(spec: RunSpec, folder: RunFolder, scripts: Scripts): ChildPro
 }
 
 function openLog(path: string): number {
-  mkdirSync(dirname(path), { recursive: true });
-  return openSync(path, 'a', 0o640);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  return openSync(path, 'a', 0o600);
 }

@@ -11,7 +11,7 @@ export function quote(text: string): string {
 }
 
 /**
- * The file that the launcher sources to become the service: exports, `cd`, `exec`. Built-ins only, unless a variable
+ * The file that the launcher sources to become the service: `umask`, exports, `cd`, `exec`. Built-ins only, unless a variable
  * has a name that a shell can't export: then `env` sets those, for about a millisecond.
  */
 export function formatSpecFile(spec: RunSpec): string {
@@ -21,6 +21,7 @@ export function formatSpecFile(spec: RunSpec): string {
   const command = typeof spec.command === 'string' ? ['/bin/sh', '-c', spec.command] : spec.command;
   const argv = [...(others.length > 0 ? ['/usr/bin/env', ...others] : []), ...command.map(quote)];
   return [
+    ...(spec.umask === undefined ? [] : [`umask ${spec.umask.toString(8).padStart(4, '0')}`]),
     `cd -- ${quote(spec.cwd)} || exit 126`,
     `unset ${SHIM_TAG} OLDPWD`,
     ...exported.map(([name, value]) => `export ${name}=${quote(value)}`),

@@ -1,0 +1,102 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type * as Contracts from '@muster/contracts';
+import type * as BusModule from '@muster/contracts/bus';
+import { startNatsServer } from '@muster/testkit';
+import { inParallel } from './bench-bus.ts';
+import { eventOf } from './bench-messages.ts';
+
+/** The wire and the bus of one checkout, this one or another that is built. */
+interface Tree {
+  readonly contracts: typeof Contracts;
+  readonly bus: typeof BusModule;
+}
+
+/** A server with keys as one checkout makes them, and what is measured there. */
+export interface TreeBus extends AsyncDisposable {
+  readonly url: string;
+  /** So many questions of an operator's to an agent, one after the other. */
+  ask(count: number): Promise<void>;
+  /** So many messages into their stream, each behind the one before it on its subject. */
+  publish(count: number): Promise<void>;
+}
+
+const ENVIRONMENT = 'bench';
+const HOST = 'web1';
+const AGENT = { role: 'agent', id: HOST } as const;
+const OPERATOR = { role: 'operator', id: 'ada' } as const;
+const ADMIN = { role: 'admin', id: 'setup' } as const;
+const SUBJECTS = 256;
+const REASON = 'exited with code 1: '.padEnd(1_000, 'x');
+const TIMEOUT_MS = 30_000;
+
+async function loadTree(rootDir: string): Promise<Tree> {
+  const load = async <T>(file: string): Promise<T> =>
+    (await import(pathToFileURL(path.join(rootDir, 'packages/contracts/dist', file)).href)) as T;
+  return { contracts: await load('index.js'), bus: await load('bus/index.js') };
+}
+
+export async function startTreeBus(rootDir: string, signal: AbortSignal): Promise<TreeBus> {
+  const { contracts, bus } = await loadTree(rootDir);
+  const directory = mkdtempSync(path.join(tmpdir(), 'muster-bench-tree-'));
+  const storeDir = path.join(directory, 'jetstream');
+  const minting = { directory, environment: ENVIRONMENT, identities: [AGENT, OPERATOR, ADMIN] };
+  const { trust } = await bus.mintKeys(minting);
+  const listener = { environment: ENVIRONMENT, host: '127.0.0.1', port: 4222, storeDir, trust };
+  const server = await startNatsServer({ config: bus.natsServerConfig(listener), storeDir });
+  const open = async (identity: BusModule.Identity) => {
+    const opened = bus.openBus({
+      servers: server.url,
+      credentialsFile: bus.credentialsFile(directory, identity),
+      environment: ENVIRONMENT,
+      ...identity,
+    });
+    await opened.connected(signal);
+    return opened;
+  };
+  const admin = await open(ADMIN);
+  await bus.setupBus(admin);
+  const agent = await open(AGENT);
+  const operator = await open(OPERATOR);
+  const envelope = () => ({ id: bus.uuidv7(), time: new Date().toISOString(), source: `agent/${HOST}` });
+  agent.respond(contracts.commands.outcome, { host: HOST }, async ({ id }) => ({
+    ...envelope(),
+    commandId: id,
+    accepted: true,
+    code: 'ok' as const,
+    reason: '',
+    outcome: 'unknown' as const,
+  }));
+  await agent.flush();
+  const lastSeq = new Map<string, number>();
+  return {
+    url: server.url,
+    async ask(count) {
+      for (let asked = 0; asked < count; asked += 1) {
+        const question = { ...envelope(), source: 'operator/ada', actor: 'user/ada', of: 'none' };
+        await operator.request(contracts.commands.outcome, { host: HOST }, question, { timeoutMs: TIMEOUT_MS, signal });
+      }
+    },
+    async publish(count) {
+      const services = Array.from({ length: SUBJECTS }, (_, index) => `service-${index}`);
+      // Made once: minting ids is the sender's work.
+      const events = new Map(services.map((service) => [service, eventOf(HOST, service, 1, REASON)]));
+      await inParallel(services, SUBJECTS, async (service) => {
+        for (let sent = 0; sent < count / SUBJECTS; sent += 1) {
+          const event = events.get(service) as Contracts.InstanceEvent;
+          const options = { expectedLastSeq: lastSeq.get(service) ?? 0 };
+          const params = { host: HOST, service, instance: 0 };
+          const { seq } = await agent.publishOrdered(contracts.rows.instanceEvent, params, event, options);
+          lastSeq.set(service, seq);
+        }
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([admin.drain(), agent.drain(), operator.drain()]);
+      await server[Symbol.asyncDispose]();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}

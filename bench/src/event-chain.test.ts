@@ -8,7 +8,7 @@ function event(seq: number, from: InstanceEvent['from'], to: InstanceEvent['to']
   return { ...envelope, ...place, from, to, reason: '', causes: [], ...more } satisfies InstanceEvent;
 }
 
-const crashed = { exit: { code: null, signal: 'SIGKILL', known: true } };
+const crashed = { exit: { code: null, signal: 'SIGKILL' as const, known: true } };
 const life = [
   event(1, 'pending', 'starting'),
   event(2, 'starting', 'running'),

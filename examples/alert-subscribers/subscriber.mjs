@@ -37,5 +37,7 @@ for await (const message of alerts) {
   // A CloudEvents 1.0 document. `data.fingerprint` is the same through all states of one alert.
   const { data } = message.json();
   const place = data.service === '_' ? data.host : `${data.host}/${data.service}`;
-  console.log(`${data.state} ${data.severity} ${place} ${data.rule}: ${data.summary}`);
+  // Whoever may send alerts should not be able to move your cursor with one.
+  const sentence = `${data.state} ${data.severity} ${place} ${data.rule}: ${data.summary}`;
+  console.log(sentence.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\uFFFD'));
 }

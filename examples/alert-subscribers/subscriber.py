@@ -59,7 +59,9 @@ while True:
         for alert in alerts():
             data = alert["data"]  # data["fingerprint"] is the same through all states of one alert
             place = data["host"] if data["service"] == "_" else f"{data['host']}/{data['service']}"
-            print(f"{data['state']} {data['severity']} {place} {data['rule']}: {data['summary']}", flush=True)
+            sentence = f"{data['state']} {data['severity']} {place} {data['rule']}: {data['summary']}"
+            # Whoever may send alerts should not be able to move your cursor with one.
+            print("".join(char if char.isprintable() else "\ufffd" for char in sentence), flush=True)
     except ConnectionError as error:
         print(f"not connected to {URL}: {error}", file=sys.stderr, flush=True)
     except KeyboardInterrupt:

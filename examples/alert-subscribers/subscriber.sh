@@ -12,7 +12,9 @@ npx muster alerts -f --json | while read -r alert; do
   if command -v jq >/dev/null; then
     printf '%s\n' "$alert" | jq -r '.data
       | (if .service == "_" then .host else "\(.host)/\(.service)" end) as $place
-      | "\(.state) \(.severity) \($place) \(.rule): \(.summary)"'
+      | "\(.state) \(.severity) \($place) \(.rule): \(.summary)"
+      # Whoever may send alerts should not be able to move your cursor with one.
+      | gsub("[\\p{C}\\p{Zl}\\p{Zp}]"; "\uFFFD")'
   else
     printf '%s\n' "$alert"
   fi

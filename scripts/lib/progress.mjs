@@ -1,3 +1,5 @@
+import { printableLines } from './printable.mjs';
+
 const LABEL_WIDTH = 14;
 
 /**
@@ -42,7 +44,7 @@ export class Progress {
    * @param {string} text
    */
   done(label, text) {
-    this.#write(`${this.#colour(32, row(label, ''))}${text}\n`);
+    this.#write(`${this.#colour(32, row(label, ''))}${printableLines(text)}\n`);
   }
 
   /**
@@ -51,17 +53,17 @@ export class Progress {
    * @param {string} text
    */
   failed(label, text) {
-    this.#write(`${this.#colour(31, row(label, ''))}${text}\n`);
+    this.#write(`${this.#colour(31, row(label, ''))}${printableLines(text)}\n`);
   }
 
   /** @param {string} text a line of its own, or several */
   say(text) {
-    this.#write(`${text}\n`);
+    this.#write(`${printableLines(text)}\n`);
   }
 
   /** @param {string} text what matters most: the address at the end, the reason of a refusal */
   announce(text) {
-    this.#write(`${this.#colour(1, text)}\n`);
+    this.#write(`${this.#colour(1, printableLines(text))}\n`);
   }
 
   /** @param {string} text */
@@ -89,7 +91,7 @@ export class Progress {
  * @param {string} text
  */
 function row(label, text) {
-  return `  ${label.padEnd(LABEL_WIDTH)} ${text}`;
+  return `  ${printableLines(label).padEnd(LABEL_WIDTH)} ${printableLines(text)}`;
 }
 
 /**

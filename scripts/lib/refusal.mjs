@@ -1,3 +1,5 @@
+import { printableLines } from './printable.mjs';
+
 /** A start that cannot go on, for a reason the person at the keyboard can change. Its message is the one line they see. */
 export class Refusal extends Error {
   /**
@@ -21,6 +23,6 @@ export class Refusal extends Error {
  */
 export function reportRefusal(error, stderr) {
   if (!(error instanceof Refusal)) throw error;
-  stderr.write(`muster: ${error.message}\n${error.details === '' ? '' : `${error.details}\n`}`);
+  stderr.write(printableLines(`muster: ${error.message}\n${error.details === '' ? '' : `${error.details}\n`}`));
   return error.exitCode;
 }

@@ -2,6 +2,8 @@
  * Nobody gets in where they don't belong: the credentials that `muster bus keys` makes, on the bus of a whole system. What a
  * role may not send or hear is refused by the server itself; what is its work, it can do.
  */
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
 import {
   type AlertEvent,
   commands,
@@ -21,9 +23,10 @@ import {
   uuidv7,
 } from '@muster/contracts/bus';
 import { FleetClient } from '@muster/contracts/client';
+import { readServices, specHash } from '@muster/contracts/config';
 import { eventually, type MusterSystem, startMusterSystem } from '@muster/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connect, servicesYaml, waitForBus } from './support.ts';
+import { connect, servicesYaml, storedEvents, waitForBus } from './support.ts';
 
 const IDENTITIES = [
   ['agent', 'web2'],
@@ -46,9 +49,43 @@ const FOREIGN = {
   rule: 'failed',
 };
 
+/** All that is secret here has this in it. */
+const SECRET = 'Hunter2';
+const SECRETIVE = {
+  name: 'secretive',
+  command: [
+    'sh',
+    '-c',
+    `echo "with $API_KEY"; DB_PASSWORD=${SECRET}-a exec sleep 600`,
+    'x',
+    '--password',
+    `${SECRET}-b`,
+    `--api-key=${SECRET} c`,
+    '-p',
+    `${SECRET}-d`,
+    `postgres://bob:${SECRET}-e@db/app`,
+    '-H',
+    `Authorization: Bearer ${SECRET}-f`,
+    `told-${SECRET}-value`,
+  ],
+  environment: { GREETING: `${SECRET}-value`, API_KEY: `${SECRET}-g` },
+  labels: { note: `token=${SECRET}-h` },
+  // Nothing listens there: it is never ready, and says why.
+  health_check_url: `http://127.0.0.1:9/health?token=${SECRET}-i`,
+};
+/** Cannot be started, for a reason that quotes its command. */
+const BROKEN = {
+  name: 'broken',
+  command: [`/nowhere/${SECRET}-value`],
+  environment: { GREETING: `${SECRET}-value` },
+  restart_delay: '600s',
+};
+
 let system: MusterSystem;
 beforeAll(async () => {
-  system = await startMusterSystem({ services: servicesYaml({ name: 'api', command: ['sleep', '600'] }) });
+  system = await startMusterSystem({
+    services: servicesYaml({ name: 'api', command: ['sleep', '600'] }, SECRETIVE, BROKEN),
+  });
   await waitForBus(system);
   await system.waitUntilReady('api');
   // Another host joins: its credentials are made offline, and nothing restarts.
@@ -219,4 +256,51 @@ async function expectDenied(bus: Bus, template: string): Promise<void> {
   const outcome = await asking.catch((error: unknown) => error);
   expect(outcome, `${bus.role} on ${template}`).not.toBeInstanceOf(NoResponderError);
   expect(outcome, `${bus.role} on ${template}`).toBeInstanceOf(PermissionDeniedError);
+}
+
+test('no secret leaves its host: not in what is stored, answered or written to a log', async () => {
+  await system.waitFor('broken', ({ reason }) => reason.includes('cannot start'));
+  await using bus = await connect(system);
+  await storedEvents(bus, system.host, 'broken', (all) => all.some(({ reason }) => reason.includes('cannot start')));
+  const spec = await eventually(
+    async () => (await bus.kv('specs').get(keys.spec(system.host, SECRETIVE.name)))?.value,
+    { timeoutMs: 60_000, message: 'what is configured, in its bucket' },
+  );
+  expect(spec.command).toContain('--password [redacted]');
+  expect(spec.healthCheckUrl).toBe('http://127.0.0.1:9/health?token=[redacted]');
+  expect(spec.environmentNames).toEqual(['API_KEY', 'GREETING']);
+  // What it prints, in the stream and as its host answers.
+  await eventually(async () => (await system.cli('logs', 'secretive')).stdout.includes('with [redacted]'), {
+    timeoutMs: 60_000,
+    message: 'its line in the stream',
+  });
+  const told = await Promise.all([
+    system.cli('logs', 'secretive', '--on-host'),
+    system.cli('logs', 'secretive', '--json'),
+    system.cli('why', 'broken', '--json'),
+    system.cli('why', 'secretive', '--json'),
+    system.cli('status', '--json'),
+    readFile(path.join(system.stateDir, 'status.json'), 'utf8'),
+  ]);
+  expect(JSON.stringify(told)).toContain('[redacted]');
+  expect(JSON.stringify(told)).not.toContain(SECRET);
+  expect(system.output).not.toContain(SECRET);
+  // The stores of streams and buckets as they lie on the disk: whatever anybody put there is in them.
+  const folder = path.join(system.stateDir, 'nats');
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((file) => file.isFile());
+  expect(files.filter(({ name }) => name.endsWith('.blk')).length).toBeGreaterThan(3);
+  const hashes = plainHashes();
+  for (const { parentPath, name } of files) {
+    const text = await readFile(path.join(parentPath, name), 'latin1');
+    expect(text.includes(SECRET), name).toBe(false);
+    for (const hash of hashes) expect(text.includes(hash), `a hash that can be guessed back, in ${name}`).toBe(false);
+  }
+});
+
+/** What somebody would get who guesses the configuration right. */
+function plainHashes(): readonly string[] {
+  const text = servicesYaml({ name: 'api', command: ['sleep', '600'] }, SECRETIVE, BROKEN);
+  const reading = readServices(text, 'services.yaml', { host: system.host });
+  if (!('services' in reading)) throw new Error('services.yaml of this test is refused');
+  return reading.services.map((spec) => specHash(spec));
 }

@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"github.com/nats-io/nats.go"
 )
@@ -65,7 +66,16 @@ func show(message *nats.Msg) {
 	if data.Service != "_" {
 		place += "/" + data.Service
 	}
-	fmt.Printf("%s %s %s %s: %s\n", data.State, data.Severity, place, data.Rule, data.Summary)
+	sentence := fmt.Sprintf("%s %s %s %s: %s", data.State, data.Severity, place, data.Rule, data.Summary)
+	fmt.Println(strings.Map(printable, sentence))
+}
+
+// Whoever may send alerts should not be able to move your cursor with one.
+func printable(char rune) rune {
+	if unicode.IsPrint(char) {
+		return char
+	}
+	return unicode.ReplacementChar
 }
 
 func setting(name, otherwise string) string {

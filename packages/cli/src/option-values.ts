@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
-import { isId, isLoopbackHost } from '@muster/contracts';
+import { isId, isLoopbackHost, Pattern } from '@muster/contracts';
 import type { ServerAddress } from '@muster/contracts/bus';
 import { parseDuration } from '@muster/contracts/config';
 import { InvalidArgumentError } from 'commander';
@@ -40,9 +40,9 @@ export function parseMoment(text: string): Date {
 }
 
 /** @throws InvalidArgumentError */
-export function parseRegex(text: string): RegExp {
+export function parsePattern(text: string): Pattern {
   try {
-    return new RegExp(text);
+    return new Pattern(text);
   } catch (error) {
     throw new InvalidArgumentError(`${(error as Error).message}.`);
   }

@@ -1,8 +1,7 @@
-import type { StatusFile } from '@muster/contracts';
+import { printable, type StatusFile } from '@muster/contracts';
 import type { Settings } from './config.ts';
 import { CliError } from './exit-codes.ts';
 import type { FleetReading } from './fleet-reading.ts';
-import { printable } from './render/paint.ts';
 import { formatSpan } from './render/time.ts';
 import { readStatusFile } from './status-file.ts';
 import type { Terminal } from './terminal.ts';

@@ -1,3 +1,4 @@
+import { redact } from '@muster/contracts';
 import { PermissionDeniedError } from '@muster/contracts/bus';
 import { Command, CommanderError, Option } from 'commander';
 import { addAlerts } from './commands/alerts.ts';
@@ -96,13 +97,13 @@ function explain(error: unknown, terminal: Terminal): ExitCode {
   // Commander has already printed its help or complaint.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   if (error instanceof CliError) {
-    terminal.note(`muster: ${error.message}`);
+    terminal.note(`muster: ${redact(error.message)}`);
     return EXIT[error.exit];
   }
   if (error instanceof PermissionDeniedError) {
     terminal.note(`muster: not allowed: these credentials may not use '${error.subject}': name others with --creds`);
     return EXIT.failed;
   }
-  terminal.note(`muster: ${error instanceof Error ? error.message : String(error)}`);
+  terminal.note(`muster: ${redact(error instanceof Error ? error.message : String(error))}`);
   return EXIT.failed;
 }

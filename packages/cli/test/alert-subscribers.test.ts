@@ -15,7 +15,9 @@ import { alertEvent } from './samples.ts';
 import { startTestBus, type TestBus } from './test-bus.ts';
 
 const FOLDER = 'examples/alert-subscribers';
-const SENTENCE = 'firing critical web1/rag-api failed: rag-api on web1 has failed';
+/** It would clear the screen and turn the line around. */
+const HOSTILE = 'rag-api on web1 has \u001B[2J\u202E\u009Bfailed';
+const SENTENCE = 'firing critical web1/rag-api failed: rag-api on web1 has \uFFFD[2J\uFFFD\uFFFDfailed';
 
 let bus: TestBus;
 
@@ -50,7 +52,7 @@ function observerEnvironment(env: Readonly<Record<string, string>> = {}) {
 async function hear(command: string, args: readonly string[]): Promise<string> {
   await using subscriber = new Running(command, args, observerEnvironment());
   await eventually(() => subscriber.stderr.includes('listening'), { message: `${command} listens` });
-  await publishAlert(alertEvent());
+  await publishAlert(alertEvent({ summary: HOSTILE }));
   await eventually(() => subscriber.stdout.includes('\n'), { message: `${command} prints the alert` });
   return subscriber.stdout;
 }
@@ -94,8 +96,11 @@ test('shell', async () => {
   // With jq, which is optional, the script prints a sentence, else the JSON as it came.
   const heard = await hear('sh', [`${FOLDER}/subscriber.sh`]);
   const sentence = heard.startsWith('{') ? sentenceOf(AlertEvent.parse(JSON.parse(heard))) : heard.trimEnd();
-  expect(sentence).toBe(SENTENCE);
+  expect(heard.trimEnd()).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
+  expect(sentence).toBe(heard.startsWith('{') ? SENTENCE_AS_SENT : SENTENCE);
 });
+
+const SENTENCE_AS_SENT = sentenceOf(alertEvent({ summary: HOSTILE }));
 
 function sentenceOf({ data }: AlertEvent): string {
   return `${data.state} ${data.severity} ${data.host}/${data.service} ${data.rule}: ${data.summary}`;

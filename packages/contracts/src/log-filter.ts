@@ -1,4 +1,5 @@
 import { LOG_LEVELS, type LogLevelName, type LogLine, type LogStream } from './messages/log.ts';
+import type { Pattern } from './pattern.ts';
 
 /** Which lines are wanted. What is not given does not count. */
 export interface LogCriteria {
@@ -8,7 +9,7 @@ export interface LogCriteria {
   /** Contained in the line or in one of its fields, whatever the case of its letters. */
   readonly text?: string | undefined;
   /** Found in the line, or in its fields as JSON. */
-  readonly regex?: RegExp | undefined;
+  readonly regex?: Pattern | undefined;
   readonly since?: Date | undefined;
   readonly until?: Date | undefined;
 }

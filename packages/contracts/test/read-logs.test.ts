@@ -1,5 +1,5 @@
 /* Logs of many instances, as a reader of the stream sees them. */
-import { type LogBatch, type LogGap, type LogLine, rows } from '@muster/contracts';
+import { type LogBatch, type LogGap, type LogLine, Pattern, rows } from '@muster/contracts';
 import { type NatsBus, NoStreamError, openBus, setupBus, uuidv7 } from '@muster/contracts/bus';
 import { type LogEntry, type LogQuery, readLogs } from '@muster/contracts/client';
 import { eventually, type NatsServer, startNatsServer } from '@muster/testkit';
@@ -69,7 +69,7 @@ test('by level, text, expression, stream and time; gaps whatever is searched for
   const told = async (query: LogQuery) => textsOf(await read(query));
   expect(await told({ level: 'warn' })).toEqual(['hot', 'gap of 7', 'lost']);
   expect(await told({ text: 'KITCHEN' })).toEqual(['hot', 'gap of 7']);
-  expect(await told({ regex: /^St.*d$/ })).toEqual(['Started', 'gap of 7']);
+  expect(await told({ regex: new Pattern('^St.*d$') })).toEqual(['Started', 'gap of 7']);
   expect(await told({ stream: 'stderr' })).toEqual(['lost']);
   const between = { since: new Date(NOW_MS - 25 * MINUTE_MS), until: new Date(NOW_MS - 15 * MINUTE_MS) };
   expect(await told({ ...between, service: 'api', instance: 0 })).toEqual(['hot', 'gap of 7']);

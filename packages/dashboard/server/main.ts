@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { redactLogLine } from '@muster/contracts';
 import { followIncarnation, followRevocations, limitProblems, Outbox, openBus } from '@muster/contracts/bus';
 import { type Logger, pino } from 'pino';
 import { ConfigError, type DashboardConfig, PACKAGE_DIR, readConfig } from './config.ts';
@@ -47,10 +48,16 @@ async function main(): Promise<number> {
     process.stderr.write(`${error.problems.map((problem) => `dashboard: ${problem}`).join('\n')}\n`);
     return EXIT_WRONG_USE;
   }
-  return run(config, pino({ base: { program: 'dashboard', id: config.id } }));
+  return run(config, openLog(config.id));
 }
 
 /** `run`, `help`, or what is wrong with the arguments. */
+/** A log must not say what may not leave a host. */
+function openLog(id: string): Logger {
+  const destination = pino.destination({ fd: process.stdout.fd, sync: true });
+  return pino({ base: { program: 'dashboard', id } }, { write: (line) => void destination.write(redactLogLine(line)) });
+}
+
 function readArguments(): string {
   try {
     const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } }, strict: true });

@@ -95,6 +95,15 @@ async function open(): Promise<{ page: Page; complaints: string[]; [Symbol.async
   return { page, complaints, [Symbol.asyncDispose]: () => context.close() };
 }
 
+/** Turns the line around, hides, is markup. */
+const HOSTILE = ' \u202E\u2066\u200B\u009B\u001B[2J <b>bold</b>';
+
+async function expectHarmless(page: Page): Promise<void> {
+  const html = await page.evaluate(() => document.documentElement.outerHTML);
+  expect(html).toContain('&lt;b&gt;bold');
+  expect(html.replaceAll(/[\n\t]/g, '')).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u);
+}
+
 const row = (page: Page, service: string) => page.locator(`tr[data-service="${service}"]`);
 const inState = (page: Page, service: string, state: string) =>
   page.locator(`tr[data-service="${service}"][data-state="${state}"]`);
@@ -107,7 +116,7 @@ test('a change of state shows by itself, with its reason, and its story on reque
   await inState(page, 'rag-api', 'running').waitFor(PATIENCE);
   await page.getByRole('heading', { name: 'The one service is running' }).waitFor(PATIENCE);
 
-  await agent.become('rag-api', 'failed', 'its restart budget is spent');
+  await agent.become('rag-api', 'failed', `its restart budget is spent${HOSTILE}`);
   await inState(page, 'rag-api', 'failed').waitFor(PATIENCE);
   expect(await row(page, 'rag-api').textContent()).toContain('its restart budget is spent');
   await page.getByRole('heading', { name: '1 down' }).waitFor(PATIENCE);
@@ -115,6 +124,7 @@ test('a change of state shows by itself, with its reason, and its story on reque
   await row(page, 'rag-api').getByRole('button', { name: 'rag-api: why?' }).click();
   await page.locator('.step').first().waitFor(PATIENCE);
   expect(await page.locator('.step').first().textContent()).toContain('failed');
+  await expectHarmless(page);
   expect(complaints).toEqual([]);
 });
 
@@ -138,10 +148,11 @@ test('a button sends the command; stopping is asked for twice; a refusal says wh
     { verb: 'stop', service: 'search-api', actor: readUsers().named(process.getuid?.() ?? -1) },
   ]);
 
-  agent.refusal = 'the disk is full';
+  agent.refusal = `the disk is full${HOSTILE}`;
   await row(page, 'search-api').getByRole('button', { name: 'Start search-api', exact: true }).click();
   await page.getByText('Start of search-api refused').waitFor(PATIENCE);
   await page.getByText('the disk is full').waitFor(PATIENCE);
+  await expectHarmless(page);
   agent.refusal = undefined;
 });
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { printableLines, redact, redactLogLine } from '@muster/contracts';
 import { limitProblems, openBus } from '@muster/contracts/bus';
 import { formatDiagnostic } from '@muster/contracts/config';
 import { pino } from 'pino';
@@ -24,7 +25,11 @@ Exit codes:    0 ended as asked, 1 failed, 2 wrong use or refused configuration.
 
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
-const log = pino({ base: { program: 'health-prober' } });
+const destination = pino.destination({ fd: process.stdout.fd, sync: true });
+const log = pino(
+  { base: { program: 'health-prober' } },
+  { write: (line) => void destination.write(redactLogLine(line)) },
+);
 
 void run();
 
@@ -53,7 +58,7 @@ async function main(): Promise<void> {
   const file = configFileOf(around);
   const reading = readProberConfig(readIfAny(file), file, around);
   if ('errors' in reading) {
-    process.stderr.write(`${reading.errors.map(formatDiagnostic).join('\n')}\n`);
+    process.stderr.write(`${printableLines(redact(reading.errors.map(formatDiagnostic).join('\n')))}\n`);
     process.exit(EXIT.usage);
   }
   const { id, environment, servers, credentialsFile, tls, stateDir, policy, musterRun } = reading.config;

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { StatusFile } from '@muster/contracts';
+import { printableLines, redact, redactLogLine, type StatusFile } from '@muster/contracts';
 import { formatDiagnostic, type ServiceSpec } from '@muster/contracts/config';
 import { claimStateFolder, PrivateFolderError } from '@muster/contracts/private-folder';
 import { type Logger, pino } from 'pino';
@@ -21,6 +21,7 @@ import { AgentIdError, readIdentity } from './runtime/agent-identity.ts';
 import { HostTakenError } from './runtime/host-taken-error.ts';
 import { LauncherLink } from './runtime/launcher-link.ts';
 import { claimRuntimeFolder, RuntimeFolderError } from './runtime/runtime-folder.ts';
+import { Secrets } from './runtime/secrets.ts';
 import { StartProgress } from './runtime/start-progress.ts';
 import { lockStateDirectory, StateLockedError } from './runtime/state-lock.ts';
 import { spendReserve } from './runtime/state-reserve.ts';
@@ -75,7 +76,8 @@ async function main(): Promise<void> {
   const runtimeFolder = claimRuntimeFolder(process.env, identity.agentId);
   const { services, refused } = readConfiguredServices(config, own, former);
 
-  const logger = openLog(config);
+  const secrets = new Secrets();
+  const logger = openLog(config, secrets);
   if (isOnReserve) logger.warn({ directory: config.stateDir }, 'the disk is full: started on the room kept for that');
   let onChange = (): void => {};
   const agent = await Agent.start({
@@ -93,6 +95,7 @@ async function main(): Promise<void> {
     lastToStop: own.slice(0, 1).map(({ name }) => name),
     refusedConfig: refused.map(formatDiagnostic).join('\n'),
     logger,
+    secrets,
     onChange: () => onChange(),
   });
 
@@ -129,11 +132,9 @@ function readConfiguredServices(
     isResuming: isResuming(former),
   });
   if ('errors' in loading) throw new Refusal(loading.errors.map(formatDiagnostic).join('\n'));
-  for (const warning of loading.warnings) process.stderr.write(`warning: ${formatDiagnostic(warning)}\n`);
+  for (const warning of loading.warnings) tellPerson(`warning: ${formatDiagnostic(warning)}`);
   if (loading.refused.length > 0) {
-    process.stderr.write(
-      `${loading.refused.map(formatDiagnostic).join('\n')}\ngoing on with the last good services.yaml\n`,
-    );
+    tellPerson(`${loading.refused.map(formatDiagnostic).join('\n')}\ngoing on with the last good services.yaml`);
   }
   return loading;
 }
@@ -195,10 +196,11 @@ function takeStateDirectory(stateDir: string, formerId: string | undefined) {
 }
 
 /** A log that cannot be written, on a full disk for one, must not end supervision. */
-function openLog({ logLevel, host }: { readonly logLevel: string; readonly host: string }): Logger {
+function openLog({ logLevel, host }: { readonly logLevel: string; readonly host: string }, secrets: Secrets): Logger {
   const destination = pino.destination({ fd: process.stdout.fd, sync: true });
   destination.on('error', () => {});
-  return pino({ level: logLevel, base: { agent: host } }, destination);
+  const write = (line: string) => void destination.write(redactLogLine(line, (text) => secrets.hide(text)));
+  return pino({ level: logLevel, base: { agent: host } }, { write });
 }
 
 /** In one whole system the keys lie in the state directory; elsewhere agent.yaml says where. */
@@ -234,6 +236,11 @@ function readVersion(): string {
 /** Starting again changes nothing about these. */
 const REFUSALS = [Refusal, StateLockedError, AgentIdError, HostTakenError, RuntimeFolderError];
 
+/** On the terminal, or wherever the launcher shows it. */
+function tellPerson(text: string): void {
+  process.stderr.write(`${printableLines(redact(text))}\n`);
+}
+
 /** Ends the process when the agent has nothing more to do. */
 export async function runProgram(): Promise<void> {
   try {
@@ -251,8 +258,8 @@ export async function runProgram(): Promise<void> {
   } catch (error) {
     const isRefusal = REFUSALS.some((kind) => error instanceof kind);
     const isExplained = isRefusal || error instanceof StateDirectoryError;
-    process.stderr.write(
-      `${isExplained ? messageOf(error) : `the agent failed: ${error instanceof Error ? error.stack : String(error)}`}\n`,
+    tellPerson(
+      isExplained ? messageOf(error) : `the agent failed: ${error instanceof Error ? error.stack : String(error)}`,
     );
     process.exit(isRefusal ? EXIT.refused : EXIT.failed);
   }

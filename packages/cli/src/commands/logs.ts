@@ -1,4 +1,4 @@
-import { LOG_LEVELS, type LogLevelName, type LogOffsets } from '@muster/contracts';
+import { LOG_LEVELS, type LogLevelName, type LogOffsets, type Pattern } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
 import { FleetCommands, type LogEntry, type LogQuery, type LogSource, readLogs } from '@muster/contracts/client';
 import { type Command, Option } from 'commander';
@@ -6,7 +6,7 @@ import { connect, OPERATOR } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { openFleet, problemOf } from '../fleet.ts';
-import { parseCount, parseId, parseMoment, parseRegex } from '../option-values.ts';
+import { parseCount, parseId, parseMoment, parsePattern } from '../option-values.ts';
 import { renderGap, renderLine } from '../render/logs.ts';
 import { explainMissing, formatTarget, isMatch, parseTarget, resolveTarget, type Target } from '../target.ts';
 import type { Terminal } from '../terminal.ts';
@@ -18,7 +18,7 @@ interface LogsOptions extends ReadOptions {
   readonly until?: Date;
   readonly level?: LogLevelName;
   readonly grep?: string;
-  readonly regex?: RegExp;
+  readonly regex?: Pattern;
   readonly host?: string;
   readonly stream?: 'stdout' | 'stderr';
   readonly lines?: number;
@@ -42,7 +42,7 @@ export function addLogs(program: Command, context: Context, run: Run): void {
     .option('--until <time>', 'up to then', parseMoment)
     .addOption(new Option('--level <level>', 'at least so severe').choices(LOG_LEVELS))
     .option('--grep <text>', 'only lines with this text, in capitals or not')
-    .option('--regex <expression>', 'only lines in which this regular expression is found', parseRegex)
+    .option('--regex <expression>', 'only lines in which this regular expression (RE2) is found', parsePattern)
     .option('--host <id>', 'only of this host', parseId)
     .addOption(new Option('--stream <name>', 'only of this one').choices(['stdout', 'stderr']))
     .option('--lines <count>', `the last so many (default: ${DEFAULT_LINES}, or all with --since)`, parseCount)

@@ -1,4 +1,4 @@
-import { Deadline } from '@muster/contracts';
+import { Deadline, printable } from '@muster/contracts';
 import type { CommandResult } from '@muster/contracts/client';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../connect.ts';
@@ -8,7 +8,6 @@ import { changesOf, openFleet, problemOf } from '../fleet.ts';
 import { parseDurationMs } from '../option-values.ts';
 import type { Verb } from '../outcome.ts';
 import { renderFinished, renderProgress } from '../render/outcome.ts';
-import { printable } from '../render/paint.ts';
 import { explainMissing, formatTarget, isMatch, parseTarget, resolveTarget } from '../target.ts';
 import { type Finished, waitForOutcome } from '../wait-for-outcome.ts';
 import { examples, JSON_FLAG, type ReadOptions } from './options.ts';

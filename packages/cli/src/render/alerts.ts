@@ -1,5 +1,5 @@
-import { type AlertEvent, type AlertState, NONE, type Severity } from '@muster/contracts';
-import { type Paint, printable, type Tone } from './paint.ts';
+import { type AlertEvent, type AlertState, NONE, printable, type Severity } from '@muster/contracts';
+import type { Paint, Tone } from './paint.ts';
 import { type Column, renderTable } from './table.ts';
 import { ageOf, formatAge, formatInstant } from './time.ts';
 
@@ -59,8 +59,8 @@ export function renderAlertLine({ time, data }: AlertEvent, paint: Paint): strin
     paint('dim', formatInstant(time)),
     paint(SEVERITY[data.severity].tone, data.severity),
     paint(STATE_TONES[data.state], data.state),
-    formatPlace(data.host, data.service),
-    data.rule,
+    printable(formatPlace(data.host, data.service)),
+    printable(data.rule),
     printable(data.summary),
   ].join('  ');
 }

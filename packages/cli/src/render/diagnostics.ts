@@ -1,5 +1,6 @@
+import { printable, printableLine, redact } from '@muster/contracts';
 import { type Diagnostic, formatDiagnostic } from '@muster/contracts/config';
-import { type Paint, printable } from './paint.ts';
+import type { Paint } from './paint.ts';
 import { displayWidth } from './table.ts';
 
 /** Each problem with its place, the line it is on, and a caret below. `text` is the file. */
@@ -12,7 +13,7 @@ export function renderDiagnostics(
   const lines = text.split(/\r?\n/u);
   const label = paint(severity === 'error' ? 'bad' : 'warn', severity);
   return diagnostics.flatMap((diagnostic) => [
-    `${label}: ${printable(formatDiagnostic(diagnostic))}`,
+    `${label}: ${printable(redact(formatDiagnostic(diagnostic)))}`,
     ...excerpt(diagnostic, lines, paint),
   ]);
 }
@@ -24,14 +25,13 @@ function excerpt({ line, column }: Diagnostic, lines: readonly string[], paint: 
   const source = lines[line - 1];
   if (source === undefined || column > MAX_EXCERPT_COLUMNS || isInEnvironment(lines, line)) return [];
   const shown = source.slice(0, MAX_EXCERPT_COLUMNS);
+  if (redact(source) !== source) return [];
   const gutter = `  ${line} | `;
   const before = displayWidth(gutter + shown.slice(0, Math.max(0, column - 1)));
-  return [paint('dim', gutter) + printableLine(shown), `${' '.repeat(before)}${paint('bad', '^')}`];
-}
-
-/** Like `printable`, but spaces stay as wide as they are, so that the caret fits. */
-function printableLine(text: string): string {
-  return text.replace(/\t/gu, ' ').replace(/\p{C}/gu, '\u{FFFD}');
+  return [
+    paint('dim', gutter) + printableLine(shown.replace(/\t/gu, ' ')),
+    `${' '.repeat(before)}${paint('bad', '^')}`,
+  ];
 }
 
 const ENVIRONMENT_KEY = /\benvironment["']?\s*:/u;

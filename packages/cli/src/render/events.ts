@@ -1,6 +1,6 @@
-import type { ComponentEvent, InstanceEvent } from '@muster/contracts';
+import { type ComponentEvent, type InstanceEvent, printable } from '@muster/contracts';
 import { formatTarget } from '../target.ts';
-import { type Paint, printable } from './paint.ts';
+import type { Paint } from './paint.ts';
 import { formatExit, stateCell } from './state.ts';
 import { formatInstant } from './time.ts';
 
@@ -9,7 +9,7 @@ export function renderInstanceEvent(event: InstanceEvent, paint: Paint): string 
   const facts = eventFacts(event);
   return [
     paint('dim', formatInstant(event.time)),
-    formatTarget(event),
+    printable(formatTarget(event)),
     renderTransition(event, paint),
     printable(event.reason) + (facts.length === 0 ? '' : paint('dim', ` (${facts.join(', ')})`)),
   ].join('  ');
@@ -24,7 +24,7 @@ export function renderComponentEvent(
   const gap = lost === undefined ? '' : ` (${lost} lost)`;
   return [
     paint('dim', formatInstant(time)),
-    sender,
+    printable(sender),
     paint(kind === 'gap' ? 'bad' : 'strong', kind),
     printable(reason) + gap,
   ].join('  ');

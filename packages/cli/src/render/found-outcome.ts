@@ -1,5 +1,5 @@
-import type { CommandOutcome } from '@muster/contracts';
-import { type Paint, printable, type Tone } from './paint.ts';
+import { type CommandOutcome, printable } from '@muster/contracts';
+import type { Paint, Tone } from './paint.ts';
 
 /** What could be learned about one command. */
 export interface FoundOutcome {
@@ -30,5 +30,5 @@ export function renderFoundOutcome(found: FoundOutcome, paint: Paint): string {
   const { commandId, host, outcome, reason, verb, service, instance = 0, target } = found;
   const place = target ?? (service === undefined ? host : `${host}/${service}.${instance}`);
   const what = verb === undefined ? commandId : `${verb} ${place ?? ''}`;
-  return `${what}: ${paint(TONES[outcome], outcome)}: ${printable(reason)}`;
+  return `${printable(what)}: ${paint(TONES[outcome], outcome)}: ${printable(reason)}`;
 }

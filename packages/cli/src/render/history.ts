@@ -1,3 +1,4 @@
+import { printable } from '@muster/contracts';
 import type { ChartSeries, MetricsHistory } from '@muster/contracts/client';
 import type { Paint } from './paint.ts';
 import { type Column, renderTable } from './table.ts';
@@ -19,10 +20,14 @@ const COLUMNS: readonly Column[] = [
 export function renderHistory(what: string, { series, startsAtMs, stepMs }: MetricsHistory, paint: Paint): string[] {
   const from = formatInstant(new Date(startsAtMs[0] ?? 0).toISOString());
   return [
-    `${what} since ${from}, ${formatSpan(stepMs)} a column`,
+    `${printable(what)} since ${from}, ${formatSpan(stepMs)} a column`,
     ...renderTable(
       COLUMNS,
-      series.map((one) => [one.name, sparkline(one), ...extremes(one).map((value) => formatValue(value, one.unit))]),
+      series.map((one) => [
+        one.name,
+        sparkline(one),
+        ...extremes(one).map((value) => printable(formatValue(value, one.unit))),
+      ]),
       paint,
     ),
   ];

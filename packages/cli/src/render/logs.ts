@@ -1,7 +1,7 @@
-import type { LogLevelName, LogLine } from '@muster/contracts';
+import { type LogLevelName, type LogLine, printableLine } from '@muster/contracts';
 import type { LogEntry } from '@muster/contracts/client';
 import { formatTarget } from '../target.ts';
-import { harmless, type Paint, type Tone } from './paint.ts';
+import type { Paint, Tone } from './paint.ts';
 import { formatInstant } from './time.ts';
 
 type Of<K extends LogEntry['kind']> = Extract<LogEntry, { readonly kind: K }>;
@@ -23,8 +23,8 @@ export function renderLine({ source, line }: Of<'line'>, paint: Paint): string {
     ...(time === '' ? [] : [paint('dim', formatInstant(time))]),
     paint('strong', whoOf(source, line)),
     ...(level === undefined || level === 'unknown' ? [] : [paint(TONES[level], level)]),
-    paint(TONES[level ?? 'unknown'], harmless(text)) +
-      (fields === undefined ? '' : paint('dim', ` ${harmless(JSON.stringify(fields))}`)) +
+    paint(TONES[level ?? 'unknown'], printableLine(text)) +
+      (fields === undefined ? '' : paint('dim', ` ${printableLine(JSON.stringify(fields))}`)) +
       (partial === true ? paint('dim', ' …') : ''),
   ].join('  ');
 }
@@ -33,11 +33,15 @@ export function renderLine({ source, line }: Of<'line'>, paint: Paint): string {
 export function renderGap({ source, time, gap }: Of<'gap'>, paint: Paint): string {
   const { stream, lines, bytes, reason } = gap;
   const size = lines === undefined ? `${bytes} bytes` : `${lines} lines (${bytes} bytes)`;
-  const text = `-- ${size} of ${stream} are not here: ${harmless(reason)} --`;
-  return [paint('dim', formatInstant(time)), paint('strong', formatTarget(source)), paint('warn', text)].join('  ');
+  const text = `-- ${size} of ${stream} are not here: ${printableLine(reason)} --`;
+  return [
+    paint('dim', formatInstant(time)),
+    paint('strong', printableLine(formatTarget(source))),
+    paint('warn', text),
+  ].join('  ');
 }
 
 /** stderr says so: `web1/rag-api.0!`. */
 function whoOf(source: Of<'line'>['source'], { stream }: LogLine): string {
-  return `${formatTarget(source)}${stream === 'stderr' ? '!' : ''}`;
+  return `${printableLine(formatTarget(source))}${stream === 'stderr' ? '!' : ''}`;
 }

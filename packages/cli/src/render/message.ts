@@ -1,4 +1,5 @@
-import { type Paint, printable } from './paint.ts';
+import { printable } from '@muster/contracts';
+import type { Paint } from './paint.ts';
 import { formatInstant } from './time.ts';
 
 /** What stands in the line already, or says nothing to a reader. */
@@ -11,13 +12,13 @@ export function renderMessage(
   message: Readonly<Record<string, unknown>>,
   paint: Paint,
 ): string {
-  const place = Object.values(params).join('/');
+  const place = printable(Object.values(params).join('/'));
   const fields = Object.entries(message)
     .filter(([key]) => !TOLD.has(key) && !Object.hasOwn(params, key))
-    .map(([key, value]) => `${paint('dim', `${key}=`)}${fieldText(value)}`);
+    .map(([key, value]) => `${paint('dim', `${printable(key)}=`)}${fieldText(value)}`);
   return [
     paint('dim', typeof message['time'] === 'string' ? formatInstant(message['time']) : '-'),
-    paint('strong', name),
+    paint('strong', printable(name)),
     place,
     fields.join(' '),
   ].join('  ');

@@ -1,8 +1,8 @@
-import type { InstanceStatus } from '@muster/contracts';
+import { type InstanceStatus, printable } from '@muster/contracts';
 import type { Verb } from '../outcome.ts';
 import { formatTarget } from '../target.ts';
 import type { Finished } from '../wait-for-outcome.ts';
-import { type Paint, printable } from './paint.ts';
+import type { Paint } from './paint.ts';
 import { stateCell } from './state.ts';
 import { formatSpan } from './time.ts';
 
@@ -28,5 +28,5 @@ export function renderProgress(status: InstanceStatus, paint: Paint): string {
 
 /** Most services have one instance, whose number says nothing. */
 function nameOf({ host, service, instance }: InstanceStatus): string {
-  return formatTarget({ host, service, ...(instance > 0 && { instance }) });
+  return printable(formatTarget({ host, service, ...(instance > 0 && { instance }) }));
 }

@@ -9,12 +9,5 @@ const SGR = { good: '32', bad: '31', warn: '33', dim: '2', strong: '1' } as cons
 export const paintAnsi: Paint = (tone, text) =>
   tone === 'plain' || text === '' ? text : `\u001B[${SGR[tone]}m${text}\u001B[0m`;
 
-/** As it is, without what would move the cursor or change the reader's terminal. */
-export function harmless(text: string): string {
-  return text.replace(/[^\P{C}\t]/gu, '\u{FFFD}');
-}
-
-/** Text from the wire on one line, without what would move the cursor or change the reader's terminal. */
-export function printable(text: string): string {
-  return text.replace(/\s+/gu, ' ').replace(/\p{C}/gu, '\u{FFFD}');
-}
+/** What `paintAnsi` puts around texts, each in a group of its own. */
+export const OWN_COLOURS = new RegExp(String.raw`(\u001B\[(?:0|1|2|31|32|33)m)`, 'u');

@@ -1,3 +1,4 @@
+import { printable } from '@muster/contracts';
 import type { Participant } from '../participants.ts';
 import type { Paint } from './paint.ts';
 import { stateCell } from './state.ts';
@@ -57,5 +58,5 @@ function skewCell(skewMs: number): Cell {
 export function renderStandingChange({ kind, id, state, ageMs }: Participant, time: string, paint: Paint): string {
   const isHeard = state === 'heard';
   const age = ageMs === undefined ? '' : `, last beat ${formatSpan(ageMs)} ago`;
-  return `${paint('dim', time)}  ${kind} ${id}  ${isHeard ? paint('good', 'heard') : paint('warn', `unknown${age}`)}`;
+  return `${paint('dim', printable(time))}  ${kind} ${printable(id)}  ${isHeard ? paint('good', 'heard') : paint('warn', `unknown${age}`)}`;
 }

@@ -1,3 +1,4 @@
+import { printable } from '@muster/contracts';
 import type { MetricsHistory } from '@muster/contracts/client';
 import { describe, expect, test } from 'vitest';
 import { alertEvent, componentEvent, instanceEvent, instanceStatus, NOW_MS, verdict } from '../../test/samples.ts';
@@ -7,7 +8,7 @@ import { renderComponentEvent, renderInstanceEvent } from './events.ts';
 import { renderFoundOutcome } from './found-outcome.ts';
 import { renderHistory } from './history.ts';
 import { renderGap, renderLine } from './logs.ts';
-import { paintAnsi, paintPlain, printable } from './paint.ts';
+import { paintAnsi, paintPlain } from './paint.ts';
 import { renderParticipants, renderStandingChange } from './participants.ts';
 import { renderStatus, statusJson } from './status.ts';
 import { displayWidth, renderTable } from './table.ts';

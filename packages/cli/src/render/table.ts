@@ -1,4 +1,5 @@
-import { type Paint, printable, type Tone } from './paint.ts';
+import { printable } from '@muster/contracts';
+import type { Paint, Tone } from './paint.ts';
 
 export interface Column {
   readonly title: string;

@@ -1,3 +1,5 @@
+import { printable } from '@muster/contracts';
+
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -30,7 +32,7 @@ function twoUnits(ms: number, largeMs: number, large: string, smallMs: number, s
 /** `2026-11-23 17:40:01.123Z`: the same on every machine, so that two people can talk about it. */
 export function formatInstant(rfc3339: string): string {
   const at = new Date(rfc3339);
-  return Number.isNaN(at.getTime()) ? rfc3339 : at.toISOString().replace('T', ' ');
+  return Number.isNaN(at.getTime()) ? printable(rfc3339) : at.toISOString().replace('T', ' ');
 }
 
 /** From `rfc3339` to `nowMs` (unix milliseconds); undefined when it is no time. */

@@ -1,8 +1,8 @@
-import type { InstanceEvent } from '@muster/contracts';
+import { type InstanceEvent, printable } from '@muster/contracts';
 import { healthNow, stateNow, type WhyReading } from '../fleet-reading.ts';
 import { formatTarget } from '../target.ts';
 import { eventFacts, renderTransition } from './events.ts';
-import { type Paint, printable } from './paint.ts';
+import type { Paint } from './paint.ts';
 import { formatExit, stateCell } from './state.ts';
 import { ageOf, formatInstant, formatSpan } from './time.ts';
 
@@ -21,7 +21,7 @@ export function renderWhy({ instance, events }: WhyReading, nowMs: number, paint
     `run ${status.generation}`,
   ];
   return [
-    `${paint('strong', formatTarget(status))}: ${paint(tone, text)}, ${facts.join(', ')}`,
+    `${paint('strong', printable(formatTarget(status)))}: ${paint(tone, text)}, ${facts.join(', ')}`,
     ...(isHeard ? [] : [`${INDENT}last known: ${status.state}`]),
     `${INDENT}reason: ${printable(status.reason)}`,
     `${INDENT}wanted: ${status.desired}`,

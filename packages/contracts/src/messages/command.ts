@@ -121,6 +121,7 @@ export const AGENT_VERBS = {
       level: z.enum(LOG_LEVELS).optional(),
       /** Contained in the line, whatever the case of its letters. */
       text: z.string().min(1).max(1_000).optional(),
+      /** Found in the line. In RE2's syntax: without lookaround and back-references. */
       regex: z.string().min(1).max(1_000).optional(),
       since: Timestamp.optional(),
       until: Timestamp.optional(),

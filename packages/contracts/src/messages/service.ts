@@ -26,10 +26,50 @@ export type Readiness = 'yes' | 'no' | 'unknown';
 export const Desired = z.enum(['up', 'down']);
 export type Desired = z.infer<typeof Desired>;
 
+/** What Linux can end a process with. */
+const SIGNALS = [
+  'SIGHUP',
+  'SIGINT',
+  'SIGQUIT',
+  'SIGILL',
+  'SIGTRAP',
+  'SIGABRT',
+  'SIGIOT',
+  'SIGBUS',
+  'SIGFPE',
+  'SIGKILL',
+  'SIGUSR1',
+  'SIGSEGV',
+  'SIGUSR2',
+  'SIGPIPE',
+  'SIGALRM',
+  'SIGTERM',
+  'SIGCHLD',
+  'SIGSTKFLT',
+  'SIGCONT',
+  'SIGSTOP',
+  'SIGTSTP',
+  'SIGTTIN',
+  'SIGTTOU',
+  'SIGURG',
+  'SIGXCPU',
+  'SIGXFSZ',
+  'SIGVTALRM',
+  'SIGPROF',
+  'SIGWINCH',
+  'SIGIO',
+  'SIGPOLL',
+  'SIGPWR',
+  'SIGSYS',
+  'unknown',
+] as const;
+export const SignalName = z.enum(SIGNALS).catch('unknown');
+export type SignalName = (typeof SIGNALS)[number];
+
 /** How a run ended. `known` is false when nobody was left to learn the code. */
 export const ExitStatus = z.object({
   code: z.int().nullable(),
-  signal: z.string().nullable(),
+  signal: SignalName.nullable(),
   known: z.boolean(),
 });
 export type ExitStatus = z.infer<typeof ExitStatus>;
@@ -104,9 +144,10 @@ export const ServiceSpecEntry = OrderedEnvelope.extend({
   host: Id,
   service: Id,
   type: ServiceType,
-  /** As configured; for docker the image, for systemd the unit, for supervisor the program. */
+  /** As configured, without what looks secret; for docker the image, for systemd the unit, for supervisor the program. */
   command: z.string(),
   port: z.int().min(1).max(65_535).optional(),
+  /** Where `[redacted]` stands in it, only the host's own agent can ask it. */
   healthCheckUrl: z.string().optional(),
   environmentNames: z.array(z.string()),
   /** `target`: a service of this host, or `<host>/<service>`. */
@@ -118,6 +159,7 @@ export const ServiceSpecEntry = OrderedEnvelope.extend({
   system: z.boolean(),
   instances: z.int().min(0),
   labels: z.record(z.string(), z.string()),
+  /** Changes when anything in the configuration does. Made with a secret of the host: nothing can be guessed from it. */
   specHash: z.string(),
 });
 export type ServiceSpecEntry = z.infer<typeof ServiceSpecEntry>;

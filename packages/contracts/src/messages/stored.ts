@@ -8,7 +8,7 @@ import { AlertState } from './alert.ts';
  * there is fixed now, what they add is optional.
  */
 
-/** One condition on a label of an alert (`host`, `service`, `rule`, `severity` or one of its own); `~` is a regular expression. */
+/** One condition on a label of an alert (`host`, `service`, `rule`, `severity` or one of its own); `~` is a regular expression (`Pattern`). */
 const Matcher = z.object({
   label: z.string().min(1),
   operator: z.enum(['=', '!=', '=~', '!~']),

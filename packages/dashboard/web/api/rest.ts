@@ -1,3 +1,4 @@
+import { parseShown } from '@muster/contracts/printable';
 import type { Action, CommandAccepted, ErrorBody, ServiceRow, WhyAnswer } from '../../server/protocol/index.ts';
 
 /** What the person is told about a command. */
@@ -22,10 +23,10 @@ export async function sendCommand(row: ServiceRow, action: Action): Promise<Comm
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     if (response.ok) {
-      const { reason } = (await response.json()) as CommandAccepted;
+      const { reason } = parseShown(await response.text()) as CommandAccepted;
       return { isAccepted: true, title: title('accepted'), text: reason };
     }
-    const { error } = (await response.json()) as ErrorBody;
+    const { error } = parseShown(await response.text()) as ErrorBody;
     return { isAccepted: false, title: title(WHAT_BECAME[error.outcome ?? 'failed']), text: error.message };
   } catch {
     return {
@@ -46,7 +47,7 @@ const WHAT_BECAME = {
 /** @throws Error with a sentence for people */
 export async function fetchWhy(row: ServiceRow, signal: AbortSignal): Promise<WhyAnswer> {
   const response = await fetch(`/api/services/${row.host}/${row.service}/why?instance=${row.instance}`, { signal });
-  if (response.ok) return (await response.json()) as WhyAnswer;
-  const { error } = (await response.json()) as ErrorBody;
+  if (response.ok) return parseShown(await response.text()) as WhyAnswer;
+  const { error } = parseShown(await response.text()) as ErrorBody;
   throw new Error(error.message);
 }

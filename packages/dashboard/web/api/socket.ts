@@ -1,3 +1,4 @@
+import { parseShown } from '@muster/contracts/printable';
 import { type Frame, QUIET_FRAME_MS } from '../../server/protocol/index.ts';
 import type { Store } from '../state/store.ts';
 
@@ -42,7 +43,7 @@ export function connect(store: Store, origin: string): () => void {
     socket.addEventListener('message', ({ data }: MessageEvent<string>) => {
       if (isOver) return;
       watch();
-      const frame = JSON.parse(data) as Frame;
+      const frame = parseShown(data) as Frame;
       store.dispatch({ type: 'frame', frame, nowMs: performance.now() });
       if (frame.type === 'hello') return;
       attempt = 0;

@@ -1,5 +1,5 @@
 /** Which instances this prober probes itself, and the probe of one of them as a report. */
-import { Deadline, type InstanceStatus, keys, type ProbeReport, rows } from '@muster/contracts';
+import { Deadline, type InstanceStatus, isRedacted, keys, type ProbeReport, rows } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
 import { type Gate, type HttpTarget, type ProbeResult, probe } from '@muster/probes';
 import { noVantage, type Place, reachOf, type TargetRules, whyNotAddress } from '../core/reach.ts';
@@ -101,6 +101,7 @@ export class Probing {
     const url = fleet.specOf(status)?.healthCheckUrl;
     if (url === undefined) return { why: 'it has no health_check_url' };
     if (status.state !== 'running' || status.desired === 'down') return { why: `it is ${status.state}` };
+    if (isRedacted(url)) return { why: 'its address holds a secret, which stays on its host' };
     const reach = reachOf(url, placeOf(status.host), own, rules);
     return reach.canReach ? { status, http: { kind: 'http', url } } : { why: reach.reason };
   }

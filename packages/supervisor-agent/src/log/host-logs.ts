@@ -8,11 +8,13 @@ import {
   type LogOffsets,
   type LogStream,
   logFilter,
+  Pattern,
+  PatternError,
   searchedText,
 } from '@muster/contracts';
 import { STREAMS } from './cursor.ts';
-import { GuardedRegex } from './guarded-regex.ts';
 import { LogFile, lookAt } from './log-file.ts';
+import { type Mask, maskLine } from './mask-line.ts';
 import { type Found, type Scan, scanBackwards, scanOnwards } from './scan-lines.ts';
 import type { Files } from './take-batch.ts';
 
@@ -20,22 +22,28 @@ export type HostLogPage = Pick<AgentReply<'logs'>, 'lines' | 'next'>;
 
 /** Lines of one answer, as JSON: what else it says has room beside them. */
 const MAX_LINES_BYTES = 448 * 1024;
+/** How long the lines of one slice may keep the processor busy with an expression: all else of the agent waits. */
+const MAX_SLICE_US = 250_000;
 /** How long one request may look, whatever it finds. */
 const MAX_LOOK_MS = 1_000;
 
 let queue: Promise<unknown> = Promise.resolve();
 
-/** @throws SyntaxError or SlowRegexError for an expression that won't do */
-export function readHostLogs(files: Files, request: AgentRequest<'logs'>): Promise<HostLogPage> {
-  const page = queue.then(() => readPage(files, request));
+/** @throws PatternError for an expression that won't do */
+export function readHostLogs(
+  files: Files,
+  request: AgentRequest<'logs'>,
+  mask: Mask = (text) => text,
+): Promise<HostLogPage> {
+  const page = queue.then(() => readPage(files, request, mask));
   queue = page.catch(() => {});
   return page;
 }
 
-async function readPage(files: Files, request: AgentRequest<'logs'>): Promise<HostLogPage> {
+async function readPage(files: Files, request: AgentRequest<'logs'>, mask: Mask): Promise<HostLogPage> {
   const isOnwards = request.from !== undefined;
   const startedAtMs = performance.now();
-  const select = selectorOf(request);
+  const select = selectorOf(request, mask);
   const scans = new Map<LogStream, Scan & { readonly start: number; readonly size: number }>();
   for (const stream of STREAMS) {
     if (request.stream !== undefined && request.stream !== stream) continue;
@@ -70,21 +78,34 @@ async function readPage(files: Files, request: AgentRequest<'logs'>): Promise<Ho
   return { lines: chosen.map(({ line }) => line), ...(isMore && { next }) };
 }
 
-function selectorOf(request: AgentRequest<'logs'>): (lines: readonly Found[]) => readonly Found[] {
+function selectorOf(request: AgentRequest<'logs'>, mask: Mask): (lines: readonly Found[]) => readonly Found[] {
   const { level, text, regex, since, until } = request;
-  const guarded = regex === undefined ? undefined : new GuardedRegex(regex);
+  const pattern = regex === undefined ? undefined : new Pattern(regex);
   const isWanted = logFilter({
     level,
     text,
     ...(since !== undefined && { since: new Date(since) }),
     ...(until !== undefined && { until: new Date(until) }),
   });
-  return (lines) => {
+  return (found) => {
+    // Before anything is looked for: whether it is found would tell what it is.
+    const lines = found.map((one) => ({ ...one, line: maskLine(one.line, mask) }));
     const wanted = lines.filter(({ line, time }) => isWanted({ ...line, time }));
-    if (guarded === undefined || wanted.length === 0) return wanted;
-    const matches = guarded.test(wanted.map(({ line }) => searchedText(line)));
-    return wanted.filter((_, index) => matches[index]);
+    return pattern === undefined ? wanted : linesWith(pattern, wanted);
   };
+}
+
+/** @throws PatternError when looking takes so long that the agent's other work would wait */
+function linesWith(pattern: Pattern, lines: readonly Found[]): readonly Found[] {
+  // Time of the processor: on a busy machine most of what passes is others'.
+  const before = process.cpuUsage();
+  return lines.filter(({ line }) => {
+    const { user, system } = process.cpuUsage(before);
+    if (user + system > MAX_SLICE_US) {
+      throw new PatternError(pattern.source, 'it takes too long on these lines: write a simpler one');
+    }
+    return pattern.test(searchedText(line));
+  });
 }
 
 /**

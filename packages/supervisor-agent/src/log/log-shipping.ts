@@ -12,6 +12,7 @@ import type { Envelopes } from '../runtime/envelopes.ts';
 import { keyOf } from '../runtime/instance-store.ts';
 import { AcknowledgedBatches } from './acknowledged-batches.ts';
 import { CursorJournal } from './cursor-journal.ts';
+import type { Mask } from './mask-line.ts';
 import { Shipper } from './shipper.ts';
 import type { Files } from './take-batch.ts';
 
@@ -20,6 +21,8 @@ export interface LogShippingOptions {
   readonly stateDir: string;
   readonly bus: Pick<Bus, 'publishOrdered' | 'isConnected' | 'connectedSinceMs'>;
   readonly envelopes: Envelopes;
+  /** What of a service's lines stays on the host; default: nothing. */
+  readonly maskOf?: (service: string) => Mask;
   /** What may wait for the bus of one instance. */
   readonly maxBehindBytes?: number;
   /** Told once when lines can't be shipped, and once when they can again (`undefined`). */
@@ -76,11 +79,12 @@ export class LogShipping implements Disposable {
   /** From now on its lines are shipped, beginning with those that no agent has shipped. */
   add(service: string, instance: number, generation: number, spec: LogSpec): void {
     if (!spec.ship) return;
-    const { host, stateDir, bus, envelopes, maxBehindBytes = MAX_BEHIND_BYTES, onGoneBack } = this.#options;
+    const { host, stateDir, bus, envelopes, maxBehindBytes = MAX_BEHIND_BYTES, onGoneBack, maskOf } = this.#options;
     const key = keyOf(service, instance);
     const files = logFilesOf(stateDir, service, instance);
     const whose = { host, service, instance, generation, files, spec, maxBehindBytes };
-    const ways = { bus, envelopes, journal: this.#journal, acknowledged: this.#acknowledged, onGoneBack };
+    const mask = maskOf?.(service) ?? ((text: string) => text);
+    const ways = { bus, envelopes, journal: this.#journal, acknowledged: this.#acknowledged, onGoneBack, mask };
     const shipper = new Shipper({ ...whose, ...ways }, key, monotonicNowMs());
     if (this.#incarnation !== undefined) shipper.learn(this.#incarnation, this.#acknowledged.read().get(key) ?? []);
     const phase = this.#places.size % IDLE_ROUNDS;

@@ -94,6 +94,7 @@ class World implements Disposable {
         bus: stream,
         envelopes,
         journal: this.#journal,
+        mask: (text: string) => text,
         acknowledged: this.acknowledged,
       },
       'api.0',

@@ -22,6 +22,7 @@ import {
 } from './cursor.ts';
 import type { CursorJournal } from './cursor-journal.ts';
 import { lookAt } from './log-file.ts';
+import { type Mask, maskLine } from './mask-line.ts';
 import { BATCH_BYTES, type Files, type Looks, type Taken, takeAgain, takeBatch } from './take-batch.ts';
 
 export interface ShipperOptions {
@@ -39,6 +40,7 @@ export interface ShipperOptions {
   readonly acknowledged: AcknowledgedBatches;
   /** Told when a refusal looks as if the bus had gone back; waits until this settles, for it may `learn` by then. */
   readonly onGoneBack?: (() => Promise<void> | void) | undefined;
+  readonly mask: Mask;
 }
 
 /** Somebody who has the server put things there could keep ahead of the sequence for ever: then it is stored without. */
@@ -213,8 +215,9 @@ export class Shipper {
   }
 
   #batch({ id, generation }: Attempt, { lines, gaps }: Pick<Taken, 'lines' | 'gaps'>): LogBatch {
-    const { host, service, instance, envelopes } = this.#options;
-    return { ...envelopes.next(), id, host, service, instance, generation, lines: [...lines], gaps: [...gaps] };
+    const { host, service, instance, envelopes, mask } = this.#options;
+    const masked = lines.map((line) => maskLine(line, mask));
+    return { ...envelopes.next(), id, host, service, instance, generation, lines: masked, gaps: [...gaps] };
   }
 
   async #send(pending: Pending): Promise<void> {

@@ -24,6 +24,7 @@ import { Commands } from './commands.ts';
 import type { Envelopes } from './envelopes.ts';
 import { Freshness } from './freshness.ts';
 import { HostEvents } from './host-events.ts';
+import { type HostKey, readHostKey } from './host-key.ts';
 import type { InstanceRunner, Transition } from './instance-runner.ts';
 import { InstanceStore, keyOf } from './instance-store.ts';
 import { manageService, type RunnerSurroundings } from './managed-services.ts';
@@ -34,6 +35,8 @@ import { RecoveryPermission } from './recovery-permission.ts';
 import { RemoteDependencies } from './remote-dependencies.ts';
 import { Reporter } from './reporter.ts';
 import { Rollups } from './rollups.ts';
+import { ownEnvironment } from './run-spec.ts';
+import type { Secrets } from './secrets.ts';
 import { specEntryOf } from './spec-entry.ts';
 import { ReserveKeeper } from './state-reserve.ts';
 import { StatusFileWriter } from './status-file-writer.ts';
@@ -64,6 +67,8 @@ export interface AgentSetup {
   /** Why a changed services.yaml is not in force; empty when it is. */
   readonly refusedConfig: string;
   readonly logger: Logger;
+  /** What `logger` hides, too. */
+  readonly secrets: Secrets;
   /** Told after each visible transition. */
   readonly onChange: () => void;
 }
@@ -79,6 +84,8 @@ export class Agent {
   readonly #setup: AgentSetup;
   readonly #envelopes: Envelopes;
   readonly #bus: ClaimedBus;
+  readonly #secrets: Secrets;
+  readonly #hostKey: HostKey;
   readonly #outbox: Outbox;
   readonly #metricsOutbox: Outbox;
   readonly #events: HostEvents;
@@ -128,14 +135,18 @@ export class Agent {
     this.#outbox = outbox;
     this.#metricsOutbox = metricsOutbox;
     this.#envelopes = envelopes;
-    this.#events = new HostEvents(host, this.#envelopes, outbox);
+    this.#secrets = setup.secrets;
+    const { hide } = setup.secrets;
+    for (const spec of [...setup.systemServices, ...setup.services]) this.#noteSecrets(spec);
+    this.#hostKey = readHostKey(stateDir, (error) => logger.warn({ reason: messageOf(error) }, 'the key of hashes'));
+    this.#events = new HostEvents(host, this.#envelopes, outbox, hide);
     this.#registry = createDriverRegistry({ runtimeFolder: setup.runtimeFolder });
     this.#keys = new AgentKeys(bus, stateDir, (error, isFirst) => {
       if (isFirst) logger.warn({ reason: messageOf(error) }, 'a key could not be put; tried again');
       if (error instanceof NoStreamError) this.#setUpBusAgain();
     });
-    this.#reporter = new Reporter({ host, envelopes: this.#envelopes, outbox, statuses: this.#keys.statuses });
-    this.#recovery = new RecoveryPermission(bus, host, this.#envelopes);
+    this.#reporter = new Reporter({ host, envelopes: this.#envelopes, outbox, statuses: this.#keys.statuses, hide });
+    this.#recovery = new RecoveryPermission(bus, host, this.#envelopes, hide);
     this.#store = this.#openStore();
     this.#remote = new RemoteDependencies(() => this.#supervisor.remoteChanged());
     this.#supervisor = new Supervisor(this.#manage(), (dependency) => this.#remote.verdict(dependency));
@@ -172,7 +183,9 @@ export class Agent {
       freshness,
       envelopes: this.#envelopes,
       outbox,
-      readLogs: (service, instance, request) => readHostLogs(logFilesOf(stateDir, service, instance), request),
+      hide,
+      readLogs: (service, instance, request) =>
+        readHostLogs(logFilesOf(stateDir, service, instance), request, setup.secrets.maskOf(service)),
       watch: () => this.#metrics.watch(),
       unpublished: (tier, service) => this.#rollups.unpublished(tier, service),
     });
@@ -195,6 +208,7 @@ export class Agent {
       stateDir,
       bus,
       envelopes: this.#envelopes,
+      maskOf: (service) => setup.secrets.maskOf(service),
       onProblem: (reason) => this.#tellTrouble('lines of services cannot be shipped; they wait in their files', reason),
       onGoneBack: () => this.onGoneBack(),
     });
@@ -289,7 +303,10 @@ export class Agent {
     this.#bus.onConnection(({ connected, reason }) => this.#onConnection(connected, reason));
     for (const runner of this.#supervisor.runners()) this.#introduce(runner);
     for (const { spec, isSystem } of this.#supervisor.services) {
-      const entry = specEntryOf(spec, isSystem, config.host, this.#envelopes);
+      const entry = specEntryOf(spec, isSystem, config.host, this.#envelopes, {
+        secrets: this.#secrets,
+        hostKey: this.#hostKey,
+      });
       this.#keys.specs.set(keys.spec(config.host, spec.name), entry);
     }
     for (const { spec, runners } of this.#supervisor.services) {
@@ -335,12 +352,13 @@ export class Agent {
 
   #manage(): readonly ManagedService[] {
     const { config, identity, rootDir, env, umask, services, systemServices, logger } = this.#setup;
+    const onEnvironment = this.#secrets.note.bind(this.#secrets);
     const surroundings: RunnerSurroundings = {
       agentId: identity.agentId,
-      run: { rootDir, logDir: path.join(config.stateDir, 'logs'), env, umask },
+      run: { rootDir, logDir: path.join(config.stateDir, 'logs'), env, umask, onEnvironment },
       registry: this.#registry,
       store: this.#store,
-      votes: new VotePublisher(this.#bus, config.host, this.#envelopes),
+      votes: new VotePublisher(this.#bus, config.host, this.#envelopes, this.#secrets.hide),
       recovery: this.#recovery,
       prepareQueue: this.#prepareQueue,
       onTransition: (runner, transition) => this.#onTransition(runner, transition),
@@ -350,6 +368,15 @@ export class Agent {
       ...systemServices.map((spec) => manageService(spec, true, surroundings)),
       ...services.map((spec) => manageService(spec, false, surroundings)),
     ];
+  }
+
+  #noteSecrets(spec: ServiceSpec): void {
+    this.#secrets.note(spec.name, spec.environment);
+    try {
+      this.#secrets.note(spec.name, ownEnvironment(spec, this.#setup.rootDir));
+    } catch {
+      // The start itself says so.
+    }
   }
 
   #introduce(runner: InstanceRunner): void {
@@ -437,7 +464,7 @@ export class Agent {
       writtenAt: new Date().toISOString(),
       host: this.#setup.config.host,
       agentId: this.#setup.identity.agentId,
-      bus: { connected: this.#bus.isConnected, ...(reason !== undefined && { reason }) },
+      bus: { connected: this.#bus.isConnected, ...(reason !== undefined && { reason: this.#secrets.hide(reason) }) },
       instances: this.#reporter.statuses(),
       recentEvents,
     };

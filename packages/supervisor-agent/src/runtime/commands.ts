@@ -11,13 +11,13 @@ import {
   type AuditRecord,
   type CommandCode,
   commands,
+  PatternError,
   type RollupColumns,
   type RollupTier,
   rows,
 } from '@muster/contracts';
 import type { Bus, Outbox, Subscription } from '@muster/contracts/bus';
 import { monotonicNowMs } from '../clock.ts';
-import { SlowRegexError } from '../log/guarded-regex.ts';
 import type { HostLogPage } from '../log/host-logs.ts';
 import type { Answer, CommandJournal } from './command-journal.ts';
 import type { CommandOutcomes } from './command-outcomes.ts';
@@ -27,6 +27,7 @@ import type { InstanceRunner } from './instance-runner.ts';
 import { isForService, isForWholeHost, whyOutOfScope } from './person-scope.ts';
 import type { RemoteDependencies } from './remote-dependencies.ts';
 import type { Reporter } from './reporter.ts';
+import type { Hide } from './secrets.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface CommandsOptions {
@@ -41,6 +42,7 @@ export interface CommandsOptions {
   readonly freshness: Freshness;
   readonly envelopes: Envelopes;
   readonly outbox: Pick<Outbox, 'append'>;
+  readonly hide: Hide;
   /** What the instance has written. @throws Error for an expression that won't do */
   readonly readLogs: (service: string, instance: number, request: AgentRequest<'logs'>) => Promise<HostLogPage>;
   /** Samples each second for `leaseMs` from now. */
@@ -262,8 +264,7 @@ export class Commands {
     try {
       return { ...this.#reply(request, ANSWERED), ...(await readLogs(service, instance, request)) };
     } catch (error) {
-      const isTheirs = error instanceof SyntaxError || error instanceof SlowRegexError;
-      if (isTheirs) return refuse({ code: 'bad-request', reason: error.message });
+      if (error instanceof PatternError) return refuse({ code: 'bad-request', reason: error.message });
       throw error;
     }
   }
@@ -281,11 +282,12 @@ export class Commands {
   }
 
   #reply({ id }: { readonly id: string }, { accepted, code, reason }: Answer) {
-    return { ...this.#options.envelopes.unordered(), commandId: id, accepted, code, reason };
+    const { envelopes, hide } = this.#options;
+    return { ...envelopes.unordered(), commandId: id, accepted, code, reason: hide(reason) };
   }
 
   #audit(verb: ActingVerb, request: AgentRequest<ActingVerb>, { role, id }: Asker, { accepted, reason }: Answer): void {
-    const { outbox, host, envelopes } = this.#options;
+    const { outbox, host, envelopes, hide } = this.#options;
     const record: AuditRecord = {
       ...envelopes.next(),
       actor: request.actor,
@@ -294,7 +296,7 @@ export class Commands {
       target: `${host}/${request.service}.${request.instance ?? 0}`,
       commandId: request.id,
       accepted,
-      reason,
+      reason: hide(reason),
     };
     outbox.append(rows.hostAudit, { host }, record);
   }

@@ -1,6 +1,7 @@
 import { type ComponentEvent, rows } from '@muster/contracts';
 import type { Outbox } from '@muster/contracts/bus';
 import type { Envelopes } from './envelopes.ts';
+import { type Hide, hideByLooks } from './secrets.ts';
 import { shortenedReason } from './shortened-reason.ts';
 
 /** Journals what happens to the agent itself, as events of its host. */
@@ -8,8 +9,10 @@ export class HostEvents {
   readonly #host: string;
   readonly #envelopes: Envelopes;
   readonly #outbox: Pick<Outbox, 'append'>;
+  readonly #hide: Hide;
 
-  constructor(host: string, envelopes: Envelopes, outbox: Pick<Outbox, 'append'>) {
+  constructor(host: string, envelopes: Envelopes, outbox: Pick<Outbox, 'append'>, hide: Hide = hideByLooks) {
+    this.#hide = hide;
     this.#host = host;
     this.#envelopes = envelopes;
     this.#outbox = outbox;
@@ -20,7 +23,7 @@ export class HostEvents {
     const event: ComponentEvent = {
       ...this.#envelopes.next(),
       kind,
-      reason: shortenedReason(reason),
+      reason: shortenedReason(this.#hide(reason)),
       causes: [],
       ...(lost !== undefined && { lost }),
     };

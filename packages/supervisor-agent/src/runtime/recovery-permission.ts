@@ -10,6 +10,7 @@ import type { InstanceKey } from '../drivers/driver.ts';
 import { messageOf } from '../message-of.ts';
 import type { Envelopes } from './envelopes.ts';
 import { keyOf } from './instance-store.ts';
+import { type Hide, hideByLooks } from './secrets.ts';
 
 export interface Permission {
   readonly granted: boolean;
@@ -23,9 +24,11 @@ export class RecoveryPermission {
   readonly #bus: Pick<Bus, 'request' | 'isConnected'>;
   readonly #host: string;
   readonly #envelopes: Envelopes;
+  readonly #hide: Hide;
   #cap = EMPTY_CAP;
 
-  constructor(bus: Pick<Bus, 'request' | 'isConnected'>, host: string, envelopes: Envelopes) {
+  constructor(bus: Pick<Bus, 'request' | 'isConnected'>, host: string, envelopes: Envelopes, hide: Hide = hideByLooks) {
+    this.#hide = hide;
     this.#bus = bus;
     this.#host = host;
     this.#envelopes = envelopes;
@@ -40,7 +43,15 @@ export class RecoveryPermission {
       const reply = await this.#bus.request(
         proberCommands.recover,
         {},
-        { ...envelope, actor: envelope.source, host: this.#host, service, instance, generation, reason },
+        {
+          ...envelope,
+          actor: envelope.source,
+          host: this.#host,
+          service,
+          instance,
+          generation,
+          reason: this.#hide(reason, service),
+        },
         { timeoutMs: ANSWER_TIMEOUT_MS },
       );
       const verdict = reply.granted ? 'the prober allows a restart' : `the prober refuses a restart: ${reply.reason}`;

@@ -10,6 +10,7 @@ import {
   keys,
   type OrderedEnvelope,
   rows,
+  SignalName,
 } from '@muster/contracts';
 import type { Outbox } from '@muster/contracts/bus';
 import { monotonicNowMs, wallTimeOf } from '../clock.ts';
@@ -21,6 +22,7 @@ import type { Envelopes } from './envelopes.ts';
 import type { InstanceRunner, Transition } from './instance-runner.ts';
 import { keyOf } from './instance-store.ts';
 import type { KvMirror } from './kv-mirror.ts';
+import { type Hide, hideByLooks } from './secrets.ts';
 import { shortenedReason } from './shortened-reason.ts';
 
 export interface ReporterOptions {
@@ -28,6 +30,8 @@ export interface ReporterOptions {
   readonly envelopes: Envelopes;
   readonly outbox: Pick<Outbox, 'append'>;
   readonly statuses: Pick<KvMirror<InstanceStatus>, 'set'>;
+  /** Default: by looks. */
+  readonly hide?: Hide;
 }
 
 /** How many transitions of each instance `why` can look back on without the bus. */
@@ -44,12 +48,14 @@ interface Told {
 
 export class Reporter {
   readonly #options: ReporterOptions;
+  readonly #hide: Hide;
   readonly #told = new Map<string, Told>();
   /** Whose newest event this is: older ones that are still on their way change no KV value any more. */
   readonly #newest = new Map<string, Told>();
 
   constructor(options: ReporterOptions) {
     this.#options = options;
+    this.#hide = options.hide ?? hideByLooks;
   }
 
   statuses(): InstanceStatus[] {
@@ -69,7 +75,8 @@ export class Reporter {
   remember(service: string, instance: number, events: readonly InstanceEvent[]): void {
     const told = this.#told.get(keyOf(service, instance));
     if (told === undefined) return;
-    told.recent.unshift(...events);
+    // What an earlier version wrote down is told on, too.
+    told.recent.unshift(...events.map((event) => ({ ...event, reason: this.#hide(event.reason, service) })));
     told.recent.splice(0, told.recent.length - RECENT_EVENTS);
   }
 
@@ -89,7 +96,7 @@ export class Reporter {
     const told = this.#told.get(keyOf(service, instance));
     if (told === undefined) return;
     const { from, to } = transition;
-    const reason = shortenedReason(transition.reason);
+    const reason = shortenedReason(this.#hide(transition.reason, service));
     if (!isVisible(transition)) {
       if (isSpawn(transition)) this.#tellSpawn(runner, told, to, reason);
       return;
@@ -229,7 +236,7 @@ function exitStatusOf(exit: Exit): ExitStatus {
     case 'code':
       return { code: exit.code, signal: null, known: true };
     case 'signal':
-      return { code: null, signal: exit.signal, known: true };
+      return { code: null, signal: SignalName.parse(exit.signal), known: true };
     case 'unknown':
       return { code: null, signal: null, known: false };
   }

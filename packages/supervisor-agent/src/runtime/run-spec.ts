@@ -14,6 +14,8 @@ export interface RunSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** That of the agent's caller: the agent itself makes its files for nobody else. */
   readonly umask?: number;
+  /** Told what a service is given of its own, each time that is read. */
+  readonly onEnvironment?: (service: string, own: Readonly<Record<string, string>>) => void;
 }
 
 /**
@@ -27,24 +29,28 @@ export function runSpecOf(
   spec: ServiceSpec,
   key: InstanceKey,
   generation: number,
-  { rootDir, logDir, env, umask }: RunSurroundings,
+  { rootDir, logDir, env, umask, onEnvironment }: RunSurroundings,
 ): RunSpec {
   const name = path.join(logDir, keyOf(key.service, key.instance));
+  const own = ownEnvironment(spec, rootDir);
+  onEnvironment?.(spec.name, own);
   return {
     ...key,
     generation,
     command: spec.command,
     cwd: path.resolve(rootDir, spec.workingDirectory ?? '.'),
-    environment: {
-      ...inheritedFrom(env),
-      ...Object.assign({}, ...spec.envFiles.map((file) => readEnvFile(spec.name, path.resolve(rootDir, file)))),
-      ...spec.environment,
-    },
+    environment: { ...inheritedFrom(env), ...own },
     specHash: specHash(spec),
     logFiles: { stdout: `${name}.stdout.log`, stderr: `${name}.stderr.log` },
     ...(umask !== undefined && { umask }),
     ...(spec.port !== undefined && { port: spec.port }),
   };
+}
+
+/** Of its files and its configuration. @throws Error when a file cannot be read */
+export function ownEnvironment(spec: ServiceSpec, rootDir: string): Record<string, string> {
+  const files = spec.envFiles.map((file) => readEnvFile(spec.name, path.resolve(rootDir, file)));
+  return { ...Object.assign({}, ...files), ...spec.environment };
 }
 
 function inheritedFrom(env: RunSurroundings['env']): Record<string, string> {

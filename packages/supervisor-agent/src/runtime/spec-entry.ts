@@ -1,23 +1,27 @@
 import type { ServiceSpecEntry } from '@muster/contracts';
 import { type ServiceSpec, specHash } from '@muster/contracts/config';
 import type { Envelopes } from './envelopes.ts';
+import type { HostKey } from './host-key.ts';
+import type { Secrets } from './secrets.ts';
 import { dependenciesOf } from './supervisor.ts';
 
-/** What others may know of a configuration: names of the environment, never its values. */
+/** What others may know of a configuration: names of the environment, never its values, nor what else looks secret. */
 export function specEntryOf(
   spec: ServiceSpec,
   isSystem: boolean,
   host: string,
   envelopes: Envelopes,
+  { secrets, hostKey }: { readonly secrets: Secrets; readonly hostKey: HostKey },
 ): ServiceSpecEntry {
+  const hide = (text: string) => secrets.hide(text, spec.name);
   return {
     ...envelopes.next(),
     host,
     service: spec.name,
     type: spec.type,
-    command: typeof spec.command === 'string' ? spec.command : spec.command.join(' '),
+    command: secrets.commandOf(spec.name, spec.command),
     ...(spec.port !== undefined && { port: spec.port }),
-    ...(spec.healthCheckUrl !== undefined && { healthCheckUrl: spec.healthCheckUrl }),
+    ...(spec.healthCheckUrl !== undefined && { healthCheckUrl: hide(spec.healthCheckUrl) }),
     environmentNames: Object.keys(spec.environment).sort(),
     dependencies: dependenciesOf(spec).map(({ target, condition }) => ({ target, condition })),
     autoRestart: spec.autoRestart,
@@ -26,7 +30,7 @@ export function specEntryOf(
     job: spec.job,
     system: isSystem,
     instances: 1,
-    labels: { ...spec.labels },
-    specHash: specHash(spec),
+    labels: Object.fromEntries(Object.entries(spec.labels).map(([name, value]) => [name, hide(value)])),
+    specHash: hostKey.seal(specHash(spec)),
   };
 }

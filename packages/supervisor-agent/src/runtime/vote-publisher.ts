@@ -4,6 +4,7 @@ import type { ProbeCheck, ProbeKind } from '@muster/contracts/config';
 import type { ProbeResult } from '@muster/probes';
 import type { InstanceKey } from '../drivers/driver.ts';
 import type { Envelopes } from './envelopes.ts';
+import { type Hide, hideByLooks } from './secrets.ts';
 
 /** What was asked, and of which run. */
 export interface Question {
@@ -18,8 +19,10 @@ export class VotePublisher {
   readonly #bus: Pick<Bus, 'publish' | 'isConnected'>;
   readonly #host: string;
   readonly #envelopes: Envelopes;
+  readonly #hide: Hide;
 
-  constructor(bus: Pick<Bus, 'publish' | 'isConnected'>, host: string, envelopes: Envelopes) {
+  constructor(bus: Pick<Bus, 'publish' | 'isConnected'>, host: string, envelopes: Envelopes, hide: Hide = hideByLooks) {
+    this.#hide = hide;
     this.#bus = bus;
     this.#host = host;
     this.#envelopes = envelopes;
@@ -42,7 +45,7 @@ export class VotePublisher {
       status,
       durationMs,
       phases,
-      ...(result.status !== 'up' && { reason: result.reason, detail: result.detail }),
+      ...(result.status !== 'up' && { reason: result.reason, detail: this.#hide(result.detail, service) }),
       ...(result.httpStatus !== undefined && { httpStatus: result.httpStatus }),
     };
     this.#bus.publish(rows.instanceProbe, { host, service, instance }, report);

@@ -1,0 +1,148 @@
+/* An observer hears every alert, once and in order, also those of its absence; it reads no stream and acknowledges nothing. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type AlertEvent, observerDelivery, proberCommands, rows } from '@muster/contracts';
+import {
+  credentialsFile,
+  type Identity,
+  mintKeys,
+  type NatsBus,
+  natsServerConfig,
+  openBus,
+  setUpObservers,
+  setupBus,
+  uuidv7,
+} from '@muster/contracts/bus';
+import { type AlertGap, followAlerts } from '@muster/contracts/client';
+import {
+  eventually,
+  type NatsServer,
+  startNatsServer,
+  startTcpFaults,
+  type TcpFaults,
+  type TemporaryDirectory,
+  temporaryDirectory,
+} from '@muster/testkit';
+import { connect, credsAuthenticator } from '@nats-io/transport-node';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { golden, sample } from './golden.ts';
+
+const environment = 'test';
+const PAGER = { role: 'observer', id: 'pager' } as const;
+const PROBER = { role: 'prober', id: 'p1' } as const;
+const ADMIN = { role: 'admin', id: 'setup' } as const;
+const PLACE = { severity: 'critical', host: 'web1', service: 'rag-api', rule: 'failed' } as const;
+
+let directory: TemporaryDirectory;
+let server: NatsServer;
+let faults: TcpFaults;
+let prober: NatsBus;
+let seq = 0;
+
+beforeAll(async () => {
+  directory = await temporaryDirectory();
+  const identities: readonly Identity[] = [PAGER, PROBER, ADMIN];
+  const { trust } = await mintKeys({ directory: directory.path, environment, identities });
+  const storeDir = join(directory.path, 'jetstream');
+  const config = natsServerConfig({ environment, host: '127.0.0.1', port: 4222, storeDir, trust });
+  server = await startNatsServer({ config, storeDir });
+  faults = await startTcpFaults({ host: '127.0.0.1', port: server.port });
+  await using admin = await open(ADMIN);
+  await setupBus(admin);
+  expect(await setUpObservers(admin, ['pager'])).toEqual(['pager']);
+  expect(await setUpObservers(admin, ['pager'])).toEqual([]);
+  prober = await open(PROBER);
+});
+afterAll(async () => {
+  await prober.drain();
+  await faults[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+  await directory[Symbol.asyncDispose]();
+});
+
+async function open(identity: Identity, servers = server.url): Promise<NatsBus> {
+  const file = credentialsFile(directory.path, identity);
+  const bus = openBus({ servers, credentialsFile: file, environment, ...identity });
+  await bus.connected(AbortSignal.timeout(20_000));
+  return bus;
+}
+
+/** An alert whose reason is its number. */
+async function fire(): Promise<string> {
+  seq += 1;
+  const alert: AlertEvent = { ...sample('alert'), id: uuidv7(), seq };
+  await prober.publishOrdered(rows.alert, PLACE, alert, { expectedLastSeq: lastStored });
+  lastStored += 1;
+  return alert.id;
+}
+let lastStored = 0;
+
+function follow(bus: NatsBus, afterSeq?: number) {
+  const heard: string[] = [];
+  const gaps: AlertGap[] = [];
+  const onGap = (gap: AlertGap) => void gaps.push(gap);
+  const following = followAlerts(bus, { onAlert: ({ id }) => heard.push(id), onGap }, afterSeq);
+  return { heard, gaps, following };
+}
+
+/** Answers as the leading prober does, out of the stream. */
+function answerAlerts(): { readonly asked: number[] } {
+  const asked: number[] = [];
+  prober.respond(proberCommands.alerts, {}, async ({ id, afterSeq }) => {
+    asked.push(afterSeq);
+    const stored = await prober.history(rows.alert, {}, { sinceSeq: afterSeq + 1 });
+    const alerts = stored.slice(0, 2).map(({ message, seq: at }) => ({ seq: at, alert: message }));
+    return { ...golden('prober-commands/alerts.reply'), commandId: id, alerts, hasMore: stored.length > 2 } as never;
+  });
+  return { asked };
+}
+
+test('what fired while it was away comes first; what was lost on the way is asked for; each once, in order', async () => {
+  const fired = [await fire(), await fire()];
+  const { asked } = answerAlerts();
+  await prober.flush();
+  await using observer = await open(PAGER, `nats://127.0.0.1:${faults.port}`);
+  const { heard, gaps, following } = follow(observer);
+  await eventually(() => heard.length === 2);
+
+  await faults.cut();
+  await eventually(() => !observer.isConnected);
+  // Delivered to a connection that is not the follower's: for the server they have been delivered.
+  const authenticator = credsAuthenticator(await readFile(credentialsFile(directory.path, PAGER)));
+  const other = await connect({ servers: server.url, authenticator });
+  let swallowed = 0;
+  other.subscribe(observerDelivery(environment, 'pager'), { callback: () => void swallowed++ });
+  await other.flush();
+  for (let i = 0; i < 5; i++) fired.push(await fire());
+  await eventually(() => swallowed === 5);
+  await other.close();
+
+  await faults.heal();
+  await observer.connected();
+  await eventually(() => heard.length === fired.length, { message: 'those in between are heard' });
+  fired.push(await fire());
+  await eventually(() => heard.length === fired.length, { message: 'and what comes behind them' });
+  expect(heard).toEqual(fired);
+  expect(gaps).toEqual([]);
+  expect(asked[0]).toBe(2);
+  following.stop();
+});
+
+test('who notes how far it was hears the rest, also in another run', async () => {
+  await using observer = await open(PAGER);
+  const all = await prober.history(rows.alert, {});
+  const { heard, following } = follow(observer, 3);
+  await eventually(() => heard.length === all.length - 3);
+  expect(heard).toEqual(all.slice(3).map(({ message }) => message.id));
+  following.stop();
+});
+
+test('an observer without a consumer, as before the set-up, hears none of it and harms nobody', async () => {
+  await mintKeys({ directory: directory.path, environment, identities: [{ role: 'observer', id: 'new' }] });
+  await using observer = await open({ role: 'observer', id: 'new' });
+  const { heard, following } = follow(observer);
+  await observer.flush();
+  await fire();
+  expect(heard).toEqual([]);
+  following.stop();
+});

@@ -296,5 +296,5 @@ export class Muster implements AsyncDisposable {
 }
 
 function envelope(): { id: string; time: string; source: string } {
-  return { id: uuidv7(), time: new Date().toISOString(), source: 'bench' };
+  return { id: uuidv7(), time: new Date().toISOString(), source: 'operator/cli' };
 }

@@ -154,13 +154,14 @@ test('an agent speaks for its own host, and reads nothing back', async () => {
   const { value: status } = await eventually(() => operator.kv('status').get(keys.instance(system.host, 'api', 0)), {
     message: 'the status of api',
   });
-  const own = { ...status, host: 'web2' };
+  const own = { ...status, source: 'agent/web2', host: 'web2' };
   expect((await agent.kv('status').put(keys.instance('web2', 'api', 0), own)).revision).toBeGreaterThan(0);
 
-  const forged = agent.kv('status').put(keys.instance(system.host, 'api', 0), own);
+  const forged = agent.kv('status').put(keys.instance(system.host, 'api', 0), status);
   await expect(forged).rejects.toThrow(PermissionDeniedError);
   const verdict = {
     ...event,
+    source: 'prober/main',
     host: 'web2',
     service: 'api',
     instance: 0,

@@ -234,14 +234,14 @@ describe('bus tail', () => {
     await publishAsProber(async (prober) => {
       const subject = buildSubject('development', rows.alert.template, ALERT);
       await prober.publishEncoded(subject, Buffer.from('{"no":"alert"}'), { expectedLastSeq: 0 });
-      prober.publish(rows.alert, { ...ALERT, severity: 'info' }, alertEvent());
+      prober.publish(rows.alert, { ...ALERT, severity: 'info' }, alertEvent({ severity: 'info' }));
       prober.publish(rows.alert, ALERT, alertEvent());
     });
     const { code, stdout, stderr } = await tail.finished();
     expect(stdout).toMatch(
       /^2026-\S+ \S+Z {2}alert {2}critical\/web1\/rag-api\/failed {2}type=io\.muster\.alert\.firing subject=\S+ data=\{.*"summary":"rag-api on web1 has failed".*\}\n$/u,
     );
-    expect(stderr).toContain('muster: not shown: 1 malformed, 0 too large, 0 on subjects of no message, 0 forged\n');
+    expect(stderr).toContain('muster: not shown: 1 malformed, 0 too large, 0 for somebody else, 0 forged\n');
     expect(code).toBe(0);
   });
 
@@ -257,7 +257,7 @@ describe('bus tail', () => {
     const { stdout, stderr } = await tail.finished();
     expect(stdout).toContain('reason=signed');
     expect(stdout).not.toContain('not signed');
-    expect(stderr).toContain('muster: not shown: 0 malformed, 0 too large, 0 on subjects of no message, 1 forged\n');
+    expect(stderr).toContain('muster: not shown: 0 malformed, 0 too large, 0 for somebody else, 1 forged\n');
   });
 
   test('a row by its name, as JSON', async () => {

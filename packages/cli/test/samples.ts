@@ -1,10 +1,11 @@
-import type {
-  AgentPresence,
-  AlertEvent,
-  ComponentEvent,
-  InstanceEvent,
-  InstanceStatus,
-  Verdict,
+import {
+  type AgentPresence,
+  type AlertEvent,
+  alertFingerprint,
+  type ComponentEvent,
+  type InstanceEvent,
+  type InstanceStatus,
+  type Verdict,
 } from '@muster/contracts';
 
 /* Valid messages with the fields of a test's choosing. */
@@ -135,6 +136,7 @@ export function alertEvent(fields: Partial<AlertEvent['data']> = {}): AlertEvent
     labels: {},
     ...fields,
   };
+  data.fingerprint = alertFingerprint(data.host, data.service, data.rule);
   return {
     specversion: '1.0',
     id: `01939a00-0000-7000-8000-000000000004-${data.state}`,

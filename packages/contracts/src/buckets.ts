@@ -1,16 +1,27 @@
 import type { z } from 'zod';
+import { MAX_INSTANCES_PER_HOST, MAX_SERVICES_PER_HOST } from './bounds.ts';
+import { MAX_MESSAGE_BYTES } from './envelope.ts';
 import { NONE } from './ids.ts';
 import { AlertEvent } from './messages/alert.ts';
 import { Lease } from './messages/component.ts';
 import { Verdict } from './messages/probe.ts';
 import { InstanceStatus, ServiceSpecEntry } from './messages/service.ts';
 import { ConfigEntry, Maintenance, Notified, Session, Silence, Token, User, View } from './messages/stored.ts';
+import { ALERT_NAMES, type Names, namesOf } from './names.ts';
 import type { Role } from './roles.ts';
 
 /** One KV bucket: the last value of each key, so that whoever arrives late is up to date at once. */
 export interface Bucket<S extends z.ZodType = z.ZodType> {
   readonly name: string;
   readonly schema: S;
+  /** What its keys are made of, as the template of a subject; absent where nothing is kept yet. */
+  readonly key?: string;
+  /** Of one host, where keys begin with it: who watches takes no more of them, and counts the rest. */
+  readonly maxKeysPerHost?: number;
+  /** What a value says again of its key. */
+  readonly names: Names;
+  /** A value, without its headers, may not be larger than this; both ends see to it. */
+  readonly maxBytes: number;
   readonly history: number;
   readonly writers: readonly Role[];
   /** Who else deletes entries, of senders that are gone. The server cannot tell a deletion from a write. */
@@ -24,42 +35,65 @@ export interface Bucket<S extends z.ZodType = z.ZodType> {
 
 const READERS: readonly Role[] = ['prober', 'dashboard', 'operator', 'admin'];
 
+const KIB = 1024;
+
+interface BucketOptions
+  extends Partial<
+    Pick<Bucket, 'history' | 'readers' | 'deleters' | 'proberKeys' | 'keyedByHost' | 'key' | 'maxKeysPerHost'>
+  > {
+  /** What a value says of its key beside what its fields are called. */
+  readonly names?: Names;
+}
+
 function bucket<S extends z.ZodType>(
   name: string,
   schema: S,
+  maxBytes: number,
   writers: readonly Role[],
-  options: Partial<Pick<Bucket, 'history' | 'readers' | 'deleters' | 'proberKeys' | 'keyedByHost'>> = {},
+  { names, ...options }: BucketOptions = {},
 ): Bucket<S> {
-  return {
-    name,
-    schema,
-    writers,
-    deleters: [],
-    history: 1,
-    readers: READERS,
-    proberKeys: [],
-    keyedByHost: false,
-    ...options,
-  };
+  const all = namesOf(options.key ?? '', schema, writers, names);
+  const usual = { deleters: [], history: 1, readers: READERS, proberKeys: [], keyedByHost: false };
+  return { name, schema, maxBytes, writers, names: all, ...usual, ...options };
 }
 
+const INSTANCE_KEY = '{host}.{service}.{instance}';
+
 export const buckets = {
-  specs: bucket('specs', ServiceSpecEntry, ['agent'], { keyedByHost: true, deleters: ['prober'] }),
-  status: bucket('status', InstanceStatus, ['agent'], { keyedByHost: true, deleters: ['prober'] }),
-  health: bucket('health', Verdict, ['prober']),
-  alerts: bucket('alerts', AlertEvent, ['prober']),
-  leases: bucket('leases', Lease, ['prober']),
-  notified: bucket('notified', Notified, ['prober']),
-  silences: bucket('silences', Silence, ['prober', 'dashboard', 'operator', 'admin']),
-  maintenance: bucket('maintenance', Maintenance, ['prober', 'dashboard', 'operator', 'admin']),
-  config: bucket('config', ConfigEntry, ['dashboard', 'operator', 'admin'], {
+  specs: bucket('specs', ServiceSpecEntry, 64 * KIB, ['agent'], {
+    key: `{host}.{service}.${NONE}`,
+    maxKeysPerHost: MAX_SERVICES_PER_HOST,
+    keyedByHost: true,
+    deleters: ['prober'],
+  }),
+  status: bucket('status', InstanceStatus, 12 * KIB, ['agent'], {
+    key: INSTANCE_KEY,
+    maxKeysPerHost: MAX_INSTANCES_PER_HOST,
+    keyedByHost: true,
+    deleters: ['prober'],
+  }),
+  health: bucket('health', Verdict, 16 * KIB, ['prober'], {
+    key: INSTANCE_KEY,
+    maxKeysPerHost: MAX_INSTANCES_PER_HOST,
+  }),
+  alerts: bucket('alerts', AlertEvent, 32 * KIB, ['prober'], {
+    key: '{host}.{service}.{rule}',
+    maxKeysPerHost: MAX_INSTANCES_PER_HOST,
+    names: ALERT_NAMES,
+  }),
+  leases: bucket('leases', Lease, 2 * KIB, ['prober'], { key: '{kind}.{name}', names: { source: 'prober/{holder}' } }),
+  notified: bucket('notified', Notified, 4 * KIB, ['prober']),
+  silences: bucket('silences', Silence, 16 * KIB, ['prober', 'dashboard', 'operator', 'admin']),
+  maintenance: bucket('maintenance', Maintenance, 16 * KIB, ['prober', 'dashboard', 'operator', 'admin']),
+  config: bucket('config', ConfigEntry, MAX_MESSAGE_BYTES, ['dashboard', 'operator', 'admin'], {
+    key: '{kind}',
     history: 32,
     proberKeys: ['incarnation', 'revocations'],
   }),
-  users: bucket('users', User, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
-  tokens: bucket('tokens', Token, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
-  sessions: bucket('sessions', Session, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
-  views: bucket('views', View, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
+  users: bucket('users', User, 16 * KIB, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
+  tokens: bucket('tokens', Token, 16 * KIB, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
+  sessions: bucket('sessions', Session, 4 * KIB, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
+  views: bucket('views', View, 16 * KIB, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
 } as const satisfies Record<string, Bucket>;
 export type BucketName = keyof typeof buckets;
 export type ValueOf<B extends BucketName> = z.infer<(typeof buckets)[B]['schema']>;
@@ -74,7 +108,7 @@ export const keys = {
   spec: (host: string, service: string) => `${host}.${service}.${NONE}`,
   instance: (host: string, service: string, instance: number) => `${host}.${service}.${instance}`,
   alert: (host: string, service: string, rule: string) => `${host}.${service}.${rule}`,
-  lease: (kind: string, id: string) => `${kind}.${id}`,
+  lease: (kind: string, name: string) => `${kind}.${name}`,
   /** In `config`: the list of revoked keys. */
   revocations: () => 'revocations',
   /** In `config`: which life of the bus's store this is. */

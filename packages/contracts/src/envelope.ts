@@ -1,22 +1,30 @@
 import { z } from 'zod';
+import { Epoch, Reference, Seq } from './bounds.ts';
+import { ID_PATTERN } from './ids.ts';
 
 /** RFC 3339 in UTC, for display. No decision compares the clocks of two hosts. */
-export const Timestamp = z.iso.datetime();
+export const Timestamp = z.iso.datetime().max(40);
+
+/** `agent/<host>`, `prober/<id>`, `dashboard/<id>` or `operator/<name>`. */
+export const Source = z
+  .string()
+  .max(100)
+  .regex(new RegExp(`^[a-z]{1,32}/${ID_PATTERN.source.slice(1)}`), 'must be a role, / and an id');
 
 /** What every message carries. Readers ignore fields they don't know. */
 export const Envelope = z.object({
   /** Minted once and journaled with the message: the same id is the same message. A UUIDv7, or what names the message. */
-  id: z.string().min(1).max(200),
+  id: Reference,
   time: Timestamp,
   /** `agent/<host>`, `prober/<id>`, `dashboard/<id>` or `operator/<name>`. */
-  source: z.string().min(1).max(200),
+  source: Source,
 });
 export type Envelope = z.infer<typeof Envelope>;
 
 /** An envelope where order matters: by epoch (one per start of the sender), then by seq. */
 export const OrderedEnvelope = Envelope.extend({
-  epoch: z.int().min(0),
-  seq: z.int().min(0),
+  epoch: Epoch,
+  seq: Seq,
 });
 export type OrderedEnvelope = z.infer<typeof OrderedEnvelope>;
 
@@ -39,3 +47,6 @@ export type Encoding = (typeof ENCODINGS)[number];
 
 /** A message, unpacked, may not be larger than this; larger things are cut into parts. */
 export const MAX_MESSAGE_BYTES = 512 * 1024;
+
+/** Room for the headers beside a body: a signature, a grant with all the hosts it may name, and what the server needs to know. */
+export const MAX_HEADER_BYTES = 8 * 1024;

@@ -9,6 +9,7 @@ export const ID_PATTERN = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 /** One token that names an environment, host, service, prober, dashboard or rule. */
 export const Id = z
   .string()
+  .max(63)
   .regex(ID_PATTERN, 'must be 1 to 63 of a-z, 0-9, _ and -, and start with a letter or a digit');
 
 /** What stands in a subject or key where there is no id. */

@@ -1,9 +1,21 @@
 export * from './answers.ts';
 export { AnyValue } from './any-value.ts';
+export {
+  MAX_DEPENDENCIES,
+  MAX_ENVIRONMENT_NAMES,
+  MAX_INSTANCES,
+  MAX_INSTANCES_PER_HOST,
+  MAX_LABEL_BYTES,
+  MAX_LABELS,
+  MAX_LINE_CHARS,
+  MAX_SERVICES,
+  nextEpoch,
+} from './bounds.ts';
 export * from './buckets.ts';
 export * from './bus-address.ts';
 export { Deadline } from './deadline.ts';
 export * from './envelope.ts';
+export { HostQuota } from './host-quota.ts';
 export * from './ids.ts';
 export * from './log-filter.ts';
 export * from './messages/alert.ts';

@@ -95,7 +95,12 @@ export function parseSubject<T extends string>(
 ): SubjectParams<T> | undefined {
   const prefix = `${rootOf(env)}.`;
   if (!subject.startsWith(prefix)) return undefined;
-  const tokens = subject.slice(prefix.length).split('.');
+  return matchTokens(template, subject.slice(prefix.length));
+}
+
+/** Reads the parameters of a template back from what was made of it: a key, or a subject without its root. */
+export function matchTokens<T extends string>(template: T, text: string): SubjectParams<T> | undefined {
+  const tokens = text.split('.');
   const expected = tokensOf(template);
   if (tokens.length !== expected.length) return undefined;
   const params: Record<string, string | number> = {};

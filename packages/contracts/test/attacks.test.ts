@@ -50,7 +50,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { issueGrant } from '../src/bus/trust/grant.ts';
 import { type Signer, signerFrom } from '../src/bus/trust/nkey.ts';
 import { bytesToSign } from '../src/bus/trust/signed-text.ts';
-import { golden, sample, sampleRequest, sampleValue } from './golden.ts';
+import { golden, sample, sampleReply, sampleRequest, sampleValue } from './golden.ts';
 
 const environment = 'test';
 const WEB1 = { role: 'agent', id: 'web1' } as const;
@@ -161,7 +161,8 @@ test('who is granted it is obeyed, and known to who obeys', async () => {
   await using ada = await open(ADA);
   await using bob = await open(BOB);
   for (const bus of [ada, bob]) {
-    const answer = bus.request(commands.stop, { host: 'web1' }, sampleRequest('stop'), soon);
+    const question = sampleRequest('stop', `${bus.role}/${bus.id}`);
+    const answer = bus.request(commands.stop, { host: 'web1' }, question, soon);
     expect(await answer).toMatchObject({ accepted: true });
   }
   expect(acted.slice(-2)).toEqual(['rag-api for operator/ada', 'rag-api for operator/bob']);
@@ -275,7 +276,7 @@ describe('the server is made to publish stored bytes', () => {
     expect(await reader.kv('status').get(key)).toBeUndefined();
     expect(told.every(({ kind }) => kind === 'forged')).toBe(true);
     // The next true word is heard.
-    await web1.kv('status').put(key, sampleValue('status'));
+    await web1.kv('status').put(key, status);
     expect(await reader.kv('status').get(key)).toBeDefined();
     await eventually(() => seen.includes(key));
     await raw.close();
@@ -361,10 +362,10 @@ describe('a message that somebody sends by itself', () => {
 
   test('about a host that is not in its grant', async () => {
     await using db1 = await open(DB1);
-    db1.respond(commands.stop, { host: 'db1' }, async () => golden('commands/stop.reply') as never);
+    db1.respond(commands.stop, { host: 'db1' }, async () => sampleReply('stop', 'db1'));
     await db1.flush();
     await using bob = await open(BOB);
-    const asked = bob.request(commands.stop, { host: 'db1' }, sampleRequest('stop'), soon);
+    const asked = bob.request(commands.stop, { host: 'db1' }, sampleRequest('stop', 'operator/bob'), soon);
     expect(await asked).toMatchObject({
       accepted: false,
       code: 'forbidden',
@@ -806,14 +807,14 @@ describe('a revoked key', () => {
         id,
         revocationsFile: storeFile,
       });
-      bus.respond(commands.stop, { host: 'db1' }, async () => golden('commands/stop.reply') as never);
+      bus.respond(commands.stop, { host: 'db1' }, async () => sampleReply('stop', 'db1'));
       await bus.connected();
       await bus.flush();
       return bus;
     };
     await mintKeys({ directory: directory.path, environment, identities: [MALLORY] });
     await using mallory = await open(MALLORY);
-    const ask = () => mallory.request(commands.stop, { host: 'db1' }, sampleRequest('stop'), soon);
+    const ask = () => mallory.request(commands.stop, { host: 'db1' }, sampleRequest('stop', 'operator/mallory'), soon);
     const db1 = await openDb1();
     expect(await ask()).toMatchObject({ accepted: true });
 

@@ -1,4 +1,4 @@
-import { commands, rows } from '@muster/contracts';
+import { commands, type LogLine, rows } from '@muster/contracts';
 import {
   BusAwayError,
   type BusProblem,
@@ -73,8 +73,9 @@ test('a message that does not fit its schema, or is too large, is not sent', asy
   expect(() => bus.publish(rows.hostPresence, HOST, { ...sample('hostPresence'), services: -1 })).toThrow(
     InvalidMessageError,
   );
-  const large = { ...sample('hostEvent'), reason: 'x'.repeat(600 * 1024) };
-  expect(() => bus.publish(rows.hostEvent, HOST, large)).toThrow(MessageTooLargeError);
+  const line = { ...(sample('instanceLog').lines[0] as LogLine), text: 'x'.repeat(16 * 1024) };
+  const large = { ...sample('instanceLog'), lines: Array.from({ length: 40 }, () => line) };
+  expect(() => bus.publish(rows.instanceLog, INSTANCE, large)).toThrow(MessageTooLargeError);
   expect(bus.counters.published).toBe(0);
 });
 
@@ -168,7 +169,7 @@ test('ordered publishing stores once, in order, and says what was last', async (
   await expect(publish(Number.MAX_SAFE_INTEGER)).rejects.toMatchObject({ actual: 1 });
   expect(await publish(1, 'b')).toEqual({ seq: 2 });
   await expect(
-    bus.publishOrdered(rows.instanceEvent, { ...INSTANCE, instance: 1 }, sample('instanceEvent'), {
+    bus.publishOrdered(rows.instanceEvent, { ...INSTANCE, instance: 1 }, sample('instanceEvent', { instance: 1 }), {
       expectedLastSeq: Number.MAX_SAFE_INTEGER,
     }),
   ).rejects.toMatchObject({ actual: 0 });
@@ -205,10 +206,10 @@ test('a bucket: put, get, create, update, delete, watch', async () => {
   expect(await kv.create('a.b', value)).toEqual({ revision: 1 });
   await toldOf(2);
   expect(await kv.create('a.b', value)).toBeUndefined();
-  expect(await kv.update('a.b', { ...value, holder: 'p2' }, 1)).toEqual({ revision: 2 });
+  expect(await kv.update('a.b', { ...value, source: 'prober/p2', holder: 'p2' }, 1)).toEqual({ revision: 2 });
   await toldOf(3);
   expect(await kv.update('a.b', value, 1)).toBeUndefined();
-  expect(await kv.get('a.b')).toEqual({ value: { ...value, holder: 'p2' }, revision: 2 });
+  expect(await kv.get('a.b')).toEqual({ value: { ...value, source: 'prober/p2', holder: 'p2' }, revision: 2 });
   await kv.delete('a.b');
   await toldOf(4);
   expect(await kv.get('a.b')).toBeUndefined();
@@ -244,12 +245,12 @@ test('a watch begins again from scratch when the server comes back, with its dat
       view.clear();
     },
   });
-  await kv.put('a', { ...sampleValue('leases'), holder: 'one' });
-  await eventually(() => view.get('a') === 'one');
+  await kv.put('a.a', { ...sampleValue('leases'), source: 'prober/one', holder: 'one' });
+  await eventually(() => view.get('a.a') === 'one');
 
   await own.restart();
   await eventually(() => ready === 2);
-  expect([...view]).toEqual([['a', 'one']]);
+  expect([...view]).toEqual([['a.a', 'one']]);
   expect(resets).toBe(1);
 
   await own.restart({ wipe: true });
@@ -260,8 +261,8 @@ test('a watch begins again from scratch when the server comes back, with its dat
   });
   await eventually(() => ready === 3);
   expect([...view]).toEqual([]);
-  await kv.put('b', { ...sampleValue('leases'), holder: 'two' });
-  await eventually(() => view.get('b') === 'two');
+  await kv.put('b.b', { ...sampleValue('leases'), source: 'prober/two', holder: 'two' });
+  await eventually(() => view.get('b.b') === 'two');
 });
 
 test('it connects when the server comes, and subscriptions survive', async () => {

@@ -19,7 +19,7 @@ import { BadReplyError, openBus, setupBus } from '@muster/contracts/bus';
 import { eventually, type SeededRandom, seededRandom, startNatsServer } from '@muster/testkit';
 import { connect } from '@nats-io/transport-node';
 import { expect, test } from 'vitest';
-import { fileOf, golden } from './golden.ts';
+import { fileOf, golden, sampleKey, sampleRequest } from './golden.ts';
 import { TestIdentities, WITHOUT_KEYS } from './identities.ts';
 
 const environment = 'test';
@@ -132,7 +132,8 @@ test('garbage on every subject is counted, and what is good behind it is heard',
     await send(buildSubject(environment, row.template, EXAMPLE), golden(`messages/${fileOf(name)}`));
   for (const [name, row] of requests)
     await send(buildSubject(environment, row.template, EXAMPLE), golden(`${name}.request`));
-  for (const name of names) await send(`$KV.${bucketName(environment, name)}.a.b.0`, golden(`buckets/${name}`));
+  for (const name of names)
+    await send(`$KV.${bucketName(environment, name)}.${sampleKey(name)}`, golden(`buckets/${name}`));
   // Tokens that no builder makes, under subjects that are listened to.
   for (const subject of ['host.WEB.presence', 'service.web1.api.-1.event', 'alert.loud.web1._.x'])
     await send(`${buildFilter(environment, 'x').slice(0, -1)}${subject}`, {});
@@ -168,14 +169,15 @@ test('garbage on every subject is counted, and what is good behind it is heard',
     const speaker = row.isSigned ? prober : bus;
     speaker.publish(row, EXAMPLE, golden(`messages/${fileOf(name)}`));
   }
-  for (const name of names) await bus.kv(name).put('a.b.0', golden(`buckets/${name}`) as never);
+  for (const name of names) await bus.kv(name).put(sampleKey(name), golden(`buckets/${name}`) as never);
   await eventually(() => heard.size === Object.keys(rows).length, { message: 'every row is heard' });
   await eventually(() => watched.size === names.length, { message: 'every bucket is watched' });
   const askers = ASKERS.map((identity) => openBus({ servers: server.url, ...identities.as(identity) }));
   await Promise.all(askers.map((asker) => asker.connected()));
   for (const [name, row] of requests) {
     const asker = askers.find(({ role }) => row.requesters.includes(role));
-    const reply = await asker?.request(row, EXAMPLE, golden(`${name}.request`), { timeoutMs: 10_000 });
+    const question = { ...golden(`${name}.request`), source: `${asker?.role}/${asker?.id}` };
+    const reply = await asker?.request(row, EXAMPLE, question, { timeoutMs: 10_000 });
     expect(reply).toEqual(golden(`${name}.reply`));
   }
   await Promise.all([...askers.map((asker) => asker.drain()), raw.close()]);
@@ -192,7 +194,7 @@ test('what answers a question may be garbage too', async () => {
     callback: (_error, message) => void message.respond('{"accepted":"perhaps"}'),
   });
   await raw.flush();
-  const ask = () => bus.request(commands.stop, EXAMPLE, golden('commands/stop.request') as never, { timeoutMs: 1_000 });
+  const ask = () => bus.request(commands.stop, EXAMPLE, sampleRequest('stop'), { timeoutMs: 1_000 });
   // It is asked again when the answer came after its time.
   const refused = await eventually(() => ask().catch((error: unknown) => error instanceof BadReplyError && error));
   expect((refused as Error).message).toMatch(

@@ -1,7 +1,20 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AgentRequest, AgentVerb, BucketName, MessageOf, RowName, rows, ValueOf } from '@muster/contracts';
+import {
+  type AgentReply,
+  type AgentRequest,
+  type AgentVerb,
+  type Bucket,
+  type BucketName,
+  buckets,
+  commands,
+  type MessageOf,
+  type RowName,
+  rows,
+  type ValueOf,
+} from '@muster/contracts';
 import { uuidv7 } from '@muster/contracts/bus';
+import { type Names, type NameValues, paramsIn } from '../src/names.ts';
 import type { FrozenVersion } from '../src/reference/documents.ts';
 import { describeWire, documentsOf } from '../src/reference/wire.ts';
 
@@ -29,16 +42,53 @@ export function frozenVersions(): readonly (FrozenVersion & { readonly name: str
   });
 }
 
-/** A valid message of a row, to be sent by tests. */
-export function sample<N extends RowName>(name: N): MessageOf<(typeof rows)[N]> {
-  return golden(`messages/${fileOf(name)}`) as MessageOf<(typeof rows)[N]>;
+/** A valid message of a row, to be sent by tests; with `params` on the subject that they make. */
+export function sample<N extends RowName>(name: N, params: NameValues = {}): MessageOf<(typeof rows)[N]> {
+  return agreeing(rows[name].names, params, golden(`messages/${fileOf(name)}`)) as MessageOf<(typeof rows)[N]>;
+}
+
+/** With what `values` say, wherever the message says it again. */
+export function agreeing(names: Names, values: NameValues, message: object): Record<string, unknown> {
+  const copy = structuredClone(message) as Record<string, unknown>;
+  for (const [path, forms] of Object.entries(names)) {
+    const [form = ''] = typeof forms === 'string' ? [forms] : forms;
+    if (form.endsWith('*') || paramsIn(form).some((param) => values[param] === undefined)) continue;
+    const text = form.replace(/\{(\w+)\}/g, (_whole, param: string) => String(values[param]));
+    change(copy, path.split('.'), (old) => (typeof old === 'number' ? Number(text) : text));
+  }
+  return copy;
+}
+
+/** Changes what is there at a path such as `votes[].vantage.id`; nothing where it is not. */
+export function change(holder: unknown, [step = '', ...rest]: readonly string[], to: (old: unknown) => unknown): void {
+  if (typeof holder !== 'object' || holder === null) return;
+  const fields = holder as Record<string, unknown>;
+  const field = step.replace('[]', '');
+  if (fields[field] === undefined) return;
+  if (step.endsWith('[]')) for (const item of fields[field] as readonly unknown[]) change(item, rest, to);
+  else if (rest.length > 0) change(fields[field], rest, to);
+  else fields[field] = to(fields[field]);
 }
 
 export function sampleValue<B extends BucketName>(name: B): ValueOf<B> {
   return golden(`buckets/${name}`) as ValueOf<B>;
 }
 
-/** Under an id of its own, as every question is: the same bytes count once. */
-export function sampleRequest<V extends AgentVerb>(verb: V): AgentRequest<V> {
-  return { ...golden(`commands/${verb}.request`), id: uuidv7() } as AgentRequest<V>;
+/** A valid answer, as the agent of `host` gives it. */
+export function sampleReply<V extends AgentVerb>(verb: V, host: string): AgentReply<V> {
+  const { reply } = commands[verb].names;
+  return agreeing(reply, { host, signer: `agent/${host}` }, golden(`commands/${verb}.reply`)) as AgentReply<V>;
+}
+
+/** A key of this bucket, as its golden value has it. */
+export function sampleKey(name: BucketName): string {
+  const value = golden(`buckets/${name}`);
+  const about = (value['data'] ?? value) as NameValues;
+  const { key = 'a' }: Bucket = buckets[name];
+  return key.replace(/\{(\w+)\}/g, (_whole, param: string) => `${(about[param] ?? param) as string | number}`);
+}
+
+/** Under an id of its own, as every question is: the same bytes count once. `source` is who asks. */
+export function sampleRequest<V extends AgentVerb>(verb: V, source = 'operator/ada'): AgentRequest<V> {
+  return { ...golden(`commands/${verb}.request`), id: uuidv7(), source } as AgentRequest<V>;
 }

@@ -38,7 +38,7 @@ function open(options: Partial<OutboxOptions> = {}): Promise<Outbox> {
 }
 
 function append(outbox: Outbox, id: string, instance = 0): void {
-  const event = { ...sample('instanceEvent'), id, instance };
+  const event = { ...sample('instanceEvent'), service: 'api', id, instance };
   outbox.append(rows.instanceEvent, { host: 'web1', service: 'api', instance }, event);
 }
 
@@ -188,7 +188,7 @@ test('a message whose acknowledgement was lost is not stored twice', async () =>
   await first.close();
   // As a process leaves it that was killed while `b` was on its way, and the stream had it.
   const [file] = await readdir(directory.path);
-  const event = { ...sample('instanceEvent'), id: 'b' };
+  const event = { ...sample('instanceEvent'), service: 'api', id: 'b' };
   const subject = 'muster.v1.test.service.web1.api.0.event';
   const secret = 'of this journal';
   await appendFile(
@@ -219,7 +219,7 @@ test('who can ask what has arrived repeats nothing to those who listen', async (
   await setupBus(bus);
   const params = { host: 'web1', service: 'api', instance: 0 };
   const subject = 'muster.v1.test.service.web1.api.0.event';
-  const event = (id: string) => ({ ...sample('instanceEvent'), id });
+  const event = (id: string) => ({ ...sample('instanceEvent'), service: 'api', id });
   await bus.publishOrdered(rows.instanceEvent, params, event('a'), { expectedLastSeq: 0 });
   // Killed with `b` on its way, and nothing behind it; `a` had arrived.
   const killed = (folder: string, id: string, last: number) => {
@@ -259,7 +259,7 @@ test('an attempt that never left is made again', async () => {
   await first.flushed(soon());
   await first.close();
   const [file] = await readdir(directory.path);
-  const payload = { ...sample('instanceEvent'), id: 'b' };
+  const payload = { ...sample('instanceEvent'), service: 'api', id: 'b' };
   const subject = 'muster.v1.test.service.web1.api.0.event';
   const lines = [
     { message: 2, subject, id: 'b', payload },
@@ -303,17 +303,18 @@ test('beyond its bound the oldest are given up, and how many is told', async () 
 test('the journal is written anew when it has grown, and loses nothing', async () => {
   await setupBus(bus);
   const outbox = await open();
-  const reason = 'x'.repeat(100_000);
-  const event = { ...sample('instanceEvent'), reason };
-  for (let i = 0; i < 60; i++) {
+  // As large as an event is: together they are more than a journal keeps.
+  const large = { reason: 'x'.repeat(2_000), causes: Array.from({ length: 32 }, () => 'y'.repeat(190)) };
+  const event = { ...sample('instanceEvent'), service: 'api', ...large };
+  for (let i = 0; i < 720; i++) {
     outbox.append(rows.instanceEvent, { host: 'web1', service: 'api', instance: 0 }, { ...event, id: String(i) });
-    if (i % 10 === 9) await outbox.flushed(soon());
+    if (i % 120 === 119) await outbox.flushed(soon());
   }
   await outbox.close();
   const files = (await readdir(directory.path)).filter((name) => name.endsWith('.jsonl'));
   expect(files).toHaveLength(1);
   expect((await stat(join(directory.path, files[0] as string))).size).toBeLessThan(5_000_000);
-  expect(await stored()).toEqual(Array.from({ length: 60 }, (_, i) => String(i)));
+  expect(await stored()).toEqual(Array.from({ length: 720 }, (_, i) => String(i)));
 });
 
 test('after everything is delivered a restart leaves a small file that knows where each subject stands', async () => {

@@ -35,7 +35,7 @@ import {
 } from '@muster/testkit';
 import { connect, credsAuthenticator } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { golden, sample, sampleRequest, sampleValue } from './golden.ts';
+import { golden, sample, sampleReply, sampleRequest, sampleValue } from './golden.ts';
 
 const environment = 'test';
 const WEB1 = { role: 'agent', id: 'web1' } as const;
@@ -120,14 +120,15 @@ describe('an agent', () => {
     const problems: BusProblem[] = [];
     await using agent = await open(WEB1, problems);
     const foreign = { ...INSTANCE, host: 'db1' };
-    await expect(agent.publishOrdered(rows.instanceEvent, foreign, sample('instanceEvent'), EVENT)).rejects.toThrow(
-      PermissionDeniedError,
-    );
-    await expect(agent.kv('status').put('db1.rag-api.0', sampleValue('status'))).rejects.toThrow(PermissionDeniedError);
+    await expect(
+      agent.publishOrdered(rows.instanceEvent, foreign, sample('instanceEvent', foreign), EVENT),
+    ).rejects.toThrow(PermissionDeniedError);
+    const status = { ...sampleValue('status'), host: 'db1', source: 'agent/db1' };
+    await expect(agent.kv('status').put('db1.rag-api.0', status)).rejects.toThrow(PermissionDeniedError);
     await expect(agent.kv('health').put('web1.rag-api.0', sampleValue('health'))).rejects.toThrow(
       PermissionDeniedError,
     );
-    agent.publish(rows.hostPresence, { host: 'db1' }, sample('hostPresence'));
+    agent.publish(rows.hostPresence, { host: 'db1' }, sample('hostPresence', { host: 'db1' }));
     const subject = buildSubject(environment, rows.hostPresence.template, { host: 'db1' });
     await eventually(() => problems.some((problem) => problem.kind === 'permission' && problem.subject === subject));
   });
@@ -135,14 +136,14 @@ describe('an agent', () => {
   test('cannot command anybody, itself included', async () => {
     await using agent = await open(WEB1);
     for (const host of ['web1', 'db1']) {
-      const asked = agent.request(commands.stop, { host }, sampleRequest('stop'), soon);
+      const asked = agent.request(commands.stop, { host }, sampleRequest('stop', 'agent/web1'), soon);
       await expect(asked).rejects.toThrow(PermissionDeniedError);
     }
   });
 
   test('asks who else speaks for its own host, and for no other', async () => {
     await using agent = await open(WEB1);
-    const request = sampleRequest('claim');
+    const request = sampleRequest('claim', 'agent/web1');
     await expect(agent.request(commands.claim, { host: 'web1' }, request, soon)).rejects.toThrow(NoResponderError);
     await expect(agent.request(commands.claim, { host: 'db1' }, request, soon)).rejects.toThrow(PermissionDeniedError);
     expect(permissionsFor(environment, 'agent', 'web1').publish).not.toContain('muster.v1.test.command.web1.>');
@@ -191,7 +192,7 @@ test('a prober does its work: it follows, judges, alerts, leads', async () => {
   expect(seen).toContain('web1.rag-api.0');
   await prober.publishOrdered(rows.health, INSTANCE, sample('health'), EVENT);
   const alert = { severity: 'critical', host: 'web1', service: 'rag-api', rule: 'unhealthy' };
-  await prober.publishOrdered(rows.alert, alert, sample('alert'), EVENT);
+  await prober.publishOrdered(rows.alert, alert, sample('alert', alert), EVENT);
   await prober.kv('health').put('web1.rag-api.0', sampleValue('health'));
   await prober.kv('alerts').put('web1.rag-api.unhealthy', sampleValue('alerts'));
   const lease = await prober.kv('leases').create('probers.leader', sampleValue('leases'));
@@ -211,7 +212,12 @@ test('a prober does its work: it follows, judges, alerts, leads', async () => {
 
   const speaksForHost = prober.publishOrdered(rows.instanceEvent, INSTANCE, sample('instanceEvent'), EVENT);
   await expect(speaksForHost).rejects.toThrow(PermissionDeniedError);
-  const speaksForOther = prober.publishOrdered(rows.proberEvent, { prober: 'p2' }, sample('proberEvent'), EVENT);
+  const speaksForOther = prober.publishOrdered(
+    rows.proberEvent,
+    { prober: 'p2' },
+    sample('proberEvent', { prober: 'p2' }),
+    EVENT,
+  );
   await expect(speaksForOther).rejects.toThrow(PermissionDeniedError);
 });
 
@@ -219,16 +225,15 @@ test.each([DASHBOARD, OPERATOR])('a $role does its work: it follows, reads back,
   const problems: BusProblem[] = [];
   await using bus = await open(identity, problems);
   await using agent = await open(DB1);
-  agent.respond(commands.status, { host: 'db1' }, async () => golden('commands/status.reply') as never);
+  agent.respond(commands.status, { host: 'db1' }, async () => sampleReply('status', 'db1'));
   await agent.flush();
   let ready = 0;
   for (const bucket of ['specs', 'status', 'health', 'alerts'] as const) {
     bus.kv(bucket).watch({ onEntry: () => {}, onReady: () => ready++, onReset: () => {} });
   }
   await eventually(() => ready === 4);
-  expect(await bus.request(commands.status, { host: 'db1' }, sampleRequest('status'), soon)).toMatchObject({
-    accepted: true,
-  });
+  const question = sampleRequest('status', `${identity.role}/${identity.id}`);
+  expect(await bus.request(commands.status, { host: 'db1' }, question, soon)).toMatchObject({ accepted: true });
   await bus.history(rows.alert, {});
   await bus.history(rows.instanceEvent, {});
   await bus.kv('silences').put('quiet', sampleValue('silences'));
@@ -258,13 +263,12 @@ test('an observer hears alerts, and nothing else', async () => {
   await eventually(() => problems.length === 2);
   expect(problems.map(({ kind }) => kind)).toEqual(['permission', 'permission']);
   const alert = { severity: 'warning', host: 'web1', service: '_', rule: 'host-gone' };
-  await prober.publishOrdered(rows.alert, alert, sample('alert'), EVENT);
+  await prober.publishOrdered(rows.alert, alert, sample('alert', alert), EVENT);
   await eventually(() => heard.length > 0);
   expect(heard).toEqual(['warning']);
   await expect(observer.callJetStream('INFO')).rejects.toThrow(PermissionDeniedError);
-  await expect(observer.request(commands.stop, { host: 'web1' }, sampleRequest('stop'), soon)).rejects.toThrow(
-    PermissionDeniedError,
-  );
+  const asked = observer.request(commands.stop, { host: 'web1' }, sampleRequest('stop', 'observer/pager'), soon);
+  await expect(asked).rejects.toThrow(PermissionDeniedError);
 });
 
 test('a monitor says what it has measured, below its own id, and hears nothing', async () => {
@@ -314,7 +318,7 @@ describe('who may hear all of a family may ask for all of it', () => {
     await using prober = await open(PROBER);
     const alert = { severity: 'info', host: 'web1', service: 'search', rule: 'restarted' };
     const subject = buildSubject(environment, rows.alert.template, alert);
-    const publish = () => prober.publishOrdered(rows.alert, alert, sample('alert'), EVENT);
+    const publish = () => prober.publishOrdered(rows.alert, alert, sample('alert', alert), EVENT);
     expect(await listen(OBSERVER, 'muster.v1.test.alert.>', publish)).toBe(subject);
   });
 

@@ -28,7 +28,12 @@ function line(text: string, ageMs = 0, more: Partial<LogLine> = {}): LogLine {
 }
 
 async function ship(host: string, lines: LogLine[], gaps: LogGap[] = []): Promise<void> {
-  const batch: LogBatch = { ...sample('instanceLog'), id: uuidv7(), host, service: 'api', lines, gaps };
+  const batch: LogBatch = {
+    ...sample('instanceLog', { host, service: 'api', instance: 0 }),
+    id: uuidv7(),
+    lines,
+    gaps,
+  };
   const params = { host, service: 'api', instance: 0 };
   const { seq } = await bus.publishOrdered(rows.instanceLog, params, batch, {
     expectedLastSeq: lastSeqs.get(host) ?? 0,

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { redactLogLine } from '@muster/contracts';
+import { nextEpoch, redactLogLine } from '@muster/contracts';
 import { followIncarnation, followRevocations, limitProblems, Outbox, openBus } from '@muster/contracts/bus';
 import { type Logger, pino } from 'pino';
 import { ConfigError, type DashboardConfig, PACKAGE_DIR, readConfig } from './config.ts';
@@ -70,7 +70,7 @@ function readArguments(): string {
 async function run(config: DashboardConfig, log: Logger): Promise<number> {
   const ending = untilSignal();
   const { id, environment, stateDir, listen, owners } = config;
-  const epoch = Date.now();
+  const epoch = nextEpoch(0, Math.floor(Date.now() / 1_000));
   const version = ownVersion();
   const now = () => performance.now();
 
@@ -92,8 +92,7 @@ async function run(config: DashboardConfig, log: Logger): Promise<number> {
   const questions = followIncarnation(bus, (told) => outbox.learn(told));
   using _questions = { [Symbol.dispose]: () => questions.stop() };
   await using _outbox = { [Symbol.asyncDispose]: () => outbox.close() };
-  const onForged = (what: string) => onProblem({ kind: 'foreign', reason: what });
-  using source = new BusSource({ bus, now, onForged });
+  using source = new BusSource({ bus, now });
   const webRoot = join(PACKAGE_DIR, 'dist', 'web');
   await using dashboard = await Dashboard.start({
     source,

@@ -27,9 +27,8 @@ afterAll(() => bus[Symbol.asyncDispose]());
 /** The dashboard as `main` wires it, in this process. */
 async function startDashboard() {
   const own = bus.open({ role: 'dashboard', id: 'main' });
-  const forged: string[] = [];
   const now = () => performance.now();
-  const source = new BusSource({ bus: own, now, onForged: (what) => forged.push(what) });
+  const source = new BusSource({ bus: own, now });
   const outbox = await Outbox.open({ directory: join(bus.stateDir, 'outbox'), bus: own });
   const dashboard = await Dashboard.start({
     source,
@@ -48,7 +47,7 @@ async function startDashboard() {
     dashboard,
     url,
     outbox,
-    forged,
+    own,
     row: (service: string) => dashboard.fleet.look().page.services[`web1.${service}.0`],
     async [Symbol.asyncDispose]() {
       presence[Symbol.dispose]();
@@ -115,9 +114,13 @@ test('why is told by the stream when the agent is not there, and a command to it
 test('who speaks for another host under its own name is not believed', async () => {
   await using agent = await startAgent();
   await using running = await startDashboard();
-  agent.bus.publish(rows.hostPresence, { host: 'web1' }, make.hostBeat('db1'));
-  await agent.bus.kv('status').put(keys.instance('web1', 'forged', 0), make.status('db1', 'forged'));
-  await eventually(() => running.forged.length >= 2);
+  const { foreign } = running.own.counters;
+  // As a program sends it that compares nothing.
+  agent.bus.publish({ ...rows.hostPresence, names: {} }, { host: 'web1' }, make.hostBeat('db1'));
+  const status = Buffer.from(JSON.stringify(make.status('db1', 'forged')));
+  const key = keys.instance('web1', 'forged', 0);
+  await agent.bus.publishEncoded(`$KV.muster_test_status.${key}`, status, { expectedLastSeq: 0 });
+  await eventually(() => running.own.counters.foreign >= foreign + 2);
   const { page } = running.dashboard.fleet.look();
   expect(Object.keys(page.hosts)).not.toContain('db1');
   expect(Object.keys(page.services).filter((key) => key.includes('forged'))).toEqual([]);

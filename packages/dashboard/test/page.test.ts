@@ -33,7 +33,7 @@ async function startAll(executablePath: string) {
   const bus = await startTestBus();
   const own = bus.open({ role: 'dashboard', id: 'main' });
   const now = () => performance.now();
-  const source = new BusSource({ bus: own, now, onForged: () => {} });
+  const source = new BusSource({ bus: own, now });
   const outbox = await Outbox.open({ directory: join(bus.stateDir, 'outbox'), bus: own });
   const audit = auditTrail({ outbox, id: 'main', epoch: 1 });
   const dashboard = await Dashboard.start({

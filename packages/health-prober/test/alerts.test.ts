@@ -1,9 +1,10 @@
 import { rows } from '@muster/contracts';
 import { eventually, seededRandom } from '@muster/testkit';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { z } from 'zod';
 import { startLeadingProber } from './prober-process.ts';
 import { SimulatedAgent } from './simulated-agent.ts';
-import { brief, Listener, TestBus } from './test-bus.ts';
+import { brief, ENVIRONMENT, Listener, TestBus } from './test-bus.ts';
 
 // On a busy machine it takes long until a prober leads, and some tests start many.
 vi.setConfig({ testTimeout: 240_000 });
@@ -27,6 +28,36 @@ function heard(count: number): Promise<string[]> {
     timeoutMs: 60_000,
   });
 }
+
+describe("with an agent's stolen key", () => {
+  test('nothing can be said of another host, no spec keeps the prober busy, and no epoch mutes a host for ever', async () => {
+    await using thief = await SimulatedAgent.start(bus, 'web2');
+    const running = agent.start('api');
+    thief.start('own');
+    await thief.configure('own');
+    await Promise.all([agent.settled(), thief.settled()]);
+    await using _prober = await startLeadingProber(bus);
+    // Of another host, under its own subject.
+    const failed = { ...running, id: 'forged', to: 'failed' as const };
+    const blind = { ...rows.instanceEvent, names: {} };
+    thief.bus.publish(blind, { host: 'web2', service: 'own', instance: 0 }, { ...failed, epoch: 4_000_000_000 });
+    thief.bus.publish(blind, { host: 'web2', service: 'own', instance: 0 }, { ...failed, source: 'agent/web2' });
+    const own = await listener.bus.kv('specs').get('web2.own._');
+    const spec = Buffer.from(JSON.stringify({ ...own?.value, service: 'huge', instances: 300_000_000 }));
+    await thief.bus.publishEncoded(`$KV.muster_${ENVIRONMENT}_specs.web2.huge._`, spec, { expectedLastSeq: 0 });
+    // With the key of this host: an epoch that no agent has, and one that none can have.
+    const params = { host: 'web1', service: 'api', instance: 0 };
+    const future = { ...running, id: 'from the future' };
+    agent.bus.publish(rows.instanceEvent, params, { ...future, epoch: 4_000_000_000 });
+    const loose = { ...rows.instanceEvent, schema: z.looseObject({ id: z.string() }) };
+    agent.bus.publish(loose, params, { ...future, id: 'absurd', epoch: 2 ** 53 - 1 });
+    agent.move('api', 'failed', { reason: 'restart budget spent' });
+    expect(await heard(1)).toEqual(['failed firing']);
+    thief.move('own', 'failed', { reason: 'restart budget spent' });
+    expect(await heard(2)).toEqual(['failed firing', 'failed firing']);
+    expect(listener.alerts.map(({ subject: of }) => of)).toEqual(['web1/api/failed', 'web2/own/failed']);
+  });
+});
 
 describe('from events', () => {
   test('a crash that was healed is told once, as resolved', async () => {

@@ -70,6 +70,6 @@ async function tail(pattern: string, { json, count, ...flags }: TailOptions, con
 function tellUnread({ malformed, oversize, foreign, forged }: BusCounters, terminal: Context['terminal']): void {
   if (malformed + oversize + foreign + forged === 0) return;
   terminal.note(
-    `muster: not shown: ${malformed} malformed, ${oversize} too large, ${foreign} on subjects of no message, ${forged} forged`,
+    `muster: not shown: ${malformed} malformed, ${oversize} too large, ${foreign} for somebody else, ${forged} forged`,
   );
 }

@@ -84,11 +84,16 @@ async function events(options: EventsOptions, context: Context): Promise<ExitCod
   const past = await readPast(bus, filter, { last, sinceMs }, signal);
   for (const shown of past) print(shown);
   if (!isFollowing) return EXIT.ok;
-  const printed = new Set(past.map(({ event }) => event.id));
-  for (const shown of early) if (!printed.has(shown.event.id)) print(shown);
+  const printed = new Set(past.map(nameOf));
+  for (const shown of early) if (!printed.has(nameOf(shown))) print(shown);
   isPast = false;
   await follow(bus, terminal, denial.signal, signal);
   return EXIT.ok;
+}
+
+/** Ids are their sender's: the same one of another is another event. */
+function nameOf({ event }: Shown): string {
+  return `${event.source} ${event.id}`;
 }
 
 /** A prober is of no host, and may speak of one. */

@@ -31,6 +31,9 @@ async function status(text: string | undefined, { json, ...flags }: ReadOptions,
     await using bus = await connect(settings, OPERATOR, signal);
     using fleet = await openFleet(bus, settings.actor, signal);
     const reading = await readFleet(fleet, target, Date.now(), signal);
+    for (const [host, count] of fleet.snapshot().excess) {
+      terminal.note(`muster: not all of host '${host}' is shown: ${count} entries are more than are taken of one host`);
+    }
     if (target !== undefined && reading.instances.length === 0) {
       throw new CliError('notFound', explainMissing(target, [...fleet.snapshot().status.values()]));
     }

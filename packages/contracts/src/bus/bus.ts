@@ -15,7 +15,8 @@ import type { Opened } from './trust/signed-text.ts';
 /** Something on the bus that is not as it must be. It was counted and dropped; whoever logs it limits the rate. */
 export interface BusProblem {
   /**
-   * `malformed`: not JSON, or not of its schema. `foreign`: arrived on a subject that was not subscribed.
+   * `malformed`: not JSON, or not of its schema. `foreign`: arrived on a subject that was not subscribed, or
+   * names in its body or key another host, service, prober… than its subject does, or another sender than may say it.
    * `oversize`: larger than a message may be. `forged`: a question, an answer or a message of a signed row that is not
    * signed by somebody who may say it; a question that was heard before; an old signed message behind a newer one; or
    * anything that the server was made to publish from a stream. `permission`: the server
@@ -135,6 +136,8 @@ export interface KvHandlers<V> {
   onReady(): void;
   /** All that was told so far is void, and a new snapshot begins: the connection was lost, or the bucket. */
   onReset(): void;
+  /** A host has more keys here than are taken of one: so many times one was not taken. */
+  onExcess?(host: string, notTaken: number): void;
   /** These credentials may not read the bucket. It is tried on nevertheless, and told again. */
   onDenied?(error: PermissionDeniedError): void;
 }

@@ -16,8 +16,7 @@ abstract class BusError extends Error {
 export class InvalidMessageError extends BusError {
   readonly issues: readonly string[];
 
-  constructor(subject: string, error: z.ZodError) {
-    const issues = issuesOf(error);
+  constructor(subject: string, issues: readonly string[]) {
     super('InvalidMessageError', `cannot send '${subject}': ${issues.join('; ')}`, subject);
     this.issues = issues;
   }

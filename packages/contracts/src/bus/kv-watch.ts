@@ -1,9 +1,10 @@
 import { DeliverPolicy } from '@nats-io/jetstream';
 import type { z } from 'zod';
+import type { Bucket } from '../buckets.ts';
+import { HostQuota } from '../host-quota.ts';
 import type { KvHandlers, Subscription } from './bus.ts';
-import { decodeMessage } from './codec.ts';
 import { PermissionDeniedError } from './errors.ts';
-import { isDeletion, kvStream, kvSubject } from './kv-entry.ts';
+import { isDeletion, kvStream, kvSubject, readEntry } from './kv-entry.ts';
 import { isServerCopy, SERVER_COPY } from './server-copy.ts';
 import { type Delivery, type ReaderDependencies, readStream } from './stream-reader.ts';
 import type { Tally } from './tally.ts';
@@ -12,9 +13,10 @@ import type { Tally } from './tally.ts';
 const RETRY_MS = 500;
 
 export interface KvWatchOptions<S extends z.ZodType> {
-  readonly bucket: string;
+  /** As the server has it. */
+  readonly name: string;
+  readonly bucket: Bucket<S>;
   readonly filter: string;
-  readonly schema: S;
   readonly handlers: KvHandlers<z.output<S>>;
 }
 
@@ -23,6 +25,7 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
   readonly #dependencies: ReaderDependencies;
   readonly #tally: Tally;
   readonly #options: KvWatchOptions<S>;
+  readonly #quota: HostQuota | undefined;
   readonly #stopListening: () => void;
   #reader: Subscription | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -36,6 +39,8 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
     this.#dependencies = dependencies;
     this.#tally = tally;
     this.#options = options;
+    const { maxKeysPerHost } = options.bucket;
+    if (maxKeysPerHost !== undefined) this.#quota = new HostQuota(maxKeysPerHost);
     this.#stopListening = dependencies.connection.onConnection(({ connected }) => {
       if (connected) this.#begin();
     });
@@ -50,14 +55,15 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
   }
 
   #begin(): void {
-    const { bucket, filter } = this.#options;
+    const { name, filter } = this.#options;
     clearTimeout(this.#retry);
     this.#reader?.stop();
     // Not connected: the next connection begins.
     if (this.#isStopped || this.#dependencies.connection.client === undefined) return;
+    this.#quota?.clear();
     this.#reader = readStream(this.#dependencies, {
-      stream: kvStream(bucket),
-      filter: kvSubject(bucket, filter),
+      stream: kvStream(name),
+      filter: kvSubject(name, filter),
       from: { deliver_policy: DeliverPolicy.LastPerSubject },
       onDelivery: (delivery) => this.#entry(delivery),
       onCaughtUp: () => {
@@ -77,11 +83,12 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
   }
 
   #entry({ subject, data, headers, seq }: Delivery): void {
-    const { bucket, schema } = this.#options;
+    const { name, bucket } = this.#options;
     this.#resetOnce();
     this.#isDirty = true;
-    const key = subject.slice(kvSubject(bucket, '').length);
+    const key = subject.slice(kvSubject(name, '').length);
     if (isDeletion(headers)) {
+      this.#quota?.drop(key);
       this.#guard((handlers) => handlers.onEntry(key, undefined, seq));
       return;
     }
@@ -89,9 +96,18 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
       this.#tally.problem('forged', subject, SERVER_COPY);
       return;
     }
-    const decoded = decodeMessage(schema, data);
-    if (decoded.ok) this.#guard((handlers) => handlers.onEntry(key, decoded.message, seq));
-    else this.#tally.problem(decoded.kind, subject, decoded.reason);
+    const value = readEntry(bucket, key, { subject, data }, this.#tally);
+    if (value === undefined) return;
+    if (this.#quota?.take(key) === false) this.#tellExcess(subject, key);
+    else this.#guard((handlers) => handlers.onEntry(key, value, seq));
+  }
+
+  #tellExcess(subject: string, key: string): void {
+    const { maxKeysPerHost } = this.#options.bucket;
+    const [host = ''] = key.split('.');
+    const reason = `host '${host}' has more than ${maxKeysPerHost} keys here: this one is not taken`;
+    this.#tally.problem('oversize', subject, reason);
+    this.#guard((handlers) => handlers.onExcess?.(host, this.#quota?.refusedOf(key) ?? 0));
   }
 
   #lost(error: Error): void {
@@ -101,6 +117,6 @@ export class KvWatch<S extends z.ZodType> implements Subscription {
   }
 
   #guard(tell: (handlers: KvHandlers<z.output<S>>) => void): void {
-    this.#tally.guard(kvSubject(this.#options.bucket, this.#options.filter), () => tell(this.#options.handlers));
+    this.#tally.guard(kvSubject(this.#options.name, this.#options.filter), () => tell(this.#options.handlers));
   }
 }

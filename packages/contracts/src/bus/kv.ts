@@ -1,13 +1,20 @@
 import type { z } from 'zod';
+import type { Bucket } from '../buckets.ts';
 import type { KvBucket, KvHandlers, Subscription } from './bus.ts';
-import { decodeMessage, encodeMessage } from './codec.ts';
-import { BadReplyError, NoResponderError, NoStreamError, WrongLastSequenceError } from './errors.ts';
-import { isDeletion, KV_OPERATION, kvStream, kvSubject } from './kv-entry.ts';
+import { encodeMessage } from './codec.ts';
+import {
+  BadReplyError,
+  InvalidMessageError,
+  NoResponderError,
+  NoStreamError,
+  WrongLastSequenceError,
+} from './errors.ts';
+import { isDeletion, KV_OPERATION, kvStream, kvSubject, readEntry, whyNotOfKey } from './kv-entry.ts';
 import { KvWatch } from './kv-watch.ts';
 import { store } from './ordered-publish.ts';
 import { isStoredServerCopy, SERVER_COPY } from './server-copy.ts';
 import type { ReaderDependencies } from './stream-reader.ts';
-import type { Tally } from './tally.ts';
+import { Tally } from './tally.ts';
 
 const READ_TIMEOUT_MS = 5_000;
 const EMPTY = new Uint8Array();
@@ -24,14 +31,15 @@ interface LastEntry {
 export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
   readonly #dependencies: ReaderDependencies;
   readonly #tally: Tally;
-  readonly #bucket: string;
-  readonly #schema: S;
+  /** As the server has it. */
+  readonly #name: string;
+  readonly #bucket: Bucket<S>;
 
-  constructor(dependencies: ReaderDependencies, tally: Tally, bucket: string, schema: S) {
+  constructor(dependencies: ReaderDependencies, tally: Tally, name: string, bucket: Bucket<S>) {
     this.#dependencies = dependencies;
     this.#tally = tally;
+    this.#name = name;
     this.#bucket = bucket;
-    this.#schema = schema;
   }
 
   async put(key: string, value: z.output<S>): Promise<{ revision: number }> {
@@ -59,13 +67,13 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
     // A key that was deleted leaves its marker, which is the last sequence of the subject. What nobody can read is no entry:
     // else whoever has the server put something there would keep the key from everybody.
     const last = await this.#last(key);
-    if (last === undefined || !(last.isDeleted || this.#isUnreadable(last))) return undefined;
+    if (last === undefined || !(last.isDeleted || this.#isUnreadable(key, last))) return undefined;
     return this.update(key, value, last.seq);
   }
 
   async unreadable(key: string): Promise<number | undefined> {
     const last = await this.#last(key);
-    return last !== undefined && !last.isDeleted && this.#isUnreadable(last) ? last.seq : undefined;
+    return last !== undefined && !last.isDeleted && this.#isUnreadable(key, last) ? last.seq : undefined;
   }
 
   async update(key: string, value: z.output<S>, revision: number): Promise<{ revision: number } | undefined> {
@@ -84,28 +92,31 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
       this.#tally.problem('forged', this.#subject(key), SERVER_COPY);
       return undefined;
     }
-    const decoded = decodeMessage(this.#schema, last.data);
-    if (decoded.ok) return { value: decoded.message, revision: last.seq };
-    this.#tally.problem(decoded.kind, this.#subject(key), decoded.reason);
-    return undefined;
+    const value = readEntry(this.#bucket, key, { subject: this.#subject(key), data: last.data }, this.#tally);
+    return value === undefined ? undefined : { value, revision: last.seq };
   }
 
   watch(handlers: KvHandlers<z.output<S>>, filter = '>'): Subscription {
     return new KvWatch(this.#dependencies, this.#tally, {
+      name: this.#name,
       bucket: this.#bucket,
       filter,
-      schema: this.#schema,
       handlers,
     });
   }
 
-  #isUnreadable({ data, isServerCopy }: LastEntry): boolean {
-    return isServerCopy || !decodeMessage(this.#schema, data).ok;
+  /** Also what belongs to another key. Asked where it is counted already. */
+  #isUnreadable(key: string, { data, isServerCopy }: LastEntry): boolean {
+    const entry = { subject: this.#subject(key), data };
+    return isServerCopy || readEntry(this.#bucket, key, entry, new Tally()) === undefined;
   }
 
   async #write(key: string, value: z.output<S>, expectedLastSeq: number | undefined): Promise<{ revision: number }> {
     const subject = this.#subject(key);
-    const payload = encodeMessage(this.#schema, subject, value as z.input<S>);
+    const { schema, maxBytes } = this.#bucket;
+    const foreign = whyNotOfKey(this.#bucket, key, value);
+    if (foreign !== undefined) throw new InvalidMessageError(subject, [foreign]);
+    const payload = encodeMessage(schema, subject, value as z.input<S>, maxBytes);
     const expectation = expectedLastSeq === undefined ? {} : { expectedLastSeq };
     const { seq } = await store(this.#dependencies.inbox, subject, payload, expectation);
     return { revision: seq };
@@ -114,7 +125,7 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
   /** The last entry of the key, deletions included. */
   async #last(key: string): Promise<LastEntry | undefined> {
     const subject = this.#subject(key);
-    const call = `$JS.API.DIRECT.GET.${kvStream(this.#bucket)}.${subject}`;
+    const call = `$JS.API.DIRECT.GET.${kvStream(this.#name)}.${subject}`;
     const { data, headers } = await this.#dependencies.inbox
       .ask(call, EMPTY, { timeoutMs: READ_TIMEOUT_MS })
       .catch((error: unknown) => {
@@ -129,6 +140,6 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
   #subject(key: string): string {
     // What is not a plain key could name other keys, or another subject altogether.
     if (!/^[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*$/.test(key)) throw new TypeError(`cannot use '${key}' as a key`);
-    return kvSubject(this.#bucket, key);
+    return kvSubject(this.#name, key);
   }
 }

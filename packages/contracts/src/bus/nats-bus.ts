@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type BucketName, bucketName, buckets, type ValueOf } from '../buckets.ts';
+import { type Bucket, type BucketName, bucketName, buckets, type ValueOf } from '../buckets.ts';
 import { ENCODING_HEADER } from '../envelope.ts';
 import type { Asker } from '../messages/grant.ts';
 import { inboxPrefix } from '../permissions.ts';
@@ -23,7 +23,7 @@ import type {
   StoreState,
   Subscription,
 } from './bus.ts';
-import { encodeForStream } from './codec.ts';
+import { encodeForStream, refuseForeign } from './codec.ts';
 import { Connection } from './connection.ts';
 import { BusAwayError } from './errors.ts';
 import { readHistory } from './history.ts';
@@ -137,6 +137,7 @@ export class NatsBus implements Bus {
     options: OrderedOptions,
   ): Promise<{ seq: number }> {
     const subject = buildSubject(this.environment, row.template, params);
+    refuseForeign(row.names, params, subject, message);
     return this.publishEncoded(subject, encodeForStream(row, subject, message), { ...options, encoding: row.encoding });
   }
 
@@ -184,8 +185,8 @@ export class NatsBus implements Bus {
   }
 
   kv<B extends BucketName>(bucket: B): KvBucket<ValueOf<B>> {
-    const { schema } = buckets[bucket];
-    const kv = new Kv(this.#reading, this.#tally, bucketName(this.environment, bucket), schema);
+    const definition: Bucket = buckets[bucket];
+    const kv = new Kv(this.#reading, this.#tally, bucketName(this.environment, bucket), definition);
     return kv as KvBucket<unknown> as KvBucket<ValueOf<B>>;
   }
 

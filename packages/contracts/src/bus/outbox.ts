@@ -19,7 +19,7 @@ import { streamOfSubject } from '../row-match.ts';
 import type { Row } from '../rows.ts';
 import { buildSubject, parseSubject, type SubjectParams } from '../subject.ts';
 import type { Bus } from './bus.ts';
-import { decodeMessage, encodeForStream } from './codec.ts';
+import { decodeMessage, encodeForStream, refuseForeign } from './codec.ts';
 import { BusAwayError, WrongLastSequenceError } from './errors.ts';
 import { messageIdOf } from './message-id.ts';
 import { OutboxJournal } from './outbox-journal.ts';
@@ -202,7 +202,8 @@ export class Outbox {
     const { bus } = this.#options;
     if (row.stream === undefined) throw new TypeError(`no stream keeps '${row.template}'`);
     const subject = buildSubject(bus.environment, row.template, params);
-    const { encoding } = row;
+    const { encoding, names } = row;
+    refuseForeign(names, params, subject, message);
     const payload = Buffer.from(encodeForStream(row, subject, message)).toString(textFormOf(encoding));
     const { id } = message as { id: string };
     const entry: Entry = { number: ++this.#lastNumber, subject, id, payload, encoding, attempt: undefined };
@@ -223,7 +224,7 @@ export class Outbox {
     );
     this.#found = new Map();
     return found.flatMap(([, { payload, encoding }]) => {
-      const decoded = decodeMessage(row.schema, Buffer.from(payload, textFormOf(encoding)), encoding);
+      const decoded = decodeMessage(row.schema, Buffer.from(payload, textFormOf(encoding)), { encoding });
       return decoded.ok ? [decoded.message] : [];
     });
   }
@@ -237,7 +238,7 @@ export class Outbox {
     return entries.map(({ id, payload, encoding }) => ({
       id,
       read: () => {
-        const decoded = decodeMessage(row.schema, Buffer.from(payload, textFormOf(encoding)), encoding);
+        const decoded = decodeMessage(row.schema, Buffer.from(payload, textFormOf(encoding)), { encoding });
         return decoded.ok ? decoded.message : undefined;
       },
     }));

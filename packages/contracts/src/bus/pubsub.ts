@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Row } from '../rows.ts';
 import { buildFilter, buildSubject, type SubjectParams } from '../subject.ts';
 import type { Subscription } from './bus.ts';
-import { encodeMessage } from './codec.ts';
+import { encodeMessage, refuseForeign } from './codec.ts';
 import type { Connection } from './connection.ts';
 import { withHeaders } from './inbox.ts';
 import { RowReader, type RowReaderDependencies } from './row-reader.ts';
@@ -20,7 +20,8 @@ export class PubSub {
   publish<T extends string, S extends z.ZodType>(row: Row<T, S>, params: SubjectParams<T>, message: z.input<S>): void {
     const { environment, signatures, tally } = this.#reading;
     const subject = buildSubject(environment, row.template, params);
-    const payload = encodeMessage(row.schema, subject, message);
+    refuseForeign(row.names, params, subject, message);
+    const payload = encodeMessage(row.schema, subject, message, row.maxBytes);
     const client = this.#connection.client;
     if (client === undefined || client.isClosed() || client.isDraining()) {
       tally.count('dropped');

@@ -3,11 +3,12 @@ import type { z } from 'zod';
 import { isAnswerAddress } from '../answers.ts';
 import { Refusal, SIGNATURE_HEADER } from '../messages/command.ts';
 import { type Asker, type Grant, isInScope } from '../messages/grant.ts';
+import { whyForeign } from '../names.ts';
 import { ROLE_SCOPE } from '../roles.ts';
 import type { RequestRow } from '../rows.ts';
 import { buildFilter, buildSubject, parseSubject, type SubjectParams } from '../subject.ts';
 import type { RequestOptions, Subscription } from './bus.ts';
-import { decodeMessage, encodeMessage } from './codec.ts';
+import { decodeMessage, encodeMessage, refuseForeign } from './codec.ts';
 import type { Connection } from './connection.ts';
 import { BadReplyError, BusAwayError, RequestRefusedError } from './errors.ts';
 import { type Inbox, withHeaders } from './inbox.ts';
@@ -54,17 +55,26 @@ export class Requests {
     options: RequestOptions,
   ): Promise<z.output<R>> {
     const subject = buildSubject(this.#environment, row.template, params);
-    const payload = encodeMessage(row.request, subject, request);
+    refuseForeign(row.names.request, { ...params, signer: this.#source }, subject, request);
+    const payload = encodeMessage(row.request, subject, request, row.maxBytes);
     // Before the first connection nobody knows yet what the credentials are worth.
     if (this.#connection.client === undefined) throw new BusAwayError(subject, false);
     const headers = { ...this.#signatures.signRequest(subject, payload, options.person) };
+    let answerer = '';
     const refuse = (message: Msg) => {
       const signed = this.#signatures.checkReply(headers[SIGNATURE_HEADER], message);
+      if (signed.ok) answerer = sourceOf(signed.value);
       return signed.ok ? whyNotAnswerer(row, params, signed.value) : signed.reason;
     };
     const { data } = await this.#inbox.ask(subject, payload, { ...options, headers, refuse });
     const reply = decodeMessage(row.reply, data);
-    if (reply.ok) return reply.message;
+    if (reply.ok) {
+      const values = { ...(request as object), ...params, signer: answerer };
+      const foreign = whyForeign(row.names.reply, values, reply.message);
+      if (foreign === undefined) return reply.message;
+      this.#tally.problem('foreign', subject, `answer: ${foreign}`);
+      throw new BadReplyError(subject, foreign);
+    }
     // A refusal may come from before the question was understood: it has none of the answer's own fields.
     const refusal = decodeMessage(Refusal, data);
     if (refusal.ok) throw new RequestRefusedError(subject, refusal.message.code, refusal.message.reason);
@@ -109,16 +119,24 @@ export class Requests {
       this.#tally.problem('foreign', subject, `${asker.role}/${asker.id} wants its answer sent to somebody else`);
       return;
     }
-    const request = decodeMessage(row.request, message.data);
+    const request = decodeMessage(row.request, message.data, row);
     if (!request.ok) {
       this.#tally.problem(request.kind, subject, request.reason);
       this.#refuse(reply, signature, 'bad-request', request.reason);
+      return;
+    }
+    const foreign = whyForeign(row.names.request, { ...params, signer: sourceOf(asker) }, request.message);
+    if (foreign !== undefined) {
+      this.#tally.problem('foreign', subject, foreign);
+      this.#refuse(reply, signature, 'forbidden', foreign);
       return;
     }
     try {
       const answer = await handler(withActor(request.message, asker), params, asker);
       if (answer === undefined) return;
       if (isRefusal(answer)) this.#tally.count('refused');
+      const values = { ...(request.message as object), ...params, signer: this.#source };
+      refuseForeign(row.names.reply, values, subject, answer);
       this.#send(reply, signature, encodeMessage(row.reply, subject, answer));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -154,6 +172,10 @@ export class Requests {
     client.publish(inbox, payload, withHeaders({ ...signed }));
     this.#tally.count('published');
   }
+}
+
+function sourceOf({ role, id }: Grant): string {
+  return `${role}/${id}`;
 }
 
 function isRefusal(answer: unknown): boolean {

@@ -2,6 +2,7 @@ import type { MsgHdrs } from '@nats-io/transport-node';
 import type { z } from 'zod';
 import { comparePositions, ENCODING_HEADER, type OrderedEnvelope, type Position } from '../envelope.ts';
 import { type Grant, isInScope } from '../messages/grant.ts';
+import { whyForeign } from '../names.ts';
 import type { Row } from '../rows.ts';
 import { parseSubject, type SubjectParams } from '../subject.ts';
 import { decodeMessage } from './codec.ts';
@@ -50,6 +51,7 @@ export class RowReader<T extends string, S extends z.ZodType> {
   /** `undefined` for what is none, and for what was read before; both are counted. Never throws. */
   read(arrival: Arrival): RowMessage<T, S> | undefined {
     const { environment, tally } = this.#dependencies;
+    const { schema, names, maxBytes } = this.#row;
     const { subject, data, headers } = arrival;
     const params = parseSubject(environment, this.#row.template, subject);
     if (params === undefined) {
@@ -66,12 +68,17 @@ export class RowReader<T extends string, S extends z.ZodType> {
       tally.problem('forged', subject, signer);
       return undefined;
     }
-    const decoded = decodeMessage(this.#row.schema, data, headers?.get(ENCODING_HEADER));
+    const decoded = decodeMessage(schema, data, { encoding: headers?.get(ENCODING_HEADER), maxBytes });
     if (!decoded.ok) {
       tally.problem(decoded.kind, subject, decoded.reason);
       return undefined;
     }
     const { message } = decoded;
+    const foreign = whyForeign(names, params, message);
+    if (foreign !== undefined) {
+      tally.problem('foreign', subject, foreign);
+      return undefined;
+    }
     // What is signed has an ordered envelope: see `signed` in rows.ts.
     const notNews = signer && this.#whyNotNews(subject, signer, message as OrderedEnvelope);
     if (notNews !== undefined) {

@@ -10,9 +10,7 @@ const FORGET_MS = 24 * 3_600_000;
 export interface BeatsOptions<T extends string, S extends z.ZodType<{ time: string }>> {
   readonly bus: Bus;
   readonly row: Row<T, S>;
-  /** The sender that the subject names, and the one that the message names: who speaks for another is not heard. */
   readonly senderOf: (params: SubjectParams<T>) => string;
-  readonly namedIn: (beat: z.output<S>) => string;
   /** Monotonic milliseconds, the clock of `bus.connectedSinceMs`. */
   readonly nowMs: () => number;
   /** Told of each beat that is taken. */
@@ -27,10 +25,9 @@ export class Beats<T extends string, S extends z.ZodType<{ time: string }>> {
 
   constructor(options: BeatsOptions<T, S>) {
     this.#options = options;
-    const { bus, row, senderOf, namedIn, nowMs, onBeat } = options;
+    const { bus, row, senderOf, nowMs, onBeat } = options;
     this.#subscription = bus.subscribe(row, {}, (beat, params) => {
       const sender = senderOf(params);
-      if (namedIn(beat) !== sender) return;
       this.#last.set(sender, hear(this.#last.get(sender), beat, { nowMs: nowMs(), wallMs: Date.now() }));
       onBeat(sender);
     });

@@ -13,6 +13,8 @@ export class BucketView<V> {
   readonly #subscription: Subscription;
   /** Keys of the picture before the reset that the new snapshot has not confirmed yet. */
   #unconfirmed = new Set<string>();
+  /** By host: how many entries were not taken, for it has too many. */
+  readonly #excess = new Map<string, number>();
   /** Who waits for the first snapshot; told an error when it can't be had. */
   readonly #waiting = new Set<(error?: Error) => void>();
   #isReady = false;
@@ -23,6 +25,7 @@ export class BucketView<V> {
       onEntry: (key, value) => this.#set(key, value),
       onReset: () => {
         this.#unconfirmed = new Set(this.#values.keys());
+        this.#excess.clear();
       },
       onReady: () => {
         for (const key of this.#unconfirmed) this.#set(key, undefined);
@@ -30,6 +33,7 @@ export class BucketView<V> {
         this.#isReady = true;
         for (const settle of this.#waiting) settle();
       },
+      onExcess: (host, notTaken) => void this.#excess.set(host, notTaken),
       onDenied: (error) => {
         for (const settle of this.#waiting) settle(error);
       },
@@ -38,6 +42,10 @@ export class BucketView<V> {
 
   get values(): ReadonlyMap<string, V> {
     return this.#values;
+  }
+
+  get excess(): ReadonlyMap<string, number> {
+    return this.#excess;
   }
 
   /** Waits for the first snapshot. @throws PermissionDeniedError, or the signal's reason */

@@ -32,6 +32,8 @@ export interface FleetSnapshot {
   readonly status: ReadonlyMap<string, ValueOf<'status'>>;
   readonly health: ReadonlyMap<string, ValueOf<'health'>>;
   readonly alerts: ReadonlyMap<string, ValueOf<'alerts'>>;
+  /** Hosts with more services or instances than are taken of one, and how many entries are missing here. */
+  readonly excess: ReadonlyMap<string, number>;
   /** Every host that was heard within a day, or has a status. */
   readonly hosts: readonly HostPresence[];
   /** All that were heard within a day. */
@@ -86,7 +88,6 @@ export class FleetClient implements Disposable {
       bus,
       row: rows.hostPresence,
       senderOf: (params) => params.host,
-      namedIn: (beat) => beat.host,
       nowMs,
       onBeat: (host) => this.#tell({ kind: 'presence', host }),
     });
@@ -94,7 +95,6 @@ export class FleetClient implements Disposable {
       bus,
       row: rows.proberPresence,
       senderOf: (params) => params.prober,
-      namedIn: (beat) => beat.prober,
       nowMs,
       onBeat: (prober) => this.#tell({ kind: 'prober', prober }),
     });
@@ -102,7 +102,6 @@ export class FleetClient implements Disposable {
       bus,
       row: rows.dashboardPresence,
       senderOf: (params) => params.dashboard,
-      namedIn: (beat) => beat.dashboard,
       nowMs,
       onBeat: (dashboard) => this.#tell({ kind: 'dashboard', dashboard }),
     });
@@ -121,6 +120,7 @@ export class FleetClient implements Disposable {
       status: this.#status.values,
       health: this.#health.values,
       alerts: this.#alerts.values,
+      excess: this.#excess(),
       hosts: [...hosts].sort().map((host) => this.host(host)),
       probers: this.#probers.senders().map((prober) => ({ prober, ...this.#probers.presence(prober) })),
       dashboards: this.#dashboards.senders().map((id) => ({ dashboard: id, ...this.#dashboards.presence(id) })),
@@ -224,6 +224,14 @@ export class FleetClient implements Disposable {
     for (const beats of [this.#hosts, this.#probers, this.#dashboards]) beats.stop();
     for (const view of [this.#specs, this.#status, this.#health, this.#alerts]) view.stop();
     this.#listeners.clear();
+  }
+
+  #excess(): ReadonlyMap<string, number> {
+    const all = new Map<string, number>();
+    for (const { excess } of [this.#specs, this.#status, this.#health, this.#alerts]) {
+      for (const [host, count] of excess) all.set(host, (all.get(host) ?? 0) + count);
+    }
+    return all;
   }
 
   #tell(change: FleetChange): void {

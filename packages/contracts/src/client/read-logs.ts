@@ -70,7 +70,6 @@ async function* readFrom(
     }
     const { message, params, time } = stored;
     if (typeof params.instance !== 'number') continue;
-    // Who may send on this subject is the server's to check; what a message says of itself is not.
     const source: LogSource = {
       host: params.host,
       service: params.service,

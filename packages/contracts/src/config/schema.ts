@@ -1,4 +1,13 @@
 import { z } from 'zod';
+import {
+  jsonBytes,
+  MAX_DEPENDENCIES,
+  MAX_ENVIRONMENT_NAMES,
+  MAX_LABEL_BYTES,
+  MAX_LABELS,
+  MAX_SERVICES,
+  MAX_URL_CHARS,
+} from '../bounds.ts';
 import { ID_PATTERN } from '../ids.ts';
 import { durationMs, sizeBytes } from './units.ts';
 
@@ -35,7 +44,18 @@ export function strictMap<Shape extends z.core.$ZodLooseShape>(shape: Shape, rul
   return z.strictObject(shape, { error: ({ code }) => (code === 'unrecognized_keys' ? known : rule) });
 }
 
-const text = (rule: string) => z.string({ error: rule }).min(1, { error: rule });
+/** Of a path, as Linux takes it. */
+const MAX_PATH_CHARS = 4_096;
+
+const text = (rule: string, maxChars = MAX_PATH_CHARS) =>
+  z
+    .string({ error: rule })
+    .min(1, { error: rule })
+    .max(maxChars, { error: `write at most ${maxChars} characters` });
+
+function atMost(count: number, what: string) {
+  return { error: `write at most ${count} ${what}: the bus carries no more` };
+}
 const bool = z.boolean({ error: 'write true or false' });
 
 /** A whole number within bounds, both included. */
@@ -48,7 +68,10 @@ export const Port = wholeNumber(1, 65_535);
 
 const URL_RULE =
   'write an http:// or https:// address without user and password, such as http://localhost:8001/api/health';
-const HttpUrl = z.string({ error: URL_RULE }).refine(isPlainHttpUrl, { error: URL_RULE });
+const HttpUrl = z
+  .string({ error: URL_RULE })
+  .max(MAX_URL_CHARS, atMost(MAX_URL_CHARS, 'characters'))
+  .refine(isPlainHttpUrl, { error: URL_RULE });
 
 function isPlainHttpUrl(value: string): boolean {
   if (!/^https?:\/\//i.test(value) || !URL.canParse(value)) return false;
@@ -61,15 +84,42 @@ const MapValue = z.union([z.string(), z.number(), z.boolean()], { error: MAP_VAL
 
 /** Names that a POSIX environment can carry and `sh` can read. */
 const VARIABLE_RULE = 'write a name of letters, digits and _, not starting with a digit';
-const VariableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: VARIABLE_RULE });
+const VariableName = z
+  .string()
+  .max(128, atMost(128, 'characters'))
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: VARIABLE_RULE });
 const LABEL_RULE = 'write a label of 1 to 63 letters, digits, ".", "_", "/" and "-"';
 const LabelName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, { error: LABEL_RULE });
 
+const LabelValue = z
+  .union([z.string(), z.number(), z.boolean()], { error: MAP_VALUE_RULE })
+  .refine((value) => jsonBytes(String(value)) <= MAX_LABEL_BYTES, atMost(MAX_LABEL_BYTES, 'bytes'));
+
+/** Of names, values and paths that the kernel takes. */
+const MAX_COMMAND_CHARS = 32_768;
+const MAX_WORDS = 4_096;
+
+/** A map with at most so many names. */
+function smallMap<V extends z.ZodType>(name: z.ZodString, value: V, maxNames: number, what: string) {
+  return z
+    .record(name, value, { error: MAP_RULE })
+    .refine((map) => Object.keys(map).length <= maxNames, atMost(maxNames, what));
+}
+
 const COMMAND_RULE = 'write the command as one string, or as a list of its words';
 const Command = z
-  .union([text(COMMAND_RULE), z.array(text(COMMAND_RULE), { error: COMMAND_RULE }).min(1, { error: COMMAND_RULE })], {
-    error: COMMAND_RULE,
-  })
+  .union(
+    [
+      text(COMMAND_RULE, MAX_COMMAND_CHARS),
+      z
+        .array(text(COMMAND_RULE, MAX_COMMAND_CHARS), { error: COMMAND_RULE })
+        .min(1, { error: COMMAND_RULE })
+        .max(MAX_WORDS, { error: `write at most ${MAX_WORDS} words` }),
+    ],
+    {
+      error: COMMAND_RULE,
+    },
+  )
   .meta({ description: 'What to run. For docker the image, for systemd the unit, for supervisor the program.' });
 
 const DEPENDENCY_RULE = 'write a service name, host/service, or {service: name, condition: started|ready|completed}';
@@ -91,7 +141,11 @@ const PATH_RULE = 'write a path that starts with /, such as /api/health';
 const HttpCheck = strictMap(
   {
     url: HttpUrl.optional(),
-    path: z.string({ error: PATH_RULE }).regex(/^\//, { error: PATH_RULE }).optional(),
+    path: z
+      .string({ error: PATH_RULE })
+      .max(MAX_URL_CHARS, atMost(MAX_URL_CHARS, 'characters'))
+      .regex(/^\//, { error: PATH_RULE })
+      .optional(),
     port: Port.optional(),
     status: wholeNumber(100, 599).optional(),
   },
@@ -141,12 +195,22 @@ export const ServiceEntry = strictMap(
     working_directory: text('write the path of a directory').optional(),
     port: Port.optional().meta({ description: 'The port it listens on; no two services of a host share one.' }),
     health_check_url: HttpUrl.optional().meta({ description: 'Startup, readiness and liveness probe in one.' }),
-    environment: z.record(VariableName, MapValue, { error: MAP_RULE }).default({}),
+    // A fastapi service has `PORT` beside them.
+    environment: smallMap(VariableName, MapValue, MAX_ENVIRONMENT_NAMES - 1, 'variables').default({}),
     env_file: z
-      .union([text(ENV_FILE_RULE), z.array(text(ENV_FILE_RULE), { error: ENV_FILE_RULE })], { error: ENV_FILE_RULE })
+      .union(
+        [
+          text(ENV_FILE_RULE),
+          z.array(text(ENV_FILE_RULE), { error: ENV_FILE_RULE }).max(64, { error: 'write at most 64 paths' }),
+        ],
+        { error: ENV_FILE_RULE },
+      )
       .optional()
       .meta({ description: 'Files of NAME=value lines, read at each start.' }),
-    dependencies: z.array(Dependency, { error: LIST_RULE }).default([]),
+    dependencies: z
+      .array(Dependency, { error: LIST_RULE })
+      .max(MAX_DEPENDENCIES, atMost(MAX_DEPENDENCIES, 'dependencies'))
+      .default([]),
     auto_restart: bool.default(true),
     max_restarts: wholeNumber(0, 10_000).default(10).meta({ description: 'Automatic restarts allowed in the window.' }),
     restart_delay: durationMs(0)
@@ -161,7 +225,7 @@ export const ServiceEntry = strictMap(
         'write a map with startup, readiness or liveness',
       )
       .default({}),
-    labels: z.record(LabelName, MapValue, { error: MAP_RULE }).default({}),
+    labels: smallMap(LabelName, LabelValue, MAX_LABELS, 'labels').default({}),
     logs: Logs.prefault({}),
     slow_retry: bool.default(true).meta({ description: 'One attempt every 10 min after the restart budget is spent.' }),
   },
@@ -174,6 +238,7 @@ export const ServicesFile = strictMap(
   {
     services: z
       .array(ServiceEntry, { error: 'write a list with one "- name: …" entry for each service' })
+      .max(MAX_SERVICES, atMost(MAX_SERVICES, 'services'))
       .nullable()
       .default([]),
   },

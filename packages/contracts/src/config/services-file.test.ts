@@ -350,7 +350,27 @@ test('a long chain of dependencies is no cycle and no stack overflow', () => {
     command: 'run',
     dependencies: names.slice(index + 1, index + 2),
   }));
-  expect(errorsOf(stringify({ services: entries }))).toEqual([]);
+  // So many are too many for the bus, and that is all that is wrong with them.
+  expect(errorsOf(stringify({ services: entries }))).toEqual([expect.stringContaining('write at most 500 services')]);
+});
+
+const many = (count: number) => Array.from({ length: count }, (_, i) => `n${i}`);
+const mapOf = (names: readonly string[], value: unknown = 'x') =>
+  Object.fromEntries(names.map((name) => [name, value]));
+
+test.each([
+  ['dependencies', many(65), /^s\.yaml:\d+:\d+.*'dependencies'.*write at most 64 dependencies/],
+  ['environment', mapOf(many(256)), /^s\.yaml:\d+:\d+.*'environment'.*write at most 255 variables/],
+  ['environment', mapOf(['N'.repeat(129)]), /^s\.yaml:\d+:\d+.*'environment'.*write at most 128 characters/],
+  ['labels', mapOf(many(33)), /^s\.yaml:\d+:\d+.*'labels'.*write at most 32 labels/],
+  ['labels', { team: '語'.repeat(86) }, /^s\.yaml:\d+:\d+.*'labels\.team'.*write at most 256 bytes/],
+  ['health_check_url', `http://localhost/${'x'.repeat(2_000)}`, /^s\.yaml:\d+:\d+.*write at most 2000 characters/],
+  ['command', 'x'.repeat(32_769), /^s\.yaml:\d+:\d+.*'command'.*write at most 32768 characters/],
+  ['working_directory', `/${'x'.repeat(4_096)}`, /^s\.yaml:\d+:\d+.*write at most 4096 characters/],
+])('%s that the bus would not carry is refused at its place', (key, value, expected) => {
+  const errors = errorsOf(stringify({ services: [{ name: 'api', command: 'run', [key]: value }] }));
+  expect(errors).toHaveLength(1);
+  expect(errors[0]).toMatch(expected);
 });
 
 test('what is written is what is read', () => {

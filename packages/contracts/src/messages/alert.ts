@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { Timestamp } from '../envelope.ts';
-import { Id, IdOrNone } from '../ids.ts';
+import { AnyNumber, Causes, Count, Epoch, Labels, MAX_INSTANCES, prose, Reason, Reference, Seq } from '../bounds.ts';
+import { Source, Timestamp } from '../envelope.ts';
+import { Id, IdOrNone, InstanceNumber } from '../ids.ts';
 
 export const SEVERITIES = ['critical', 'warning', 'info'] as const;
 export const Severity = z.enum(SEVERITIES);
@@ -18,33 +19,33 @@ export const AlertData = z.object({
   service: IdOrNone,
   rule: Id,
   /** `<host>/<service>/<rule>`: the same through all its states. */
-  fingerprint: z.string(),
+  fingerprint: z.string().max(200),
   /** One line for people. */
-  summary: z.string(),
-  reason: z.string(),
+  summary: prose(512),
+  reason: Reason,
   startsAt: Timestamp,
   endsAt: Timestamp.optional(),
-  instances: z.array(z.int().min(0)),
-  generation: z.int().min(0).optional(),
+  instances: z.array(InstanceNumber).max(MAX_INSTANCES),
+  generation: Count.optional(),
   /** Ids of the events and verdicts that caused it. */
-  causes: z.array(z.string()).max(32),
+  causes: Causes,
   /** The last 15 values of what the rule looks at, oldest first, so that a late subscriber knows the story. */
-  history: z.array(z.object({ time: Timestamp, value: z.union([z.number(), z.string()]) })).max(15),
-  labels: z.record(z.string(), z.string()),
+  history: z.array(z.object({ time: Timestamp, value: z.union([AnyNumber, prose(128)]) })).max(15),
+  labels: Labels,
 });
 export type AlertData = z.infer<typeof AlertData>;
 
 /** CloudEvents 1.0 in JSON; `epoch` and `seq` are extension attributes. Type: `io.muster.alert.<state>`. */
 export const AlertEvent = z.object({
   specversion: z.literal('1.0'),
-  id: z.string().min(1).max(128),
-  source: z.string().min(1),
-  type: z.string().min(1),
-  subject: z.string().min(1),
+  id: Reference,
+  source: Source,
+  type: z.string().min(1).max(64),
+  subject: z.string().min(1).max(200),
   time: Timestamp,
   datacontenttype: z.literal('application/json'),
-  epoch: z.int().min(0),
-  seq: z.int().min(0),
+  epoch: Epoch,
+  seq: Seq,
   data: AlertData,
 });
 export type AlertEvent = z.infer<typeof AlertEvent>;

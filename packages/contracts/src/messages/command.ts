@@ -1,12 +1,24 @@
 import { z } from 'zod';
-import { Envelope, Timestamp } from '../envelope.ts';
+import {
+  Amount,
+  Count,
+  Epoch,
+  MAX_INSTANCES,
+  MAX_INSTANCES_PER_HOST,
+  prose,
+  Reason,
+  Reference,
+  Seq,
+  ShortText,
+} from '../bounds.ts';
+import { Envelope, MAX_MESSAGE_BYTES, Timestamp } from '../envelope.ts';
 import { Id, InstanceNumber } from '../ids.ts';
 import { AlertEvent } from './alert.ts';
 import { Incarnation } from './incarnation.ts';
 import { LOG_LEVELS, LogLine, LogStream } from './log.ts';
 import { ROLLUP_TIERS, RollupColumns } from './metrics.ts';
 import { Verdict } from './probe.ts';
-import { DependencyCondition, InstanceEvent, InstanceStatus } from './service.ts';
+import { DependencyCondition, DependencyTarget, InstanceEvent, InstanceStatus } from './service.ts';
 
 /**
  * Headers of what is signed. The asker signs subject and body, which holds id and quoted position; the giver
@@ -26,7 +38,7 @@ export const CommandEnvelope = Envelope.extend({
   /** Who asked, for the audit: a person or a program. */
   actor: z.string().min(1).max(200),
   /** The agent's last presence or status as the sender saw it; required for what acts. */
-  fresh: z.object({ epoch: z.int().min(0), seq: z.int().min(0) }).optional(),
+  fresh: z.object({ epoch: Epoch, seq: Seq }).optional(),
 });
 
 export const COMMAND_CODES = [
@@ -47,10 +59,11 @@ export type CommandCode = (typeof COMMAND_CODES)[number];
 
 /** Accepted or refused with the reason. The outcome is an event that carries the command's id among its causes. */
 export const ReplyEnvelope = Envelope.extend({
-  commandId: z.string(),
+  /** Empty of a question that could not be read. */
+  commandId: z.string().max(200),
   accepted: z.boolean(),
   code: CommandCode,
-  reason: z.string(),
+  reason: Reason,
 });
 
 /** A refusal alone: what a question that was not understood is answered with, whatever its answer would have been. */
@@ -63,18 +76,18 @@ export const InstanceTarget = CommandEnvelope.extend({ service: Id, instance: In
 export const ServiceTarget = CommandEnvelope.extend({ service: Id });
 
 /** Where the agent stands, for quoting as `fresh`. */
-export const PositionReply = ReplyEnvelope.extend({ epoch: z.int().min(0), seq: z.int().min(0) });
+export const PositionReply = ReplyEnvelope.extend({ epoch: Epoch, seq: Seq });
 
 /** Places in the two log files of an instance. */
-const LogOffsets = z.object({ stdout: z.int().min(0), stderr: z.int().min(0) });
+const LogOffsets = z.object({ stdout: Count, stderr: Count });
 export type LogOffsets = z.infer<typeof LogOffsets>;
 /** One agent among several that want to speak for one host. */
 export const Claimant = z.object({
   /** Random, of this run of the agent: a copied state directory has the same agent id. */
   claimant: z.string().min(1).max(128),
-  agentId: z.string(),
-  bootId: z.string(),
-  epoch: z.int().min(0),
+  agentId: ShortText,
+  bootId: ShortText,
+  epoch: Epoch,
 });
 export type Claimant = z.infer<typeof Claimant>;
 
@@ -85,6 +98,10 @@ export const COMMAND_OUTCOMES = ['unknown', 'accepted', 'refused', 'done', 'fail
 export const CommandOutcome = z.enum(COMMAND_OUTCOMES).catch('unknown');
 export type CommandOutcome = (typeof COMMAND_OUTCOMES)[number];
 
+/** A file, or a list that is signed. */
+const FileText = z.string().max(MAX_MESSAGE_BYTES);
+const Changes = z.array(prose(1_024)).max(1_000);
+
 const verb = <Q extends z.ZodType, R extends z.ZodType>(request: Q, reply: R) => ({ request, reply });
 
 /** What an agent can be asked: `command.<host>.<verb>`. */
@@ -92,22 +109,25 @@ export const AGENT_VERBS = {
   start: verb(InstanceTarget, ReplyEnvelope),
   stop: verb(InstanceTarget, ReplyEnvelope),
   restart: verb(InstanceTarget, ReplyEnvelope),
-  scale: verb(ServiceTarget.extend({ instances: z.int().min(0).max(9_999) }), ReplyEnvelope),
+  scale: verb(ServiceTarget.extend({ instances: z.int().min(0).max(MAX_INSTANCES) }), ReplyEnvelope),
   reload: verb(CommandEnvelope, ReplyEnvelope),
-  plan: verb(CommandEnvelope.extend({ services: z.string() }), ReplyEnvelope.extend({ changes: z.array(z.string()) })),
-  apply: verb(CommandEnvelope.extend({ services: z.string() }), ReplyEnvelope.extend({ changes: z.array(z.string()) })),
-  status: verb(CommandEnvelope, PositionReply.extend({ instances: z.array(InstanceStatus) })),
+  plan: verb(CommandEnvelope.extend({ services: FileText }), ReplyEnvelope.extend({ changes: Changes })),
+  apply: verb(CommandEnvelope.extend({ services: FileText }), ReplyEnvelope.extend({ changes: Changes })),
+  status: verb(
+    CommandEnvelope,
+    PositionReply.extend({ instances: z.array(InstanceStatus).max(MAX_INSTANCES_PER_HOST) }),
+  ),
   why: verb(
     InstanceTarget,
-    PositionReply.extend({ status: InstanceStatus.optional(), events: z.array(InstanceEvent) }),
+    PositionReply.extend({ status: InstanceStatus.optional(), events: z.array(InstanceEvent).max(1_000) }),
   ),
   /** What became of the command with the id `of`. `unknown`: this agent has never seen it, so it has not acted on it. */
   outcome: verb(
-    CommandEnvelope.extend({ of: z.string() }),
+    CommandEnvelope.extend({ of: Reference }),
     ReplyEnvelope.extend({
       outcome: CommandOutcome,
       /** What had been asked, and of which instance. */
-      verb: z.string().optional(),
+      verb: ShortText.optional(),
       service: Id.optional(),
       instance: InstanceNumber.optional(),
     }),
@@ -132,7 +152,7 @@ export const AGENT_VERBS = {
     }),
     ReplyEnvelope.extend({
       /** A line that carries no time of its own has none here: nobody saw when it was written. */
-      lines: z.array(LogLine.partial({ time: true })),
+      lines: z.array(LogLine.partial({ time: true })).max(10_000),
       /** There is more: ask again with these as `before`, or as `from` where that was asked. */
       next: LogOffsets.optional(),
     }),
@@ -143,10 +163,10 @@ export const AGENT_VERBS = {
    */
   series: verb(
     CommandEnvelope.extend({ service: Id.optional(), tier: z.enum(ROLLUP_TIERS) }),
-    ReplyEnvelope.extend({ chunks: z.array(RollupColumns) }),
+    ReplyEnvelope.extend({ chunks: z.array(RollupColumns).max(64) }),
   ),
   /** Metrics each second, for `leaseMs` from the reply on. Renewed by asking again. */
-  watch: verb(CommandEnvelope, ReplyEnvelope.extend({ leaseMs: z.number().min(0) })),
+  watch: verb(CommandEnvelope, ReplyEnvelope.extend({ leaseMs: Amount })),
   adopt: verb(InstanceTarget, ReplyEnvelope),
   forget: verb(InstanceTarget, ReplyEnvelope),
   verdict: verb(CommandEnvelope.extend({ verdict: Verdict }), ReplyEnvelope),
@@ -156,16 +176,16 @@ export const AGENT_VERBS = {
    */
   dependency: verb(
     CommandEnvelope.extend({
-      target: z.string(),
+      target: DependencyTarget,
       /** Absent means ready. */
       condition: DependencyCondition.optional(),
       met: z.boolean(),
-      reason: z.string(),
+      reason: Reason,
     }),
     ReplyEnvelope,
   ),
   /** The list of revoked keys, which the root has signed itself; answered with the version that is in force then. */
-  revocations: verb(CommandEnvelope.extend({ list: z.string() }), ReplyEnvelope.extend({ version: z.int().min(0) })),
+  revocations: verb(CommandEnvelope.extend({ list: FileText }), ReplyEnvelope.extend({ version: Count })),
   shutdown: verb(CommandEnvelope, ReplyEnvelope),
   /** An agent asks who else speaks for its host. Only the one that does answers, and its answer is a refusal. `isHolder`: the asker does as well. */
   claim: verb(
@@ -179,7 +199,7 @@ export type AgentVerb = keyof typeof AGENT_VERBS;
 export const MAX_ALERTS_TOLD = 100;
 
 /** A question about one alert. */
-export const AlertTarget = CommandEnvelope.extend({ fingerprint: z.string() });
+export const AlertTarget = CommandEnvelope.extend({ fingerprint: z.string().max(200) });
 
 /**
  * What the probers can be asked, as one queue group: `command._prober.<verb>`. No verb may be one of the agents': who may
@@ -190,24 +210,27 @@ export const PROBER_VERBS = {
   bus: verb(CommandEnvelope, ReplyEnvelope.extend({ ...Incarnation.shape })),
   probe: verb(InstanceTarget.extend({ host: Id }), ReplyEnvelope),
   test: verb(CommandEnvelope.extend({ rule: Id }), ReplyEnvelope),
-  acknowledge: verb(AlertTarget.extend({ comment: z.string().optional(), until: Timestamp.optional() }), ReplyEnvelope),
-  silence: verb(AlertTarget.extend({ comment: z.string().optional(), until: Timestamp }), ReplyEnvelope),
+  acknowledge: verb(
+    AlertTarget.extend({ comment: prose(1_024).optional(), until: Timestamp.optional() }),
+    ReplyEnvelope,
+  ),
+  silence: verb(AlertTarget.extend({ comment: prose(1_024).optional(), until: Timestamp }), ReplyEnvelope),
   /** The host has been taken away: all that is stored of it goes, and so do its alerts. Refused while it is heard. */
-  remove: verb(CommandEnvelope.extend({ host: Id }), ReplyEnvelope.extend({ keys: z.int().min(0) })),
+  remove: verb(CommandEnvelope.extend({ host: Id }), ReplyEnvelope.extend({ keys: Count })),
   /** May this instance be restarted for its health? Granted slots are few, so that a sick fleet is not restarted at once. */
   recover: verb(
-    InstanceTarget.extend({ host: Id, generation: z.int().min(0), reason: z.string() }),
+    InstanceTarget.extend({ host: Id, generation: Count, reason: Reason }),
     /** `slotMs`: for how long from the reply on the place is this instance's; 0 when it is not granted. */
-    ReplyEnvelope.extend({ granted: z.boolean(), slotMs: z.number().min(0) }),
+    ReplyEnvelope.extend({ granted: z.boolean(), slotMs: Amount }),
   ),
   /**
    * The alerts behind a sequence of their stream, oldest first: for an observer, who may read no stream, and has missed some
    * or may have. `hasMore`: ask again behind the last of these.
    */
   alerts: verb(
-    CommandEnvelope.extend({ afterSeq: z.int().min(0) }),
+    CommandEnvelope.extend({ afterSeq: Count }),
     ReplyEnvelope.extend({
-      alerts: z.array(z.object({ seq: z.int().min(1), alert: AlertEvent })).max(MAX_ALERTS_TOLD),
+      alerts: z.array(z.object({ seq: Seq, alert: AlertEvent })).max(MAX_ALERTS_TOLD),
       hasMore: z.boolean(),
     }),
   ),

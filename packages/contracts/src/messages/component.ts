@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { Envelope, OrderedEnvelope } from '../envelope.ts';
+import { Causes, Count, Epoch, prose, Reason, Reference, ShortText } from '../bounds.ts';
+import { Envelope, OrderedEnvelope, Source } from '../envelope.ts';
 import { Id } from '../ids.ts';
 
 /** Something happened to an agent, prober or dashboard itself. */
@@ -24,29 +25,31 @@ export const ComponentEvent = OrderedEnvelope.extend({
       'unknown',
     ])
     .catch('unknown'),
-  reason: z.string(),
-  causes: z.array(z.string()).max(32),
+  reason: Reason,
+  causes: Causes,
   /** Which host it is about, when that is not its sender: one that was taken away, or one whose left keys were removed. */
   host: Id.optional(),
   /** With `gap`: how many messages were given up for want of room. */
-  lost: z.int().min(0).optional(),
+  lost: Count.optional(),
 });
 export type ComponentEvent = z.infer<typeof ComponentEvent>;
 
 /** Who asked what, and what came of it. */
 export const AuditRecord = OrderedEnvelope.extend({
+  /** Of records, nobody compares it: those of dashboards once counted milliseconds, and are kept for a year. */
+  epoch: Count,
   /** As the asker says: a person or a program. */
-  actor: z.string(),
+  actor: prose(200),
   /** Whose signature the question bore: `dashboard/main`. */
-  askedBy: z.string().optional(),
-  verb: z.string(),
-  target: z.string(),
-  commandId: z.string(),
+  askedBy: Source.optional(),
+  verb: ShortText,
+  target: prose(400),
+  commandId: Reference,
   accepted: z.boolean(),
-  reason: z.string(),
+  reason: Reason,
 });
 export type AuditRecord = z.infer<typeof AuditRecord>;
 
 /** Who leads: KV bucket `leases`. A lease is alive while its revision changes. */
-export const Lease = Envelope.extend({ holder: z.string(), epoch: z.int().min(0), term: z.int().min(0) });
+export const Lease = Envelope.extend({ holder: Id, epoch: Epoch, term: Count });
 export type Lease = z.infer<typeof Lease>;

@@ -4,7 +4,10 @@ import { Id } from '../ids.ts';
 import { PERSON_ROLES, ROLES } from '../roles.ts';
 
 /** A user's public nkey. */
-const UserKey = z.string().regex(/^U[A-Z2-7]{55}$/, 'must be a public user nkey');
+const UserKey = z
+  .string()
+  .max(56)
+  .regex(/^U[A-Z2-7]{55}$/, 'must be a public user nkey');
 
 /** So many hosts can be named one by one. */
 export const MAX_GRANTED_HOSTS = 64;
@@ -58,6 +61,8 @@ export function isInScope({ hosts }: Pick<Grant, 'hosts'>, host: string): boolea
   return hosts === 'all' || hosts.includes(host);
 }
 
+/** Versions are Unix seconds, or one more than the last. */
+const MAX_VERSION = 1e12;
 /** More would not fit into one message. */
 export const MAX_REVOKED_KEYS = 2_000;
 
@@ -73,7 +78,7 @@ export type RevokedKey = z.infer<typeof RevokedKey>;
 
 /** All keys that count no more, as the environment's root has signed it. A list is only ever replaced by a higher version. */
 export const RevocationList = z.object({
-  version: z.int().min(1),
+  version: z.int().min(1).max(MAX_VERSION),
   environment: Id,
   issuedAt: Timestamp,
   revoked: z.array(RevokedKey).max(MAX_REVOKED_KEYS),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AnyValue } from '../any-value.ts';
+import { boundedRecord, Count, MAX_LINE_CHARS, Reason } from '../bounds.ts';
 import { OrderedEnvelope, Timestamp } from '../envelope.ts';
 import { InstanceRef } from './service.ts';
 
@@ -18,12 +19,12 @@ export const LogLine = z.object({
   time: Timestamp,
   stream: LogStream,
   /** Byte offset of the line's start in its log file. */
-  offset: z.int().min(0),
+  offset: Count,
   /** Absent: the line does not say. */
   level: LogLevel.optional(),
-  text: z.string(),
+  text: z.string().max(MAX_LINE_CHARS),
   /** What else a line in JSON says, beside time, level and message. */
-  fields: z.record(z.string(), AnyValue).optional(),
+  fields: boundedRecord(AnyValue, 64, z.string().max(MAX_LINE_CHARS)).optional(),
   /** Its rest follows as a line of its own: it is too long for one, or its end had not been written yet. */
   partial: z.boolean().optional(),
 });
@@ -33,11 +34,11 @@ export type LogLine = z.infer<typeof LogLine>;
 export const LogGap = z.object({
   stream: LogStream,
   /** Where in its log file it begins. */
-  offset: z.int().min(0),
-  bytes: z.int().min(0),
+  offset: Count,
+  bytes: Count,
   /** Absent: they were gone before anybody could count them. */
-  lines: z.int().min(0).optional(),
-  reason: z.string(),
+  lines: Count.optional(),
+  reason: Reason,
 });
 export type LogGap = z.infer<typeof LogGap>;
 
@@ -45,8 +46,8 @@ export type LogGap = z.infer<typeof LogGap>;
 export const LogBatch = OrderedEnvelope.extend({
   ...InstanceRef.shape,
   /** The run that wrote them, as far as the agent could tell. */
-  generation: z.int().min(0),
-  lines: z.array(LogLine),
-  gaps: z.array(LogGap),
+  generation: Count,
+  lines: z.array(LogLine).max(10_000),
+  gaps: z.array(LogGap).max(1_000),
 });
 export type LogBatch = z.infer<typeof LogBatch>;

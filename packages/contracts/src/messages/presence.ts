@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Amount, AnyNumber, Count, ShortText } from '../bounds.ts';
 import { OrderedEnvelope } from '../envelope.ts';
 import { Id } from '../ids.ts';
 
@@ -12,42 +13,42 @@ export const PRESENCE_MISSED_BEATS = 3;
 export const PRESENCE_LIMIT_MS = PRESENCE_INTERVAL_MS * (PRESENCE_MISSED_BEATS + 0.25);
 
 const Beat = OrderedEnvelope.extend({
-  version: z.string(),
-  uptimeSeconds: z.number().min(0),
+  version: ShortText,
+  uptimeSeconds: Amount,
   /** How late the sender's event loop was for this beat. */
-  eventLoopLagMs: z.number().min(0),
+  eventLoopLagMs: Amount,
 });
 
 /** An agent is alive, and which one. Core NATS, every 2 s. */
 export const AgentPresence = Beat.extend({
   host: Id,
   /** Random, kept in the agent's state directory. */
-  agentId: z.string(),
+  agentId: ShortText,
   /** The kernel's boot id: another one means that every process is new. */
-  bootId: z.string(),
+  bootId: ShortText,
   /** Inode of the agent's network namespace: a loopback address means the same only within one. */
-  networkNamespace: z.string(),
+  networkNamespace: ShortText,
   /** The agent's monotonic clock. */
-  monotonicMs: z.number(),
+  monotonicMs: AnyNumber,
   /** Hash of the KV keys this agent keeps, so that ghosts can be found. */
-  keysDigest: z.string(),
-  services: z.int().min(0),
+  keysDigest: ShortText,
+  services: Count,
   /** Events that wait on the agent's disk for the bus. */
-  backlog: z.int().min(0),
+  backlog: Count,
   /** Which list of revoked keys is in force there; 0 when none is. */
-  revocationsVersion: z.int().min(0).optional(),
+  revocationsVersion: Count.optional(),
 });
 export type AgentPresence = z.infer<typeof AgentPresence>;
 
 export const ProberPresence = Beat.extend({
   prober: Id,
-  targets: z.int().min(0),
+  targets: Count,
   leading: z.boolean(),
 });
 export type ProberPresence = z.infer<typeof ProberPresence>;
 
 export const DashboardPresence = Beat.extend({
   dashboard: Id,
-  viewers: z.int().min(0),
+  viewers: Count,
 });
 export type DashboardPresence = z.infer<typeof DashboardPresence>;

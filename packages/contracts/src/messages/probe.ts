@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Amount, Causes, Count, prose, Reason, ShortText } from '../bounds.ts';
 import { OrderedEnvelope, Timestamp } from '../envelope.ts';
 import { InstanceRef } from './service.ts';
 
@@ -27,18 +28,18 @@ export type ProbeStatus = (typeof PROBE_STATUSES)[number];
 
 /** Where the time of one request went. A phase that did not happen is 0. */
 export const ProbePhases = z.object({
-  resolveMs: z.number().min(0),
-  connectMs: z.number().min(0),
-  tlsMs: z.number().min(0),
-  processingMs: z.number().min(0),
-  transferMs: z.number().min(0),
+  resolveMs: Amount,
+  connectMs: Amount,
+  tlsMs: Amount,
+  processingMs: Amount,
+  transferMs: Amount,
 });
 export type ProbePhases = z.infer<typeof ProbePhases>;
 
 /** From where a target was seen. */
 export const Vantage = z.object({
   kind: z.enum(['agent', 'prober', 'monitor', 'unknown']).catch('unknown'),
-  id: z.string(),
+  id: ShortText,
 });
 export type Vantage = z.infer<typeof Vantage>;
 
@@ -46,18 +47,18 @@ export type Vantage = z.infer<typeof Vantage>;
 export const ProbeReport = OrderedEnvelope.extend({
   ...InstanceRef.shape,
   /** Which run was probed; a result counts for that run only. 0 when the prober doesn't know. */
-  generation: z.int().min(0),
+  generation: Count,
   vantage: Vantage,
   /** What it was asked for. */
   purpose: z.enum(['startup', 'readiness', 'liveness', 'external', 'unknown']).catch('unknown'),
-  protocol: z.string(),
+  protocol: ShortText,
   status: ProbeStatus,
   reason: ProbeReason.optional(),
   /** For people: what was expected and what came. */
-  detail: z.string().optional(),
-  durationMs: z.number().min(0),
+  detail: prose(1_024).optional(),
+  durationMs: Amount,
   phases: ProbePhases.optional(),
-  httpStatus: z.int().optional(),
+  httpStatus: z.int().min(0).max(999).optional(),
 });
 export type ProbeReport = z.infer<typeof ProbeReport>;
 
@@ -65,27 +66,32 @@ export const VERDICTS = ['healthy', 'degraded', 'partial', 'unhealthy', 'unknown
 export const VerdictName = z.enum(VERDICTS).catch('unknown');
 export type VerdictName = (typeof VERDICTS)[number];
 
+/** Of more vantages the first are told. */
+export const MAX_VOTES = 10;
+
 /** What the judging prober makes of all votes on one instance. Stream EVENTS, then KV `health`. */
 export const Verdict = OrderedEnvelope.extend({
   ...InstanceRef.shape,
   /** The verdict is void for any other run. */
-  generation: z.int().min(0),
+  generation: Count,
   verdict: VerdictName,
   /** `soft` while it is being confirmed. */
   hardness: z.enum(['soft', 'hard']).catch('soft'),
-  attempt: z.int().min(0),
-  maxAttempts: z.int().min(1),
-  reason: z.string(),
+  attempt: Count,
+  maxAttempts: z.int().min(1).max(1_000),
+  reason: Reason,
   changedAt: Timestamp,
-  votes: z.array(
-    z.object({
-      vantage: Vantage,
-      status: ProbeStatus,
-      reason: ProbeReason.optional(),
-      detail: z.string().optional(),
-      durationMs: z.number().min(0).optional(),
-    }),
-  ),
-  causes: z.array(z.string()).max(32),
+  votes: z
+    .array(
+      z.object({
+        vantage: Vantage,
+        status: ProbeStatus,
+        reason: ProbeReason.optional(),
+        detail: prose(128).optional(),
+        durationMs: Amount.optional(),
+      }),
+    )
+    .max(MAX_VOTES),
+  causes: Causes,
 });
 export type Verdict = z.infer<typeof Verdict>;

@@ -1,4 +1,17 @@
 import { z } from 'zod';
+import {
+  Amount,
+  Causes,
+  Count,
+  Labels,
+  MAX_DEPENDENCIES,
+  MAX_ENVIRONMENT_NAMES,
+  MAX_INSTANCES,
+  MAX_URL_CHARS,
+  prose,
+  Reason,
+  ShortText,
+} from '../bounds.ts';
 import { OrderedEnvelope, Timestamp } from '../envelope.ts';
 import { Id, InstanceNumber } from '../ids.ts';
 
@@ -68,7 +81,7 @@ export type SignalName = (typeof SIGNALS)[number];
 
 /** How a run ended. `known` is false when nobody was left to learn the code. */
 export const ExitStatus = z.object({
-  code: z.int().nullable(),
+  code: z.int().min(-1e9).max(1e10).nullable(),
   signal: SignalName.nullable(),
   known: z.boolean(),
 });
@@ -86,20 +99,20 @@ export type InstanceRef = z.infer<typeof InstanceRef>;
 export const InstanceEvent = OrderedEnvelope.extend({
   ...InstanceRef.shape,
   /** Counts the runs of this instance; 0 before the first. */
-  generation: z.int().min(0),
+  generation: Count,
   from: InstanceStateName,
   to: InstanceStateName,
   ready: Readiness,
   desired: Desired,
   /** A sentence for people: why this happened and what comes next. */
-  reason: z.string(),
+  reason: Reason,
   /** Ids of the events, commands or verdicts that led here. */
-  causes: z.array(z.string()).max(32),
+  causes: Causes,
   exit: ExitStatus.optional(),
   /** Automatic restarts within the window, this one included. */
-  restarts: z.int().min(0).optional(),
+  restarts: Count.optional(),
   /** How many of them are allowed within the window. */
-  restartBudget: z.int().min(0).optional(),
+  restartBudget: Count.optional(),
   /** Half the budget or more is spent within its window. */
   restartLoop: z.boolean().optional(),
   /** It has failed and not yet lived it down: also while its slow retry runs. Ends after 10 good minutes or a command. */
@@ -112,20 +125,20 @@ export type InstanceEvent = z.infer<typeof InstanceEvent>;
 /** The last known facts of one instance: KV bucket `status`. */
 export const InstanceStatus = OrderedEnvelope.extend({
   ...InstanceRef.shape,
-  generation: z.int().min(0),
+  generation: Count,
   state: InstanceStateName,
   ready: Readiness,
   desired: Desired,
-  reason: z.string(),
-  causes: z.array(z.string()).max(32),
+  reason: Reason,
+  causes: Causes,
   /** When the state was entered, by the agent's clock. */
   changedAt: Timestamp,
   startedAt: Timestamp.optional(),
-  pid: z.int().min(1).optional(),
+  pid: z.int().min(1).max(1e9).optional(),
   exit: ExitStatus.optional(),
-  restarts: z.int().min(0),
-  restartBudget: z.int().min(0),
-  restartWindowMs: z.number().min(0),
+  restarts: Count,
+  restartBudget: Count,
+  restartWindowMs: Amount,
   /** It has failed and not yet lived it down. */
   onProbation: z.boolean().optional(),
   /** When the next automatic attempt is due, in `backoff` and `failed`. */
@@ -139,27 +152,35 @@ export type InstanceStatus = z.infer<typeof InstanceStatus>;
 export const DependencyCondition = z.enum(['started', 'ready', 'completed']);
 export type DependencyCondition = z.infer<typeof DependencyCondition>;
 
+/** A service of this host, or `<host>/<service>`. */
+export const DependencyTarget = z.string().min(1).max(127);
+/** Visible ASCII, as every address is that was written down to be asked. */
+const Url = z.string().max(MAX_URL_CHARS);
+const EnvironmentName = z.string().min(1).max(128);
+
 /** What is configured, as far as others may know it: KV bucket `specs`. Values of the environment never leave the host. */
 export const ServiceSpecEntry = OrderedEnvelope.extend({
   host: Id,
   service: Id,
   type: ServiceType,
   /** As configured, without what looks secret; for docker the image, for systemd the unit, for supervisor the program. */
-  command: z.string(),
+  command: prose(4_096),
   port: z.int().min(1).max(65_535).optional(),
   /** Where `[redacted]` stands in it, only the host's own agent can ask it. */
-  healthCheckUrl: z.string().optional(),
-  environmentNames: z.array(z.string()),
+  healthCheckUrl: Url.optional(),
+  environmentNames: z.array(EnvironmentName).max(MAX_ENVIRONMENT_NAMES),
   /** `target`: a service of this host, or `<host>/<service>`. */
-  dependencies: z.array(z.object({ target: z.string(), condition: DependencyCondition.catch('ready') })),
+  dependencies: z
+    .array(z.object({ target: DependencyTarget, condition: DependencyCondition.catch('ready') }))
+    .max(MAX_DEPENDENCIES),
   autoRestart: z.boolean(),
-  maxRestarts: z.int().min(0),
-  restartDelayMs: z.number().min(0),
+  maxRestarts: Count,
+  restartDelayMs: Amount,
   job: z.boolean(),
   system: z.boolean(),
-  instances: z.int().min(0),
-  labels: z.record(z.string(), z.string()),
+  instances: z.int().min(0).max(MAX_INSTANCES),
+  labels: Labels,
   /** Changes when anything in the configuration does. Made with a secret of the host: nothing can be guessed from it. */
-  specHash: z.string(),
+  specHash: ShortText,
 });
 export type ServiceSpecEntry = z.infer<typeof ServiceSpecEntry>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { Envelope, Timestamp } from '../envelope.ts';
+import { Labels, prose } from '../bounds.ts';
+import { Envelope, MAX_MESSAGE_BYTES, Timestamp } from '../envelope.ts';
 import { Id, IdOrNone } from '../ids.ts';
 import { AlertState } from './alert.ts';
 
@@ -8,20 +9,24 @@ import { AlertState } from './alert.ts';
  * there is fixed now, what they add is optional.
  */
 
+/** A name that people gave. */
+const Person = z.string().min(1).max(200);
+const Hash = z.string().min(1).max(512);
+
 /** One condition on a label of an alert (`host`, `service`, `rule`, `severity` or one of its own); `~` is a regular expression (`Pattern`). */
 const Matcher = z.object({
-  label: z.string().min(1),
+  label: z.string().min(1).max(128),
   operator: z.enum(['=', '!=', '=~', '!~']),
-  value: z.string(),
+  value: z.string().max(512),
 });
 
 /** For how long alerts that meet all matchers are kept quiet, by whom and why. */
 const QuietPeriod = Envelope.extend({
-  matchers: z.array(Matcher).min(1),
+  matchers: z.array(Matcher).min(1).max(16),
   startsAt: Timestamp,
   endsAt: Timestamp,
-  createdBy: z.string().min(1),
-  comment: z.string(),
+  createdBy: Person,
+  comment: prose(1_024),
 });
 
 /** KV bucket `silences`: alerts stay as they are, nobody is told. */
@@ -31,7 +36,7 @@ export type Silence = z.infer<typeof Silence>;
 /** KV bucket `maintenance`: expected trouble, announced ahead; it may come again. */
 export const Maintenance = QuietPeriod.extend({
   /** RFC 5545 recurrence rule, such as `FREQ=WEEKLY;BYDAY=SU`; absent: once. */
-  recurrence: z.string().optional(),
+  recurrence: z.string().max(512).optional(),
 });
 export type Maintenance = z.infer<typeof Maintenance>;
 
@@ -41,10 +46,10 @@ export const ConfigEntry = Envelope.extend({
   /** The host it is for; `_` where it is the environment's. */
   host: IdOrNone,
   /** The file's text; of `revocations` the list as the root has signed it, of `incarnation` JSON. */
-  content: z.string(),
+  content: z.string().max(MAX_MESSAGE_BYTES),
   /** What came from a file is changed in that file only. */
   origin: z.enum(['file', 'apply', 'dashboard', 'unknown']).catch('unknown'),
-  appliedBy: z.string().min(1),
+  appliedBy: Person,
 });
 export type ConfigEntry = z.infer<typeof ConfigEntry>;
 
@@ -52,53 +57,53 @@ export type ConfigEntry = z.infer<typeof ConfigEntry>;
 const GrantedRole = z.object({
   role: z.enum(['viewer', 'operator', 'admin', 'unknown']).catch('unknown'),
   environment: Id.optional(),
-  labels: z.record(z.string(), z.string()),
+  labels: Labels,
 });
 
 /** KV bucket `users`. */
 export const User = Envelope.extend({
-  name: z.string().min(1),
-  roles: z.array(GrantedRole),
+  name: Person,
+  roles: z.array(GrantedRole).max(16),
   /** In the format of its algorithm, parameters included; absent for who signs in elsewhere. */
-  passwordHash: z.string().optional(),
+  passwordHash: Hash.optional(),
   isDisabled: z.boolean(),
 });
 export type User = z.infer<typeof User>;
 
 /** KV bucket `tokens`: for programs. The token itself is shown once and kept nowhere. */
 export const Token = Envelope.extend({
-  name: z.string().min(1),
-  owner: z.string().min(1),
-  tokenHash: z.string().min(1),
-  roles: z.array(GrantedRole),
+  name: Person,
+  owner: Person,
+  tokenHash: Hash,
+  roles: z.array(GrantedRole).max(16),
   expiresAt: Timestamp.optional(),
 });
 export type Token = z.infer<typeof Token>;
 
 /** KV bucket `sessions`: who is signed in. */
 export const Session = Envelope.extend({
-  user: z.string().min(1),
-  tokenHash: z.string().min(1),
+  user: Person,
+  tokenHash: Hash,
   expiresAt: Timestamp,
 });
 export type Session = z.infer<typeof Session>;
 
 /** KV bucket `views`: what somebody has arranged to look at. */
 export const View = Envelope.extend({
-  owner: z.string().min(1),
-  name: z.string().min(1),
+  owner: Person,
+  name: Person,
   /** The query of the page, as in its address. */
-  query: z.string(),
+  query: z.string().max(4_096),
 });
 export type View = z.infer<typeof View>;
 
 /** KV bucket `notified`: what was sent to whom about which transition of an alert, so that it is not sent anew. */
 export const Notified = Envelope.extend({
-  fingerprint: z.string().min(1),
+  fingerprint: z.string().min(1).max(200),
   state: AlertState,
-  receiver: z.string().min(1),
+  receiver: Person,
   /** Fingerprint and transition: who receives a notification twice knows it by this. */
-  idempotencyKey: z.string().min(1),
+  idempotencyKey: z.string().min(1).max(512),
   sentAt: Timestamp,
 });
 export type Notified = z.infer<typeof Notified>;

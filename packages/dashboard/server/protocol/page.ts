@@ -77,6 +77,8 @@ export interface HostRow {
   readonly heardAtMs?: number;
   readonly agentVersion?: string;
   readonly services: number;
+  /** Entries that are missing here, for the host has more than are taken of one. */
+  readonly notShown?: number;
   /** Events that wait on the agent's disk for the bus. */
   readonly backlog?: number;
   readonly uptimeSeconds?: number;

@@ -1,12 +1,4 @@
-import {
-  Deadline,
-  type InstanceEvent,
-  type InstanceStatus,
-  keys,
-  type Position,
-  rows,
-  type ValueOf,
-} from '@muster/contracts';
+import { Deadline, type InstanceEvent, type InstanceStatus, type Position, rows } from '@muster/contracts';
 import type { Bus, Subscription } from '@muster/contracts/bus';
 import { FleetCommands } from '@muster/contracts/client';
 import type { Action, WhyStep } from '../protocol/index.ts';
@@ -17,8 +9,6 @@ export interface BusSourceOptions {
   readonly bus: Bus;
   /** Monotonic milliseconds. */
   readonly now: () => number;
-  /** Told of messages that speak for somebody else than their sender. */
-  readonly onForged: (what: string) => void;
 }
 
 /** An agent answers at once that it will act; acting comes later. */
@@ -54,10 +44,8 @@ export class BusSource implements FleetSource, Disposable {
     );
     if (bus.isConnected) learn({ kind: 'bus', isConnected: true, reason: 'connected' });
 
-    // The bus lets a sender publish below its own id only; what a message says of itself must agree with that.
     keep(
       bus.subscribe(rows.hostPresence, {}, (beat, { host }) => {
-        if (!this.#isOwn(beat.host === host, `presence of host '${host}'`)) return;
         this.#beats.set(host, {
           epoch: beat.epoch,
           seq: beat.seq,
@@ -66,37 +54,20 @@ export class BusSource implements FleetSource, Disposable {
         });
         learn({ kind: 'host-presence', beat });
       }),
-      bus.subscribe(rows.proberPresence, {}, (beat, { prober }) => {
-        if (this.#isOwn(beat.prober === prober, `presence of prober '${prober}'`))
-          learn({ kind: 'prober-presence', beat });
-      }),
+      bus.subscribe(rows.proberPresence, {}, (beat) => learn({ kind: 'prober-presence', beat })),
       bus.subscribe(rows.proberEvent, {}, ({ kind, host }) => {
         if (kind !== 'host-forgotten' || host === undefined) return;
         this.#beats.delete(host);
         learn({ kind: 'host-forgotten', host });
       }),
-      bus.subscribe(rows.dashboardPresence, {}, (beat, { dashboard }) => {
-        if (this.#isOwn(beat.dashboard === dashboard, `presence of dashboard '${dashboard}'`)) {
-          learn({ kind: 'dashboard-presence', beat });
-        }
-      }),
-      bus.subscribe(rows.hostMetrics, {}, (metrics, { host }) => {
-        if (this.#isOwn(metrics.host === host, `metrics of host '${host}'`)) learn({ kind: 'metrics', metrics });
-      }),
-      bus.subscribe(rows.instanceProbe, {}, (report, { host, service, instance }) => {
-        const isOwn = report.host === host && report.service === service && report.instance === instance;
-        if (this.#isOwn(isOwn && report.vantage.kind === 'agent', `probe of host '${host}'`))
-          learn({ kind: 'probe', report });
-      }),
-      bus.subscribe(rows.proberProbe, {}, (report, { prober, host, service, instance }) => {
-        const isOwn = report.host === host && report.service === service && report.instance === instance;
-        if (this.#isOwn(isOwn && report.vantage.kind === 'prober', `probe of prober '${prober}'`))
-          learn({ kind: 'probe', report });
-      }),
-      this.#watch('specs', learn, ({ host, service }) => keys.spec(host, service)),
-      this.#watch('status', learn, ({ host, service, instance }) => keys.instance(host, service, instance)),
-      this.#watch('health', learn, ({ host, service, instance }) => keys.instance(host, service, instance)),
-      this.#watch('alerts', learn, ({ data }) => keys.alert(data.host, data.service, data.rule)),
+      bus.subscribe(rows.dashboardPresence, {}, (beat) => learn({ kind: 'dashboard-presence', beat })),
+      bus.subscribe(rows.hostMetrics, {}, (metrics) => learn({ kind: 'metrics', metrics })),
+      bus.subscribe(rows.instanceProbe, {}, (report) => learn({ kind: 'probe', report })),
+      bus.subscribe(rows.proberProbe, {}, (report) => learn({ kind: 'probe', report })),
+      this.#watch('specs', learn),
+      this.#watch('status', learn),
+      this.#watch('health', learn),
+      this.#watch('alerts', learn),
     );
   }
 
@@ -153,34 +124,30 @@ export class BusSource implements FleetSource, Disposable {
   }
 
   /** A listing is told as a whole, so that a reconnection doesn't empty the page for a moment. */
-  #watch<B extends FollowedBucket>(
-    bucket: B,
-    learn: (fact: Fact) => void,
-    keyOf: (value: BucketValues[B]) => string,
-  ): Subscription {
-    type Value = BucketValues[B];
+  #watch(bucket: FollowedBucket, learn: (fact: Fact) => void): Subscription {
+    type Value = BucketValues[FollowedBucket];
+    /** Hosts with more entries than are taken of one. */
+    const crowded: string[] = [];
     let listing: Map<string, Value> | undefined = new Map();
     return this.#options.bus.kv(bucket).watch({
       onReset: () => {
+        for (const host of crowded.splice(0)) learn({ kind: 'excess', bucket, host, notTaken: 0 });
         listing = new Map();
+      },
+      onExcess: (host, notTaken) => {
+        if (!crowded.includes(host)) crowded.push(host);
+        learn({ kind: 'excess', bucket, host, notTaken });
       },
       onReady: () => {
         learn({ kind: 'listed', bucket, entries: listing ?? new Map<string, Value>() } as Fact);
         listing = undefined;
       },
-      onEntry: (key, entry: ValueOf<B> | undefined) => {
-        const value = entry as Value | undefined;
-        if (value !== undefined && !this.#isOwn(keyOf(value) === key, `entry '${key}' of bucket '${bucket}'`)) return;
+      onEntry: (key, value: Value | undefined) => {
         if (listing === undefined) learn({ kind: 'entry', bucket, key, value } as Fact);
         else if (value === undefined) listing.delete(key);
         else listing.set(key, value);
       },
     });
-  }
-
-  #isOwn(isOwn: boolean, what: string): boolean {
-    if (!isOwn) this.#options.onForged(`${what} speaks for somebody else: dropped`);
-    return isOwn;
   }
 }
 

@@ -5,6 +5,7 @@ import type {
   HostMetrics,
   HostSample,
   InstanceStatus,
+  Position,
   ProbeReport,
   ProberPresence,
   ServiceSample,
@@ -37,6 +38,8 @@ type BucketFact = {
 export type Fact =
   | { readonly kind: 'bus'; readonly isConnected: boolean; readonly reason: string }
   | BucketFact
+  /** The host has more entries than are taken of one: so many times one was not. */
+  | { readonly kind: 'excess'; readonly bucket: FollowedBucket; readonly host: string; readonly notTaken: number }
   | { readonly kind: 'host-presence'; readonly beat: AgentPresence }
   /** It was taken away: nothing of it is stored any more. */
   | { readonly kind: 'host-forgotten'; readonly host: string }
@@ -51,6 +54,8 @@ export interface Heard<Beat> {
   readonly heardAtMs: number;
   /** The sender's wall clock minus our monotonic one: turns the sender's own timestamps into ours. */
   readonly wallMinusMonotonicMs: number;
+  /** The newest of those that came since and stand before it, and how many they are. */
+  readonly behind?: { readonly position: Position; readonly beats: number };
 }
 
 export interface Sampled<Sample> {
@@ -77,6 +82,8 @@ export interface HostFacts {
   readonly verdicts: ReadonlyMap<string, Verdict>;
   readonly samples: ReadonlyMap<string, Sampled<ServiceSample>>;
   readonly latencies: ReadonlyMap<string, Latency>;
+  /** By bucket: entries that were not taken. */
+  readonly excess?: ReadonlyMap<FollowedBucket, number>;
 }
 
 /**

@@ -2,10 +2,20 @@ import {
   comparePositions,
   type HostMetrics,
   type InstanceStatus,
+  MAX_INSTANCES_PER_HOST,
   type Position,
+  PRESENCE_LIMIT_MS,
   type ProbeReport,
 } from '@muster/contracts';
-import { type Fact, type Heard, type HostFacts, type Latency, NO_HOST_FACTS, type OwnedFleet } from './fleet.ts';
+import {
+  type Fact,
+  type FollowedBucket,
+  type Heard,
+  type HostFacts,
+  type Latency,
+  NO_HOST_FACTS,
+  type OwnedFleet,
+} from './fleet.ts';
 
 /** As many as the sparkline shows. */
 export const LATENCY_POINTS = 40;
@@ -30,6 +40,12 @@ export function fold(fleet: OwnedFleet, fact: Fact, nowMs: number): void {
       return;
     case 'entry':
       foldEntry(fleet, fact);
+      return;
+    case 'excess':
+      changeHost(fleet, fact.host, (facts) => ({
+        ...facts,
+        excess: withEntry(facts.excess ?? new Map<FollowedBucket, number>(), fact.bucket, fact.notTaken),
+      }));
       return;
     case 'host-presence':
       changeHost(fleet, fact.beat.host, (facts) => ({ ...facts, presence: heard(facts.presence, fact.beat, nowMs) }));
@@ -144,7 +160,8 @@ function foldMetrics(facts: HostFacts, metrics: HostMetrics, nowMs: number): Hos
   const { intervalMs } = metrics;
   const samples = new Map(facts.samples);
   for (const sample of metrics.services) {
-    samples.set(`${sample.service}.${sample.instance}`, { sample, sampledAtMs: nowMs, intervalMs });
+    const key = `${sample.service}.${sample.instance}`;
+    if (hasRoom(samples, key)) samples.set(key, { sample, sampledAtMs: nowMs, intervalMs });
   }
   if (metrics.sample === undefined) return { ...facts, samples };
   return { ...facts, samples, sample: { sample: metrics.sample, sampledAtMs: nowMs, intervalMs } };
@@ -164,19 +181,39 @@ function foldProbe(facts: HostFacts, report: ProbeReport, nowMs: number): HostFa
     probedAtMs: nowMs,
     historyMs: [...history, value].slice(-LATENCY_POINTS),
   };
+  if (!hasRoom(facts.latencies, key)) return facts;
   return { ...facts, latencies: withEntry(facts.latencies, key, latency) };
+}
+
+/** What no bucket has to hold may be said of anything: of one host so much is kept. */
+function hasRoom(map: ReadonlyMap<string, unknown>, key: string): boolean {
+  return map.size < MAX_INSTANCES_PER_HOST || map.has(key);
 }
 
 /** After so long without a prober's result the agent's own results take over. */
 const PROBER_SERIES_MS = 180_000;
 
-/** Beats may overtake each other; an older one confirms nothing new. */
+/** So many beats in a row, each newer than the one before, are a sender and no echo. */
+const BEATS_OF_A_SENDER = 3;
+
+/**
+ * Beats may overtake each other, and old ones may be told again; they confirm nothing new. But a position of the far future,
+ * which anybody with the sender's key can say once, must not mute it for ever: when nothing behind it comes any more, and a
+ * sender goes on before it, that is who is heard.
+ */
 function heard<Beat extends Position & { readonly time: string }>(
   last: Heard<Beat> | undefined,
   beat: Beat,
   nowMs: number,
 ): Heard<Beat> {
-  if (last !== undefined && comparePositions(beat, last.beat) <= 0) return last;
+  if (last !== undefined && comparePositions(beat, last.beat) <= 0) {
+    const { behind } = last;
+    if (behind !== undefined && comparePositions(beat, behind.position) <= 0) return last;
+    const beats = (behind?.beats ?? 0) + 1;
+    if (beats < BEATS_OF_A_SENDER || nowMs - last.heardAtMs <= PRESENCE_LIMIT_MS) {
+      return { ...last, behind: { position: beat, beats } };
+    }
+  }
   const offset = Date.parse(beat.time) - nowMs;
   const isSteady = last !== undefined && Math.abs(offset - last.wallMinusMonotonicMs) <= CLOCK_TOLERANCE_MS;
   return { beat, heardAtMs: nowMs, wallMinusMonotonicMs: isSteady ? last.wallMinusMonotonicMs : offset };

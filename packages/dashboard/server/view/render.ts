@@ -237,6 +237,7 @@ const ACTIONS_IN: Readonly<Record<InstanceStatus['state'], readonly Action[]>> =
 function hostRow(host: string, facts: HostFacts, presence: Presence, nowMs: number): HostRow {
   const beat = facts.presence?.beat;
   const sample = presence === 'heard' ? fresh(facts.sample, nowMs) : undefined;
+  const notShown = sum(facts.excess?.values() ?? []);
   return {
     host,
     mood: presence === 'heard' ? 'good' : presence === 'awaited' ? 'busy' : 'unknown',
@@ -244,6 +245,7 @@ function hostRow(host: string, facts: HostFacts, presence: Presence, nowMs: numb
     ...(facts.presence !== undefined && { heardAtMs: Math.round(facts.presence.heardAtMs) }),
     ...(beat !== undefined && { agentVersion: beat.version, backlog: beat.backlog }),
     services: facts.statuses.size,
+    ...(notShown > 0 && { notShown }),
     ...(sample !== undefined && {
       uptimeSeconds: Math.round(sample.uptimeSeconds),
       cpuRatio: roundRatio(sample.cpuRatio),
@@ -253,6 +255,12 @@ function hostRow(host: string, facts: HostFacts, presence: Presence, nowMs: numb
       memoryTotalBytes: sample.memoryTotalBytes,
     }),
   };
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
 }
 
 function alertRows(fleet: Fleet, nowMs: number): Record<string, AlertRow> {

@@ -1,4 +1,4 @@
-import { PRESENCE_LIMIT_MS } from '@muster/contracts';
+import { MAX_INSTANCES_PER_HOST, PRESENCE_LIMIT_MS } from '@muster/contracts';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as make from '../../test/support/demo-facts.ts';
@@ -351,6 +351,41 @@ describe('facts', () => {
     expect(before, 'what was known is left as it was').toEqual(copy);
     expect(fleet.hosts.get('web2')).toBe(other);
   });
+});
+
+test('a beat of the far future mutes its host no longer than until it has lapsed and three others have come', () => {
+  const future: Fact = { kind: 'host-presence', beat: make.hostBeat('web1', { epoch: 4_000_000_000, seq: 1 }) };
+  const lapsedMs = PRESENCE_LIMIT_MS + 10;
+  const beats = (atMs: number) => [2, 3, 4].map((seq): [number, Fact] => [atMs + seq, beat(seq)]);
+  const before = [
+    [0, connected],
+    [1, running],
+    [2, beat(1)],
+    [3, future],
+  ] as const;
+  expect(row(learn(...before, ...beats(10)), lapsedMs)?.state, 'it may be the sender').toBe('unknown');
+  expect(row(learn(...before, ...beats(lapsedMs)), lapsedMs + 5)?.state).toBe('running');
+  const echoes = [1, 2, 3].map((atMs): [number, Fact] => [lapsedMs + atMs, beat(2)]);
+  expect(row(learn(...before, ...echoes), lapsedMs + 5)?.state, 'one told again is no sender').toBe('unknown');
+});
+
+test('of one host so much is kept, whatever it says of services that nobody knows; what is missing is said', () => {
+  const facts = Array.from({ length: 5 }, (_, part): [number, Fact] => {
+    const sample = { instance: 0, cpuRatio: 0, rssBytes: 0, threads: 1, processes: 1, uptimeSeconds: 1 };
+    const services = Array.from({ length: 900 }, (_s, i) => ({ ...sample, service: `p${part}-s${i}` }));
+    return [3, { kind: 'metrics', metrics: { ...make.metrics('web1'), services } }];
+  });
+  const probes = Array.from({ length: 2_100 }, (_, i): [number, Fact] => [
+    4,
+    { kind: 'probe', report: make.probe('web1', `s${i}`) },
+  ]);
+  const excess: Fact = { kind: 'excess', bucket: 'specs', host: 'web1', notTaken: 788 };
+  const fleet = learn([0, connected], [1, running], [2, beat(1)], ...facts, ...probes, [5, excess]);
+  expect(fleet.hosts.get('web1')?.samples.size).toBe(MAX_INSTANCES_PER_HOST);
+  expect(fleet.hosts.get('web1')?.latencies.size).toBe(MAX_INSTANCES_PER_HOST);
+  expect(render(fleet, 6, CONTEXT).hosts['web1']?.notShown).toBe(788);
+  fold(fleet, { ...excess, notTaken: 0 }, 7);
+  expect(render(fleet, 8, CONTEXT).hosts['web1']).not.toHaveProperty('notShown');
 });
 
 describe('the verdict in words', () => {

@@ -2,7 +2,14 @@
  * The life of one alert. Rules observe; here an observation becomes a transition or nothing, so that `firing` and
  * `resolved` alternate whatever the rules say in whatever order.
  */
-import { type AlertData, type AlertEvent, alertFingerprint, NONE, type Severity } from '@muster/contracts';
+import {
+  type AlertData,
+  type AlertEvent,
+  alertFingerprint,
+  MAX_INSTANCES,
+  NONE,
+  type Severity,
+} from '@muster/contracts';
 
 /** Every rule of this version, and how loudly it speaks. */
 const RULES = {
@@ -77,7 +84,8 @@ export function observe(
   const { instance } = seen.subject;
   const others = alert.instances.filter((each) => each !== instance);
   if (seen.isOn) {
-    const instances = instance === undefined ? others : [...others, instance].sort((a, b) => a - b);
+    const all = instance === undefined ? others : [...others, instance].sort((a, b) => a - b);
+    const instances = all.slice(0, MAX_INSTANCES);
     return { alert: { ...alert, instances }, isNews: false };
   }
   const isOver = instance === undefined || others.length === 0;

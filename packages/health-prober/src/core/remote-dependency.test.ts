@@ -1,6 +1,6 @@
 import type { InstanceStatus, ServiceSpecEntry } from '@muster/contracts';
 import { expect, test } from 'vitest';
-import { judgeDependency, remoteDependenciesOf } from './remote-dependency.ts';
+import { judgeDependency, MAX_TOLD_PER_HOST, remoteDependenciesOf } from './remote-dependency.ts';
 
 const instance = (state: InstanceStatus['state'], ready: InstanceStatus['ready'] = 'no') =>
   ({ state, ready }) as InstanceStatus;
@@ -38,4 +38,16 @@ test('only services of other hosts are asked about, each once for each host that
     { host: 'web1', target: 'db1/pg', condition: 'ready' },
     { host: 'web2', target: 'db1/pg', condition: 'ready' },
   ]);
+});
+
+test('a host that waits for more than it can be told of takes nobody else the place', () => {
+  const dependencies = Array.from({ length: 2 * MAX_TOLD_PER_HOST }, (_, i) => ({
+    target: `db1/s${i}`,
+    condition: 'ready' as const,
+  }));
+  const spec = { host: 'web1', dependencies } as unknown as ServiceSpecEntry;
+  const other = { host: 'web2', dependencies: dependencies.slice(0, 1) } as unknown as ServiceSpecEntry;
+  const found = [...remoteDependenciesOf([spec, spec, other]).values()];
+  expect(found.filter(({ host }) => host === 'web1')).toHaveLength(MAX_TOLD_PER_HOST);
+  expect(found.filter(({ host }) => host === 'web2')).toHaveLength(1);
 });

@@ -14,12 +14,20 @@ export interface DependencyVerdict {
   readonly reason: string;
 }
 
+/** Each is told again and again: a host that waits for more is told of so many. */
+export const MAX_TOLD_PER_HOST = 1_000;
+
 /** Each of them once. */
 export function remoteDependenciesOf(specs: Iterable<ServiceSpecEntry>): ReadonlyMap<string, RemoteDependency> {
   const found = new Map<string, RemoteDependency>();
+  const counts = new Map<string, number>();
   for (const { host, dependencies } of specs) {
     for (const { target, condition } of dependencies) {
-      if (target.includes('/')) found.set(`${host} ${target} ${condition}`, { host, target, condition });
+      const key = `${host} ${target} ${condition}`;
+      const count = counts.get(host) ?? 0;
+      if (!target.includes('/') || found.has(key) || count >= MAX_TOLD_PER_HOST) continue;
+      counts.set(host, count + 1);
+      found.set(key, { host, target, condition });
     }
   }
   return found;

@@ -4,12 +4,15 @@
  * was published before is then recognised by its cause and not told again.
  */
 import {
+  type AgentPresence,
   type AlertData,
   type AlertEvent,
   comparePositions,
+  HostQuota,
   type InstanceEvent,
   type InstanceStatus,
   keys,
+  MAX_INSTANCES_PER_HOST,
 } from '@muster/contracts';
 import {
   fingerprintOf,
@@ -20,6 +23,7 @@ import {
   type Sample,
   type Subject,
 } from '../core/alert.ts';
+import { HostPositions } from '../core/host-positions.ts';
 import type { Judgement } from '../core/judge.ts';
 import {
   type Fall,
@@ -53,6 +57,9 @@ export class AlertDesk {
   readonly #book = new Map<string, AlertData>();
   readonly #histories = new Map<string, readonly Sample[]>();
   readonly #tales = new Map<string, Tale>();
+  /** Events may name any instance: of one host so many are followed. */
+  readonly #quota = new HostQuota(MAX_INSTANCES_PER_HOST);
+  readonly #positions = new HostPositions();
   readonly #falls: Map<string, Fall>;
   /** What was told of which cause before: also behind a replay an event may come again, from an agent whose bus has lost it. */
   readonly #told: ReadonlySet<string>;
@@ -82,11 +89,32 @@ export class AlertDesk {
     const key = keys.instance(event.host, event.service, event.instance);
     const before = this.#tales.get(key);
     if (before !== undefined && comparePositions(event, before.fact) <= 0) return;
+    if (!this.#quota.take(key)) return;
+    this.#positions.noteEvent(event);
     const { tale, observations, healing } = tellEvent(before, event, monotonicMs(), this.#falls.get(key));
     this.#falls.delete(key);
     this.#tales.set(key, tale);
     if (healing !== undefined) this.#takeHealing(healing, event.time);
     for (const seen of observations) if (this.#isDue(seen)) this.take(seen);
+  }
+
+  /**
+   * A beat of an agent. Where several in a row are behind what events of its host said, those were not its own, or those of a
+   * clock that was wrong: its word counts again, beginning with how its instances stand.
+   */
+  takeBeat(beat: Pick<AgentPresence, 'host' | 'epoch'>, statusesOf: (host: string) => Iterable<InstanceStatus>): void {
+    if (!this.#positions.isBehind(beat)) return;
+    const { host, epoch } = beat;
+    for (const [key, { fact }] of this.#tales) {
+      if (fact.host === host && fact.epoch > epoch) this.#tales.delete(key);
+    }
+    for (const status of statusesOf(host)) {
+      const key = keys.instance(host, status.service, status.instance);
+      const telling = status.epoch > epoch ? undefined : tellStatus(this.#tales.get(key), status, monotonicMs());
+      if (telling === undefined) continue;
+      this.#tales.set(key, telling.tale);
+      for (const seen of telling.observations) this.take(seen);
+    }
   }
 
   /** The events have been read; from here on everything is news, beginning with how everything stands. */
@@ -124,6 +152,7 @@ export class AlertDesk {
   /** The instance is no longer configured. */
   takeGone(key: string): void {
     this.#tales.delete(key);
+    this.#quota.drop(key);
     const [host = '', service = '', instance] = key.split('.');
     for (const seen of observeGone({ host, service, instance: Number(instance) })) {
       this.take(seen);

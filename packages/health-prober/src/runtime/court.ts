@@ -3,6 +3,7 @@ import {
   type InstanceRef,
   type InstanceStatus,
   keys,
+  MAX_VOTES,
   type ProbeReport,
   type Vantage,
   type Verdict,
@@ -119,7 +120,7 @@ export class Court {
       maxAttempts: this.#options.policy.maxAttempts,
       reason,
       changedAt,
-      votes: votes.map(({ vantage, status, reason: why, detail, durationMs }) => ({
+      votes: votes.slice(0, MAX_VOTES).map(({ vantage, status, reason: why, detail, durationMs }) => ({
         vantage,
         status,
         ...(why !== undefined && { reason: why }),

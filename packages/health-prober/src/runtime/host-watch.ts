@@ -34,10 +34,7 @@ export class HostWatch {
 
   constructor(options: HostWatchOptions) {
     this.#options = options;
-    this.#subscription = options.bus.subscribe(rows.hostPresence, {}, (presence, { host }) => {
-      // A host speaks for itself only.
-      if (presence.host === host) this.#hear(presence);
-    });
+    this.#subscription = options.bus.subscribe(rows.hostPresence, {}, (presence) => this.#hear(presence));
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
   }
 
@@ -89,7 +86,6 @@ export class HostWatch {
       before.bootId === presence.bootId &&
       before.networkNamespace === presence.networkNamespace;
     if (!isSame) this.#options.onChange(host);
-    this.#options.onBeat(presence);
   }
 
   #look(): void {

@@ -2,7 +2,7 @@
  * One term as the leading prober: from the moment the lease is ours until it is lost. It begins with what is known (the
  * memory of an earlier life, the last values, what the streams hold since) and then goes on with what comes live.
  */
-import { type AlertEvent, type Incarnation, keys, rows, type Verdict } from '@muster/contracts';
+import { type AlertEvent, type Incarnation, type InstanceStatus, keys, rows, type Verdict } from '@muster/contracts';
 import type { Bus, Subscription } from '@muster/contracts/bus';
 import { FleetCommands } from '@muster/contracts/client';
 import type { RuleName } from '../core/alert.ts';
@@ -129,6 +129,7 @@ export class JudgeTerm {
       onBeat: (presence) => {
         this.#courier.noteBeat(presence);
         this.#ghosts.hear(presence);
+        if (this.#isOpen) this.#desk.takeBeat(presence, (host) => this.#statusesOn(host));
       },
     });
     const commands = new FleetCommands({
@@ -242,6 +243,13 @@ export class JudgeTerm {
     this.#desk.takeRemovedHost(host);
     this.#options.announcer.component('host-forgotten', `host ${host} was taken away: ${keys} keys removed`, { host });
     return { accepted: true, code: 'ok', reason: `host ${host} is forgotten`, keys };
+  }
+
+  *#statusesOn(host: string): Iterable<InstanceStatus> {
+    for (const key of this.#fleet.keysOn(host)) {
+      const status = this.#fleet.statuses.get(key);
+      if (status !== undefined) yield status;
+    }
   }
 
   #update(key: string): void {

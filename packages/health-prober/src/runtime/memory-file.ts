@@ -5,7 +5,7 @@
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AlertData, certainlyKept, type Incarnation, type StreamName } from '@muster/contracts';
+import { AlertData, certainlyKept, type Incarnation, nextEpoch, type StreamName } from '@muster/contracts';
 import { claimStateFolder } from '@muster/contracts/private-folder';
 import { z } from 'zod';
 
@@ -65,7 +65,7 @@ export class MemoryFile {
   /** Greater than that of every earlier start, also when the file was lost. */
   nextEpoch(unixSeconds: number): number {
     const last = this.#read('epoch.json', Epoch)?.epoch ?? 0;
-    const epoch = Math.max(last + 1, unixSeconds);
+    const epoch = nextEpoch(last, unixSeconds);
     this.#write('epoch.json', { epoch });
     return epoch;
   }

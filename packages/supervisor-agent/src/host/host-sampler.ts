@@ -1,5 +1,5 @@
 import { statfsSync } from 'node:fs';
-import type { HostSample } from '@muster/contracts';
+import { type HostSample, MAX_CORES, MAX_DEVICES } from '@muster/contracts';
 import {
   type CpuTimes,
   type DiskCounters,
@@ -101,7 +101,7 @@ export class HostSampler {
 
   #usage(): HostSample['mounts'] {
     const text = this.#text('self/mounts');
-    if (text !== this.#mounts.text) this.#mounts = { text, list: parseMounts(text) };
+    if (text !== this.#mounts.text) this.#mounts = { text, list: parseMounts(text).slice(0, MAX_DEVICES) };
     return this.#mounts.list.flatMap((mount) => {
       try {
         const { bsize, blocks, bavail, files, ffree } = statfsSync(mount.path);
@@ -124,7 +124,7 @@ function cpuRatios(
   const [all, ...cores] = [...now].map(([name, times]) => shares(before.get(name), times));
   return {
     cpuRatio: all === undefined ? 0 : ratio(all.userRatio + all.systemRatio, 1),
-    cores,
+    cores: cores.slice(0, MAX_CORES),
   };
 }
 
@@ -170,7 +170,7 @@ function byName<T extends { name: string }>(items: readonly T[]): Map<string, T>
 
 /** Each thing of now with itself before; what is new starts next time. */
 function pairs<T>(before: ReadonlyMap<string, T>, now: ReadonlyMap<string, T>): [T, T][] {
-  return [...now].flatMap(([name, item]): [T, T][] => {
+  return [...now].slice(0, MAX_DEVICES).flatMap(([name, item]): [T, T][] => {
     const then = before.get(name);
     return then === undefined ? [] : [[then, item]];
   });

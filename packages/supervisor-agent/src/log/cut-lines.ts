@@ -1,5 +1,7 @@
+import { MAX_LINE_CHARS } from '@muster/contracts';
+
 /** A line longer than this goes on in a next one. */
-export const MAX_LINE_BYTES = 16 * 1024;
+export const MAX_LINE_BYTES = MAX_LINE_CHARS;
 
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;

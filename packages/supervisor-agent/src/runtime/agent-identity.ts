@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import path from 'node:path';
+import { nextEpoch } from '@muster/contracts';
 import { readFileIfAny, replaceFile } from '../atomic-file.ts';
 import { readBootId } from '../drivers/process/proc.ts';
 
@@ -37,7 +38,7 @@ export function readIdentity(stateDir: string, formerId: string | undefined): Ag
     agentId: readAgentId(path.join(stateDir, 'agent-id'), formerId),
     bootId: readBootId(),
     networkNamespace: readNetworkNamespace(),
-    epoch: nextEpoch(path.join(stateDir, 'epoch')),
+    epoch: beginEpoch(path.join(stateDir, 'epoch')),
   };
 }
 
@@ -53,10 +54,10 @@ function readAgentId(file: string, formerId: string | undefined): string {
 }
 
 /** Larger than every one before, also when the file is lost or the clock was set back. */
-function nextEpoch(file: string): number {
+function beginEpoch(file: string): number {
   const saved = Number(readFileIfAny(file)?.trim() ?? 0);
   const last = Number.isSafeInteger(saved + 1) ? saved : 0;
-  const epoch = Math.max(last + 1, Math.floor(Date.now() / 1_000));
+  const epoch = nextEpoch(last, Math.floor(Date.now() / 1_000));
   replaceFile(file, `${epoch}\n`, { isDurable: true });
   return epoch;
 }

@@ -33,8 +33,8 @@ const WATCH_LEASE_MS = 15_000;
 const FIRST_SAMPLE_AFTER_MS = 1_000;
 const INVENTORY_AFTER_MS = 3_000;
 const INVENTORY_TIMEOUT_MS = 20_000;
-/** A service's sample is some 230 bytes of JSON: this many, with the host's own sample, stay below a part's 256 KiB. */
-const SERVICES_PER_PART = 800;
+/** A service's sample is some 230 bytes of JSON: this many, with the sample of a host of any size, stay below a message's size. */
+const SERVICES_PER_PART = 500;
 
 export class MetricsPublisher implements Disposable {
   readonly #options: MetricsPublisherOptions;

@@ -70,6 +70,7 @@ function HostCard({ host: row }: { readonly host: HostRow }) {
     memoryTotalBytes,
     uptimeSeconds,
     backlog,
+    notShown,
   } = row;
   return (
     <li className="host" data-host={host}>
@@ -102,6 +103,7 @@ function HostCard({ host: row }: { readonly host: HostRow }) {
       )}
       <dl className="host-facts">
         <Fact name="Services" value={String(services)} />
+        {notShown !== undefined && <Fact name="Not shown" value={`${notShown} more than are taken of one host`} />}
         {load1 !== undefined && (
           <Fact name="Load" value={`${load1.toFixed(2)} on ${cores ?? 0} ${cores === 1 ? 'core' : 'cores'}`} />
         )}

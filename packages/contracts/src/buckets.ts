@@ -52,7 +52,8 @@ function bucket<S extends z.ZodType>(
   writers: readonly Role[],
   { names, ...options }: BucketOptions = {},
 ): Bucket<S> {
-  const all = namesOf(options.key ?? '', schema, writers, names);
+  const probers: readonly Role[] = options.proberKeys === undefined ? [] : ['prober'];
+  const all = namesOf(options.key ?? '', schema, [...writers, ...probers], names);
   const usual = { deleters: [], history: 1, readers: READERS, proberKeys: [], keyedByHost: false };
   return { name, schema, maxBytes, writers, names: all, ...usual, ...options };
 }

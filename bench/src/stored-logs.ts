@@ -1,5 +1,5 @@
 import { type LogBatch, type LogLine, rows } from '@muster/contracts';
-import { uuidv7 } from '@muster/contracts/bus';
+import { messageIdOf, uuidv7 } from '@muster/contracts/bus';
 import type { BenchBus } from './bench-bus.ts';
 import type { ParseLine } from './program-parts.ts';
 
@@ -46,7 +46,8 @@ export async function storeLogs(
       lines,
       gaps: [],
     };
-    ({ seq: expectedLastSeq } = await bus.admin.publishOrdered(rows.instanceLog, params, message, { expectedLastSeq }));
+    const options = { expectedLastSeq, messageId: messageIdOf('', params.service, message.id) };
+    ({ seq: expectedLastSeq } = await bus.admin.publishOrdered(rows.instanceLog, params, message, options));
   }
   const after = await bus.stored('logs');
   const lines = MESSAGES * linesPerMessage;

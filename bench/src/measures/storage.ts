@@ -8,6 +8,7 @@ import {
   rows,
   serviceRollups,
 } from '@muster/contracts';
+import { messageIdOf } from '@muster/contracts/bus';
 import { seededRandom } from '@muster/testkit';
 import { type BenchBus, inParallel, startBenchBus } from '../bench-bus.ts';
 import { eventOf } from '../bench-messages.ts';
@@ -128,7 +129,7 @@ async function tell(
     series,
   };
   const lane = `${tier} ${subject}`;
-  const options = { expectedLastSeq: lastSeq.get(lane) ?? 0 };
+  const options = { expectedLastSeq: lastSeq.get(lane) ?? 0, messageId: messageIdOf('', lane, message.id) };
   const stored =
     subject === ''
       ? await admin.publishOrdered(hostRollups[tier], { host: HOST }, message, options)
@@ -154,7 +155,8 @@ async function bytesOfEvent(bus: BenchBus): Promise<number> {
   let expectedLastSeq = 0;
   for (let seq = 1; seq <= EVENTS; seq += 1) {
     const event = eventOf(HOST, params.service, seq, reason);
-    ({ seq: expectedLastSeq } = await bus.admin.publishOrdered(rows.instanceEvent, params, event, { expectedLastSeq }));
+    const options = { expectedLastSeq, messageId: messageIdOf('', params.service, event.id) };
+    ({ seq: expectedLastSeq } = await bus.admin.publishOrdered(rows.instanceEvent, params, event, options));
   }
   const { messages, bytes } = await bus.stored('events');
   return bytes / messages;

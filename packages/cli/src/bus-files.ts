@@ -8,6 +8,7 @@ import {
   type Identity,
   mintCertificates,
   mintKeys,
+  readIncarnationFile,
   serverTlsFiles,
   writeEmbeddedServerFiles,
   writeNatsServerConfig,
@@ -50,11 +51,14 @@ export async function makeBusFiles(
         })
       : { created: [], kept: [] };
   const configFile = join(stateDir, 'nats', 'nats.conf');
+  // A hint for who connects; what counts is what probers answer, signed.
+  const { incarnation = 1 } = (await readIncarnationFile(keysDir)) ?? {};
   const server = {
     environment,
     ...listen,
     trust: minted.trust,
     retention,
+    ...(incarnation > 1 && { serverName: `muster-${environment}-${incarnation}` }),
     ...(isOpen && { tls: serverTlsFiles(keysDir) }),
   };
   const written = await writeNatsServerConfig(configFile, {

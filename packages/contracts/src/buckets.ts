@@ -28,6 +28,8 @@ export interface Bucket<S extends z.ZodType = z.ZodType> {
   /** Who else deletes entries, of senders that are gone. The server cannot tell a deletion from a write. */
   readonly deleters: readonly Role[];
   readonly readers: readonly Role[];
+  /** Single keys that probers write in a bucket of others. */
+  readonly proberKeys: readonly string[];
   /** Agents write below their own host only: the key's first token. */
   readonly keyedByHost: boolean;
 }
@@ -37,7 +39,9 @@ const READERS: readonly Role[] = ['prober', 'dashboard', 'operator', 'admin'];
 const KIB = 1024;
 
 interface BucketOptions
-  extends Partial<Pick<Bucket, 'history' | 'readers' | 'deleters' | 'keyedByHost' | 'key' | 'maxKeysPerHost'>> {
+  extends Partial<
+    Pick<Bucket, 'history' | 'readers' | 'deleters' | 'proberKeys' | 'keyedByHost' | 'key' | 'maxKeysPerHost'>
+  > {
   /** What a value says of its key beside what its fields are called. */
   readonly names?: Names;
 }
@@ -49,8 +53,9 @@ function bucket<S extends z.ZodType>(
   writers: readonly Role[],
   { names, ...options }: BucketOptions = {},
 ): Bucket<S> {
-  const all = namesOf(options.key ?? '', schema, writers, names);
-  const usual = { deleters: [], history: 1, readers: READERS, keyedByHost: false };
+  const probers: readonly Role[] = options.proberKeys === undefined ? [] : ['prober'];
+  const all = namesOf(options.key ?? '', schema, [...writers, ...probers], names);
+  const usual = { deleters: [], history: 1, readers: READERS, proberKeys: [], keyedByHost: false };
   return { name, schema, maxBytes, writers, names: all, ...usual, ...options };
 }
 
@@ -85,6 +90,7 @@ export const buckets = {
   config: bucket('config', ConfigEntry, MAX_MESSAGE_BYTES, ['dashboard', 'operator', 'admin'], {
     key: '{kind}',
     history: 32,
+    proberKeys: ['incarnation', 'revocations'],
   }),
   users: bucket('users', User, 16 * KIB, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
   tokens: bucket('tokens', Token, 16 * KIB, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
@@ -133,4 +139,6 @@ export const keys = {
   lease: (kind: string, name: string) => `${kind}.${name}`,
   /** In `config`: the list of revoked keys. */
   revocations: () => 'revocations',
+  /** In `config`: which life of the bus's store this is. */
+  incarnation: () => 'incarnation',
 } as const;

@@ -23,6 +23,7 @@ export * from './messages/alert.ts';
 export * from './messages/command.ts';
 export * from './messages/component.ts';
 export * from './messages/grant.ts';
+export * from './messages/incarnation.ts';
 export * from './messages/log.ts';
 export * from './messages/metrics.ts';
 export * from './messages/presence.ts';

@@ -78,12 +78,15 @@ function askFilter(env: string, template: string, role: Role, id: string): strin
 }
 
 function kvPublish(env: string, role: Role, id: string): string[] {
-  return (Object.keys(buckets) as BucketName[])
+  const all = Object.keys(buckets) as BucketName[];
+  const single = all.flatMap((name) => buckets[name].proberKeys.map((key) => `$KV.${bucketName(env, name)}.${key}`));
+  const whole = all
     .filter((name) => buckets[name].writers.includes(role) || buckets[name].deleters.includes(role))
     .map((name) => {
       const own = role === 'agent' && buckets[name].keyedByHost ? `${id}.` : '';
       return `$KV.${bucketName(env, name)}.${own}>`;
     });
+  return role === 'prober' ? [...whole, ...single] : whole;
 }
 
 /**

@@ -45,6 +45,7 @@ export const AGENT_VERB_ROLES: Readonly<Record<AgentVerb, readonly Role[]>> = {
 
 /** Who may ask the probers what. */
 export const PROBER_VERB_ROLES: Readonly<Record<ProberVerb, readonly Role[]>> = {
+  bus: ROLES,
   probe: PEOPLE,
   test: PEOPLE,
   acknowledge: PEOPLE,
@@ -84,6 +85,7 @@ export const AGENT_VERB_PEOPLE: Readonly<Record<AgentVerb, PersonRole | undefine
 
 /** As that, of the probers. */
 export const PROBER_VERB_PEOPLE: Readonly<Record<ProberVerb, PersonRole | undefined>> = {
+  bus: 'viewer',
   probe: 'operator',
   test: 'operator',
   acknowledge: 'operator',

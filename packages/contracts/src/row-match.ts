@@ -1,4 +1,5 @@
 import { type Row, type RowName, rows } from './rows.ts';
+import type { StreamName } from './streams.ts';
 import { isToken, parseSubject, withoutRoot } from './subject.ts';
 
 /** One row that a pattern speaks of, and which of its subjects. */
@@ -28,6 +29,13 @@ const SIGNED = Object.values<Row>(rows).filter(({ isSigned }) => isSigned);
 /** Is what travels on this subject signed? */
 export function isSignedSubject(env: string, subject: string): boolean {
   return SIGNED.some(({ template }) => parseSubject(env, template, subject) !== undefined);
+}
+
+const KEPT = Object.values<Row>(rows).filter(({ kind }) => kind === 'stream');
+
+/** The stream that keeps what travels on this subject; `undefined` when none does. */
+export function streamOfSubject(env: string, subject: string): StreamName | undefined {
+  return KEPT.find(({ template }) => parseSubject(env, template, subject) !== undefined)?.stream;
 }
 
 function filterOf(template: readonly string[], pattern: readonly string[]): Record<string, string> | undefined {

@@ -299,6 +299,7 @@ export const commands = {
 } as const satisfies { readonly [V in AgentVerb]: RequestRow };
 
 export const proberCommands = {
+  bus: proberCommand('bus'),
   probe: proberCommand('probe'),
   test: proberCommand('test'),
   acknowledge: proberCommand('acknowledge'),

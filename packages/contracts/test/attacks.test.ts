@@ -3,7 +3,7 @@
  * others can keep what it saw. Each attack here is tried on a real server with everybody's own credentials; what it
  * brings about is that a counter moves.
  */
-import { readFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type AgentVerb,
@@ -14,6 +14,7 @@ import {
   keys,
   proberCommands,
   rows,
+  streamName,
   type Verdict,
 } from '@muster/contracts';
 import {
@@ -25,12 +26,14 @@ import {
   type NatsBus,
   NoGrantError,
   natsServerConfig,
+  Outbox,
   openBus,
   type PersonClaims,
   parseCredentials,
   publishRevocations,
   revoke,
   setupBus,
+  uuidv7,
 } from '@muster/contracts/bus';
 import { FleetClient } from '@muster/contracts/client';
 import {
@@ -556,6 +559,7 @@ describe('a verdict', () => {
   let position = 0;
   const verdict = (changes: Partial<Verdict> = {}): Verdict => ({
     ...sample('health'),
+    id: uuidv7(),
     ...API,
     seq: ++position,
     ...changes,
@@ -687,10 +691,11 @@ describe('a verdict', () => {
     const { bus, heard } = await listening(told);
     const before = await readBack(bus);
     told.length = 0;
+    const doubledBefore = bus.counters.doubled;
     const raw = await openRaw(PROBER);
     for (const { body, forgery } of [old, newer, old, newer]) await said(raw, body, forgery);
-    await eventually(() => heard.length === 3);
-    expect(heard).toEqual([position - 1, position, position]);
+    await eventually(() => bus.counters.doubled === doubledBefore + 1 && told.length === 1);
+    expect(heard).toEqual([position - 1, position]);
     const again = {
       kind: 'forged',
       subject: SUBJECT,
@@ -859,4 +864,87 @@ test('every verb of an agent has its askers', () => {
   expect(askedByAgents.map(([verb]) => verb)).toEqual(['claim']);
   const acts = ['start', 'stop', 'restart', 'scale', 'reload', 'apply', 'adopt', 'forget', 'shutdown'] as const;
   for (const verb of acts) expect(commands[verb].requesters, verb).not.toContain('prober');
+});
+
+/** Its acknowledgements the server sends wherever a publisher says: none of them is anybody's word. */
+describe("the server's acknowledgement of a thief's own event", () => {
+  const INSTANCE = { host: 'web1', service: 'acked', instance: 0 } as const;
+  const SUBJECT = buildSubject(environment, rows.instanceEvent.template, INSTANCE);
+  let thief: NatsConnection;
+  let reader: NatsBus;
+  beforeAll(async () => {
+    [thief, reader] = await Promise.all([openRaw(DB1), open(PROBER)]);
+  });
+  afterAll(async () => {
+    await Promise.all([thief.close(), reader.drain()]);
+  });
+
+  const event = (id: string) => ({ ...sample('instanceEvent'), ...INSTANCE, id });
+
+  async function aimAt(subject: string): Promise<void> {
+    const own = buildSubject(environment, rows.hostEvent.template, { host: 'db1' });
+    thief.publish(own, JSON.stringify({ ...sample('hostEvent'), id: uuidv7() }), { reply: subject });
+    await thief.flush();
+  }
+
+  async function lastSeqOf(subject: string): Promise<number> {
+    await using admin = await open(ADMIN);
+    const reply = await admin.callJetStream<{ message: { seq: number } }>(
+      `STREAM.MSG.GET.${streamName(environment, 'events')}`,
+      { last_by_subj: subject },
+    );
+    return reply.message.seq;
+  }
+
+  test('costs no host an event, and is not its last word', async () => {
+    await using folder = await temporaryDirectory();
+    const first = await Outbox.open({ directory: folder.path, bus: web1 });
+    first.append(rows.instanceEvent, INSTANCE, event('a'));
+    await first.flushed(AbortSignal.timeout(30_000));
+    await first.close();
+    // As a process leaves it that was killed before the server had `b`.
+    const lines = [
+      { message: 2, subject: SUBJECT, id: 'b', payload: event('b') },
+      { attempt: 2, last: await lastSeqOf(SUBJECT) },
+    ];
+    const [file = ''] = await readdir(folder.path);
+    await appendFile(join(folder.path, file), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const before = await lastSeqOf(SUBJECT);
+    await aimAt(SUBJECT);
+    await eventually(async () => (await lastSeqOf(SUBJECT)) > before, { message: 'it is stored there' });
+    const second = await Outbox.open({ directory: folder.path, bus: web1 });
+    second.append(rows.instanceEvent, INSTANCE, event('c'));
+    await second.flushed(AbortSignal.timeout(30_000));
+    const stored = await reader.history(rows.instanceEvent, INSTANCE);
+    expect(stored.map(({ message }) => message.id)).toEqual(['a', 'b', 'c']);
+
+    // With one after the other, what is expected is never what is there.
+    const flood = new AbortController();
+    const flooding = (async () => {
+      while (!flood.signal.aborted) await Promise.all(Array.from({ length: 50 }, () => aimAt(SUBJECT)));
+    })();
+    for (const id of ['d', 'e', 'f']) second.append(rows.instanceEvent, INSTANCE, event(id));
+    await second.flushed(AbortSignal.timeout(30_000));
+    flood.abort();
+    await flooding;
+    await second.close();
+    const last = await reader.history(rows.instanceEvent, INSTANCE, { lastOfEach: true });
+    expect(last.map(({ message }) => message.id)).toEqual(['f']);
+    const all = await reader.history(rows.instanceEvent, INSTANCE);
+    expect(all.map(({ message }) => message.id)).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+  });
+
+  test('keeps no key from those who write it', async () => {
+    const key = keys.lease('judge', 'acked');
+    const leases = reader.kv('leases');
+    const lease = { ...sampleValue('leases'), holder: 'p1' };
+    const { revision } = (await leases.create(key, lease)) ?? { revision: 0 };
+    await aimAt(`$KV.${bucketName(environment, 'leases')}.${key}`);
+    await eventually(async () => (await leases.unreadable(key)) !== undefined, { message: 'it is stored there' });
+    expect(await leases.get(key)).toBeUndefined();
+    expect(await leases.update(key, lease, revision)).toBeUndefined();
+    expect(await leases.create(key, lease)).toBeDefined();
+    expect(await leases.unreadable(key)).toBeUndefined();
+    expect(await leases.create(key, lease)).toBeUndefined();
+  });
 });

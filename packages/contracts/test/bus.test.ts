@@ -157,8 +157,8 @@ test('a refusal without the fields of the answer is told as a refusal', async ()
 
 test('ordered publishing stores once, in order, and says what was last', async () => {
   await using bus = await open({ environment: 'ordered' });
-  const publish = (expectedLastSeq: number) =>
-    bus.publishOrdered(rows.instanceEvent, INSTANCE, sample('instanceEvent'), { expectedLastSeq });
+  const publish = (expectedLastSeq: number, id = 'a') =>
+    bus.publishOrdered(rows.instanceEvent, INSTANCE, { ...sample('instanceEvent'), id }, { expectedLastSeq });
   await expect(publish(0)).rejects.toThrow(NoStreamError);
   await makeStream(bus, 'MUSTER_ORDERED_EVENTS', ['muster.v1.ordered.service.*.*.*.event']);
   expect(await publish(0)).toEqual({ seq: 1 });
@@ -167,7 +167,7 @@ test('ordered publishing stores once, in order, and says what was last', async (
   );
   // A sequence that can't be: refused whatever the stream holds, so it asks for the last one.
   await expect(publish(Number.MAX_SAFE_INTEGER)).rejects.toMatchObject({ actual: 1 });
-  expect(await publish(1)).toEqual({ seq: 2 });
+  expect(await publish(1, 'b')).toEqual({ seq: 2 });
   await expect(
     bus.publishOrdered(rows.instanceEvent, { ...INSTANCE, instance: 1 }, sample('instanceEvent', { instance: 1 }), {
       expectedLastSeq: Number.MAX_SAFE_INTEGER,
@@ -181,6 +181,10 @@ test('ordered publishing stores once, in order, and says what was last', async (
   expect(await bus.history(rows.instanceEvent, {}, { last: 1 })).toMatchObject([{ seq: 2 }]);
   expect(await bus.history(rows.instanceEvent, {}, { sinceSeq: 2 })).toMatchObject([{ seq: 2 }]);
   expect(await bus.history(rows.instanceEvent, { host: 'nobody' })).toEqual([]);
+  // What was stored twice is read once.
+  await publish(2, 'a');
+  expect(await bus.history(rows.instanceEvent, { host: 'web1' })).toHaveLength(2);
+  expect(bus.counters.doubled).toBe(1);
 });
 
 test('a bucket: put, get, create, update, delete, watch', async () => {

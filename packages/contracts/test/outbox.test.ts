@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { appendFile, readdir, readFile, stat } from 'node:fs/promises';
+import { appendFile, cp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rows, streamName } from '@muster/contracts';
 import { type NatsBus, Outbox, type OutboxOptions, openBus, setupBus } from '@muster/contracts/bus';
@@ -13,6 +13,7 @@ import {
   whyNoSmallDisk,
 } from '@muster/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { messageIdOf } from '../src/bus/message-id.ts';
 import { sample } from './golden.ts';
 
 const environment = 'test';
@@ -164,7 +165,7 @@ test('an outbox that lost its directory goes on behind what the stream has', asy
   await second.close();
 });
 
-test('a stream that lost everything gets what comes, not what it had', async () => {
+test('a stream that lost everything gets what it had, as far as that is known, and what comes', async () => {
   await setupBus(bus);
   const outbox = await open();
   for (const id of ['a', 'b']) append(outbox, id);
@@ -175,7 +176,7 @@ test('a stream that lost everything gets what comes, not what it had', async () 
   await setupBus(bus);
   append(outbox, 'd');
   await outbox.flushed(soon());
-  expect(await stored()).toEqual(['c', 'd']);
+  expect(await stored()).toEqual(['a', 'b', 'c', 'd']);
   await outbox.close();
 });
 
@@ -189,9 +190,11 @@ test('a message whose acknowledgement was lost is not stored twice', async () =>
   const [file] = await readdir(directory.path);
   const event = { ...sample('instanceEvent'), service: 'api', id: 'b' };
   const subject = 'muster.v1.test.service.web1.api.0.event';
+  const secret = 'of this journal';
   await appendFile(
     join(directory.path, file as string),
     [
+      JSON.stringify({ secret }),
       JSON.stringify({ message: 2, subject, id: 'b', payload: event }),
       JSON.stringify({ attempt: 2, last: 1 }),
       '{"message":3,"subje',
@@ -199,6 +202,7 @@ test('a message whose acknowledgement was lost is not stored twice', async () =>
   );
   await bus.publishOrdered(rows.instanceEvent, { host: 'web1', service: 'api', instance: 0 }, event, {
     expectedLastSeq: 1,
+    messageId: messageIdOf(secret, subject, 'b'),
   });
 
   const delivered: string[] = [];
@@ -230,16 +234,16 @@ test('who can ask what has arrived repeats nothing to those who listen', async (
   const heard: string[] = [];
   bus.subscribe(rows.instanceEvent, {}, ({ id }) => heard.push(id));
   await bus.flush();
-  const lastSequence = async (of: string) => {
+  const findArrived = async (of: string, id: string, afterSeq: number) => {
     expect(of).toBe(subject);
-    const [last] = await bus.history(rows.instanceEvent, params, { lastOfEach: true });
-    return last?.seq ?? 0;
+    const later = await bus.history(rows.instanceEvent, params, { sinceSeq: afterSeq + 1 });
+    return later.find(({ message }) => message.id === id)?.seq;
   };
   for (const [id, last] of [
     ['a', 0],
     ['b', 1],
   ] as const) {
-    const outbox = await open({ directory: killed(join(directory.path, id), id, last), lastSequence });
+    const outbox = await open({ directory: killed(join(directory.path, id), id, last), findArrived });
     await outbox.flushed(soon());
     await outbox.close();
   }
@@ -324,6 +328,7 @@ test('after everything is delivered a restart leaves a small file that knows whe
   const lines = (await readFile(join(directory.path, file as string), 'utf8')).trim().split('\n');
   expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
     { counted: 50 },
+    { secret: expect.any(String) },
     { subject: 'muster.v1.test.service.web1.api.0.event', last: expect.any(Number) },
     { subject: 'muster.v1.test.service.web1.api.1.event', last: expect.any(Number) },
   ]);
@@ -444,4 +449,47 @@ test('on a full disk the next process goes on in the file that is there', async 
   await third.flushed(soon());
   expect(await stored()).toEqual(['sent', 'waits', 'came on the full disk']);
   await third.close();
+});
+
+test('what a restored store has lost is sent again, in order, before what comes', async () => {
+  await setupBus(bus);
+  const heard: string[] = [];
+  bus.subscribe(rows.instanceEvent, {}, ({ id }) => heard.push(id));
+  const first = await open();
+  first.learn({ incarnation: 1, raises: [] });
+  for (const id of ['a', 'b']) append(first, id);
+  append(first, 'quiet', 1);
+  await first.flushed(soon());
+  const copy = join(directory.path, 'copy');
+  await server.kill();
+  await cp(server.storeDir, copy, { recursive: true });
+  await server.restart();
+  await bus.connected();
+  for (const id of ['c', 'd']) append(first, id);
+  append(first, 'quiet 2', 1);
+  await first.flushed(soon());
+  // Its last process knows of them as well.
+  await first.close();
+  const second = await open();
+  await server.kill();
+  await rm(server.storeDir, { recursive: true });
+  await cp(copy, server.storeDir, { recursive: true });
+  await server.restart();
+  await bus.connected();
+  append(second, 'e');
+  await second.flushed(soon());
+  expect(await stored()).toEqual(['a', 'b', 'c', 'd', 'e']);
+  // Nothing was said on this subject since: only the number tells.
+  expect(await stored(1)).toEqual(['quiet']);
+  second.learn({ incarnation: 2, raises: [{ incarnation: 2, kept: [{ stream: 'events', seq: 3 }] }] });
+  await second.flushed(soon());
+  expect(await stored(1)).toEqual(['quiet', 'quiet 2']);
+  expect(await stored()).toEqual(['a', 'b', 'c', 'd', 'e']);
+  await bus.flush();
+  expect(heard.sort()).toEqual(['a', 'b', 'c', 'd', 'e', 'quiet', 'quiet 2']);
+  // Told again, or an older number: nothing more.
+  second.learn({ incarnation: 2, raises: [] });
+  second.learn({ incarnation: 1, raises: [] });
+  expect(second.backlog).toBe(0);
+  await second.close();
 });

@@ -71,6 +71,8 @@ const ACTING = ['start', 'stop', 'restart', 'scale', 'reload', 'plan', 'apply', 
 );
 const SHUTDOWN = 'muster.v1.test.command.*.shutdown';
 const REVOKING = 'muster.v1.test.command.*.revocations';
+/** Everybody may ask which life of the store this is. */
+const WHICH_BUS = 'muster.v1.test.command._prober.bus';
 const REMOVING = 'muster.v1.test.command._prober.remove';
 const ALERTS_BEHIND = 'muster.v1.test.command._prober.alerts';
 const PROBERS = ['probe', 'test', 'acknowledge', 'silence', 'alerts'].map(
@@ -102,6 +104,7 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       '$KV.muster_test_specs.web1.>',
       '$KV.muster_test_status.web1.>',
       'muster.v1.test.command._prober.recover',
+      WHICH_BUS,
       // What it is asked, and nobody else is.
       'muster.v1.test.answer.web1.>',
       // Who else speaks for its host, and no other question to itself.
@@ -119,6 +122,9 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       ...putting('health', 'alerts', 'leases', 'notified', 'silences', 'maintenance'),
       // What no agent keeps any more it takes away.
       ...putting('specs', 'status'),
+      '$KV.muster_test_config.incarnation',
+      '$KV.muster_test_config.revocations',
+      WHICH_BUS,
       ...ASKING,
       'muster.v1.test.command.*.verdict',
       'muster.v1.test.command.*.dependency',
@@ -141,6 +147,7 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       ...ASKING,
       ...ACTING,
       SHUTDOWN,
+      WHICH_BUS,
       ...PROBERS,
       ...putting('silences', 'maintenance', 'config', ...SECRET_BUCKETS),
       ...reading([...EVENTS, 'AUDIT'], [...OPEN_BUCKETS, ...SECRET_BUCKETS]),
@@ -159,6 +166,7 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       ...ASKING,
       ...ACTING,
       SHUTDOWN,
+      WHICH_BUS,
       REVOKING,
       ...PROBERS,
       REMOVING,
@@ -175,7 +183,7 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
     ],
   },
   observer: {
-    publish: [ALERTS_BEHIND],
+    publish: [ALERTS_BEHIND, WHICH_BUS],
     subscribe: [
       'muster.v1.test.alert.>',
       'muster.v1.test.answer.*.observer.pager.>',
@@ -184,7 +192,7 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
     ],
   },
   monitor: {
-    publish: ['muster.v1.test.monitor.k6.>'],
+    publish: ['muster.v1.test.monitor.k6.>', WHICH_BUS],
     subscribe: ['muster.v1.test.answer.*.monitor.k6.>', '_INBOX.monitor.k6.>'],
   },
   admin: {
@@ -193,6 +201,7 @@ const ALLOWED: Readonly<Record<Role, Allowed>> = {
       ...ASKING,
       ...ACTING,
       SHUTDOWN,
+      WHICH_BUS,
       REVOKING,
       ...PROBERS,
       REMOVING,
@@ -232,7 +241,9 @@ function commandSubjects(): string[] {
 
 function bucketSubjects(): string[] {
   return (Object.keys(buckets) as (keyof typeof buckets)[]).flatMap((name) =>
-    IDS.map(({ host }) => `$KV.${bucketName(environment, name)}.${host}.api.0`),
+    [...IDS.map(({ host }) => `${host}.api.0`), 'incarnation', 'revocations', 'incarnation.x'].map(
+      (key) => `$KV.${bucketName(environment, name)}.${key}`,
+    ),
   );
 }
 

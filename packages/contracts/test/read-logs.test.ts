@@ -1,6 +1,6 @@
 /* Logs of many instances, as a reader of the stream sees them. */
 import { type LogBatch, type LogGap, type LogLine, Pattern, rows } from '@muster/contracts';
-import { type NatsBus, NoStreamError, openBus, setupBus } from '@muster/contracts/bus';
+import { type NatsBus, NoStreamError, openBus, setupBus, uuidv7 } from '@muster/contracts/bus';
 import { type LogEntry, type LogQuery, readLogs } from '@muster/contracts/client';
 import { eventually, type NatsServer, startNatsServer } from '@muster/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -28,7 +28,12 @@ function line(text: string, ageMs = 0, more: Partial<LogLine> = {}): LogLine {
 }
 
 async function ship(host: string, lines: LogLine[], gaps: LogGap[] = []): Promise<void> {
-  const batch: LogBatch = { ...sample('instanceLog', { host, service: 'api', instance: 0 }), lines, gaps };
+  const batch: LogBatch = {
+    ...sample('instanceLog', { host, service: 'api', instance: 0 }),
+    id: uuidv7(),
+    lines,
+    gaps,
+  };
   const params = { host, service: 'api', instance: 0 };
   const { seq } = await bus.publishOrdered(rows.instanceLog, params, batch, {
     expectedLastSeq: lastSeqs.get(host) ?? 0,

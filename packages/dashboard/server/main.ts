@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { nextEpoch, redactLogLine } from '@muster/contracts';
-import { followRevocations, limitProblems, Outbox, openBus } from '@muster/contracts/bus';
+import { followIncarnation, followRevocations, limitProblems, Outbox, openBus } from '@muster/contracts/bus';
 import { type Logger, pino } from 'pino';
 import { ConfigError, type DashboardConfig, PACKAGE_DIR, readConfig } from './config.ts';
 import { Dashboard } from './dashboard.ts';
@@ -87,7 +87,10 @@ async function run(config: DashboardConfig, log: Logger): Promise<number> {
     bus,
     onGap: (lost) => log.error({ lost }, 'audit records were given up: the disk has no room for more'),
     onProblem: (error) => log.warn({ err: error }, 'audit records wait'),
+    onGoneBack: () => questions.askNow(),
   });
+  const questions = followIncarnation(bus, (told) => outbox.learn(told));
+  using _questions = { [Symbol.dispose]: () => questions.stop() };
   await using _outbox = { [Symbol.asyncDispose]: () => outbox.close() };
   using source = new BusSource({ bus, now });
   const webRoot = join(PACKAGE_DIR, 'dist', 'web');

@@ -1,5 +1,6 @@
 /** The prober as a program: configuration, signals, exit codes. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { printableLines, redact, redactLogLine } from '@muster/contracts';
 import { limitProblems, openBus } from '@muster/contracts/bus';
@@ -74,6 +75,7 @@ async function main(): Promise<void> {
     environment,
     role: 'prober',
     id,
+    revocationsFile: join(stateDir, 'revocations.signed'),
     onProblem: limitProblems((problem) => log.warn(problem, 'bus problem')),
   });
   bus.onConnection(({ connected, reason }) => log.info({ reason }, connected ? 'bus connected' : 'bus lost'));

@@ -23,6 +23,7 @@ import { parseDurationMs, parseId } from '../option-values.ts';
 import { observersIn, ownIdentities } from '../own-identities.ts';
 import { readRetentionOf } from '../retention.ts';
 import { claimState } from '../state-folder.ts';
+import { markStore } from '../store-age.ts';
 import { addBusCheck } from './bus-check.ts';
 import { addBusGuard } from './bus-guard.ts';
 import { addBusServers } from './bus-servers.ts';
@@ -34,6 +35,7 @@ interface SetupOptions extends Flags {
   /** In ms. */
   readonly wait: number;
   readonly replicas?: number;
+  readonly restored?: true;
 }
 
 interface KeysOptions extends Flags {
@@ -88,10 +90,12 @@ export function addBus(program: Command, context: Context, run: Run): void {
     )
     .option('--wait <time>', 'how long to wait for the server', parseDurationMs, 30_000)
     .option('--replicas <n>', 'on how many servers of a cluster each stream lives: 1, 3 or 5', parseReplicas)
+    .option('--restored', 'the store was restored: everybody sends again what it has lost')
     .addHelpText(
       'after',
       examples(
         'muster bus setup',
+        'muster bus setup --restored',
         'muster bus setup --replicas 3',
         'muster bus setup --url tls://10.0.0.5:4222 --creds admin.creds',
       ),
@@ -202,7 +206,10 @@ function joinedAdvice(
     );
 }
 
-async function setup({ wait: waitMs, replicas, ...flags }: SetupOptions, context: Context): Promise<ExitCode> {
+async function setup(
+  { wait: waitMs, replicas, restored, ...flags }: SetupOptions,
+  context: Context,
+): Promise<ExitCode> {
   const { terminal, signal } = context;
   const settings = context.readSettings(flags);
   const retention = await readRetentionOf(settings, terminal);
@@ -215,6 +222,7 @@ async function setup({ wait: waitMs, replicas, ...flags }: SetupOptions, context
     terminal.note('muster: nats-server was started again, for its configuration allows it to store more by now');
     return setUp();
   });
+  const age = await markStore(bus, settings, restored === true);
   const served = await setUpObservers(bus, await observersIn(settings));
   await expectStrictApi(bus);
   terminal.print(
@@ -223,6 +231,7 @@ async function setup({ wait: waitMs, replicas, ...flags }: SetupOptions, context
     created.length + updated.length === 0
       ? `nothing to change: all ${unchanged.length} streams and buckets are as they must be`
       : `${created.length} created, ${updated.length} updated, ${unchanged.length} as they were`,
+    ...age,
     ...served.map((id) => `alerts wait for observer-${id} from now on, while it is away`),
   );
   return EXIT.ok;

@@ -26,6 +26,7 @@ import {
 } from '@muster/contracts/bus';
 import type { Settings } from '../config.ts';
 import { observersIn } from '../own-identities.ts';
+import { markStore } from '../store-age.ts';
 import { FLOOD_LIMITS, type FloodLimits } from './flood-limits.ts';
 import { type Flooder, FloodWatch } from './flood-watch.ts';
 import { canRevoke, cutOff, isOwn } from './stop-flood.ts';
@@ -159,6 +160,8 @@ export class Guard implements AsyncDisposable {
   async #remake(missing: readonly string[], different: readonly string[]): Promise<void> {
     const { bus, retention, settings } = this.#options;
     await setupBus(bus, { retention, ...(this.#replicas > 1 && { replicas: this.#replicas }) });
+    // A store that lost its mark has gone back: whoever wrote there sends again what it still has.
+    for (const line of await markStore(bus, settings, false)) this.#options.say(line);
     // What reads a stream goes with it.
     await setUpObservers(bus, await observersIn(settings));
     const what = [

@@ -5,6 +5,7 @@ import type { Encoding } from '../envelope.ts';
 import type { Asker, RevocationList } from '../messages/grant.ts';
 import type { Role } from '../roles.ts';
 import type { RequestRow, Row } from '../rows.ts';
+import type { StreamName } from '../streams.ts';
 import type { SubjectParams } from '../subject.ts';
 import type { PermissionDeniedError } from './errors.ts';
 import type { PersonClaims } from './trust/person.ts';
@@ -51,6 +52,8 @@ export interface BusOptions {
 export interface KnownRevocations {
   /** Of the list in force; 0 when there is none. */
   readonly version: number;
+  /** That list, as it travels. */
+  readonly text: string | undefined;
   /** What the environment's root has signed, else why it has not. Never throws. */
   read(text: string): Opened<RevocationList>;
   /** Takes a list that is newer. @throws when it could not be written down; it is in force nevertheless. */
@@ -73,6 +76,8 @@ export interface BusCounters {
   readonly forged: number;
   /** Questions that were answered with a refusal. */
   readonly refused: number;
+  /** Messages of streams that had been read before, and were left out. */
+  readonly doubled: number;
 }
 
 export interface ConnectionEvent {
@@ -88,6 +93,12 @@ export interface StoredMessage<T extends string, S extends z.ZodType> {
   readonly seq: number;
   /** When the server stored it. */
   readonly time: Date;
+}
+
+/** What a stream holds. */
+export interface StoreState {
+  readonly firstSeq: number;
+  readonly lastSeq: number;
 }
 
 /** A message that a consumer of the set-up's has pushed. */
@@ -137,12 +148,14 @@ export interface KvBucket<V> {
   delete(key: string): Promise<void>;
   /** Only when `revision` is still the last one of this key: false when somebody else was faster. */
   deleteRevision(key: string, revision: number): Promise<boolean>;
-  /** Only when there is no such key: `undefined` when there is one. */
+  /** Only when there is no such key, or nothing readable in it: `undefined` when there is. */
   create(key: string, value: V): Promise<{ revision: number } | undefined>;
   /** Only when `revision` is still the last one of this key: `undefined` when somebody else was faster. */
   update(key: string, value: V, revision: number): Promise<{ revision: number } | undefined>;
   /** `undefined` when there is no such key, or its value is not readable (which is counted). */
   get(key: string): Promise<{ value: V; revision: number } | undefined>;
+  /** The revision of an entry that nobody of ours has written: `undefined` when there is none, or its value is readable. */
+  unreadable(key: string): Promise<number | undefined>;
   /** Follows the bucket, or the keys that match `filter` (such as `web1.>`). */
   watch(handlers: KvHandlers<V>, filter?: string): Subscription;
 }
@@ -155,8 +168,8 @@ export interface RequestOptions {
 }
 
 export interface OrderedOptions {
-  /** The stream sequence of the last message of the same subject; 0 for the first. */
-  readonly expectedLastSeq: number;
+  /** The stream sequence of the last message of the same subject; 0 for the first. Without it, it is stored behind whatever is there. */
+  readonly expectedLastSeq?: number | undefined;
   /** How the payload is encoded; for one that was encoded before. */
   readonly encoding?: Encoding | undefined;
   /** The server knows a message that it stored within the last 2 min by this id, and does not store it again. */
@@ -246,6 +259,11 @@ export interface Bus extends AsyncDisposable {
     filter: Partial<SubjectParams<T>>,
     options: ReadOptions,
   ): AsyncGenerator<StoredMessage<T, S> | 'caught-up', void>;
+
+  /** Where a stream stands. @throws NoStreamError, PermissionDeniedError, BusAwayError */
+  storeState(stream: StreamName): Promise<StoreState>;
+  /** When the message of that sequence was stored, as the server writes it: `undefined` when it has none. @throws as `storeState` */
+  storedAt(stream: StreamName, seq: number): Promise<string | undefined>;
 
   /** What the set-up's consumer pushes to a subject that only this identity hears; what it pushed meanwhile comes first. */
   receive<T extends string, S extends z.ZodType>(

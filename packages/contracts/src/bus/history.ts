@@ -7,23 +7,62 @@ import type { HistoryOptions, StoredMessage } from './bus.ts';
 import { RowReader, type RowReaderDependencies } from './row-reader.ts';
 import { type Delivery, type ReaderDependencies, type ReaderOptions, readStream } from './stream-reader.ts';
 
-/** Reads what a stream holds of one row, oldest first. What is not readable is counted and left out. */
+/** Of what is read at once it is all held in memory anyway: its ids as well, up to so many. */
+const REMEMBERED_IDS = 262_144;
+
+/** Reads what a stream holds of one row, oldest first. What is not readable, or there twice, is counted and left out. */
 export async function readHistory<T extends string, S extends z.ZodType>(
   dependencies: ReaderDependencies & RowReaderDependencies,
   row: Row<T, S>,
   filter: Partial<SubjectParams<T>>,
   options: HistoryOptions<z.output<S>>,
 ): Promise<readonly StoredMessage<T, S>[]> {
-  const { environment } = dependencies;
   if (row.stream === undefined) throw new TypeError(`no stream keeps '${row.template}'`);
-  const rowReader = new RowReader(dependencies, row);
+  const found = await readOnce(dependencies, row, buildFilter(dependencies.environment, row.template, filter), options);
+  if (!options.lastOfEach || found.unreadable.size === 0) return found.messages;
+  return withFormer(dependencies, row, found, options);
+}
+
+interface Found<T extends string, S extends z.ZodType> {
+  readonly messages: readonly StoredMessage<T, S>[];
+  /** Subjects on which something was not readable. */
+  readonly unreadable: ReadonlySet<string>;
+}
+
+/** What a subject has last may be what somebody had the server put there: then what came before it is the last one. */
+async function withFormer<T extends string, S extends z.ZodType>(
+  dependencies: ReaderDependencies & RowReaderDependencies,
+  row: Row<T, S>,
+  { messages, unreadable }: Found<T, S>,
+  { signal }: HistoryOptions<z.output<S>>,
+): Promise<readonly StoredMessage<T, S>[]> {
+  const all = [...messages];
+  for (const subject of unreadable) {
+    const former = await readOnce(dependencies, row, subject, { last: 1, ...(signal && { signal }) });
+    all.push(...former.messages);
+  }
+  return all.sort((a, b) => a.seq - b.seq);
+}
+
+async function readOnce<T extends string, S extends z.ZodType>(
+  dependencies: ReaderDependencies & RowReaderDependencies,
+  row: Row<T, S>,
+  subjects: string,
+  options: HistoryOptions<z.output<S>>,
+): Promise<Found<T, S>> {
+  const { environment } = dependencies;
+  const rowReader = new RowReader(dependencies, row, REMEMBERED_IDS);
   const found: StoredMessage<T, S>[] = [];
+  const unreadable = new Set<string>();
   const limit = options.last ?? Number.POSITIVE_INFINITY;
 
   /** True when that was enough. */
   function take(delivery: Delivery): boolean {
     const read = rowReader.read(delivery);
-    if (read === undefined) return false;
+    if (read === undefined) {
+      if (options.lastOfEach) unreadable.add(delivery.subject);
+      return false;
+    }
     const { seq, time } = delivery;
     found.push({ ...read, seq, time });
     // Trimmed rarely, so that reading a long stream for its end stays linear.
@@ -43,7 +82,7 @@ export async function readHistory<T extends string, S extends z.ZodType>(
     };
     const reader = readStream(dependencies, {
       stream: streamName(environment, row.stream as NonNullable<typeof row.stream>),
-      filter: buildFilter(environment, row.template, filter),
+      filter: subjects,
       from: startOf(options),
       onDelivery: (delivery) => {
         if (take(delivery)) settle(resolve);
@@ -54,7 +93,7 @@ export async function readHistory<T extends string, S extends z.ZodType>(
     options.signal?.addEventListener('abort', onAbort);
     if (options.signal?.aborted) onAbort();
   });
-  return limit === Number.POSITIVE_INFINITY ? found : found.slice(-limit);
+  return { messages: limit === Number.POSITIVE_INFINITY ? found : found.slice(-limit), unreadable };
 }
 
 function startOf({

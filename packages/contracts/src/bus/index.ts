@@ -14,6 +14,7 @@ export type {
   ReadOptions,
   RequestOptions,
   StoredMessage,
+  StoreState,
   Subscription,
 } from './bus.ts';
 export {
@@ -32,6 +33,18 @@ export { ConnectionLoads, type IdentityLoad } from './connection-loads.ts';
 export { type CredentialClaims, notGranted, readCredentialClaims } from './credentials.ts';
 export * from './errors.ts';
 export { FloodMeter, type FlowLimit } from './flood-meter.ts';
+export {
+  followIncarnation,
+  type IncarnationOptions,
+  type IncarnationQuestions,
+  type IncarnationReport,
+  raised,
+  readIncarnation,
+  readIncarnationFile,
+  type StoreMark,
+  setUpIncarnation,
+  writeIncarnation,
+} from './incarnation.ts';
 export {
   type ConsumerInspection,
   type CopyInspection,
@@ -58,6 +71,7 @@ export {
 } from './keys.ts';
 export { keysDigest } from './keys-digest.ts';
 export { limitProblems, type ToldProblem } from './limit-problems.ts';
+export { messageIdOf } from './message-id.ts';
 export { NatsBus, openBus, type ServerFacts } from './nats-bus.ts';
 export {
   type ClusterOptions,

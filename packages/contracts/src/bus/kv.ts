@@ -14,7 +14,7 @@ import { KvWatch } from './kv-watch.ts';
 import { store } from './ordered-publish.ts';
 import { isStoredServerCopy, SERVER_COPY } from './server-copy.ts';
 import type { ReaderDependencies } from './stream-reader.ts';
-import type { Tally } from './tally.ts';
+import { Tally } from './tally.ts';
 
 const READ_TIMEOUT_MS = 5_000;
 const EMPTY = new Uint8Array();
@@ -64,9 +64,16 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
   async create(key: string, value: z.output<S>): Promise<{ revision: number } | undefined> {
     const created = await this.update(key, value, 0);
     if (created !== undefined) return created;
-    // A key that was deleted leaves its marker, which is the last sequence of the subject.
+    // A key that was deleted leaves its marker, which is the last sequence of the subject. What nobody can read is no entry:
+    // else whoever has the server put something there would keep the key from everybody.
     const last = await this.#last(key);
-    return last?.isDeleted ? this.update(key, value, last.seq) : undefined;
+    if (last === undefined || !(last.isDeleted || this.#isUnreadable(key, last))) return undefined;
+    return this.update(key, value, last.seq);
+  }
+
+  async unreadable(key: string): Promise<number | undefined> {
+    const last = await this.#last(key);
+    return last !== undefined && !last.isDeleted && this.#isUnreadable(key, last) ? last.seq : undefined;
   }
 
   async update(key: string, value: z.output<S>, revision: number): Promise<{ revision: number } | undefined> {
@@ -96,6 +103,12 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
       filter,
       handlers,
     });
+  }
+
+  /** Also what belongs to another key. Asked where it is counted already. */
+  #isUnreadable(key: string, { data, isServerCopy }: LastEntry): boolean {
+    const entry = { subject: this.#subject(key), data };
+    return isServerCopy || readEntry(this.#bucket, key, entry, new Tally()) === undefined;
   }
 
   async #write(key: string, value: z.output<S>, expectedLastSeq: number | undefined): Promise<{ revision: number }> {

@@ -6,6 +6,7 @@ import { inboxPrefix } from '../permissions.ts';
 import type { Role } from '../roles.ts';
 import { isSignedSubject } from '../row-match.ts';
 import type { RequestRow, Row } from '../rows.ts';
+import type { StreamName } from '../streams.ts';
 import { buildSubject, type SubjectParams } from '../subject.ts';
 import type {
   Bus,
@@ -19,6 +20,7 @@ import type {
   ReadOptions,
   RequestOptions,
   StoredMessage,
+  StoreState,
   Subscription,
 } from './bus.ts';
 import { encodeForStream, refuseForeign } from './codec.ts';
@@ -34,6 +36,7 @@ import { PubSub } from './pubsub.ts';
 import { readInOrder } from './read-in-order.ts';
 import { receivePushed } from './receive-pushed.ts';
 import { Requests } from './requests.ts';
+import { readStoredAt, readStoreState } from './store-state.ts';
 import { Tally } from './tally.ts';
 import type { PersonClaims } from './trust/person.ts';
 import { Revocations } from './trust/revocations.ts';
@@ -201,6 +204,14 @@ export class NatsBus implements Bus {
     options: ReadOptions,
   ): AsyncGenerator<StoredMessage<T, S> | 'caught-up', void> {
     return readInOrder(this.#reading, row, filter, options);
+  }
+
+  storeState(stream: StreamName): Promise<StoreState> {
+    return readStoreState(this.#inbox, this.environment, stream);
+  }
+
+  storedAt(stream: StreamName, seq: number): Promise<string | undefined> {
+    return readStoredAt(this.#inbox, this.environment, stream, seq);
   }
 
   receive<T extends string, S extends z.ZodType>(

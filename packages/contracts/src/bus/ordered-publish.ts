@@ -16,7 +16,7 @@ const PubAck = z.union([
 
 export interface StoreOptions {
   /** Store only when this is the last sequence of the subject. */
-  readonly expectedLastSeq?: number;
+  readonly expectedLastSeq?: number | undefined;
   readonly messageId?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;

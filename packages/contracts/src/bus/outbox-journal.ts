@@ -20,13 +20,19 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  unlinkSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { isShallow } from '../any-value.ts';
-import { ENCODINGS, type Encoding } from '../envelope.ts';
+import { dropKept, keepFile, readKept } from './outbox-kept.ts';
+import {
+  type AcknowledgedMessage,
+  type FoundContents,
+  type JournalContents,
+  type JournalLine,
+  linesOf,
+  Reading,
+  settledBy,
+} from './outbox-lines.ts';
 
 const FILE_NAME = /^journal-(\d{10})\.jsonl$/;
 /** Holds how many messages the disk did not take: written in place, which a full disk allows. */
@@ -39,78 +45,6 @@ const STEP_BYTES = 64 * 1024;
 const SLACK_BYTES = 4 * 1024 * 1024;
 const LINE_FEED = 0x0a;
 
-/** A message that the stream has not acknowledged yet. */
-export interface Entry {
-  /** Counts the messages of this outbox: the order in which they were appended. */
-  readonly number: number;
-  readonly subject: string;
-  readonly id: string;
-  /** The message as JSON text, or in base64 when it is encoded. */
-  readonly payload: string;
-  readonly encoding: Encoding | undefined;
-  /** The last sequence it was sent against, while it is not known whether it was stored. */
-  attempt: number | undefined;
-}
-
-export type JournalLine =
-  | {
-      readonly message: number;
-      readonly subject: string;
-      readonly id: string;
-      readonly encoding?: Encoding | undefined;
-      readonly payload: unknown;
-    }
-  /** About to be sent, to be stored behind `last`. */
-  | { readonly attempt: number; readonly last: number }
-  /** Certainly not stored by that attempt; the subject's last sequence is `last`. */
-  | { readonly refused: number; readonly last: number }
-  | { readonly stored: number; readonly last: number }
-  /** Given up for want of room. */
-  | { readonly dropped: number }
-  | { readonly subject: string; readonly last: number }
-  /** So many messages have had a number. */
-  | { readonly counted: number };
-
-const COUNT = z.int().min(0);
-/** Deeper than any message is. */
-const MAX_PAYLOAD_DEPTH = 64;
-const PAYLOAD = z.record(z.string(), z.unknown()).refine((payload) => isShallow(payload, MAX_PAYLOAD_DEPTH));
-const LINE: z.ZodType<JournalLine> = z.union([
-  z.object({ message: COUNT, subject: z.string().min(1), id: z.string(), payload: PAYLOAD }),
-  z.object({
-    message: COUNT,
-    subject: z.string().min(1),
-    id: z.string(),
-    encoding: z.enum(ENCODINGS),
-    payload: z.base64(),
-  }),
-  z.object({ attempt: COUNT, last: COUNT }),
-  z.object({ refused: COUNT, last: COUNT }),
-  z.object({ stored: COUNT, last: COUNT }),
-  z.object({ dropped: COUNT }),
-  z.object({ subject: z.string().min(1), last: COUNT }),
-  z.object({ counted: COUNT }),
-]);
-
-/** What the files say. */
-export interface JournalContents {
-  /** In the order in which they were appended. */
-  readonly entries: readonly Entry[];
-  /** The last sequence of each subject, as far as it is known. */
-  readonly lastSequences: ReadonlyMap<string, number>;
-  /** The highest number ever given. */
-  readonly lastNumber: number;
-}
-
-/** What is found of a message that may have been stored. */
-export type JournaledMessage = Pick<Entry, 'payload' | 'encoding'>;
-
-/** What the files of the last process say. */
-export interface FoundContents extends JournalContents {
-  /** The last message of each subject that is still in them, also when it was stored. */
-  readonly newest: ReadonlyMap<string, JournaledMessage>;
-}
-
 export class OutboxJournal {
   readonly #directory: string;
   readonly #onProblem: (error: Error) => void;
@@ -120,6 +54,8 @@ export class OutboxJournal {
   #bytes = 0;
   #reservedBytes = 0;
   #isIncomplete = false;
+  /** Does its file say of a message that it was stored? */
+  #hasStored = false;
   /** Numbers of messages that are in no file, and wait for the bus all the same. */
   readonly #unwritten = new Set<number>();
   /** Messages that the last process took with it, and of which nobody was told yet. */
@@ -151,8 +87,9 @@ export class OutboxJournal {
     const contents = reading.contents();
     const last = generations.at(-1);
     const journal = new OutboxJournal(directory, last ?? 0, onProblem);
+    journal.#hasStored = true;
     try {
-      journal.#rewrite(contents);
+      journal.#rewriteWithRoom(contents);
     } catch (error) {
       if (last === undefined) throw error;
       journal.#goOnIn(fileOf(directory, last));
@@ -185,6 +122,7 @@ export class OutboxJournal {
     if (this.#descriptor === undefined || lines.length === 0) return true;
     const text = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
     const isWritten = this.#write(this.#descriptor, text);
+    this.#hasStored ||= lines.some((line) => 'stored' in line);
     if (!isWritten) for (const line of lines) if ('message' in line) this.#unwritten.add(line.message);
     if (this.#isIncomplete) {
       for (const line of lines) this.#unwritten.delete(settledBy(line));
@@ -233,12 +171,20 @@ export class OutboxJournal {
   /** Writes what is still needed to a new file, in the old one's place. False when there is no room for it. Never throws. */
   compact(contents: JournalContents): boolean {
     try {
-      this.#rewrite(contents);
+      this.#rewriteWithRoom(contents);
       return true;
     } catch (error) {
       this.#fail(error);
       return false;
     }
+  }
+
+  /** What its files, and those that were kept, say of messages that their streams have. @throws when they can't be read */
+  acknowledged(): readonly AcknowledgedMessage[] {
+    const reading = new Reading(true);
+    for (const text of readKept(this.#directory)) reading.addFile(text);
+    reading.addFile(readFileSync(fileOf(this.#directory, this.#generation), 'utf8'));
+    return reading.acknowledged;
   }
 
   close(): void {
@@ -267,6 +213,15 @@ export class OutboxJournal {
     this.#bytes = Math.min(text.length, lengthWithoutReserve(text) + 1);
   }
 
+  #rewriteWithRoom(contents: JournalContents): void {
+    try {
+      this.#rewrite(contents);
+    } catch {
+      dropKept(this.#directory);
+      this.#rewrite(contents);
+    }
+  }
+
   #rewrite(contents: JournalContents): void {
     const generation = this.#generation + 1;
     const file = fileOf(this.#directory, generation);
@@ -285,8 +240,10 @@ export class OutboxJournal {
       throw error;
     }
     this.#closeFile();
+    this.#retire(generation);
     this.#descriptor = descriptor;
     this.#generation = generation;
+    this.#hasStored = false;
     this.#bytes = lines.length;
     this.#reservedBytes = lines.length + reserve.length;
     if (this.#isIncomplete) {
@@ -294,8 +251,20 @@ export class OutboxJournal {
       this.#unwritten.clear();
       this.#writeCount();
     }
-    // Oldest first: a file may only be missing together with all before it.
-    for (const old of generationsIn(this.#directory)) if (old < generation) unlinkSync(fileOf(this.#directory, old));
+  }
+
+  /** Files before this generation are read no more. Oldest first: one may only be missing together with all before it. */
+  #retire(generation: number): void {
+    for (const old of generationsIn(this.#directory)) {
+      if (old >= generation) continue;
+      const file = fileOf(this.#directory, old);
+      try {
+        if (this.#hasStored) keepFile(this.#directory, file, old, lengthWithoutReserve(readFileSync(file)) + 1);
+      } catch {
+        // A reserve that can't be kept is given up.
+      }
+      rmSync(file, { force: true });
+    }
   }
 }
 
@@ -315,96 +284,6 @@ function readUnwritten(directory: string): number {
     return Number.parseInt(readFileSync(join(directory, UNWRITTEN_NAME), 'utf8'), 10) || 0;
   } catch {
     return 0;
-  }
-}
-
-/** The number of the message that waits no more, by this line. */
-function settledBy(line: JournalLine): number {
-  if ('stored' in line) return line.stored;
-  return 'dropped' in line ? line.dropped : -1;
-}
-
-/** The line of a message. */
-export function messageLine({ number, subject, id, payload, encoding }: Entry): JournalLine {
-  if (encoding !== undefined) return { message: number, subject, id, encoding, payload };
-  return { message: number, subject, id, payload: JSON.parse(payload) as unknown };
-}
-
-function linesOf({ entries, lastSequences, lastNumber }: JournalContents): string {
-  const lines: JournalLine[] = [{ counted: lastNumber }];
-  for (const [subject, last] of lastSequences) lines.push({ subject, last });
-  for (const entry of entries) {
-    lines.push(messageLine(entry));
-    if (entry.attempt !== undefined) lines.push({ attempt: entry.number, last: entry.attempt });
-  }
-  return lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-}
-
-/** Folds the lines of all files. */
-class Reading {
-  readonly #entries = new Map<number, Entry>();
-  readonly #settled = new Set<number>();
-  readonly #lastSequences = new Map<string, number>();
-  readonly #newest = new Map<string, JournaledMessage>();
-  #lastNumber = 0;
-
-  addFile(text: string): void {
-    for (const line of text.trimEnd().split('\n')) {
-      const parsed = parseLine(line);
-      if (parsed !== undefined) this.#add(parsed);
-    }
-  }
-
-  contents(): FoundContents {
-    const entries = [...this.#entries.values()].sort((a, b) => a.number - b.number);
-    return { entries, lastSequences: this.#lastSequences, lastNumber: this.#lastNumber, newest: this.#newest };
-  }
-
-  #add(line: JournalLine): void {
-    if ('message' in line) {
-      this.#lastNumber = Math.max(this.#lastNumber, line.message);
-      const { message: number, subject, id, encoding } = line;
-      const payload = typeof line.payload === 'string' ? line.payload : JSON.stringify(line.payload);
-      this.#newest.set(subject, { payload, encoding });
-      if (this.#settled.has(number)) return;
-      const attempt = this.#entries.get(number)?.attempt;
-      this.#entries.set(number, { number, subject, id, payload, encoding, attempt });
-    } else if ('attempt' in line) {
-      this.#note(line.attempt, line.last, line.last);
-    } else if ('refused' in line) {
-      this.#note(line.refused, undefined, line.last);
-    } else if ('stored' in line) {
-      this.#note(line.stored, undefined, line.last);
-      this.#settle(line.stored);
-    } else if ('dropped' in line) {
-      this.#settle(line.dropped);
-    } else if ('counted' in line) {
-      this.#lastNumber = Math.max(this.#lastNumber, line.counted);
-    } else {
-      this.#lastSequences.set(line.subject, line.last);
-    }
-  }
-
-  #note(number: number, attempt: number | undefined, last: number): void {
-    const entry = this.#entries.get(number);
-    if (entry === undefined) return;
-    entry.attempt = attempt;
-    this.#lastSequences.set(entry.subject, last);
-  }
-
-  #settle(number: number): void {
-    this.#entries.delete(number);
-    this.#settled.add(number);
-  }
-}
-
-/** `undefined` for a line that was cut off, or that is none of ours: it must not keep the sender from starting. */
-function parseLine(line: string): JournalLine | undefined {
-  if (line === '') return undefined;
-  try {
-    return LINE.safeParse(JSON.parse(line)).data;
-  } catch {
-    return undefined;
   }
 }
 

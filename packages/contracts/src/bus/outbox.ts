@@ -2,38 +2,46 @@
  * Messages that must not be lost: first on disk, then in their stream, in order per subject, once.
  *
  * Each message is stored only behind the one before it: it is sent with the sequence that the stream must have last on
- * its subject, and a second copy is refused. One message of a subject is on its way at a time; subjects don't wait for
- * each other. When the answer to a message never came (the connection broke, this process was killed), it is sent again
- * with the same expectation. A refusal then says how it went: the stream's last sequence is higher than expected, so the
- * message is what follows; or it is lower, since the stream lost or aged out its messages, so it is not there.
+ * its subject, and with an id by which the server knows for two minutes what it has stored. One message of a subject is on
+ * its way at a time; subjects don't wait for each other. When the answer to a message never came (the connection broke, this
+ * process was killed), it is sent again. A refusal names another last sequence: then the message is sent again behind that
+ * one. Nothing else follows from a number: what has it may be somebody else's, for the server's own acknowledgements can be
+ * aimed at any subject. So beyond the two minutes a message may be stored twice; readers know it by its id.
  *
- * That holds because nobody else publishes on these subjects, and because the expected sequence was once the true one.
- * A subject that the journal does not know is taken to be empty. When the journal was lost it is not, and a plain refusal
- * says so; only the message whose first answer never came is then in doubt, so it also carries its id, by which the server
- * knows for two minutes what it has stored. (Asking for the sequence beforehand would need a publish that is refused, and
- * whoever listens on the subject would hear that message twice.)
+ * A bus that was restored, or that lost its last seconds in a power cut, does not hold all that it acknowledged any more. When
+ * its incarnation rises, or when a refusal names a sequence below the expected one, what is not certainly there is sent
+ * again, with the same ids, before anything else of its subject.
  */
 import type { z } from 'zod';
 import type { Encoding } from '../envelope.ts';
+import { certainlyKept, type Incarnation } from '../messages/incarnation.ts';
+import { streamOfSubject } from '../row-match.ts';
 import type { Row } from '../rows.ts';
 import { buildSubject, parseSubject, type SubjectParams } from '../subject.ts';
 import type { Bus } from './bus.ts';
 import { decodeMessage, encodeForStream, refuseForeign } from './codec.ts';
 import { BusAwayError, WrongLastSequenceError } from './errors.ts';
+import { messageIdOf } from './message-id.ts';
+import { OutboxJournal } from './outbox-journal.ts';
 import {
+  type AcknowledgedMessage,
   type Entry,
   type FoundContents,
   type JournaledMessage,
   type JournalLine,
   messageLine,
-  OutboxJournal,
-} from './outbox-journal.ts';
+} from './outbox-lines.ts';
 import { attemptToStore } from './store-attempt.ts';
 
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 /** When it is too full it is emptied so far, so that what is said about it has room. */
 const ROOM_RATIO = 0.9;
 const MAX_IN_FLIGHT = 64;
+/** Somebody who has the server put things on a subject could keep ahead of its sequence for ever: then it is stored without. */
+const MAX_REFUSALS = 3;
+/** Of what was acknowledged, the last so many are sent again at most. */
+const MAX_AGAIN = 10_000;
+const SENT_AGAIN_EVERY_MS = 10 * 60_000;
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5_000;
 /** How often it is tried whether a full disk has room again. */
@@ -51,11 +59,16 @@ export interface OutboxOptions {
   /** Told when the disk does not take what must be journaled, or the bus keeps refusing. */
   readonly onProblem?: (error: Error) => void;
   /**
-   * What the stream has last on a subject, 0 for nothing; `undefined` where that is not asked. It is asked before a message goes
-   * out again of which nobody knows whether it arrived. The stream refuses a second copy in any case, but whoever listens on
-   * the subject itself hears it.
+   * The sequence under which a message is in its stream behind `afterSeq`; `undefined` where it is not, or that is not asked. It
+   * is asked before a message goes out again of which nobody knows whether it arrived: readers know it by its id, but whoever
+   * else listens on the subject hears it twice.
    */
-  readonly lastSequence?: (subject: string) => Promise<number | undefined>;
+  readonly findArrived?: (subject: string, id: string, afterSeq: number) => Promise<number | undefined>;
+  /**
+   * Told when a refusal looks as if the bus had gone back: it is time to ask for its incarnation, and to `learn` it. The subject
+   * waits until this settles.
+   */
+  readonly onGoneBack?: () => Promise<void> | void;
 }
 
 export interface OutboxDelivery {
@@ -81,6 +94,10 @@ interface Lane {
   lastSeq: number | undefined;
   isBusy: boolean;
   failures: number;
+  /** Of one message, in a row. */
+  refusals: number;
+  /** When what its stream had lost was last sent again by a number alone, in monotonic ms. */
+  sentAgainMs: number;
   retry: NodeJS.Timeout | undefined;
 }
 
@@ -102,6 +119,8 @@ export class Outbox {
   readonly #stopListening: () => void;
   /** What the last process had journaled, by subject, until somebody has looked. */
   #found: ReadonlyMap<string, JournaledMessage>;
+  readonly #secret: string;
+  #incarnation: number | undefined;
   #lastNumber: number;
   #waitingBytes = 0;
   #inFlight = 0;
@@ -121,6 +140,8 @@ export class Outbox {
     this.#journal = journal;
     this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
     this.#lastNumber = contents.lastNumber;
+    this.#secret = contents.secret;
+    this.#incarnation = contents.incarnation;
     this.#found = contents.newest;
     for (const [subject, last] of contents.lastSequences) this.#lane(subject).lastSeq = last;
     for (const entry of contents.entries) this.#enqueue(entry);
@@ -132,6 +153,29 @@ export class Outbox {
   /** How many messages wait. */
   get backlog(): number {
     return this.#entries.size;
+  }
+
+  /** Of the bus, as far as it was told. */
+  get incarnation(): number | undefined {
+    return this.#incarnation;
+  }
+
+  /** What the bus says of its store. When that has gone back, what it may have lost is sent again. */
+  learn(told: Incarnation): void {
+    const known = this.#incarnation;
+    if (this.#isClosed || (known !== undefined && told.incarnation <= known)) return;
+    // Before the first word nothing was known that could have changed since.
+    if (known !== undefined) {
+      const { environment } = this.#options.bus;
+      const keptOf = ({ subject, incarnation = known }: AcknowledgedMessage): number => {
+        if (incarnation >= told.incarnation) return Number.POSITIVE_INFINITY;
+        return certainlyKept(told, incarnation, streamOfSubject(environment, subject) ?? '');
+      };
+      this.#sendAgain((message) => message.seq > keptOf(message));
+    }
+    this.#incarnation = told.incarnation;
+    this.#outcomes.push({ incarnation: told.incarnation });
+    this.#journalOutcomes([]);
   }
 
   /**
@@ -234,7 +278,16 @@ export class Outbox {
   #lane(subject: string): Lane {
     let lane = this.#lanes.get(subject);
     if (lane === undefined) {
-      lane = { subject, waiting: [], lastSeq: undefined, isBusy: false, failures: 0, retry: undefined };
+      lane = {
+        subject,
+        waiting: [],
+        lastSeq: undefined,
+        isBusy: false,
+        failures: 0,
+        refusals: 0,
+        sentAgainMs: Number.NEGATIVE_INFINITY,
+        retry: undefined,
+      };
       this.#lanes.set(subject, lane);
     }
     return lane;
@@ -259,6 +312,7 @@ export class Outbox {
       clearTimeout(lane.retry);
       lane.retry = undefined;
       lane.failures = 0;
+      lane.refusals = 0;
       this.#makeReady(lane);
     }
   }
@@ -285,12 +339,12 @@ export class Outbox {
     if (!this.#journalOutcomes(chosen.map(({ entry, expected }) => ({ attempt: entry.number, last: expected }))))
       return;
     for (const { lane, entry, expected } of chosen) {
-      const isDoubtful = entry.attempt !== undefined;
+      const { attempt: doubtedBehind } = entry;
       this.#ready.delete(lane);
       lane.isBusy = true;
       this.#inFlight++;
-      entry.attempt = expected;
-      void this.#settle(lane, this.#send(lane, entry, expected, isDoubtful));
+      entry.attempt = doubtedBehind ?? expected;
+      void this.#settle(lane, this.#send(lane, entry, expected, doubtedBehind));
     }
     this.#compactIfWorth();
   }
@@ -303,43 +357,80 @@ export class Outbox {
     return isWritten;
   }
 
-  async #send(lane: Lane, entry: Entry, expected: number, isDoubtful: boolean): Promise<void> {
-    const arrivedAs = isDoubtful ? await this.#findArrived(lane, expected) : undefined;
+  async #send(lane: Lane, entry: Entry, expected: number, doubtedBehind: number | undefined): Promise<void> {
+    const { findArrived } = this.#options;
+    const { subject, id } = entry;
+    const arrivedAs =
+      doubtedBehind === undefined ? undefined : await findArrived?.(subject, id, doubtedBehind).catch(() => undefined);
     if (arrivedAs !== undefined) {
       this.#delivered(lane, entry, arrivedAs);
       return;
     }
-    const attempt = await attemptToStore(() => this.#publish(lane, entry, expected), {
-      expectedLastSeq: expected,
-      isDoubtful,
-    });
+    const attempt = await attemptToStore(() => this.#publish(lane, entry, expected));
     if (attempt.outcome === 'stored') {
       this.#delivered(lane, entry, attempt.seq);
       return;
     }
-    if (attempt.outcome === 'refused') {
-      entry.attempt = undefined;
-      lane.lastSeq = attempt.lastSeq;
-      this.#outcomes.push({ refused: entry.number, last: attempt.lastSeq });
-      this.#journalOutcomes([]);
-    } else if (!attempt.isDoubtful) {
-      entry.attempt = undefined;
-    }
+    const isDoubtful = doubtedBehind !== undefined || (attempt.outcome === 'failed' && attempt.isDoubtful);
+    if (!isDoubtful) entry.attempt = undefined;
+    if (attempt.outcome === 'refused') await this.#refused(lane, entry, expected, attempt.lastSeq);
     throw attempt.error;
   }
 
-  /** The sequence of a doubtful message that has arrived; `undefined` when it has not, or when nobody can tell. */
-  async #findArrived({ subject, lastSeq }: Lane, expected: number): Promise<number | undefined> {
-    // While nothing is known of the subject, what the stream has says nothing about this message.
-    if (lastSeq === undefined) return undefined;
-    const last = await this.#options.lastSequence?.(subject).catch(() => undefined);
-    return last !== undefined && last > expected ? last : undefined;
+  #publish(lane: Lane, { id, subject, payload, encoding }: Entry, expected: number): Promise<{ seq: number }> {
+    const expectedLastSeq = lane.refusals < MAX_REFUSALS ? expected : undefined;
+    const options = { expectedLastSeq, encoding, messageId: messageIdOf(this.#secret, subject, id) };
+    return this.#options.bus.publishEncoded(subject, Buffer.from(payload, textFormOf(encoding)), options);
   }
 
-  #publish(lane: Lane, { id, subject, payload, encoding }: Entry, expectedLastSeq: number): Promise<{ seq: number }> {
-    const isFirst = lane.lastSeq === undefined;
-    const options = { expectedLastSeq, encoding, ...(isFirst && { messageId: id }) };
-    return this.#options.bus.publishEncoded(subject, Buffer.from(payload, textFormOf(encoding)), options);
+  async #refused(lane: Lane, { number, attempt, subject }: Entry, expected: number, last: number): Promise<void> {
+    lane.lastSeq = last;
+    lane.refusals++;
+    // It was on its way when older ones were put behind it.
+    lane.waiting.sort((a, b) => Number(b.isAgain ?? false) - Number(a.isAgain ?? false));
+    this.#outcomes.push(attempt === undefined ? { refused: number, last } : { subject, last });
+    this.#journalOutcomes([]);
+    if (last >= expected || this.#isClosed) return;
+    const known = this.#incarnation;
+    await this.#options.onGoneBack?.();
+    if (this.#isClosed || this.#incarnation !== known) return;
+    // Nobody knows that it went back. It may also have dropped what was last here for want of room: then that is not done often.
+    // On another connection it may be another store.
+    const sinceMs = Math.max(performance.now() - SENT_AGAIN_EVERY_MS, this.#options.bus.connectedSinceMs ?? 0);
+    if (lane.sentAgainMs > sinceMs) return;
+    lane.sentAgainMs = performance.now();
+    this.#sendAgain((message) => message.subject === subject && message.seq > last);
+  }
+
+  /** Messages that the bus had acknowledged, before all that waits on their subjects. Never throws. */
+  #sendAgain(isLost: (message: AcknowledgedMessage) => boolean): void {
+    for (const [subject, messages] of bySubject(this.#acknowledged().filter(isLost))) {
+      const lane = this.#lane(subject);
+      const waiting = new Set(lane.waiting.map(({ id }) => id));
+      const again: Entry[] = [];
+      for (const { seq: _seq, incarnation: _incarnation, ...message } of messages) {
+        const entry: Entry = { ...message, number: ++this.#lastNumber, attempt: undefined, isAgain: true };
+        if (waiting.has(entry.id) || this.#waitingBytes + sizeOf(entry) > this.#maxBytes) continue;
+        again.push(entry);
+        this.#entries.set(entry.number, entry);
+        this.#waitingBytes += sizeOf(entry);
+      }
+      this.#journal.append(again.map(messageLine));
+      // What is on its way comes first, unless it has just been refused.
+      const isOnItsWay = lane.isBusy && lane.refusals === 0;
+      lane.waiting.splice(isOnItsWay ? 1 : 0, 0, ...again);
+      this.#makeReady(lane);
+    }
+  }
+
+  #acknowledged(): readonly AcknowledgedMessage[] {
+    this.#journalOutcomes([]);
+    try {
+      return this.#journal.acknowledged().slice(-MAX_AGAIN);
+    } catch (error) {
+      this.#options.onProblem?.(error as Error);
+      return [];
+    }
   }
 
   #delivered(lane: Lane, entry: Entry, seq: number): void {
@@ -356,6 +447,7 @@ export class Outbox {
     try {
       await step;
       lane.failures = 0;
+      lane.refusals = 0;
     } catch (error) {
       this.#failed(lane, error as Error);
     }
@@ -367,11 +459,11 @@ export class Outbox {
   }
 
   #failed(lane: Lane, error: Error): void {
+    // Once refused for its order it knows the order.
+    if (error instanceof WrongLastSequenceError && lane.refusals <= MAX_REFUSALS) return;
     lane.failures++;
     // The next connection takes it up.
     if (this.#isClosed || (error instanceof BusAwayError && !this.#options.bus.isConnected)) return;
-    // Once refused for its order it knows the order.
-    if (error instanceof WrongLastSequenceError && lane.failures === 1) return;
     if (lane.failures === 1) this.#options.onProblem?.(error);
     const delayMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** (lane.failures - 1)) * (0.75 + Math.random() / 2);
     lane.retry = setTimeout(() => {
@@ -425,7 +517,13 @@ export class Outbox {
     for (const { subject, lastSeq } of this.#lanes.values()) {
       if (lastSeq !== undefined) lastSequences.set(subject, lastSeq);
     }
-    const contents = { entries: [...this.#entries.values()], lastSequences, lastNumber: this.#lastNumber };
+    const contents = {
+      entries: [...this.#entries.values()],
+      lastSequences,
+      lastNumber: this.#lastNumber,
+      secret: this.#secret,
+      incarnation: this.#incarnation,
+    };
     if (this.#journal.compact(contents)) this.#outcomes.length = 0;
   }
 
@@ -433,6 +531,16 @@ export class Outbox {
     for (const waiter of this.#waiters) waiter.resolve();
     this.#waiters.clear();
   }
+}
+
+function bySubject(messages: readonly AcknowledgedMessage[]): ReadonlyMap<string, readonly AcknowledgedMessage[]> {
+  const groups = new Map<string, AcknowledgedMessage[]>();
+  for (const message of messages) {
+    const group = groups.get(message.subject);
+    if (group === undefined) groups.set(message.subject, [message]);
+    else group.push(message);
+  }
+  return groups;
 }
 
 /** How the bytes of a message stand in the journal. */

@@ -1,4 +1,3 @@
-import type { StreamInfo } from '@nats-io/jetstream';
 import { DeliverPolicy } from '@nats-io/jetstream';
 import type { z } from 'zod';
 import type { Row } from '../rows.ts';
@@ -6,7 +5,6 @@ import { streamName } from '../streams.ts';
 import { buildFilter, type SubjectParams } from '../subject.ts';
 import type { ReadOptions, StoredMessage } from './bus.ts';
 import { NoStreamError, PermissionDeniedError } from './errors.ts';
-import { callJetStream } from './jetstream-api.ts';
 import { RowReader, type RowReaderDependencies } from './row-reader.ts';
 import {
   type Delivery,
@@ -19,6 +17,10 @@ import {
 /** So much may wait for whoever reads; what the server has sent by then comes on top. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 const RETRY_MS = 500;
+/** By how much the server's clock may have been put back meanwhile. */
+const CLOCK_STEP_MS = 60_000;
+/** So many messages are known again. */
+const REMEMBERED_IDS = 131_072;
 
 type Dependencies = ReaderDependencies & RowReaderDependencies;
 
@@ -35,14 +37,12 @@ export async function* readInOrder<T extends string, S extends z.ZodType>(
     stream: streamName(environment, row.stream),
     filter: buildFilter(environment, row.template, filter),
     startTime,
-    lastSeq: undefined,
+    lastTime: undefined,
   };
-  const rowReader = new RowReader(dependencies, row);
+  const rowReader = new RowReader(dependencies, row, REMEMBERED_IDS);
   let isCaughtUp = false;
   while (!signal.aborted) {
-    const from = await startOf(dependencies, place, signal);
-    if (from === undefined) continue;
-    using deliveries = new Deliveries(dependencies, place, from, signal);
+    using deliveries = new Deliveries(dependencies, place, startOf(place), signal);
     for (let next = await deliveries.next(); next !== undefined; next = await deliveries.next()) {
       if (next === 'caught-up') {
         if (!isCaughtUp) yield next;
@@ -50,8 +50,8 @@ export async function* readInOrder<T extends string, S extends z.ZodType>(
         if (!follow) return;
         continue;
       }
-      place.lastSeq = next.seq;
       const { seq, time } = next;
+      place.lastTime = time;
       const read = rowReader.read(next);
       if (read !== undefined) yield { ...read, seq, time };
     }
@@ -64,31 +64,19 @@ interface Place {
   readonly stream: string;
   readonly filter: string;
   readonly startTime: Date | undefined;
-  lastSeq: number | undefined;
+  /** When the last message that was read was stored. */
+  lastTime: Date | undefined;
 }
 
-/** Behind the last message that was read; `undefined` when that can't be told now. */
-async function startOf(
-  { connection, inbox }: Dependencies,
-  { stream, startTime, lastSeq }: Place,
-  signal: AbortSignal,
-): Promise<ReaderOptions['from'] | undefined> {
-  if (lastSeq !== undefined) {
-    try {
-      await connection.connected(signal);
-      const { state } = await callJetStream<StreamInfo>(inbox, `STREAM.INFO.${stream}`, undefined, signal);
-      // A stream that was made anew counts from 1 again: all of it is new.
-      if (state.last_seq >= lastSeq) {
-        return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: lastSeq + 1 };
-      }
-    } catch (error) {
-      if (error instanceof PermissionDeniedError) throw error;
-      await pause(signal);
-      return undefined;
-    }
-  }
-  if (startTime === undefined) return { deliver_policy: DeliverPolicy.All };
-  return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: startTime.toISOString() };
+/**
+ * Again from a little before the last message that was read was stored: its sequence says nothing where the bus has gone back and
+ * hands it out anew. What was read already is known by its id, and left out.
+ */
+function startOf({ startTime, lastTime }: Place): ReaderOptions['from'] {
+  const againMs = lastTime === undefined ? Number.NEGATIVE_INFINITY : lastTime.getTime() - CLOCK_STEP_MS;
+  const fromMs = Math.max(startTime?.getTime() ?? Number.NEGATIVE_INFINITY, againMs);
+  if (fromMs === Number.NEGATIVE_INFINITY) return { deliver_policy: DeliverPolicy.All };
+  return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(fromMs).toISOString() };
 }
 
 function pause(signal: AbortSignal): Promise<void> {

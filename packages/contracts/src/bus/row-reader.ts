@@ -6,6 +6,7 @@ import { whyForeign } from '../names.ts';
 import type { Row } from '../rows.ts';
 import { parseSubject, type SubjectParams } from '../subject.ts';
 import { decodeMessage } from './codec.ts';
+import { SeenIds } from './seen-ids.ts';
 import { isServerCopy, SERVER_COPY } from './server-copy.ts';
 import type { Tally } from './tally.ts';
 import type { Signatures } from './trust/signatures.ts';
@@ -16,6 +17,9 @@ export interface RowReaderDependencies {
   readonly signatures: Signatures;
   readonly tally: Tally;
 }
+
+/** Of a subscription; what is read out of a stream may hold more. */
+const REMEMBERED_IDS = 16_384;
 
 interface Arrival {
   readonly subject: string;
@@ -34,13 +38,17 @@ export class RowReader<T extends string, S extends z.ZodType> {
   readonly #row: Row<T, S>;
   /** Of a signed row: by subject and sender. */
   readonly #newest = new Map<string, Position>();
+  /** Of what a stream keeps: it may be stored twice. */
+  readonly #seen: SeenIds | undefined;
 
-  constructor(dependencies: RowReaderDependencies, row: Row<T, S>) {
+  /** `rememberedIds`: how many messages it knows again. */
+  constructor(dependencies: RowReaderDependencies, row: Row<T, S>, rememberedIds = REMEMBERED_IDS) {
     this.#dependencies = dependencies;
     this.#row = row;
+    this.#seen = row.kind === 'stream' ? new SeenIds(rememberedIds) : undefined;
   }
 
-  /** `undefined` for what is none, which is counted. Never throws. */
+  /** `undefined` for what is none, and for what was read before; both are counted. Never throws. */
   read(arrival: Arrival): RowMessage<T, S> | undefined {
     const { environment, tally } = this.#dependencies;
     const { schema, names, maxBytes } = this.#row;
@@ -75,6 +83,11 @@ export class RowReader<T extends string, S extends z.ZodType> {
     const notNews = signer && this.#whyNotNews(subject, signer, message as OrderedEnvelope);
     if (notNews !== undefined) {
       tally.problem('forged', subject, notNews);
+      return undefined;
+    }
+    const { id } = message as { readonly id?: string };
+    if (id !== undefined && this.#seen?.note(subject, id) === false) {
+      tally.count('doubled');
       return undefined;
     }
     return { message, params };

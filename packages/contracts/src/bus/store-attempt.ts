@@ -3,29 +3,23 @@ import { BadReplyError, BusAwayError, RequestTimeoutError, WrongLastSequenceErro
 /** What became of one attempt to store a message behind the last one of its subject. */
 export type StoreAttempt =
   | { readonly outcome: 'stored'; readonly seq: number }
-  /** Certainly not stored; the subject's last sequence is another. */
-  | { readonly outcome: 'refused'; readonly lastSeq: number; readonly error: Error }
-  /** `isDoubtful`: this attempt, or one before it, may have stored it. */
+  /**
+   * This attempt has not stored it; the subject's last sequence is another. That says nothing of attempts before this one, for
+   * what is stored there may be somebody else's: the server's own acknowledgements can be aimed at any subject. It is to be
+   * sent again with the same message id, by which the server knows it.
+   */
+  | { readonly outcome: 'refused'; readonly lastSeq: number; readonly error: WrongLastSequenceError }
+  /** `isDoubtful`: it may have been stored. */
   | { readonly outcome: 'failed'; readonly isDoubtful: boolean; readonly error: Error };
 
-/**
- * Publishes with an expected last sequence, and reads a refusal for what it says of earlier attempts with the same
- * expectation whose answers never came (`isDoubtful`). The caller is the only one who publishes on the subject.
- */
-export async function attemptToStore(
-  publish: () => Promise<{ readonly seq: number }>,
-  { expectedLastSeq, isDoubtful }: { readonly expectedLastSeq: number; readonly isDoubtful: boolean },
-): Promise<StoreAttempt> {
+/** Publishes, and tells what is certain of it. Never rejects. */
+export async function attemptToStore(publish: () => Promise<{ readonly seq: number }>): Promise<StoreAttempt> {
   try {
     const { seq } = await publish();
     return { outcome: 'stored', seq };
   } catch (error) {
-    if (error instanceof WrongLastSequenceError) {
-      // It is what an earlier attempt stored, of which no answer came.
-      if (isDoubtful && error.actual > expectedLastSeq) return { outcome: 'stored', seq: error.actual };
-      return { outcome: 'refused', lastSeq: error.actual, error };
-    }
-    return { outcome: 'failed', isDoubtful: isDoubtful || mayHaveArrived(error), error: error as Error };
+    if (error instanceof WrongLastSequenceError) return { outcome: 'refused', lastSeq: error.actual, error };
+    return { outcome: 'failed', isDoubtful: mayHaveArrived(error), error: error as Error };
   }
 }
 

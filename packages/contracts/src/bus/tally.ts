@@ -12,6 +12,7 @@ export class Tally {
     oversize: 0,
     forged: 0,
     refused: 0,
+    doubled: 0,
   };
 
   constructor(onProblem: (problem: BusProblem) => void = () => {}) {
@@ -22,7 +23,7 @@ export class Tally {
     return { ...this.#counters };
   }
 
-  count(what: 'published' | 'received' | 'dropped' | 'refused'): void {
+  count(what: 'published' | 'received' | 'dropped' | 'refused' | 'doubled'): void {
     this.#counters[what]++;
   }
 

@@ -14,6 +14,7 @@ import {
 import { Envelope, MAX_MESSAGE_BYTES, Timestamp } from '../envelope.ts';
 import { Id, InstanceNumber } from '../ids.ts';
 import { AlertEvent } from './alert.ts';
+import { Incarnation } from './incarnation.ts';
 import { LOG_LEVELS, LogLine, LogStream } from './log.ts';
 import { ROLLUP_TIERS, RollupColumns } from './metrics.ts';
 import { Verdict } from './probe.ts';
@@ -205,6 +206,8 @@ export const AlertTarget = CommandEnvelope.extend({ fingerprint: z.string().max(
  * ask that of every host may ask it of `_prober` too.
  */
 export const PROBER_VERBS = {
+  /** Which life of the bus's store this is, and how far it went back: asked after each connection, and when it looks so. */
+  bus: verb(CommandEnvelope, ReplyEnvelope.extend({ ...Incarnation.shape })),
   probe: verb(InstanceTarget.extend({ host: Id }), ReplyEnvelope),
   test: verb(CommandEnvelope.extend({ rule: Id }), ReplyEnvelope),
   acknowledge: verb(

@@ -42,10 +42,10 @@ export type Maintenance = z.infer<typeof Maintenance>;
 
 /** KV bucket `config`: a configuration in force, and with the bucket's history those before it. */
 export const ConfigEntry = Envelope.extend({
-  kind: z.enum(['services', 'alerts', 'prober', 'dashboard', 'revocations', 'unknown']).catch('unknown'),
+  kind: z.enum(['services', 'alerts', 'prober', 'dashboard', 'revocations', 'incarnation', 'unknown']).catch('unknown'),
   /** The host it is for; `_` where it is the environment's. */
   host: IdOrNone,
-  /** The file's text; of `revocations` the list as the root has signed it. */
+  /** The file's text; of `revocations` the list as the root has signed it, of `incarnation` JSON. */
   content: z.string().max(MAX_MESSAGE_BYTES),
   /** What came from a file is changed in that file only. */
   origin: z.enum(['file', 'apply', 'dashboard', 'unknown']).catch('unknown'),

@@ -28,8 +28,8 @@ export function sight(
   return { ...seen, sinceMs: isSame ? before.sinceMs : nowMs };
 }
 
-/** May `self` take it? Its own, from an earlier life, at once. */
-export function isFree({ holder, sinceMs }: Sighting, self: string, nowMs: number): boolean {
+/** May `self` take it? Its own, from an earlier life, at once; `undefined` for who may not do so. */
+export function isFree({ holder, sinceMs }: Sighting, self: string | undefined, nowMs: number): boolean {
   return holder === self || nowMs - sinceMs >= LEASE_LAPSE_MS;
 }
 

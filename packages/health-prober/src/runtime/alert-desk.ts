@@ -61,8 +61,10 @@ export class AlertDesk {
   readonly #quota = new HostQuota(MAX_INSTANCES_PER_HOST);
   readonly #positions = new HostPositions();
   readonly #falls: Map<string, Fall>;
-  /** While events are read again: what was told of which cause. */
-  #told: Set<string> | undefined;
+  /** What was told of which cause before: also behind a replay an event may come again, from an agent whose bus has lost it. */
+  readonly #told: ReadonlySet<string>;
+  /** Events are read again. */
+  #isReplaying = true;
   readonly #isFromMemory: boolean;
 
   constructor({ isFromMemory, firing, falls, published, announce }: AlertDeskOptions) {
@@ -117,7 +119,7 @@ export class AlertDesk {
 
   /** The events have been read; from here on everything is news, beginning with how everything stands. */
   endReplay(statuses: ReadonlyMap<string, InstanceStatus>): void {
-    this.#told = undefined;
+    this.#isReplaying = false;
     for (const { host, service, instances } of this.firing) {
       for (const instance of instances) {
         const key = keys.instance(host, service, instance);
@@ -180,7 +182,7 @@ export class AlertDesk {
 
   /** While events are read again: what belongs to the present is left until their end. */
   #isDue(seen: Observation): boolean {
-    return this.#told === undefined || (this.#isFromMemory && seen.rule !== 'unhealthy');
+    return !this.#isReplaying || (this.#isFromMemory && seen.rule !== 'unhealthy');
   }
 
   #takeHealing({ fall, seen }: Healing, time: string): void {
@@ -191,7 +193,7 @@ export class AlertDesk {
   #tell(alert: AlertData, causes: readonly string[]): void {
     // The last cause is the event at hand; one cause leads to one transition of an alert.
     const cause = causes.at(-1);
-    if (cause !== undefined && this.#told?.has(toldKey(alert, cause))) return;
+    if (cause !== undefined && this.#told.has(toldKey(alert, cause))) return;
     this.#announce(alert);
   }
 

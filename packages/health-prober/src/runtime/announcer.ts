@@ -3,6 +3,7 @@ import {
   type AlertData,
   type AlertEvent,
   type ComponentEvent,
+  type Incarnation,
   keys,
   parseSubject,
   rows,
@@ -10,9 +11,12 @@ import {
 } from '@muster/contracts';
 import { type Bus, Outbox, uuidv7 } from '@muster/contracts/bus';
 import { cloudEvent } from '../core/alert.ts';
-import { wallTime } from './clock.ts';
+import { timeAgo, wallTime } from './clock.ts';
 import { LastValues } from './last-values.ts';
-import type { Cursor } from './memory-file.ts';
+import { type Cursor, cursorAfter } from './memory-file.ts';
+
+/** Where nothing is certain of a bus that went back, what is sent again is stored from here on. */
+const LOOK_BACK_MS = 180_000;
 
 export interface AnnouncerOptions {
   readonly bus: Bus;
@@ -65,7 +69,7 @@ export class Announcer {
       onDelivered: ({ id, seq }) => announcer.#delivered(id, seq),
       onGap: (lost) => announcer.component('gap', 'the journal was full: the oldest messages were given up', { lost }),
       onProblem: (error) => onProblem('the outbox is stuck for now', error),
-      lastSequence: (subject) => lastAlertSequence(bus, subject),
+      findArrived: (subject, id, afterSeq) => findAlert(bus, subject, id, afterSeq),
     });
     const announcer = new Announcer(options, outbox);
     outbox.tellLost((lost) => announcer.component('gap', 'lost with the last prober, whose disk was full', { lost }));
@@ -76,6 +80,11 @@ export class Announcer {
   get alerts(): Cursor {
     const [oldest] = this.#unsettled.values();
     return oldest?.before ?? this.#alerts;
+  }
+
+  /** Of the bus, as far as it is known. */
+  get incarnation(): number | undefined {
+    return this.#outbox.incarnation;
   }
 
   get backlog(): number {
@@ -103,6 +112,17 @@ export class Announcer {
       this.putAlert(event);
     });
     this.#outbox.append(rows.alert, { severity, host, service, rule }, event);
+  }
+
+  /** What the bus says of its store: what it may have lost is sent again. */
+  learn(told: Incarnation): void {
+    const since = this.#outbox.incarnation;
+    const after = (cursor: Cursor) => cursorAfter(cursor, told, since, 'alerts', timeAgo(LOOK_BACK_MS));
+    this.#alerts = after(this.#alerts);
+    for (const [fingerprint, { eventId, before }] of this.#unsettled) {
+      this.#unsettled.set(fingerprint, { eventId, before: after(before) });
+    }
+    this.#outbox.learn(told);
   }
 
   /** The last value alone: of an alert that is in its stream already. */
@@ -148,9 +168,10 @@ export class Announcer {
 }
 
 /** Only of alerts: people are woken by them, while who takes verdicts and events knows them by their positions. */
-async function lastAlertSequence(bus: Bus, subject: string): Promise<number | undefined> {
+async function findAlert(bus: Bus, subject: string, id: string, afterSeq: number): Promise<number | undefined> {
   const params = parseSubject(bus.environment, rows.alert.template, subject);
   if (params === undefined) return undefined;
-  const [last] = await bus.history(rows.alert, params, { lastOfEach: true });
-  return last?.seq ?? 0;
+  const isIt = (alert: AlertEvent) => alert.id === id;
+  const stored = await bus.history(rows.alert, params, { sinceSeq: afterSeq + 1, isEnough: isIt });
+  return stored.find(({ message }) => isIt(message))?.seq;
 }

@@ -2,7 +2,7 @@
  * One term as the leading prober: from the moment the lease is ours until it is lost. It begins with what is known (the
  * memory of an earlier life, the last values, what the streams hold since) and then goes on with what comes live.
  */
-import { type AlertEvent, type InstanceStatus, keys, rows, type Verdict } from '@muster/contracts';
+import { type AlertEvent, type Incarnation, type InstanceStatus, keys, rows, type Verdict } from '@muster/contracts';
 import type { Bus, Subscription } from '@muster/contracts/bus';
 import { FleetCommands } from '@muster/contracts/client';
 import type { RuleName } from '../core/alert.ts';
@@ -20,7 +20,7 @@ import { EventFeed } from './event-feed.ts';
 import { Fleet } from './fleet.ts';
 import { GhostSweep } from './ghost-sweep.ts';
 import { HostWatch } from './host-watch.ts';
-import type { Cursor, MemoryFile } from './memory-file.ts';
+import { type Cursor, cursorAfter, type Memory, type MemoryFile } from './memory-file.ts';
 import { Mirror } from './mirror.ts';
 import { Probing } from './probing.ts';
 import { RevocationCourier } from './revocation-courier.ts';
@@ -30,6 +30,8 @@ const TICK_MS = 5_000;
 const LOOK_BACK_MS = 120_000;
 /** Alerts are read from a little earlier on, so that those of all these events are among them. */
 const LOOK_BACK_MARGIN_MS = 60_000;
+/** What a bus has lost that went back is sent again if it is not older than a day. */
+const SENT_AGAIN_MS = 25 * 3_600_000;
 /** A message has its bounds: of more keys the number is told. */
 const NAMED_KEYS = 20;
 /** Made from events, so that reading the events again makes them again. The others are made from what is seen now. */
@@ -53,6 +55,8 @@ export interface TermOptions {
   readonly own: Place;
   readonly policy: ProbePolicy;
   readonly memory: MemoryFile;
+  /** Of the bus, when the term begins. */
+  readonly incarnation: Incarnation | undefined;
   readonly announcer: Announcer;
   readonly onProblem: (what: string, error?: unknown) => void;
 }
@@ -78,7 +82,7 @@ export class JudgeTerm {
   static async begin(options: TermOptions, signal: AbortSignal): Promise<JudgeTerm> {
     const { bus, announcer, memory } = options;
     await announcer.flushed(signal);
-    const remembered = memory.load();
+    const remembered = placedAnew(memory.load(), options.incarnation);
     const [alerts, verdicts, published] = await Promise.all([
       snapshot(bus, 'alerts', signal),
       snapshot(bus, 'health', signal),
@@ -266,7 +270,9 @@ export class JudgeTerm {
 
   #save(cursor: Cursor): void {
     try {
+      const { incarnation } = this.#options;
       this.#options.memory.save({
+        ...(incarnation !== undefined && { incarnation: incarnation.incarnation }),
         events: cursor,
         alerts: this.#alertsBefore,
         firing: this.#desk.firing.filter(({ rule }) => EVENT_RULES.has(rule)),
@@ -284,6 +290,16 @@ interface Known {
   readonly verdicts: ReadonlyMap<string, Verdict>;
   /** Since the memory was saved or, without one, lately. */
   readonly published: readonly AlertEvent[];
+}
+
+/** The cursors of an earlier life, in the bus of today. */
+function placedAnew(memory: Memory | undefined, told: Incarnation | undefined): Memory | undefined {
+  if (memory === undefined) return undefined;
+  const { incarnation } = memory;
+  if (told === undefined || incarnation === undefined || told.incarnation <= incarnation) return memory;
+  const events = cursorAfter(memory.events, told, incarnation, 'events', timeAgo(LOOK_BACK_MS));
+  // All that is sent again may come once more, and none of it may be told once more.
+  return { ...memory, events, alerts: { since: timeAgo(SENT_AGAIN_MS) } };
 }
 
 async function snapshot<B extends 'alerts' | 'health'>(bus: Bus, bucket: B, signal: AbortSignal) {

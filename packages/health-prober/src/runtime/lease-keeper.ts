@@ -21,6 +21,8 @@ export class LeaseKeeper {
   #term = 0;
   #revision = 0;
   #renewedAtMs = Number.NEGATIVE_INFINITY;
+  /** The highest that was ever seen here, whoever wrote it. */
+  #highestRevision = 0;
 
   constructor({ bus, prober, epoch }: LeaseKeeperOptions) {
     this.#bus = bus;
@@ -38,13 +40,22 @@ export class LeaseKeeper {
         const entry = await this.#bucket.get(KEY);
         const nowMs = monotonicMs();
         if (entry === undefined) {
-          if (await this.#write(1, () => this.#bucket.create(KEY, this.#lease(1)))) return;
+          // Somebody may hold it nevertheless: the bus was emptied under him, or had rubbish put there.
+          const isSomebodys = await this.#mayBeHeld();
+          sighting = sight(sighting, { holder: '', revision: 0 }, nowMs, isUnbroken);
+          const create = () => this.#bucket.create(KEY, this.#lease(this.#term + 1));
+          const isTurn = !isSomebodys || isFree(sighting, undefined, nowMs);
+          if (isTurn && (await this.#write(this.#term + 1, create))) return;
         } else {
           const { holder, term } = entry.value;
+          // In a restored bus an entry of ours may be there again that somebody else has taken since: it must lapse first.
+          const isOld = entry.revision < this.#highestRevision && this.#wasOthers;
+          this.#highestRevision = Math.max(this.#highestRevision, entry.revision);
           sighting = sight(sighting, { holder, revision: entry.revision }, nowMs, isUnbroken);
           const next = term + 1;
           const take = () => this.#bucket.update(KEY, this.#lease(next), entry.revision);
-          if (isFree(sighting, this.#self.holder, nowMs) && (await this.#write(next, take))) return;
+          const self = isOld ? undefined : this.#self.holder;
+          if (isFree(sighting, self, nowMs) && (await this.#write(next, take))) return;
         }
         isUnbroken = true;
       } catch {
@@ -55,20 +66,39 @@ export class LeaseKeeper {
     }
   }
 
-  /** Renews it until it is lost or `signal` ends it; resolves with why. */
-  async hold(signal: AbortSignal): Promise<string> {
+  /** Renews it until it is lost, the bus has `goneBack` or `signal` ends it; resolves with why. */
+  async hold(signal: AbortSignal, goneBack: AbortSignal): Promise<string> {
     const term = this.#term;
+    const either = AbortSignal.any([signal, goneBack]);
     while (!signal.aborted) {
-      await delay(LEASE_RENEW_MS / 2, undefined, { signal }).catch(() => undefined);
+      await delay(LEASE_RENEW_MS / 2, undefined, { signal: either }).catch(() => undefined);
+      if (goneBack.aborted) return 'the bus has gone back in time';
       // Two that renew would each take the other for another prober.
       if (this.#term !== term) return 'it was taken anew, for another term';
       if (!isHeld(this.#renewedAtMs, monotonicMs())) return 'it could not be renewed in time';
       if (monotonicMs() - this.#renewedAtMs < LEASE_RENEW_MS || !this.#bus.isConnected) continue;
       const renew = () => this.#bucket.update(KEY, this.#lease(this.#term), this.#revision);
       const isOurs = await this.#write(this.#term, renew).catch(() => undefined);
-      if (isOurs === false) return 'another prober has taken it';
+      if (isOurs === false && !(await this.#renewOverRubbish())) return 'another prober has taken it';
     }
     return 'the prober is stopping';
+  }
+
+  async #mayBeHeld(): Promise<boolean> {
+    return this.#wasOthers || (await this.#bucket.unreadable(KEY)) !== undefined;
+  }
+
+  /** The newest that was seen in this life was not ours. */
+  get #wasOthers(): boolean {
+    return this.#highestRevision !== this.#revision;
+  }
+
+  /** What stands there may be nobody's lease: the server's own acknowledgements can be aimed at any key. */
+  async #renewOverRubbish(): Promise<boolean> {
+    const revision = await this.#bucket.unreadable(KEY).catch(() => undefined);
+    if (revision === undefined || !isHeld(this.#renewedAtMs, monotonicMs())) return false;
+    const renew = () => this.#bucket.update(KEY, this.#lease(this.#term), revision);
+    return (await this.#write(this.#term, renew).catch(() => undefined)) !== false;
   }
 
   #lease(term: number): Lease {
@@ -87,6 +117,7 @@ export class LeaseKeeper {
     if (written === undefined) return false;
     this.#term = term;
     this.#revision = written.revision;
+    this.#highestRevision = written.revision;
     this.#renewedAtMs = sentMs;
     return true;
   }

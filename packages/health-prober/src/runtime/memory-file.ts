@@ -5,7 +5,7 @@
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AlertData, nextEpoch } from '@muster/contracts';
+import { AlertData, certainlyKept, type Incarnation, nextEpoch, type StreamName } from '@muster/contracts';
 import { claimStateFolder } from '@muster/contracts/private-folder';
 import { z } from 'zod';
 
@@ -13,7 +13,25 @@ import { z } from 'zod';
 const Cursor = z.object({ seq: z.int().min(0).optional(), since: z.iso.datetime() });
 export type Cursor = z.infer<typeof Cursor>;
 
+/**
+ * The same place in a bus that went back since: at most as far as the stream certainly is what it was. Where nothing is certain
+ * it is the recent past, in which what was lost is stored again.
+ */
+export function cursorAfter(
+  cursor: Cursor,
+  told: Incarnation | undefined,
+  since: number | undefined,
+  stream: StreamName,
+  recently: string,
+): Cursor {
+  if (told === undefined || cursor.seq === undefined || since === undefined || since >= told.incarnation) return cursor;
+  const kept = certainlyKept(told, since, stream);
+  return kept === 0 ? { since: recently } : { ...cursor, seq: Math.min(cursor.seq, kept) };
+}
+
 const Memory = z.object({
+  /** Of the bus in which the cursors are places; absent: not known. */
+  incarnation: z.int().min(0).optional(),
   events: Cursor,
   /** Alerts up to here are all caused by events up to there, or by probes. */
   alerts: Cursor,

@@ -9,8 +9,11 @@ import { wallTime } from './clock.ts';
 import { JudgeTerm, type ProbePolicy } from './judge-term.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { MemoryFile } from './memory-file.ts';
+import { StoreWitness } from './store-witness.ts';
 
 const RETRY_MS = 1_000;
+/** A term does not wait longer for it. */
+const COMPARE_WITHIN_MS = 10_000;
 /** On the way out the last words may take this long to reach the bus; what does not is sent by the next life. */
 const LAST_WORDS_MS = 2_000;
 
@@ -39,8 +42,24 @@ export async function runProber(options: ProberOptions, signal: AbortSignal): Pr
     alerts,
     onProblem,
   });
-  const lease = new LeaseKeeper({ bus, prober, epoch });
   let term: JudgeTerm | undefined;
+  /** Ends the term, and nothing else. */
+  let ending = new AbortController();
+  const witness = new StoreWitness({
+    bus,
+    prober,
+    file: join(stateDir, 'store-witness.json'),
+    onProblem,
+    onCompared: (told) => {
+      const isAnother = announcer.incarnation !== undefined && told.incarnation > announcer.incarnation;
+      announcer.learn(told);
+      if (!isAnother) return;
+      log('warn', `the bus has gone back in time (incarnation ${told.incarnation}): what it lost is sent again`);
+      // What the streams and buckets hold is no longer what this term began with.
+      ending.abort();
+    },
+  });
+  const lease = new LeaseKeeper({ bus, prober, epoch });
   const facts = () => ({ targets: term?.targets ?? 0, leading: term !== undefined });
   const beat = new Beat({ bus, prober, version, stamp: () => announcer.stamp(), facts });
   announcer.component('started', `version ${version}`);
@@ -48,10 +67,16 @@ export async function runProber(options: ProberOptions, signal: AbortSignal): Pr
     while (!signal.aborted) {
       await lease.acquire(signal);
       const lost = new AbortController();
-      const lostReason = lease.hold(signal).finally(() => lost.abort());
+      ending = new AbortController();
+      const lostReason = lease.hold(signal, ending.signal).finally(() => lost.abort());
       try {
+        // What a bus holds that has gone back is not what this prober knows of: first it is brought back.
+        await witness.compared(AbortSignal.any([lost.signal, AbortSignal.timeout(COMPARE_WITHIN_MS)]));
         // The lease also ends with `signal`, so one signal says both.
-        term = await JudgeTerm.begin({ ...options, memory, announcer, onProblem }, lost.signal);
+        term = await JudgeTerm.begin(
+          { ...options, memory, announcer, incarnation: witness.incarnation, onProblem },
+          lost.signal,
+        );
         announcer.component('lease-won', 'judges from now on');
         log('info', 'leading: judges from now on');
         const reason = await lostReason;
@@ -71,6 +96,7 @@ export async function runProber(options: ProberOptions, signal: AbortSignal): Pr
     if (!signal.aborted) throw error;
   } finally {
     beat.stop();
+    witness.stop();
     announcer.component('stopping', 'asked to stop');
     await announcer.flushed(AbortSignal.timeout(LAST_WORDS_MS)).catch(() => undefined);
     await announcer.close();

@@ -27,11 +27,12 @@ export class RevocationCourier {
 
   constructor(options: CourierOptions) {
     this.#options = options;
-    this.#following = followRevocations(options.bus, (list) => {
+    const take = (list: SignedRevocations) => {
       if (list.list.version <= (this.#list?.list.version ?? 0)) return;
       this.#list = list;
       this.#triedAtMs.clear();
-    });
+    };
+    this.#following = followRevocations(options.bus, take, { isKeeper: true });
   }
 
   noteBeat({ host, revocationsVersion = 0 }: AgentPresence): void {

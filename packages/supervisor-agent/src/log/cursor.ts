@@ -3,8 +3,8 @@
  * by the journal before it is acted on.
  *
  * An attempt says which bytes of which files it covers, as lines or as gaps. Whoever finds it after a kill makes the same
- * message again from the files and sends it with the same expectation: either the stream has it already and says so, or
- * it has not and takes it now.
+ * message again from the files and sends it with the same id: the server knows it, or takes it now. After two minutes it may be
+ * stored twice, and readers know it by its id.
  */
 import { LogGap, LogStream } from '@muster/contracts';
 import { z } from 'zod';
@@ -19,7 +19,7 @@ export type Place = z.infer<typeof Place>;
 const Places = z.object({ stdout: Place, stderr: Place });
 export type Places = z.infer<typeof Places>;
 
-const Attempt = z.object({
+export const Attempt = z.object({
   /** Of the message. */
   id: z.string(),
   generation: z.int().min(0),
@@ -35,6 +35,8 @@ export const Cursor = z.object({
   done: Places,
   /** The stream's last sequence of the instance's subject; absent while nothing of it is known. */
   lastSeq: z.int().min(0).optional(),
+  /** The bus's incarnation as far as it was known then: what that has lost was sent again. */
+  incarnation: z.int().min(0).optional(),
   attempt: Attempt.optional(),
   /** How much might still be sent after its last attempt; absent: a burst. */
   allowedBytes: z.number().optional(),
@@ -59,9 +61,14 @@ export function settle({ attempt, done, ...rest }: Cursor, seq: number): Cursor 
   return { ...rest, done: attempt?.to ?? done, lastSeq: seq };
 }
 
-/** It is not in the stream, whose last sequence is another. */
+/** It was not stored now: the stream's last sequence is another. */
 export function refuse(cursor: Cursor, lastSeq: number): Cursor {
   return { ...cursor, lastSeq };
+}
+
+/** It was there before, and is again. */
+export function settleAgain(cursor: Cursor, seq: number): Cursor {
+  return { ...cursor, lastSeq: seq };
 }
 
 export const STREAMS = LogStream.options;

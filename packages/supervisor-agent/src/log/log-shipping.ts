@@ -3,12 +3,14 @@
  * allow. Looking is cheap and regular, for a watch on files that are written 200,000 times a second would be neither.
  */
 import path from 'node:path';
+import type { Incarnation } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
 import type { LogSpec } from '@muster/contracts/config';
 import { monotonicNowMs } from '../clock.ts';
 import { messageOf } from '../message-of.ts';
 import type { Envelopes } from '../runtime/envelopes.ts';
 import { keyOf } from '../runtime/instance-store.ts';
+import { AcknowledgedBatches } from './acknowledged-batches.ts';
 import { CursorJournal } from './cursor-journal.ts';
 import type { Mask } from './mask-line.ts';
 import { Shipper } from './shipper.ts';
@@ -17,7 +19,7 @@ import type { Files } from './take-batch.ts';
 export interface LogShippingOptions {
   readonly host: string;
   readonly stateDir: string;
-  readonly bus: Pick<Bus, 'publishOrdered' | 'isConnected'>;
+  readonly bus: Pick<Bus, 'publishOrdered' | 'isConnected' | 'connectedSinceMs'>;
   readonly envelopes: Envelopes;
   /** What of a service's lines stays on the host; default: nothing. */
   readonly maskOf?: (service: string) => Mask;
@@ -25,6 +27,8 @@ export interface LogShippingOptions {
   readonly maxBehindBytes?: number;
   /** Told once when lines can't be shipped, and once when they can again (`undefined`). */
   readonly onProblem: (reason: string | undefined) => void;
+  /** Told when a refusal looks as if the bus had gone back. */
+  readonly onGoneBack?: () => Promise<void> | void;
 }
 
 const MAX_BEHIND_BYTES = 64 * 1024 * 1024;
@@ -55,6 +59,7 @@ interface Place {
 export class LogShipping implements Disposable {
   readonly #options: LogShippingOptions;
   readonly #journal: CursorJournal;
+  readonly #acknowledged: AcknowledgedBatches;
   readonly #places = new Map<string, Place>();
   readonly #waiters = new Set<() => void>();
   #timer: NodeJS.Timeout | undefined;
@@ -62,25 +67,26 @@ export class LogShipping implements Disposable {
   #atWork = 0;
   #hasProblem = false;
   #isEnding = false;
+  #incarnation: Incarnation | undefined;
 
   /** @throws when the state directory takes no file */
   constructor(options: LogShippingOptions) {
     this.#options = options;
     this.#journal = new CursorJournal(path.join(options.stateDir, 'log-cursors.jsonl'));
+    this.#acknowledged = new AcknowledgedBatches(path.join(options.stateDir, 'log-acknowledged.jsonl'));
   }
 
   /** From now on its lines are shipped, beginning with those that no agent has shipped. */
   add(service: string, instance: number, generation: number, spec: LogSpec): void {
     if (!spec.ship) return;
-    const { host, stateDir, bus, envelopes, maxBehindBytes = MAX_BEHIND_BYTES, maskOf } = this.#options;
+    const { host, stateDir, bus, envelopes, maxBehindBytes = MAX_BEHIND_BYTES, onGoneBack, maskOf } = this.#options;
     const key = keyOf(service, instance);
     const files = logFilesOf(stateDir, service, instance);
     const whose = { host, service, instance, generation, files, spec, maxBehindBytes };
-    const shipper = new Shipper(
-      { ...whose, bus, envelopes, journal: this.#journal, mask: maskOf?.(service) ?? ((text) => text) },
-      key,
-      monotonicNowMs(),
-    );
+    const mask = maskOf?.(service) ?? ((text: string) => text);
+    const ways = { bus, envelopes, journal: this.#journal, acknowledged: this.#acknowledged, onGoneBack, mask };
+    const shipper = new Shipper({ ...whose, ...ways }, key, monotonicNowMs());
+    if (this.#incarnation !== undefined) shipper.learn(this.#incarnation, this.#acknowledged.read().get(key) ?? []);
     const phase = this.#places.size % IDLE_ROUNDS;
     this.#places.set(key, { shipper, phase, isAtWork: false, retryAtMs: 0, problem: undefined });
   }
@@ -94,6 +100,14 @@ export class LogShipping implements Disposable {
     } catch (error) {
       this.#failed(place, error);
     }
+  }
+
+  /** What the bus says of its store: what it may have lost is sent again. */
+  learn(told: Incarnation): void {
+    if (told.incarnation <= (this.#incarnation?.incarnation ?? 0)) return;
+    this.#incarnation = told;
+    const acknowledged = this.#acknowledged.read();
+    for (const [key, { shipper }] of this.#places) shipper.learn(told, acknowledged.get(key) ?? []);
   }
 
   start(): void {
@@ -122,6 +136,7 @@ export class LogShipping implements Disposable {
     clearInterval(this.#timer);
     this.#wakeAll();
     this.#journal[Symbol.dispose]();
+    this.#acknowledged[Symbol.dispose]();
   }
 
   #lookAround(isTurn: (place: Place) => boolean): void {

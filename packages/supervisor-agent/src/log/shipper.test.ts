@@ -2,14 +2,15 @@
  * One instance's lines against a stream in memory that loses answers, and against an agent that dies at every step. Real
  * files; the clock is the test's.
  */
-import { appendFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { LogStream } from '@muster/contracts';
+import type { LogBatch, LogStream } from '@muster/contracts';
 import { type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Fault, Killed, MemoryStream } from '../../test/support/memory-stream.ts';
 import { Envelopes } from '../runtime/envelopes.ts';
+import { AcknowledgedBatches } from './acknowledged-batches.ts';
 import { CursorJournal } from './cursor-journal.ts';
 import { Shipper } from './shipper.ts';
 
@@ -30,6 +31,7 @@ class World implements Disposable {
   readonly #options: { spec: typeof GENEROUS; maxBehindBytes: number };
   nowMs = 0;
   #journal: CursorJournal;
+  readonly acknowledged: AcknowledgedBatches;
   shipper: Shipper;
 
   constructor(options: Partial<{ spec: typeof GENEROUS; maxBehindBytes: number }> = {}) {
@@ -38,6 +40,7 @@ class World implements Disposable {
     this.files = { stdout: `${name}.stdout.log`, stderr: `${name}.stderr.log` };
     this.#journalFile = `${name}.cursors`;
     this.#journal = new CursorJournal(this.#journalFile);
+    this.acknowledged = new AcknowledgedBatches(`${this.#journalFile}.acknowledged`);
     this.shipper = this.#start();
   }
 
@@ -75,6 +78,7 @@ class World implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.acknowledged[Symbol.dispose]();
     this.#journal[Symbol.dispose]();
   }
 
@@ -83,12 +87,24 @@ class World implements Disposable {
     const { stream, files } = this;
     const envelopes = new Envelopes('web1', 1);
     return new Shipper(
-      { ...who, ...this.#options, files, bus: stream, envelopes, journal: this.#journal, mask: (text) => text },
+      {
+        ...who,
+        ...this.#options,
+        files,
+        bus: stream,
+        envelopes,
+        journal: this.#journal,
+        mask: (text: string) => text,
+        acknowledged: this.acknowledged,
+      },
       'api.0',
       this.nowMs,
     );
   }
 }
+
+/** Somebody else's, without lines. */
+const sampleBatch = { lines: [], gaps: [] } as unknown as LogBatch;
 
 function textsOf({ stream }: World, of: LogStream = 'stdout'): string[] {
   return stream.batches.flatMap(({ lines }) => lines.filter((line) => line.stream === of).map(({ text }) => text));
@@ -345,3 +361,59 @@ test.each([
   },
   120_000,
 );
+
+describe('a stream that went back', () => {
+  const told = (incarnation: number, seq: number) => ({
+    incarnation,
+    raises: [{ incarnation, kept: [{ stream: 'logs', seq }] }],
+  });
+
+  async function shipped(world: World, texts: readonly string[]): Promise<void> {
+    for (const text of texts) {
+      world.write('stdout', `${text}\n`);
+      await world.settle();
+    }
+  }
+
+  test('gets what it lost once more, with the same ids, before what comes', async () => {
+    using world = new World();
+    world.shipper.learn(told(1, 0), []);
+    await shipped(world, ['a', 'b', 'c', 'd']);
+    const ids = world.stream.batches.map(({ id }) => id);
+    world.stream.batches.splice(2);
+    world.stream.forgetIds();
+    // Also by the agent that follows.
+    world.restart();
+    await shipped(world, ['e']);
+    expect(textsOf(world)).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect(world.stream.batches.slice(0, 4).map(({ id }) => id)).toEqual(ids);
+  });
+
+  test('also when its numbers say nothing, and the incarnation does', async () => {
+    using world = new World();
+    world.shipper.learn(told(1, 0), []);
+    await shipped(world, ['a', 'b', 'c']);
+    const acknowledged = world.acknowledged.read().get('api.0') ?? [];
+    world.stream.batches.splice(1, 2, ...(['x', 'y', 'z'] as const).map((id) => ({ ...sampleBatch, id })));
+    world.stream.forgetIds();
+    world.shipper.learn(told(2, 1), acknowledged);
+    await world.settle();
+    expect(textsOf(world)).toEqual(['a', 'b', 'c']);
+    // Told again it is no news.
+    world.shipper.learn(told(2, 1), acknowledged);
+    await world.settle();
+    expect(textsOf(world)).toEqual(['a', 'b', 'c']);
+  });
+
+  test('what its files have no more is a counted gap', async () => {
+    using world = new World();
+    world.shipper.learn(told(1, 0), []);
+    await shipped(world, ['a', 'b']);
+    rmSync(world.files.stdout);
+    world.stream.batches.splice(1);
+    world.stream.forgetIds();
+    world.shipper.learn(told(2, 1), world.acknowledged.read().get('api.0') ?? []);
+    await world.settle();
+    expect(world.stream.batches[1]).toMatchObject({ lines: [], gaps: [{ stream: 'stdout', offset: 2, bytes: 2 }] });
+  });
+});

@@ -2,12 +2,24 @@
  * One instance's lines on their way into the stream: once, and in order. The log file itself is the store: nothing is kept
  * in memory but the message that is on its way, and nothing is written but how far it has come.
  */
-import { type LogBatch, type LogStream, rows } from '@muster/contracts';
-import { attemptToStore, type Bus, uuidv7 } from '@muster/contracts/bus';
+import { certainlyKept, type Incarnation, type LogBatch, type LogStream, rows } from '@muster/contracts';
+import { attemptToStore, type Bus, messageIdOf, uuidv7 } from '@muster/contracts/bus';
 import type { LogSpec } from '@muster/contracts/config';
+import { monotonicNowMs } from '../clock.ts';
 import type { Envelopes } from '../runtime/envelopes.ts';
+import type { AcknowledgedBatch, AcknowledgedBatches } from './acknowledged-batches.ts';
 import { type Allowance, refill } from './allowance.ts';
-import { type Attempt, begin, type Cursor, newCursor, type Places, refuse, STREAMS, settle } from './cursor.ts';
+import {
+  type Attempt,
+  begin,
+  type Cursor,
+  newCursor,
+  type Places,
+  refuse,
+  STREAMS,
+  settle,
+  settleAgain,
+} from './cursor.ts';
 import type { CursorJournal } from './cursor-journal.ts';
 import { lookAt } from './log-file.ts';
 import { type Mask, maskLine } from './mask-line.ts';
@@ -22,11 +34,19 @@ export interface ShipperOptions {
   readonly files: Files;
   readonly spec: LogSpec;
   readonly maxBehindBytes: number;
-  readonly bus: Pick<Bus, 'publishOrdered' | 'isConnected'>;
+  readonly bus: Pick<Bus, 'publishOrdered' | 'isConnected' | 'connectedSinceMs'>;
   readonly envelopes: Envelopes;
   readonly journal: CursorJournal;
+  readonly acknowledged: AcknowledgedBatches;
+  /** Told when a refusal looks as if the bus had gone back; waits until this settles, for it may `learn` by then. */
+  readonly onGoneBack?: (() => Promise<void> | void) | undefined;
   readonly mask: Mask;
 }
+
+/** Somebody who has the server put things there could keep ahead of the sequence for ever: then it is stored without. */
+const MAX_REFUSALS = 3;
+/** A stream may also have dropped what was last for want of room. */
+const SENT_AGAIN_EVERY_MS = 10 * 60_000;
 
 /** A line waits at most so long for others to go with. */
 const MAX_AGE_MS = 1_000;
@@ -42,8 +62,9 @@ interface Boundary {
 /** The message on its way. */
 interface Pending {
   readonly batch: LogBatch;
-  /** An earlier attempt may have brought it there. */
-  isDoubtful: boolean;
+  readonly attempt: Attempt;
+  /** The stream had it, and the bus went back since. */
+  readonly isAgain: boolean;
 }
 
 const UNBOUNDED = { stdout: Number.POSITIVE_INFINITY, stderr: Number.POSITIVE_INFINITY };
@@ -63,6 +84,12 @@ export class Shipper {
   #isStuck = false;
   #pending: Pending | undefined;
   #isFlushing = false;
+  /** What the bus had acknowledged, and may have lost: sent before anything else. */
+  #again: AcknowledgedBatch[] = [];
+  /** When what a stream had lost was last sent again by a number alone. */
+  #sentAgainMs = Number.NEGATIVE_INFINITY;
+  /** Of the bus. */
+  #incarnation: number | undefined;
 
   constructor(options: ShipperOptions, key: string, nowMs: number) {
     this.#options = options;
@@ -70,6 +97,7 @@ export class Shipper {
     this.#generation = options.generation;
     const saved = options.journal.load(key);
     this.#cursor = saved ?? newCursor(Date.now());
+    this.#incarnation = this.#cursor.incarnation;
     // What was written while no agent lived has the allowance of that time, and no burst of its own: a flood whose agents
     // are killed again and again has no more than one that is followed by a single agent.
     const { allowedBytes = options.spec.burstBytes, atMs } = this.#cursor;
@@ -82,6 +110,17 @@ export class Shipper {
     if (generation === (this.#boundaries.at(-1)?.generation ?? this.#generation)) return;
     const { stdout, stderr } = this.#look();
     this.#boundaries.push({ generation, sizes: { stdout: stdout?.size ?? 0, stderr: stderr?.size ?? 0 } });
+  }
+
+  /** What the bus says of its store, and which batches of this instance it had acknowledged. */
+  learn(told: Incarnation, acknowledged: readonly AcknowledgedBatch[]): void {
+    const known = this.#incarnation;
+    if (known !== undefined && told.incarnation <= known) return;
+    this.#incarnation = told.incarnation;
+    if (known === undefined) return;
+    this.#again = acknowledged.filter(({ seq, incarnation = known }) => {
+      return incarnation < told.incarnation && seq > certainlyKept(told, incarnation, 'logs');
+    });
   }
 
   /** All that can be sent without waiting for the end of a line is to be sent now. */
@@ -102,17 +141,17 @@ export class Shipper {
       this.#isStuck = false;
     }
     const unreadBytes = this.#unreadBytes();
-    const isAllRead = unreadBytes === 0 && this.#cursor.attempt === undefined;
+    const isAllRead = unreadBytes === 0 && this.#cursor.attempt === undefined && this.#again.length === 0;
     this.#allowance = refill(this.#allowance, this.#options.spec, isAllRead, nowMs);
     if (isAllRead) {
       this.#waitingSinceMs = undefined;
       return false;
     }
     this.#waitingSinceMs ??= nowMs;
-    if (this.#isStuck && !this.#isFinal(nowMs)) return false;
+    if (this.#isStuck && this.#again.length === 0 && !this.#isFinal(nowMs)) return false;
     // Waiting would earn it an allowance: so a flood is sent as far as it may, and then left out.
     const isEnough = unreadBytes >= BATCH_BYTES && this.#allowance.bytes > 0;
-    return isEnough || this.#isFlushing || nowMs - this.#waitingSinceMs >= MAX_AGE_MS;
+    return isEnough || this.#isFlushing || this.#again.length > 0 || nowMs - this.#waitingSinceMs >= MAX_AGE_MS;
   }
 
   /** Everything that was there at the last look is in the stream. */
@@ -125,6 +164,8 @@ export class Shipper {
    * @throws what the bus, or the disk with the cursor, refuses: to be tried again later
    */
   async step(nowMs: number): Promise<boolean> {
+    // What is older goes first; what was under way is on record, and made again.
+    if (this.#again.length > 0 && this.#pending?.isAgain !== true) this.#pending = await this.#takeAgain();
     this.#pending ??= await this.#resume();
     this.#pending ??= await this.#take(nowMs);
     if (this.#pending === undefined) {
@@ -142,7 +183,13 @@ export class Shipper {
   async #resume(): Promise<Pending | undefined> {
     const { attempt } = this.#cursor;
     if (attempt === undefined) return undefined;
-    return { batch: this.#batch(attempt, await takeAgain(this.#options.files, attempt)), isDoubtful: true };
+    return { attempt, batch: this.#batch(attempt, await takeAgain(this.#options.files, attempt)), isAgain: false };
+  }
+
+  async #takeAgain(): Promise<Pending | undefined> {
+    const attempt = this.#again[0]?.attempt;
+    if (attempt === undefined) return undefined;
+    return { attempt, batch: this.#batch(attempt, await takeAgain(this.#options.files, attempt)), isAgain: true };
   }
 
   async #take(nowMs: number): Promise<Pending | undefined> {
@@ -164,7 +211,7 @@ export class Shipper {
     const bytes = this.#allowance.bytes - usedBytes;
     this.#save(begin(this.#cursor, attempt, bytes, Date.now()));
     this.#allowance = { ...this.#allowance, bytes };
-    return { batch: this.#batch(attempt, taken), isDoubtful: false };
+    return { attempt, batch: this.#batch(attempt, taken), isAgain: false };
   }
 
   #batch({ id, generation }: Attempt, { lines, gaps }: Pick<Taken, 'lines' | 'gaps'>): LogBatch {
@@ -174,35 +221,49 @@ export class Shipper {
   }
 
   async #send(pending: Pending): Promise<void> {
-    const refusal = await this.#attempt(pending);
-    // Once refused for its order it knows the order.
-    const second = refusal === undefined ? undefined : await this.#attempt(pending);
-    if (second !== undefined) throw second;
+    const { bus, host, service, instance } = this.#options;
+    const { batch, isAgain } = pending;
+    const messageId = messageIdOf('', this.#key, batch.id);
+    for (let refusals = 0; ; refusals += 1) {
+      const expected = this.#cursor.lastSeq ?? 0;
+      const options = { messageId, ...(refusals < MAX_REFUSALS && { expectedLastSeq: expected }) };
+      const attempt = await attemptToStore(() =>
+        bus.publishOrdered(rows.instanceLog, { host, service, instance }, batch, options),
+      );
+      if (attempt.outcome === 'stored') {
+        this.#stored(pending, attempt.seq);
+        return;
+      }
+      if (attempt.outcome === 'failed' || refusals > MAX_REFUSALS) throw attempt.error;
+      this.#save(refuse(this.#cursor, attempt.lastSeq));
+      if (attempt.lastSeq >= expected || isAgain) continue;
+      await this.#goneBack(attempt.lastSeq);
+      if (this.#again.length > 0) return;
+    }
   }
 
-  /** Answers with the refusal when the stream's last sequence is another than was known. */
-  async #attempt(pending: Pending): Promise<Error | undefined> {
-    const { bus, host, service, instance } = this.#options;
-    const { batch, isDoubtful } = pending;
-    const { lastSeq } = this.#cursor;
-    const expectedLastSeq = lastSeq ?? 0;
-    // While nothing is known of the subject, what the stream has says nothing about this message; its id does.
-    const options = { expectedLastSeq, ...(lastSeq === undefined && { messageId: batch.id }) };
-    const attempt = await attemptToStore(
-      () => bus.publishOrdered(rows.instanceLog, { host, service, instance }, batch, options),
-      { expectedLastSeq, isDoubtful },
-    );
-    if (attempt.outcome === 'stored') {
-      this.#pending = undefined;
-      this.#cursor = settle(this.#cursor, attempt.seq);
-      // If the disk does not take it, the next agent finds out in the same way.
-      this.#save(this.#cursor);
-      return undefined;
-    }
-    pending.isDoubtful = attempt.outcome === 'failed' && attempt.isDoubtful;
-    if (attempt.outcome === 'failed') throw attempt.error;
-    this.#save(refuse(this.#cursor, attempt.lastSeq));
-    return attempt.error;
+  #stored({ attempt, isAgain }: Pending, seq: number): void {
+    const incarnation = this.#incarnation;
+    this.#pending = undefined;
+    this.#options.acknowledged.note(this.#key, { seq, attempt, ...(incarnation !== undefined && { incarnation }) });
+    if (isAgain) this.#again.shift();
+    this.#cursor = isAgain ? settleAgain(this.#cursor, seq) : settle(this.#cursor, seq);
+    // Only once all of it is there again: else the next agent sends the rest.
+    if (this.#again.length === 0 && incarnation !== undefined) this.#cursor = { ...this.#cursor, incarnation };
+    // If the disk does not take it, the next agent finds out in the same way.
+    this.#save(this.#cursor);
+  }
+
+  /** A sequence below the known one: the bus was restored, or has dropped what was last here for want of room. */
+  async #goneBack(lastSeq: number): Promise<void> {
+    const { acknowledged, bus, onGoneBack } = this.#options;
+    const known = this.#incarnation;
+    await onGoneBack?.();
+    // On another connection it may be another store.
+    const sinceMs = Math.max(monotonicNowMs() - SENT_AGAIN_EVERY_MS, bus.connectedSinceMs ?? 0);
+    if (this.#incarnation !== known || this.#sentAgainMs > sinceMs) return;
+    this.#sentAgainMs = monotonicNowMs();
+    this.#again = (acknowledged.read().get(this.#key) ?? []).filter(({ seq }) => seq > lastSeq);
   }
 
   /** @throws when the disk does not take it; then nothing has changed */

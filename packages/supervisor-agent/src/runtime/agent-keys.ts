@@ -5,12 +5,15 @@ import { KvMirror } from './kv-mirror.ts';
 
 /** A fleet that comes back to the bus does not put all its keys at once. */
 const RESYNC_JITTER_MS = PRESENCE_INTERVAL_MS / 4;
+/** An agent cannot see what became of its keys: somebody may have had the server put something else there. */
+const RESYNC_EVERY_MS = 15 * 60_000;
 
 /** All that this agent keeps in buckets: the spec of each service, the status of each instance. */
 export class AgentKeys {
   readonly statuses: KvMirror<InstanceStatus>;
   readonly specs: KvMirror<ServiceSpecEntry>;
   #resyncTimer: NodeJS.Timeout | undefined;
+  readonly #resyncs: NodeJS.Timeout;
 
   /** `onProblem` is told of each failure, and whether it is the first of a row. */
   constructor(
@@ -23,6 +26,7 @@ export class AgentKeys {
     const common = { isConnected, onProblem };
     this.statuses = new KvMirror({ ...common, bucket: bus.kv('status'), journalFile: journal('status') });
     this.specs = new KvMirror({ ...common, bucket: bus.kv('specs'), journalFile: journal('specs') });
+    this.#resyncs = setInterval(() => this.busChanged(isConnected()), RESYNC_EVERY_MS * (0.75 + Math.random() / 2));
   }
 
   /** All is said: what only a former agent put is deleted. */
@@ -48,6 +52,7 @@ export class AgentKeys {
 
   stop(): void {
     clearTimeout(this.#resyncTimer);
+    clearInterval(this.#resyncs);
     this.statuses.stop();
     this.specs.stop();
   }

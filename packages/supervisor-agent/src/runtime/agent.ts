@@ -3,8 +3,8 @@
  * alone and is what a signal or a vanished launcher means; `shutDown` stops everything in order.
  */
 import path from 'node:path';
-import { type InstanceEvent, keys, rows, type StatusFile } from '@muster/contracts';
-import { NoStreamError, type Outbox } from '@muster/contracts/bus';
+import { type Incarnation, type InstanceEvent, keys, rows, type StatusFile } from '@muster/contracts';
+import { followIncarnation, type IncarnationQuestions, NoStreamError, type Outbox } from '@muster/contracts/bus';
 import type { ServiceSpec } from '@muster/contracts/config';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
@@ -108,6 +108,7 @@ export class Agent {
   readonly #logs: LogShipping;
   readonly #diskWatch: DiskWatch;
   readonly #reserve: ReserveKeeper;
+  readonly #incarnation: IncarnationQuestions;
   readonly #prepareQueue = new PrepareQueue();
   readonly #treeLook: NodeJS.Timeout;
   readonly #orphanLook: NodeJS.Timeout;
@@ -122,6 +123,7 @@ export class Agent {
       onHostTaken: (reason) => agent?.onHostTaken(reason),
       onGap: (reason, lost) => agent?.onGap(reason, lost),
       onDelivered: (eventId) => agent?.onDelivered(eventId),
+      onGoneBack: () => agent?.onGoneBack(),
     });
     agent = new Agent(setup, side);
     await agent.#begin();
@@ -211,7 +213,9 @@ export class Agent {
       envelopes: this.#envelopes,
       maskOf: (service) => setup.secrets.maskOf(service),
       onProblem: (reason) => this.#tellTrouble('lines of services cannot be shipped; they wait in their files', reason),
+      onGoneBack: () => this.onGoneBack(),
     });
+    this.#incarnation = followIncarnation(bus, (told) => this.#learnIncarnation(told));
     this.#diskWatch = new DiskWatch(path.join(stateDir, 'logs'), (isFull) =>
       this.#tellTrouble('what services print is lost', isFull ? 'the disk of their logs is full' : undefined),
     );
@@ -270,6 +274,21 @@ export class Agent {
     this.#setup.logger.warn({ reason }, 'host id taken');
     this.#events.announce('host-id-taken', reason);
     this.#statusFile.changed();
+  }
+
+  private onGoneBack(): Promise<void> {
+    return this.#incarnation.askNow();
+  }
+
+  /** A bus that was restored has lost some of what it had: it is sent again, and put again. */
+  #learnIncarnation(told: Incarnation): void {
+    const known = this.#outbox.incarnation;
+    this.#outbox.learn(told);
+    this.#metricsOutbox.learn(told);
+    this.#logs.learn(told);
+    if (known === undefined || told.incarnation <= known) return;
+    this.#setup.logger.warn({ incarnation: told.incarnation }, 'the bus has gone back in time');
+    this.#keys.busChanged(this.#bus.isConnected);
   }
 
   private onDelivered(eventId: string): void {
@@ -474,6 +493,7 @@ export class Agent {
     clearInterval(this.#orphanLook);
     this.#prepareQueue[Symbol.dispose]();
     this.#supervisor.detach();
+    this.#incarnation.stop();
     this.#presence[Symbol.dispose]();
     this.#remote[Symbol.dispose]();
     this.#metrics[Symbol.dispose]();

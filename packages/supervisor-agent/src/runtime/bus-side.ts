@@ -30,6 +30,8 @@ export interface BusSideOptions {
   /** So many messages were given up for want of room. */
   readonly onGap: (reason: string, lost: number) => void;
   readonly onDelivered: (eventId: string) => void;
+  /** It looks as if the bus had gone back in time. */
+  readonly onGoneBack: () => Promise<void> | void;
 }
 
 /** What waits on disk for the bus, at most. */
@@ -41,7 +43,7 @@ const CLAIM_TIMEOUT_MS = 1_000;
 
 /** @throws HostTakenError when another agent on this machine speaks for this host */
 export async function openBusSide(options: BusSideOptions): Promise<BusSide> {
-  const { config, identity, logger, onGap, onDelivered } = options;
+  const { config, identity, logger, onGap, onDelivered, onGoneBack } = options;
   const envelopes = new Envelopes(config.host, identity.epoch);
   const bus = await openClaimedBus(envelopes, options);
   const outbox = await Outbox.open({
@@ -51,6 +53,7 @@ export async function openBusSide(options: BusSideOptions): Promise<BusSide> {
     onGap: (lost) => onGap(`${lost} events were given up: ${OUTBOX_BYTES} bytes waited for the bus`, lost),
     onDelivered: ({ id }) => onDelivered(id),
     onProblem: (error) => logger.warn({ reason: error.message }, 'events'),
+    onGoneBack,
   });
   const metricsOutbox = await Outbox.open({
     directory: path.join(config.stateDir, 'metrics-outbox'),
@@ -58,6 +61,7 @@ export async function openBusSide(options: BusSideOptions): Promise<BusSide> {
     maxBytes: METRICS_OUTBOX_BYTES,
     onGap: (lost) => onGap(`${lost} chunks of metrics were given up: ${METRICS_OUTBOX_BYTES} bytes waited`, lost),
     onProblem: (error) => logger.warn({ reason: error.message }, 'history of metrics'),
+    onGoneBack,
   });
   return { envelopes, bus, outbox, metricsOutbox };
 }

@@ -40,6 +40,7 @@ const ASKER: Asker = {
 class MemoryResponder implements Pick<Bus, 'respond' | 'revocations'> {
   readonly revocations: Bus['revocations'] = {
     version: 3,
+    text: undefined,
     read: () => ({ ok: false, reason: 'not asked for' }),
     offer: async (list) => ({ outcome: list as 'newer', reason: 'as offered' }),
   };

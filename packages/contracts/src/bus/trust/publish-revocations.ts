@@ -33,8 +33,22 @@ export async function publishRevocations(bus: Bus, { list, text }: SignedRevocat
   }
 }
 
-/** Keeps what this program knows of revoked keys up to date. `onList` is told each list that the root has signed. */
-export function followRevocations(bus: Bus, onList: (list: SignedRevocations) => void = () => {}): Subscription {
+/**
+ * Keeps what this program knows of revoked keys up to date. `onList` is told each list that the root has signed. With
+ * `isKeeper` a store that was restored, and has an older list or none, gets the newest that is known here.
+ */
+export function followRevocations(
+  bus: Bus,
+  onList: (list: SignedRevocations) => void = () => {},
+  { isKeeper = false } = {},
+): Subscription {
+  const putBack = () => {
+    const { text } = bus.revocations;
+    const known = text === undefined ? undefined : bus.revocations.read(text);
+    if (!isKeeper || text === undefined || !known?.ok) return;
+    // Told again with the next connection, where it fails.
+    publishRevocations(bus, { list: known.value, text }).catch(() => {});
+  };
   return bus.kv('config').watch(
     {
       onEntry: (_key, value) => {
@@ -44,7 +58,7 @@ export function followRevocations(bus: Bus, onList: (list: SignedRevocations) =>
         void bus.revocations.offer(list.text).catch(() => {});
         onList(list);
       },
-      onReady: () => {},
+      onReady: putBack,
       onReset: () => {},
     },
     keys.revocations(),

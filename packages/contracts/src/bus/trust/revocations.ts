@@ -16,6 +16,7 @@ export class Revocations {
   readonly #file: string | undefined;
   #roots: readonly Verifier[] = [];
   #version = 0;
+  #text: string | undefined;
   #revoked: ReadonlySet<string> = new Set();
 
   /** With a `file` it is remembered from one start to the next. */
@@ -29,6 +30,11 @@ export class Revocations {
     return this.#version;
   }
 
+  /** The list in force, as it travels. */
+  get text(): string | undefined {
+    return this.#text;
+  }
+
   isRevoked(key: string): boolean {
     return this.#revoked.has(key);
   }
@@ -38,7 +44,7 @@ export class Revocations {
     this.#roots = roots;
     const text = this.#file === undefined ? undefined : await readList(this.#file);
     const opened = text === undefined ? undefined : this.read(text.trim());
-    if (opened?.ok && opened.value.version > this.#version) this.#use(opened.value);
+    if (opened?.ok && opened.value.version > this.#version) this.#use(opened.value, text?.trim());
   }
 
   /** A list that the root has signed, for this environment. Never throws. */
@@ -55,12 +61,13 @@ export class Revocations {
     const { version, revoked } = opened.value;
     if (version < this.#version) return { outcome: 'older', reason: `version ${this.#version} is in force` };
     if (version === this.#version) return { outcome: 'known', reason: `version ${version} was in force already` };
-    this.#use(opened.value);
+    this.#use(opened.value, text);
     if (this.#file !== undefined) await writePrivateFile(this.#file, `${text}\n`);
     return { outcome: 'newer', reason: `version ${version} is in force: ${revoked.length} keys count no more` };
   }
 
-  #use({ version, revoked }: RevocationList): void {
+  #use({ version, revoked }: RevocationList, text: string | undefined): void {
+    this.#text = text;
     this.#version = version;
     this.#revoked = new Set(revoked.map(({ key }) => key));
   }

@@ -94,7 +94,7 @@ test('agents that were written from the documents pass the check, and are asked;
   }
   expect(poor?.code).toBe(1);
   const wrong = poor?.findings.filter(({ level }) => level === 'problem').map(({ check }) => check);
-  expect(wrong).toEqual([...['presence', 'entries', 'keysDigest', 'status', 'why', 'outcome', 'acting', 'questions']]);
+  expect(wrong).toEqual(['presence', 'entries', 'keysDigest', 'status', 'why', 'outcome', 'acting', 'questions']);
   expect(node.stderr).toContain('not answered: muster.v1.development.command.foreign-node.status: not signed');
   // Each of them by the other language.
   await using asker = await start(process.execPath, [`${FOLDER}/ask.mjs`, hosts.at(-1) as string], 'operator-cli');

@@ -134,8 +134,7 @@ function follow<B extends 'specs' | 'status'>(bus: NatsBus, bucket: B, host: str
   const ready = new Promise<void>((resolve) => {
     bus.kv(bucket).watch(
       {
-        onEntry: (key, value) =>
-          value === undefined ? void entries.delete(key) : void entries.set(key, value as Value),
+        onEntry: (key, value) => (value === undefined ? void entries.delete(key) : void entries.set(key, value)),
         onReady: resolve,
         onReset: () => entries.clear(),
       },

@@ -219,17 +219,20 @@ const SAID: Readonly<Record<Fault, string>> = {
 };
 
 function judgeImproper({ improper }: AgentFacts): readonly Finding[] {
-  const judge = (fault: Fault): Finding => {
+  const remedy = 'docs/protocol.md, Signing, says what is checked in which order';
+  const refused = (['unsigned', 'altered', 'elsewhere'] as const).map((fault): Finding => {
     const answers = improper[fault];
-    const accepted = answers.filter(({ isAccepted }) => isAccepted).length;
-    const isWrong =
-      fault === 'repeated' ? answers.length > 1 : accepted > 0 || (fault === 'elsewhere' && answers.length > 0);
-    if (!isWrong)
-      return ok(fault, `${SAID[fault]}: ${fault === 'repeated' ? `${answers.length} answer` : 'not obeyed'}`);
-    const text = `${SAID[fault]}: answered${fault === 'repeated' ? ` ${answers.length} times` : ''}`;
-    return problem(fault, text, 'docs/protocol.md, Signing, says what is checked in which order');
-  };
-  return [judge('unsigned'), judge('altered'), judge('elsewhere'), judge('repeated')];
+    const isObeyed = answers.some(({ isAccepted }) => isAccepted) || (fault === 'elsewhere' && answers.length > 0);
+    return isObeyed ? problem(fault, `${SAID[fault]}: answered`, remedy) : ok(fault, `${SAID[fault]}: not obeyed`);
+  });
+  return [...refused, judgeRepeated(improper.repeated.length, remedy)];
+}
+
+function judgeRepeated(answers: number, remedy: string): Finding {
+  const check = 'repeated';
+  if (answers > 1) return problem(check, `${SAID[check]}: answered ${answers} times`, remedy);
+  if (answers === 0) return { check, level: 'warning', text: `${SAID[check]}: not answered at all` };
+  return ok(check, `${SAID[check]}: answered once`);
 }
 
 /** What is in the stream twice under one id was sent again: readers know it. */

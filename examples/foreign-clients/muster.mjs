@@ -86,6 +86,12 @@ function openText(purpose, text, keys, kind) {
   return JSON.parse(Buffer.from(payload, 'base64url'));
 }
 
+/** Whoever signs names itself as the sender. */
+function refuseOther(body, { role, id }) {
+  if (body.source !== `${role}/${id}`) throw new Error('it names another sender');
+  return body;
+}
+
 const PEOPLE = ['viewer', 'operator', 'admin'];
 const MAX_HEARD = 4096;
 
@@ -146,6 +152,7 @@ export class Verifier {
     if (grant.hosts !== 'all' && !grant.hosts.includes(host)) throw new Error(`not granted host ${host}`);
     const who = person ? this.#person(person, grant, host, rule.people, nowMs) : undefined;
     if (place[5] !== grant.role || place[6] !== grant.id) throw new Error('the answer would go to somebody else');
+    refuseOther(JSON.parse(body), grant);
     return { grant, person: who, signature };
   }
 
@@ -170,7 +177,7 @@ export class Verifier {
     this.#refuseRevoked(grant);
     if (grant.role !== answerer.role || (answerer.id !== undefined && grant.id !== answerer.id))
       throw new Error(`from ${grant.role}/${grant.id}, who was not asked`);
-    return JSON.parse(message.body);
+    return refuseOther(JSON.parse(message.body), grant);
   }
 
   verdict({ subject, ...message }) {
@@ -180,7 +187,7 @@ export class Verifier {
     const verdict = JSON.parse(message.body);
     const host = subject.split('.')[4];
     if (grant.hosts !== 'all' && !grant.hosts.includes(host)) throw new Error(`not granted host ${host}`);
-    if (verdict.source !== `${grant.role}/${grant.id}`) throw new Error('it names another sender');
+    refuseOther(verdict, grant);
     const place = `${subject} ${verdict.source}`;
     const last = this.#newest.get(place);
     if (last && (verdict.epoch - last.epoch || verdict.seq - last.seq) < 0)

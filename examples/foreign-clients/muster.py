@@ -97,6 +97,13 @@ def open_text(purpose: str, text: str, keys: list, kind: str) -> dict:
     return json.loads(decode64(payload))
 
 
+def refuse_other(body: dict, grant: dict) -> dict:
+    """Whoever signs names itself as the sender."""
+    if body["source"] != f"{grant['role']}/{grant['id']}":
+        raise Refused("it names another sender")
+    return body
+
+
 PEOPLE = ["viewer", "operator", "admin"]
 
 
@@ -156,6 +163,7 @@ class Verifier:
             grant["person"] = self.person(person, grant, host, people, time.time() * 1000 if now_ms is None else now_ms)
         if place[5:7] != [grant["role"], grant["id"]]:
             raise Refused("the answer would go to somebody else")
+        refuse_other(json.loads(body), grant)
         return grant
 
     def person(self, text: str, grant: dict, host: str, least, now_ms: float) -> dict:
@@ -181,7 +189,7 @@ class Verifier:
         self.refuse_revoked(grant)
         if grant["role"] != role or id not in (None, grant["id"]):
             raise Refused(f"from {grant['role']}/{grant['id']}, who was not asked")
-        return json.loads(body)
+        return refuse_other(json.loads(body), grant)
 
     def verdict(self, subject: str, headers: dict, body: bytes) -> dict:
         grant = self.signed("message", subject, headers, body)
@@ -191,8 +199,7 @@ class Verifier:
             raise Refused(f"{grant['role']} publishes no verdicts")
         if grant["hosts"] != "all" and host not in grant["hosts"]:
             raise Refused(f"not granted host {host}")
-        if verdict["source"] != f"{grant['role']}/{grant['id']}":
-            raise Refused("it names another sender")
+        refuse_other(verdict, grant)
         place, position = (subject, verdict["source"]), (verdict["epoch"], verdict["seq"])
         if position < self.newest.get(place, (0, 0)):
             raise Refused("older than what was heard")

@@ -21,6 +21,7 @@ export interface GoodVectors {
   readonly answer: string;
   readonly answered: SignedVector;
   readonly person: PersonGrant;
+  readonly personsQuestion: string;
   readonly forPerson: SignedVector;
   readonly verdictSubject: string;
   readonly verdict: string;
@@ -35,8 +36,8 @@ export function refusedVectors(good: GoodVectors): readonly object[] {
 function refusedQuestions({ signers, grants, subject, reply, question, asked }: GoodVectors): readonly object[] {
   const base = { of: 'question', subject, reply };
   const ada = signers['operator/ada'];
-  const as = (grant: Grant, signer = signers.root, by = ada) =>
-    signed(by, grantText(grant, signer), 'request', subject, question);
+  const as = (grant: Grant, signer = signers.root) =>
+    signed(ada, grantText(grant, signer), 'request', subject, question);
   const signature = asked.headers[SIGNATURE_HEADER] ?? '';
   return [
     { why: 'another subject than was signed', ...base, ...asked, subject: subject.replace(/stop$/, 'start') },
@@ -74,7 +75,13 @@ function refusedQuestions({ signers, grants, subject, reply, question, asked }: 
       why: 'a role that may not ask this',
       ...base,
       reply: answerPrefix('test', { answerer: 'web1', role: 'prober', id: 'p1' }) + '.run.1',
-      ...as(grants['prober/p1'], signers.root, signers['prober/p1']),
+      ...signed(
+        signers['prober/p1'],
+        grantText(grants['prober/p1'], signers.root),
+        'request',
+        subject,
+        said(question, 'prober/p1'),
+      ),
     },
     { why: 'a reply subject of another asker', ...base, ...asked, reply: reply.replace('.ada.', '.eve.') },
     { why: 'a reply subject of another answerer', ...base, ...asked, reply: reply.replace('.web1.', '.db1.') },
@@ -83,7 +90,14 @@ function refusedQuestions({ signers, grants, subject, reply, question, asked }: 
   ];
 }
 
-function refusedForPeople({ signers, grants, subject, question, person, forPerson }: GoodVectors): readonly object[] {
+function refusedForPeople({
+  signers,
+  grants,
+  subject,
+  personsQuestion: question,
+  person,
+  forPerson,
+}: GoodVectors): readonly object[] {
   const base = {
     of: 'question',
     subject,
@@ -117,7 +131,13 @@ function refusedAnswers({ signers, grants, asked, answer, answered, forPerson }:
   const agent = signers['agent/web1'];
   const own = grantText(grants['agent/web1'], signers.root);
   const to = asked.headers[SIGNATURE_HEADER] ?? '';
-  const byProber = signed(signers['prober/p1'], grantText(grants['prober/p1'], signers.root), 'reply', to, answer);
+  const byProber = signed(
+    signers['prober/p1'],
+    grantText(grants['prober/p1'], signers.root),
+    'reply',
+    to,
+    said(answer, 'prober/p1'),
+  );
   const ofDb1 = grantText({ ...grants['agent/web1'], id: 'db1', hosts: ['db1'] }, signers.root);
   return [
     { why: 'another body than was signed', ...base, ...answered, body: answer.replace('true', 'false') },
@@ -128,7 +148,7 @@ function refusedAnswers({ signers, grants, asked, answer, answered, forPerson }:
     },
     { why: 'signed as a question', ...base, ...signed(agent, own, 'request', to, answer) },
     { why: 'from a prober, and an agent was asked', ...base, ...byProber },
-    { why: 'from the agent of another host', ...base, ...signed(agent, ofDb1, 'reply', to, answer) },
+    { why: 'from the agent of another host', ...base, ...signed(agent, ofDb1, 'reply', to, said(answer, 'agent/db1')) },
     { why: 'no signature', ...base, body: answer, headers: {} },
   ];
 }
@@ -149,7 +169,7 @@ function refusedOthers({
     grantText(grants['agent/web1'], signers.root),
     'message',
     subject,
-    verdict,
+    said(verdict, 'agent/web1'),
   );
   const list = signText('revocations', RevocationList.parse(revocations), signers['operator/ada']);
   const elsewhere = signText(
@@ -175,6 +195,11 @@ function refusedOthers({
       text: signText('revocations', revocations, signers.root),
     },
   ];
+}
+
+/** With the sender whose it is then: it is wrong in one way only. */
+function said(body: string, source: string): string {
+  return JSON.stringify({ ...(JSON.parse(body) as object), source });
 }
 
 /** Signed by whom it likes. */

@@ -47,10 +47,12 @@ export function signatureVectors(readGolden: ReadGoldenText): object {
   const texts = Object.fromEntries(
     Object.entries(grants).map(([name, grant]) => [name, signText('grant', Grant.parse(grant), root)]),
   ) as Readonly<Record<keyof typeof grants, string>>;
-  const compact = (file: string): string => JSON.stringify(JSON.parse(readGolden(file)));
+  /** In one line, and by whom. */
+  const compact = (file: string, source: Name): string =>
+    JSON.stringify({ ...(JSON.parse(readGolden(file)) as object), source });
 
   const subject = buildSubject(ENVIRONMENT, commands.stop.template, { host: INSTANCE.host });
-  const question = compact('commands/stop.request');
+  const question = compact('commands/stop.request', 'operator/ada');
   const asked = signed(signers['operator/ada'], texts['operator/ada'], 'request', subject, question);
   const person = PersonGrant.parse({
     version: 1,
@@ -63,19 +65,20 @@ export function signatureVectors(readGolden: ReadGoldenText): object {
     expiresAt: '2026-03-01T20:00:00.000Z',
   });
   const personText = signText('person', person, signers['dashboard/d1']);
+  const personsQuestion = compact('commands/stop.request', 'dashboard/d1');
   const forPerson = signed(
     signers['dashboard/d1'],
     texts['dashboard/d1'],
     'request',
     `${subject} ${personText}`,
-    question,
+    personsQuestion,
   );
   const reply = `${answerPrefix(ENVIRONMENT, { answerer: 'web1', role: 'operator', id: 'ada' })}.run.1`;
-  const answer = compact('commands/stop.reply');
+  const answer = compact('commands/stop.reply', 'agent/web1');
   const questionSignature = asked.headers[SIGNATURE_HEADER] ?? '';
   const answered = signed(signers['agent/web1'], texts['agent/web1'], 'reply', questionSignature, answer);
   const verdictSubject = buildSubject(ENVIRONMENT, rows.health.template, INSTANCE);
-  const verdict = compact('messages/health');
+  const verdict = compact('messages/health', 'prober/p1');
   const judged = signed(signers['prober/p1'], texts['prober/p1'], 'message', verdictSubject, verdict);
   const revocations = RevocationList.parse({
     version: 7,
@@ -140,6 +143,7 @@ export function signatureVectors(readGolden: ReadGoldenText): object {
       answer,
       answered,
       person,
+      personsQuestion,
       forPerson,
       verdictSubject,
       verdict,

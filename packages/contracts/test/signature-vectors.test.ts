@@ -88,6 +88,7 @@ class Program {
         const checked = this.#signatures.checkMessage(subject, message);
         if (!checked.ok || !(rows.health.publishers as readonly string[]).includes(checked.value.role)) return false;
         const verdict = Verdict.parse(JSON.parse(body));
+        if (verdict.source !== `${checked.value.role}/${checked.value.id}`) return false;
         if (this.#newest !== undefined && comparePositions(verdict, this.#newest) < 0) return false;
         this.#newest = verdict;
         return true;

@@ -121,7 +121,7 @@ function messageChannel({ row, message }: WireMessage): object {
       : `Kept in the stream \`${streamName(ENVIRONMENT, row.stream)}\`.`;
   return channel(
     subjectPattern(row.template),
-    `Sent by ${senders(row.publishers, row.template)}. Heard by ${hearers(row.subscribers)}. ${kept}${packed}${signed}`,
+    `Sent by ${senders(row.publishers, row.template)}. Heard by ${hearers(row.subscribers)}. ${kept} At most ${row.maxBytes} bytes.${packed}${signed}`,
     messageRefs([message.type]),
     row.isReserved,
   );
@@ -130,7 +130,7 @@ function messageChannel({ row, message }: WireMessage): object {
 function questionChannel({ row, request }: WireQuestion): object {
   return channel(
     subjectPattern(row.template),
-    `Asked by ${senders(row.requesters, row.template)}. Answered by ${responder(row)}. Signed, and so is its answer.`,
+    `Asked by ${senders(row.requesters, row.template)}. Answered by ${responder(row)}. Signed, and so is its answer. At most ${row.maxBytes} bytes.`,
     messageRefs([request.type]),
     row.isReserved,
   );
@@ -154,7 +154,7 @@ function bucketChannel(entry: WireBucket): object {
   const name = bucketName(ENVIRONMENT, entry.name);
   return channel(
     `$KV.${name}.{key}`,
-    `Last values: the key-value bucket \`${name}\`. Written by ${bucketWriters(entry)}. Read by ${hearers(bucket.readers)}.`,
+    `Last values: the key-value bucket \`${name}\`. Written by ${bucketWriters(entry)}. Read by ${hearers(bucket.readers)}. At most ${bucket.maxBytes} bytes.`,
     { [value.type]: ref('messages', valueComponent(value.type)) },
     entry.isReserved,
   );

@@ -76,9 +76,10 @@ function overview({ messages, questions }: Wire): string {
     '## All of it',
     `Below ${code(subjectPattern(''))}:`,
     table(
-      ['subject', 'kept', 'signed', 'sent by', 'type'],
+      ['subject', 'at most', 'kept', 'signed', 'sent by', 'type'],
       messages.map(({ row, message }) => [
         code(row.template) + reservedMark(row.isReserved),
+        sizeText(row.maxBytes),
         row.stream ?? 'no',
         row.isSigned ? 'yes' : 'no',
         hearers(row.publishers),
@@ -86,15 +87,20 @@ function overview({ messages, questions }: Wire): string {
       ]),
     ),
     table(
-      ['question', 'signed', 'asked by', 'answered by'],
+      ['question', 'at most', 'signed', 'asked by', 'answered by'],
       questions.map(({ name, row }) => [
         link(name, code(row.template)) + reservedMark(row.isReserved),
-        'yes, and so is its answer',
+        sizeText(row.maxBytes),
+        'yes, and its answer',
         hearers(row.requesters),
         row.responder,
       ]),
     ),
   );
+}
+
+function sizeText(bytes: number): string {
+  return `${bytes / 1_024} KiB`;
 }
 
 function reservedMark(isReserved = false): string {
@@ -133,10 +139,11 @@ function questionSection(question: WireQuestion, docs: DocComments, readGolden: 
 
 function bucketTable({ buckets }: Wire): string {
   return table(
-    ['bucket', 'value', 'written by', 'read by', 'values kept of a key'],
+    ['bucket', 'value', 'at most', 'written by', 'read by', 'values kept of a key'],
     buckets.map((entry) => [
       code(bucketName(ENVIRONMENT, entry.name)) + reservedMark(entry.isReserved),
       link(entry.value.type),
+      sizeText(entry.bucket.maxBytes),
       bucketWriters(entry),
       hearers(entry.bucket.readers),
       String(entry.bucket.history),

@@ -85,6 +85,17 @@ function refusedQuestions({ signers, grants, subject, reply, question, asked }: 
     },
     { why: 'a reply subject of another asker', ...base, ...asked, reply: reply.replace('.ada.', '.eve.') },
     { why: 'a reply subject of another answerer', ...base, ...asked, reply: reply.replace('.web1.', '.db1.') },
+    {
+      why: 'a body that names another sender than its signer',
+      ...base,
+      ...signed(
+        ada,
+        grantText(grants['operator/ada'], signers.root),
+        'request',
+        subject,
+        said(question, 'operator/eve'),
+      ),
+    },
     { why: 'heard before', given: ['question'], ...base, ...asked },
     { why: 'its key is revoked', given: ['revocations'], ...base, ...asked },
   ];
@@ -178,6 +189,11 @@ function refusedOthers({
     signers.root,
   );
   return [
+    {
+      why: 'a body that names another sender than its signer',
+      ...base,
+      ...signed(signers['prober/p1'], own, 'message', subject, said(verdict, 'prober/p2')),
+    },
     { why: 'another subject than was signed', ...base, ...judged, subject: subject.replace('.web1.', '.db1.') },
     { why: 'from a role that may not publish it', ...base, ...byAgent },
     {

@@ -54,13 +54,13 @@ restriction that a reader of today does not see.
 6. The role of the grant may ask this (the table above), and its \`hosts\` are \`all\` or name this host. A person: hosts too, a role
    that is enough for this question, \`expiresAt\` not past by the clock of who answers; with \`labels\`, only services that bear all of them.
 7. Role and id in the reply subject are those of the grant. Else: no answer.
-8. The body is of its type. Else \`bad-request\`.
+8. The body is not larger than the table says, is of its type (else \`bad-request\`), and its \`source\` is \`<role>/<id>\` of the grant (else \`forbidden\`).
 9. What acts: the \`id\` was not answered before (else the same answer again, also after a restart), and \`fresh\` quotes an epoch and
    seq that were said within ${FRESHNESS_MS / 1_000} s by its own clock (else \`stale\`). The actor, for the audit, is the person if there is one.
 
 **Who gets an answer** takes only what comes on the very reply subject that it named; headers, grant and signature as above,
 over its *own* question's signature; the key is not revoked; the grant is of role \`agent\` and of the id that was asked, or of
-role \`prober\` for \`_prober\`. All else is dropped, and the true answer waited for.
+role \`prober\` for \`_prober\`; the body's \`source\` is that signer. All else is dropped, and the true answer waited for.
 
 **Who reads a signed row** checks headers, grant and signature as above; the key is not revoked; the role may publish there
 (verdicts: prober), the grant's hosts contain that of the subject, the body's \`source\` is \`<role>/<id>\` of the grant; and that

@@ -78,7 +78,9 @@ async function startPoorAgent(host: string): Promise<Bus> {
     const envelope = { id: uuidv7(), time: new Date().toISOString(), source: `agent/${host}` };
     return { ...envelope, commandId: id, accepted: true, code: 'ok' as const, reason: '' };
   });
-  await poor.kv('status').put(keys.instance(host, 'api', 0), instanceStatus({ host, service: 'api' }));
+  await poor
+    .kv('status')
+    .put(keys.instance(host, 'api', 0), instanceStatus({ host, service: 'api', source: `agent/${host}` }));
   return poor;
 }
 

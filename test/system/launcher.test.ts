@@ -51,6 +51,13 @@ test('it starts, says its address, survives the death of its agent, is there onl
   const umask = process.umask().toString(8).padStart(4, '0');
   expect(await readFile(path.join(system.stateDir, 'logs/api.0.stdout.log'), 'utf8')).toBe(`${umask}\n`);
 
+  // What others must do in order to be an agent, ours does: also the second of one host, behind what the first has said.
+  const { code, stdout } = await system.cli('bus', 'check-agent', system.host, '--for', '8s', '--json');
+  const { findings } = JSON.parse(stdout) as { findings: { level: string }[] };
+  expect(findings.filter(({ level }) => level !== 'ok')).toEqual([]);
+  expect(findings.length).toBeGreaterThan(10);
+  expect(code).toBe(0);
+
   await using second = await startLauncher(system);
   expect(await second.finished).toEqual({ code: 1, signal: null });
   expect(second.lines.join('\n')).toContain(`Muster already runs here: ${system.dashboardUrl} (pid ${launcher.pid})`);

@@ -3,6 +3,7 @@ import { connect as connectTcp } from 'node:net';
 import { basename } from 'node:path';
 import { Deadline, isId } from '@muster/contracts';
 import {
+  type BusProblem,
   BusRefusedError,
   credentialsFile,
   type Identity,
@@ -21,7 +22,7 @@ export const ADMIN: Identity = { role: 'admin', id: 'setup' };
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * Connects, or says why not. The caller disposes the bus. `onDenied` is told each subject that the server denies.
+ * Connects, or says why not. The caller disposes the bus. `onDenied` is told each subject that the server denies, `onProblem` all that is dropped.
  * @throws CliError (busUnreachable), or (usage) when the credentials file can't be read.
  */
 export async function connect(
@@ -29,13 +30,14 @@ export async function connect(
   identity: Identity,
   signal: AbortSignal,
   onDenied?: (subject: string) => void,
+  onProblem?: (problem: BusProblem) => void,
 ): Promise<NatsBus> {
   const { servers } = settings;
   checkGivenCredentials(settings);
   // openBus would try for ever; whether anybody listens at all is known at once, with the reason.
   const reasons = await Promise.all(servers.map((server) => whyUnreachable(server, signal)));
   if (reasons.every((reason) => reason !== undefined)) throw unreachable(servers, unique(reasons).join(', '));
-  return await open(settings, identity, CONNECT_TIMEOUT_MS, signal, onDenied);
+  return await open(settings, identity, CONNECT_TIMEOUT_MS, signal, onDenied, onProblem);
 }
 
 /** Like `connect`, but waits up to `waitMs` for a server that is still starting. */
@@ -45,6 +47,7 @@ export async function open(
   waitMs: number,
   signal: AbortSignal,
   onDenied: (subject: string) => void = () => {},
+  onProblem: (problem: BusProblem) => void = () => {},
 ): Promise<NatsBus> {
   const { servers, environment, tls } = settings;
   checkGivenCredentials(settings);
@@ -56,8 +59,9 @@ export async function open(
     environment,
     ...identityOf(file),
     name: 'muster-cli',
-    onProblem: ({ kind, subject = '' }) => {
-      if (kind === 'permission') onDenied(subject);
+    onProblem: (problem) => {
+      if (problem.kind === 'permission') onDenied(problem.subject ?? '');
+      onProblem(problem);
     },
   });
   using deadline = new Deadline(waitMs, signal);

@@ -100,6 +100,21 @@ export const buckets = {
 export type BucketName = keyof typeof buckets;
 export type ValueOf<B extends BucketName> = z.infer<(typeof buckets)[B]['schema']>;
 
+/** Nothing of Muster's own reads or writes them yet, and until something does they may still change. */
+const RESERVED_BUCKETS: readonly BucketName[] = [
+  'notified',
+  'silences',
+  'maintenance',
+  'users',
+  'tokens',
+  'sessions',
+  'views',
+];
+
+export function isReservedBucket(name: BucketName): boolean {
+  return RESERVED_BUCKETS.includes(name);
+}
+
 /** `muster_<env>_status`. */
 export function bucketName(env: string, name: BucketName): string {
   return `muster_${env}_${name}`;

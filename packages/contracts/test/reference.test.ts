@@ -30,6 +30,31 @@ describe('docs/asyncapi.yaml', () => {
     expect(isValid).toBe(true);
   });
 
+  test('says what is signed, packed, stored in order, and reserved', () => {
+    const headersOf = (type: string) =>
+      Object.keys(resolve(document, `#/components/messages/${type}/headers/properties`) ?? {});
+    const signed = ['Muster-Signature', 'Muster-Grant'];
+    const stored = ['Nats-Msg-Id', 'Nats-Expected-Last-Subject-Sequence'];
+    expect(headersOf('InstanceTarget')).toEqual([...signed, 'Muster-Person']);
+    expect(headersOf('ReplyEnvelope')).toEqual(signed);
+    expect(headersOf('ClaimRequest')).toEqual(signed);
+    expect(headersOf('Verdict')).toEqual([...signed, ...stored]);
+    expect(headersOf('VerdictValue')).toEqual([]);
+    expect(headersOf('RollupChunk')).toEqual(['Muster-Encoding', ...stored]);
+    expect(headersOf('AgentPresence')).toEqual([]);
+    const channels = resolve(document, '#/channels') as Record<string, { 'x-reserved'?: true }>;
+    const reserved = Object.keys(channels).filter((name) => channels[name]?.['x-reserved']);
+    expect(reserved).toEqual(
+      expect.arrayContaining(['proberRollup1m', 'agent.scale', 'prober.test', 'bucket.silences']),
+    );
+    expect(reserved).not.toContain('agent.start');
+  });
+
+  test('shows an example of each message', () => {
+    const messages = resolve(document, '#/components/messages') as Record<string, { examples?: object[] }>;
+    expect(Object.keys(messages).filter((name) => messages[name]?.examples?.length !== 1)).toEqual([]);
+  });
+
   test('every reference leads somewhere', () => {
     const refs: string[] = [];
     JSON.stringify(document, (key, value: unknown) => {
@@ -57,6 +82,23 @@ describe('docs/schemas/muster.v1.json', () => {
     const isValid = ajv.validate(`muster#/$defs/${type}`, golden(file));
     expect(ajv.errors ?? []).toEqual([]);
     expect(isValid).toBe(true);
+  });
+
+  test.each(DOCUMENTS.map(({ golden: file }) => file))('as a whole it takes %s', (file) => {
+    expect(ajv.validate('muster', golden(file))).toBe(true);
+  });
+
+  test.each([{}, [], 'text', null, { id: 'x', time: '2026-03-01T12:00:00Z', source: 'agent/web1' }])(
+    'as a whole it refuses %j',
+    (nothing) => {
+      expect(ajv.validate('muster', nothing)).toBe(false);
+    },
+  );
+
+  test('says of what is reserved, and of nothing else, that it is', () => {
+    const reserved = (type: string) => String(resolve(bundle, `#/$defs/${type}/description`)).startsWith('Reserved');
+    expect(['ScaleRequest', 'PlanReply', 'Silence', 'Session'].filter(reserved)).toHaveLength(4);
+    expect(['InstanceTarget', 'Verdict', 'RollupChunk', 'Grant', 'ConfigEntry'].filter(reserved)).toEqual([]);
   });
 
   test('explains its fields with the comments of the sources', () => {

@@ -25,6 +25,7 @@ import { readRetentionOf } from '../retention.ts';
 import { claimState } from '../state-folder.ts';
 import { markStore } from '../store-age.ts';
 import { addBusCheck } from './bus-check.ts';
+import { addBusCheckAgent } from './bus-check-agent.ts';
 import { addBusGuard } from './bus-guard.ts';
 import { addBusServers } from './bus-servers.ts';
 import { addBusTail } from './bus-tail.ts';
@@ -106,6 +107,7 @@ export function addBus(program: Command, context: Context, run: Run): void {
   addRotate(bus, context, run);
   addBusGuard(bus, context, run);
   addBusCheck(bus, context, run);
+  addBusCheckAgent(bus, context, run);
   addBusTail(bus, context, run);
   addBusServers(bus, context, run);
 }

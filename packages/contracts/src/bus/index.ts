@@ -33,6 +33,7 @@ export { ConnectionLoads, type IdentityLoad } from './connection-loads.ts';
 export { type CredentialClaims, notGranted, readCredentialClaims } from './credentials.ts';
 export * from './errors.ts';
 export { FloodMeter, type FlowLimit } from './flood-meter.ts';
+export { FAULTS, type Fault, type ImproperAnswer } from './improper-question.ts';
 export {
   followIncarnation,
   type IncarnationOptions,

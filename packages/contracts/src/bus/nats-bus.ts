@@ -27,6 +27,7 @@ import { encodeForStream, refuseForeign } from './codec.ts';
 import { Connection } from './connection.ts';
 import { BusAwayError } from './errors.ts';
 import { readHistory } from './history.ts';
+import { askImproperly, type Fault, type ImproperAnswer } from './improper-question.ts';
 import { Inbox } from './inbox.ts';
 import { callJetStream } from './jetstream-api.ts';
 import { Kv } from './kv.ts';
@@ -225,6 +226,13 @@ export class NatsBus implements Bus {
   /** One call of JetStream's own API, for setting up. @throws as `callJetStream` */
   callJetStream<T>(call: string, body?: unknown): Promise<T> {
     return callJetStream<T>(this.#inbox, call, body);
+  }
+
+  /** A question of an agent as nobody may ask it, and all that is answered within `waitMs`. @throws as `askImproperly` */
+  askImproperly(host: string, fault: Fault, waitMs: number): Promise<readonly ImproperAnswer[]> {
+    const { environment, role, id } = this;
+    const asker = { environment, role, id, connection: this.#connection, signatures: this.#signatures };
+    return askImproperly(asker, host, fault, waitMs);
   }
 
   /** How long the server takes to answer us, in ms. @throws BusAwayError */

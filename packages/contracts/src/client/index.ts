@@ -1,4 +1,10 @@
-export type { CommandArguments, CommandResult, NoAnswer } from './commanding.ts';
+export {
+  type CommandArguments,
+  type CommandResult,
+  type CommandSender,
+  type NoAnswer,
+  sendCommand,
+} from './commanding.ts';
 export type { ChartSeries } from './downsample.ts';
 export {
   type FleetChange,

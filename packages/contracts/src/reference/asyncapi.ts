@@ -5,14 +5,16 @@ import { SEVERITIES } from '../messages/alert.ts';
 import { GRANT_HEADER, SIGNATURE_HEADER } from '../messages/command.ts';
 import { streamName } from '../streams.ts';
 import { subjectPattern } from '../subject.ts';
+import { messageComponents, valueComponent } from './asyncapi-messages.ts';
 import type { DocComments } from './doc-comments.ts';
-import { typeDefinitions } from './json-schemas.ts';
+import { RESERVED, typeDefinitions } from './json-schemas.ts';
 import { bucketWriters, hearers, responder, senders } from './who.ts';
-import { documentsOf, type Wire, type WireBucket, type WireMessage, type WireQuestion } from './wire.ts';
+import { type Wire, type WireBucket, type WireMessage, type WireQuestion } from './wire.ts';
 
 /** Where an address has its environment; streams and buckets are named after it too. */
 const ENVIRONMENT = '{environment}';
 const INBOX = 'inbox';
+const DELIVERY = 'observerDelivery';
 
 const ABOUT = [
   'What travels between the parts of Muster.',
@@ -37,16 +39,21 @@ const PARAMETERS: Readonly<Record<string, object>> = {
 const ID_PARAMETER = { description: 'An id: 1 to 63 of a-z, 0-9, _ and -, starting with a letter or a digit.' };
 
 /** `docs/asyncapi.yaml`, AsyncAPI 3.0. */
-export function asyncApiYaml(wire: Wire, docs: DocComments): string {
-  return stringify(asyncApi(wire, docs), { lineWidth: 120, aliasDuplicateObjects: false });
+export function asyncApiYaml(wire: Wire, docs: DocComments, readGolden: (file: string) => string): string {
+  return stringify(asyncApi(wire, docs, readGolden), { lineWidth: 120, aliasDuplicateObjects: false });
 }
 
-function asyncApi(wire: Wire, docs: DocComments): object {
+function asyncApi(wire: Wire, docs: DocComments, readGolden: (file: string) => string): object {
   const channels = {
     ...from(wire.messages, ({ name }) => name, messageChannel),
     ...from(wire.questions, ({ name }) => name, questionChannel),
     ...from(wire.buckets, bucketChannelName, bucketChannel),
     [INBOX]: inboxChannel(wire),
+    [DELIVERY]: channel(
+      subjectPattern('deliver.observer.{observer}'),
+      'Alerts for one observer, also those that fired while it was away, each pushed once and not acknowledged. The reply subject of each ends in <sequence in the stream>.<number of the delivery>.<time>.<pending>: a number left out was lost on the way.',
+      messageRefs(['AlertEvent']),
+    ),
   };
   return {
     asyncapi: '3.0.0',
@@ -70,13 +77,14 @@ function asyncApi(wire: Wire, docs: DocComments): object {
       ...from(wire.messages, ({ name }) => `receive.${name}`, receiveMessage),
       ...from(wire.questions, ({ name }) => `ask.${name}`, ask),
       ...from(wire.buckets, (bucket) => `receive.${bucketChannelName(bucket)}`, receiveValue),
+      [`receive.${DELIVERY}`]: {
+        action: 'receive',
+        channel: channelRef(DELIVERY),
+        messages: [messageRef(DELIVERY, 'AlertEvent')],
+      },
     },
     components: {
-      messages: from(
-        documentsOf(wire),
-        ({ type }) => type,
-        ({ type }) => ({ name: type, payload: ref('schemas', type) }),
-      ),
+      messages: messageComponents(wire, readGolden),
       parameters: from(
         parameterNames(channels),
         (name) => name,
@@ -113,16 +121,18 @@ function messageChannel({ row, message }: WireMessage): object {
       : `Kept in the stream \`${streamName(ENVIRONMENT, row.stream)}\`.`;
   return channel(
     subjectPattern(row.template),
-    `Sent by ${senders(row.publishers, row.template)}. Heard by ${hearers(row.subscribers)}. ${kept}${packed}${signed}`,
-    [message.type],
+    `Sent by ${senders(row.publishers, row.template)}. Heard by ${hearers(row.subscribers)}. ${kept} At most ${row.maxBytes} bytes.${packed}${signed}`,
+    messageRefs([message.type]),
+    row.isReserved,
   );
 }
 
 function questionChannel({ row, request }: WireQuestion): object {
   return channel(
     subjectPattern(row.template),
-    `Asked by ${senders(row.requesters, row.template)}. Answered by ${responder(row)}.`,
-    [request.type],
+    `Asked by ${senders(row.requesters, row.template)}. Answered by ${responder(row)}. Signed, and so is its answer. At most ${row.maxBytes} bytes.`,
+    messageRefs([request.type]),
+    row.isReserved,
   );
 }
 
@@ -141,24 +151,26 @@ function bucketChannelName({ name }: WireBucket): string {
 
 function bucketChannel(entry: WireBucket): object {
   const { bucket, value } = entry;
-  const name = bucketName(ENVIRONMENT, entry.name as Parameters<typeof bucketName>[1]);
+  const name = bucketName(ENVIRONMENT, entry.name);
   return channel(
     `$KV.${name}.{key}`,
-    `Last values: the key-value bucket \`${name}\`. Written by ${bucketWriters(entry)}. Read by ${hearers(bucket.readers)}.`,
-    [value.type],
+    `Last values: the key-value bucket \`${name}\`. Written by ${bucketWriters(entry)}. Read by ${hearers(bucket.readers)}. At most ${bucket.maxBytes} bytes.`,
+    { [value.type]: ref('messages', valueComponent(value.type)) },
+    entry.isReserved,
   );
 }
 
-function channel(address: string, description: string, types: readonly string[]): object {
+function channel(address: string, description: string, messages: Record<string, object>, isReserved = false): object {
   return {
     address,
-    description,
+    description: isReserved ? `${RESERVED} ${description}` : description,
+    ...(isReserved && { 'x-reserved': true }),
     parameters: from(
       [...address.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string),
       (name) => name,
       (name) => ref('parameters', name),
     ),
-    messages: messageRefs(types),
+    messages,
   };
 }
 

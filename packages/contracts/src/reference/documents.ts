@@ -23,7 +23,7 @@ export function generateDocuments(): Readonly<Record<string, string>> {
   const wire = describeWire();
   const docs = new DocComments(join(PACKAGE_DIR, 'src'));
   return {
-    'asyncapi.yaml': asyncApiYaml(wire, docs),
+    'asyncapi.yaml': asyncApiYaml(wire, docs, readGolden),
     'schemas/muster.v1.json': `${JSON.stringify(schemaBundle(wire, docs), undefined, 2)}\n`,
     'schemas/deflate-dictionary.json': `${JSON.stringify({ base64: DICTIONARY.toString('base64') })}\n`,
     'schemas/signature-vectors.json': `${JSON.stringify(signatureVectors(readGolden), undefined, 2)}\n`,

@@ -1,4 +1,4 @@
-import { type BucketName, bucketName } from '../buckets.ts';
+import { bucketName } from '../buckets.ts';
 import { permissionsFor } from '../permissions.ts';
 import { ROLES, type Role } from '../roles.ts';
 import { streamName } from '../streams.ts';
@@ -8,6 +8,7 @@ import { fieldTable } from './field-table.ts';
 import { type JsonSchema, typeDefinitions } from './json-schemas.ts';
 import { code, foldedJson, link, table } from './markdown.ts';
 import { RULES } from './rules.ts';
+import { SIGNING } from './signing.ts';
 import { bucketWriters, hearers, responder, senders } from './who.ts';
 import type { Wire, WireDocument, WireMessage, WireQuestion } from './wire.ts';
 
@@ -38,6 +39,7 @@ export function protocolMarkdown(wire: Wire, docs: DocComments, readGolden: Read
   const sections = [
     RULES,
     overview(wire),
+    SIGNING,
     '## Messages',
     ...[...byType].map(([type, entries]) => typeSection(type, entries.map(messageLine))),
     '## Questions',
@@ -74,9 +76,10 @@ function overview({ messages, questions }: Wire): string {
     '## All of it',
     `Below ${code(subjectPattern(''))}:`,
     table(
-      ['subject', 'kept', 'signed', 'sent by', 'type'],
+      ['subject', 'at most', 'kept', 'signed', 'sent by', 'type'],
       messages.map(({ row, message }) => [
-        code(row.template),
+        code(row.template) + reservedMark(row.isReserved),
+        sizeText(row.maxBytes),
         row.stream ?? 'no',
         row.isSigned ? 'yes' : 'no',
         hearers(row.publishers),
@@ -84,10 +87,24 @@ function overview({ messages, questions }: Wire): string {
       ]),
     ),
     table(
-      ['question', 'asked by', 'answered by'],
-      questions.map(({ name, row }) => [link(name, code(row.template)), hearers(row.requesters), row.responder]),
+      ['question', 'at most', 'signed', 'asked by', 'answered by'],
+      questions.map(({ name, row }) => [
+        link(name, code(row.template)) + reservedMark(row.isReserved),
+        sizeText(row.maxBytes),
+        'yes, and its answer',
+        hearers(row.requesters),
+        row.responder,
+      ]),
     ),
   );
+}
+
+function sizeText(bytes: number): string {
+  return `${bytes / 1_024} KiB`;
+}
+
+function reservedMark(isReserved = false): string {
+  return isReserved ? ' *reserved*' : '';
 }
 
 function groupByType(messages: readonly WireMessage[]): ReadonlyMap<string, readonly WireMessage[]> {
@@ -103,7 +120,7 @@ function messageLine({ row }: WireMessage): string {
   const packed = row.encoding === undefined ? '' : `; packed (${code(row.encoding)})`;
   const signed = row.isSigned ? '; signed' : '';
   const kept = row.stream === undefined ? 'not kept' : `kept in ${code(streamName(ENVIRONMENT, row.stream))}`;
-  return `- ${code(row.template)}: ${kept}; from ${senders(row.publishers, row.template)}; to ${hearers(row.subscribers)}${packed}${signed}`;
+  return `- ${code(row.template)}: ${kept}; from ${senders(row.publishers, row.template)}; to ${hearers(row.subscribers)}${packed}${signed}${row.isReserved ? '; *reserved*' : ''}`;
 }
 
 function questionSection(question: WireQuestion, docs: DocComments, readGolden: ReadGolden): string {
@@ -112,7 +129,8 @@ function questionSection(question: WireQuestion, docs: DocComments, readGolden: 
     `### ${name}`,
     docs.ofField(row.responder === 'agent' ? 'AGENT_VERBS' : 'PROBER_VERBS', verb),
     [
-      `- ${code(row.template)}: asked by ${senders(row.requesters, row.template)}; answered by ${responder(row)}`,
+      `- ${code(row.template)}: asked by ${senders(row.requesters, row.template)}; answered by ${responder(row)}${row.isReserved ? '; *reserved*: refused by name so far' : ''}`,
+      `- of people behind a dashboard: ${row.people === undefined ? 'nobody' : `${row.people} and above`}`,
       `- request: ${link(request.type)}; reply: ${link(reply.type)}`,
     ].join('\n'),
     foldedJson('Example', [readGolden(request.golden), readGolden(reply.golden)]),
@@ -121,10 +139,11 @@ function questionSection(question: WireQuestion, docs: DocComments, readGolden: 
 
 function bucketTable({ buckets }: Wire): string {
   return table(
-    ['bucket', 'value', 'written by', 'read by', 'values kept of a key'],
+    ['bucket', 'value', 'at most', 'written by', 'read by', 'values kept of a key'],
     buckets.map((entry) => [
-      code(bucketName(ENVIRONMENT, entry.name as BucketName)),
+      code(bucketName(ENVIRONMENT, entry.name)) + reservedMark(entry.isReserved),
       link(entry.value.type),
+      sizeText(entry.bucket.maxBytes),
       bucketWriters(entry),
       hearers(entry.bucket.readers),
       String(entry.bucket.history),

@@ -1,15 +1,18 @@
 /*
  * Test vectors of all that is signed: with these keys, over these bytes, exactly these signatures. Whoever writes a client in
- * another language checks it against them before it meets a bus. The seeds are of nobody, and published.
+ * another language checks it against them before it meets a bus. The seeds are of nobody, and published. What must be refused
+ * is in refused-vectors.ts.
  */
 import { answerPrefix } from '../answers.ts';
 import { formatCredentials } from '../bus/trust/credentials-file.ts';
 import { type Signer, signerFrom } from '../bus/trust/nkey.ts';
-import { bytesToSign, signText } from '../bus/trust/signed-text.ts';
-import { GRANT_HEADER, PERSON_HEADER, SIGNATURE_HEADER } from '../messages/command.ts';
+import { signText } from '../bus/trust/signed-text.ts';
+import { PERSON_HEADER, SIGNATURE_HEADER } from '../messages/command.ts';
 import { Grant, PersonGrant, RevocationList } from '../messages/grant.ts';
 import { commands, rows } from '../rows.ts';
 import { buildSubject } from '../subject.ts';
+import { refusedVectors } from './refused-vectors.ts';
+import { signed, signedText } from './sign-vector.ts';
 
 const ENVIRONMENT = 'test';
 const ISSUED_AT = '2026-03-01T12:00:00.000Z';
@@ -22,7 +25,7 @@ const SEEDS = {
   'prober/p1': 'SUAKK7C5KKLVVMOJPLGFA5GSY2B367WA6SE6EWNSTEEQGIFTLGHEHDUN74',
   'dashboard/d1': 'SUAC2EJHMONVCSA735ZMAJPEBD7WYSWYEH5U3F4UG3ALVCAH3H6CCF5WTQ',
 } as const;
-type Name = keyof typeof SEEDS;
+export type Name = keyof typeof SEEDS;
 
 /** Signed by an account of nobody: what stands in a credentials file for the server. */
 const JWT = 'eyJ0eXAiOiJKV1QiLCJhbGciOiJlZDI1NTE5LW5rZXkifQ.eyJhdWQiOiJOQVRTIiwibmFtZSI6Im9wZXJhdG9yL2FkYSJ9.AAAA';
@@ -44,10 +47,12 @@ export function signatureVectors(readGolden: ReadGoldenText): object {
   const texts = Object.fromEntries(
     Object.entries(grants).map(([name, grant]) => [name, signText('grant', Grant.parse(grant), root)]),
   ) as Readonly<Record<keyof typeof grants, string>>;
-  const compact = (file: string): string => JSON.stringify(JSON.parse(readGolden(file)));
+  /** In one line, and by whom. */
+  const compact = (file: string, source: Name): string =>
+    JSON.stringify({ ...(JSON.parse(readGolden(file)) as object), source });
 
   const subject = buildSubject(ENVIRONMENT, commands.stop.template, { host: INSTANCE.host });
-  const question = compact('commands/stop.request');
+  const question = compact('commands/stop.request', 'operator/ada');
   const asked = signed(signers['operator/ada'], texts['operator/ada'], 'request', subject, question);
   const person = PersonGrant.parse({
     version: 1,
@@ -60,15 +65,21 @@ export function signatureVectors(readGolden: ReadGoldenText): object {
     expiresAt: '2026-03-01T20:00:00.000Z',
   });
   const personText = signText('person', person, signers['dashboard/d1']);
+  const personsQuestion = compact('commands/stop.request', 'dashboard/d1');
   const forPerson = signed(
     signers['dashboard/d1'],
     texts['dashboard/d1'],
     'request',
     `${subject} ${personText}`,
-    question,
+    personsQuestion,
   );
-  const answer = compact('commands/stop.reply');
+  const reply = `${answerPrefix(ENVIRONMENT, { answerer: 'web1', role: 'operator', id: 'ada' })}.run.1`;
+  const answer = compact('commands/stop.reply', 'agent/web1');
+  const questionSignature = asked.headers[SIGNATURE_HEADER] ?? '';
+  const answered = signed(signers['agent/web1'], texts['agent/web1'], 'reply', questionSignature, answer);
   const verdictSubject = buildSubject(ENVIRONMENT, rows.health.template, INSTANCE);
+  const verdict = compact('messages/health', 'prober/p1');
+  const judged = signed(signers['prober/p1'], texts['prober/p1'], 'message', verdictSubject, verdict);
   const revocations = RevocationList.parse({
     version: 7,
     environment: ENVIRONMENT,
@@ -95,22 +106,24 @@ export function signatureVectors(readGolden: ReadGoldenText): object {
     question: {
       by: 'operator/ada',
       subject,
-      reply: `${answerPrefix(ENVIRONMENT, { answerer: 'web1', role: 'operator', id: 'ada' })}.run.1`,
+      reply,
       ...asked,
     },
     answer: {
       by: 'agent/web1',
       to: 'the question above',
-      ...signed(signers['agent/web1'], texts['agent/web1'], 'reply', asked.headers[SIGNATURE_HEADER] ?? '', answer),
+      ...answered,
     },
     verdict: {
       by: 'prober/p1',
       subject: verdictSubject,
-      ...signed(signers['prober/p1'], texts['prober/p1'], 'message', verdictSubject, compact('messages/health')),
+      ...judged,
     },
     personsQuestion: {
       by: 'dashboard/d1',
       subject,
+      reply: `${answerPrefix(ENVIRONMENT, { answerer: 'web1', role: 'dashboard', id: 'd1' })}.run.1`,
+      at: ISSUED_AT,
       person: { grant: person, text: personText, ...signedText('person', personText, signers['dashboard/d1']) },
       ...forPerson,
       headers: { ...forPerson.headers, [PERSON_HEADER]: personText },
@@ -120,74 +133,26 @@ export function signatureVectors(readGolden: ReadGoldenText): object {
       text: signText('revocations', revocations, root),
       ...signedText('revocations', signText('revocations', revocations, root), root),
     },
-    refused: [
-      { why: 'another subject', of: 'question', subject: subject.replace('.web1.', '.db1.'), ...asked },
-      { why: 'another body', of: 'question', subject, ...asked, body: question.replace('rag-api', 'search') },
-      {
-        why: "a grant that its bearer has signed itself, not the environment's root",
-        of: 'question',
-        subject,
-        ...signed(
-          signers['operator/ada'],
-          signGrant(grants['operator/ada'], signers['operator/ada']),
-          'request',
-          subject,
-          question,
-        ),
-      },
-      {
-        why: 'the grant of somebody else',
-        of: 'question',
-        subject,
-        ...asked,
-        headers: { ...asked.headers, [GRANT_HEADER]: texts['dashboard/d1'] },
-      },
-      {
-        why: 'the person taken away',
-        of: 'question',
-        subject,
-        ...forPerson,
-      },
-    ],
+    refused: refusedVectors({
+      signers,
+      grants,
+      subject,
+      reply,
+      question,
+      asked,
+      answer,
+      answered,
+      person,
+      personsQuestion,
+      forPerson,
+      verdictSubject,
+      verdict,
+      judged,
+      revocations,
+    }),
   };
 }
 
 function grantOf(signer: Signer, role: Grant['role'], id: string, hosts: Grant['hosts']): Grant {
   return { version: 1, environment: ENVIRONMENT, key: signer.publicKey, role, id, hosts, issuedAt: ISSUED_AT };
-}
-
-/** By whom it likes, at a time that is always the same. */
-function signGrant(grant: Grant, signer: Signer): string {
-  return signText('grant', Grant.parse(grant), signer);
-}
-
-interface SignedVector {
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-  /** What was signed, in base64. */
-  readonly signedBytes: string;
-}
-
-function signed(
-  signer: Signer,
-  grant: string,
-  purpose: 'request' | 'reply' | 'message',
-  head: string,
-  body: string,
-): SignedVector {
-  const bytes = bytesToSign(purpose, head, Buffer.from(body));
-  return {
-    headers: { [SIGNATURE_HEADER]: signer.sign(bytes), [GRANT_HEADER]: grant },
-    body,
-    signedBytes: Buffer.from(bytes).toString('base64'),
-  };
-}
-
-/** Of a text that is signed by itself. */
-function signedText(purpose: 'grant' | 'person' | 'revocations', text: string, { publicKey }: Signer) {
-  const [payload = ''] = text.split('.');
-  return {
-    signedBy: publicKey,
-    signedBytes: Buffer.from(bytesToSign(purpose, payload, Buffer.alloc(0))).toString('base64'),
-  };
 }

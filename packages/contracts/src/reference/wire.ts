@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type Bucket, buckets } from '../buckets.ts';
+import { type Bucket, type BucketName, buckets, isReservedBucket } from '../buckets.ts';
 import * as contracts from '../index.ts';
 import { commands, proberCommands, type RequestRow, type Row, rows } from '../rows.ts';
 
@@ -26,8 +26,9 @@ export interface WireQuestion {
 }
 
 export interface WireBucket {
-  readonly name: string;
+  readonly name: BucketName;
   readonly bucket: Bucket;
+  readonly isReserved: boolean;
   readonly value: WireDocument;
 }
 
@@ -64,9 +65,10 @@ export function describeWire(): Wire {
       };
     }),
   );
-  const values = Object.entries<Bucket>(buckets).map(([name, bucket]) => ({
+  const values = (Object.entries(buckets) as [BucketName, Bucket][]).map(([name, bucket]) => ({
     name,
     bucket,
+    isReserved: isReservedBucket(name),
     value: names.document(bucket.schema, `${pascal(name)}Value`, `buckets/${name}`),
   }));
   return { messages, questions, buckets: values };
@@ -79,6 +81,23 @@ export function documentsOf({ messages, questions, buckets: values }: Wire): rea
     ...values.map(({ value }) => value),
     ...questions.flatMap(({ request, reply }) => [request, reply]),
   ];
+}
+
+/** What stands in headers and within questions, signed by itself. */
+export const SIGNED_TYPES = ['Grant', 'PersonGrant', 'RevocationList'] as const;
+
+/** Types of what nothing uses yet, and of nothing else. */
+export function reservedTypes({ messages, questions, buckets: values }: Wire): ReadonlySet<string> {
+  const uses = [
+    ...messages.map(({ row, message }) => ({ types: [message.type], isReserved: row.isReserved ?? false })),
+    ...questions.map(({ row, request, reply }) => ({
+      types: [request.type, reply.type],
+      isReserved: row.isReserved ?? false,
+    })),
+    ...values.map(({ value, isReserved }) => ({ types: [value.type], isReserved })),
+  ];
+  const used = new Set(uses.filter(({ isReserved }) => !isReserved).flatMap(({ types }) => types));
+  return new Set(uses.flatMap(({ types }) => types).filter((type) => !used.has(type)));
 }
 
 /** Schemas that contracts exports, by their names there. */

@@ -105,9 +105,14 @@ export function configurationAdvice({ furtherServers }: BusFiles): readonly stri
   ];
 }
 
+/** Are the keys of a bus here? */
+export function hasBusKeys(keysDir: string): boolean {
+  return existsSync(join(keysDir, 'account.nk'));
+}
+
 /** @throws CliError (failed) where the keys of a bus would only now be made, and would be those of another bus */
 export function expectBusKeys({ keysDir }: Settings, what: string): void {
-  if (existsSync(join(keysDir, 'account.nk'))) return;
+  if (hasBusKeys(keysDir)) return;
   throw new CliError(
     'failed',
     `cannot ${what}: there are no keys of a bus in '${keysDir}': run this on the host that runs the bus`,

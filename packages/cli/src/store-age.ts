@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { type NatsBus, setUpIncarnation } from '@muster/contracts/bus';
+import { hasBusKeys } from './bus-files.ts';
 import type { Settings } from './config.ts';
 
 /**
@@ -8,10 +7,9 @@ import type { Settings } from './config.ts';
  * says so. Returns what is worth saying of it.
  */
 export async function markStore(bus: NatsBus, { keysDir }: Settings, isRestored: boolean): Promise<readonly string[]> {
-  const isKeysDir = existsSync(join(keysDir, 'account.nk'));
   const { incarnation, isRaised } = await setUpIncarnation(bus, {
     isRestored,
-    ...(isKeysDir && { directory: keysDir }),
+    ...(hasBusKeys(keysDir) && { directory: keysDir }),
   });
   if (!isRaised) return [];
   return [`the store has gone back (incarnation ${incarnation}): agents and probers send again what it has lost`];

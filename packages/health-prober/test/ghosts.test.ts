@@ -94,7 +94,7 @@ test.concurrent('the keys of services that an agent no longer knows of vanish, w
   // Told once all is removed.
   const removed = await eventually(async () => {
     const told = await listener.bus.history(rows.proberEvent, {});
-    return told.map(({ message }) => message).find(({ kind }) => kind === 'ghosts-removed');
+    return told.map(({ message }) => message).find(({ kind }) => kind === 'orphaned-keys-removed');
   });
   expect(removed).toMatchObject({ host: 'web1', reason: expect.stringContaining('web1.old.0') });
 });

@@ -43,8 +43,8 @@ export class FloodWatch {
     }
     for (const { stream, host, bytes } of writes) {
       const meter = stream === this.#logs ? this.#storedLogs : this.#stored;
-      const isOver = meter.charge(`${host} ${stream}`, bytes, nowMs);
       const identity = `agent/${host}`;
+      const isOver = meter.charge(`${identity} ${stream}`, bytes, nowMs);
       const why = `it has written more into ${stream} than any host has to say`;
       if (isOver && !flooders.has(identity)) flooders.set(identity, { identity, why });
     }
@@ -59,8 +59,7 @@ export class FloodWatch {
   /** Once it was stopped. */
   forget(identity: string): void {
     for (const meter of [this.#bytes, this.#messages, this.#openings]) meter.forget(identity);
-    const [, host] = identity.split('/');
-    for (const meter of [this.#stored, this.#storedLogs]) meter.forgetAll((who) => who.startsWith(`${host} `));
+    for (const meter of [this.#stored, this.#storedLogs]) meter.forgetAll((who) => who.startsWith(`${identity} `));
   }
 
   #whyOf({ identity, bytes, messages, open, opened }: IdentityLoad, nowMs: number): string | undefined {

@@ -21,7 +21,7 @@ export const ComponentEvent = OrderedEnvelope.extend({
       'lease-lost',
       'host-id-taken',
       'host-forgotten',
-      'ghosts-removed',
+      'orphaned-keys-removed',
       'streams-remade',
       'stream-emptied',
       'flood-stopped',

@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import { Count, Seq } from '../bounds.ts';
 
 /** Up to which sequence a stream certainly holds what it held before the bus went back. */
-const KeptUpTo = z.object({ stream: z.string().min(1).max(64), seq: z.int().min(0) });
+const KeptUpTo = z.object({ stream: z.string().min(1).max(64), seq: Count });
 
 /** One time that the bus went back, and what is known of how far. */
 const Raise = z.object({
-  incarnation: z.int().min(1),
+  incarnation: Seq,
   /** Of a stream that is not named nothing is certain. */
   kept: z.array(KeptUpTo).max(32),
 });
@@ -18,7 +19,7 @@ export const MAX_RAISES = 16;
  * back in time, and hands out sequences a second time; each time the number rises, and never falls.
  */
 export const Incarnation = z.object({
-  incarnation: z.int().min(1),
+  incarnation: Seq,
   /** The last ones, oldest first. */
   raises: z.array(Raise).max(MAX_RAISES),
 });

@@ -145,7 +145,7 @@ export class JudgeTerm {
       onRemoved: (host, removed) => {
         const some = removed.slice(0, NAMED_KEYS).join(', ');
         const rest = removed.length > NAMED_KEYS ? ` and ${removed.length - NAMED_KEYS} more` : '';
-        announcer.component('ghosts-removed', `no agent keeps these any more: ${some}${rest}`, { host });
+        announcer.component('orphaned-keys-removed', `no agent keeps these any more: ${some}${rest}`, { host });
       },
       onProblem: options.onProblem,
     });

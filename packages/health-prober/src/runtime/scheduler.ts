@@ -38,6 +38,11 @@ export class Scheduler {
     return this.#entries.size;
   }
 
+  /** Due, and without room so far. */
+  get waiting(): number {
+    return [...this.#waiting.values()].reduce((sum, entries) => sum + entries.size, 0);
+  }
+
   has(key: string): boolean {
     return this.#entries.has(key);
   }

@@ -123,7 +123,7 @@ describe('its own probes', () => {
       { kind: 'agent', id: 'web2' },
       { kind: 'prober', id: 'main' },
     ] as const) {
-      expect(() => agent.vote('api', 'down', vantage)).toThrow(/names/);
+      expect(() => agent.vote('api', 'down', vantage)).toThrow(/where its subject or key says/);
     }
     agent.vote('api', 'up');
     const healthy = await verdict((each) => each.verdict === 'healthy', 'a healthy verdict');

@@ -438,7 +438,7 @@ describe('a person behind a dashboard', () => {
   afterAll(() => narrow.drain());
 
   const ask = (person: string, host = 'web1') =>
-    narrow.request(commands.restart, { host }, sampleRequest('restart'), { ...soon, person });
+    narrow.request(commands.restart, { host }, sampleRequest('restart', 'dashboard/narrow'), { ...soon, person });
   const refused = (reason: RegExp) => ({ accepted: false, code: 'forbidden', reason: expect.stringMatching(reason) });
 
   test('is the actor, whatever the question says', async () => {
@@ -451,7 +451,10 @@ describe('a person behind a dashboard', () => {
     expect(await ask(viewer)).toMatchObject(
       refused(/^user\/ada may not ask this: it takes the role operator, and theirs is viewer$/),
     );
-    const reading = narrow.request(commands.logs, { host: 'web1' }, sampleRequest('logs'), { ...soon, person: viewer });
+    const reading = narrow.request(commands.logs, { host: 'web1' }, sampleRequest('logs', 'dashboard/narrow'), {
+      ...soon,
+      person: viewer,
+    });
     expect(await reading).toMatchObject({ accepted: true });
     const past = narrow.vouchFor({ ...ADA_THERE, expiresAt: '2020-01-01T00:00:00Z' });
     expect(await ask(past)).toMatchObject(refused(/has ended at 2020-01-01T00:00:00Z: sign in again$/));
@@ -467,7 +470,7 @@ describe('a person behind a dashboard', () => {
       );
     }
     await using ada = await open(ADA);
-    const byOperator = ada.request(commands.restart, { host: 'web1' }, sampleRequest('restart'), {
+    const byOperator = ada.request(commands.restart, { host: 'web1' }, sampleRequest('restart', 'operator/ada'), {
       ...soon,
       person: ada.vouchFor(ADA_THERE),
     });
@@ -477,7 +480,7 @@ describe('a person behind a dashboard', () => {
     expect(await ask(wide.vouchFor(ADA_THERE))).toMatchObject(refused(/it is not signed by who brings it$/));
     const elsewhere = { ...ADA_THERE, hosts: ['db1'] };
     expect(
-      await wide.request(commands.restart, { host: 'web1' }, sampleRequest('restart'), {
+      await wide.request(commands.restart, { host: 'web1' }, sampleRequest('restart', 'dashboard/d1'), {
         ...soon,
         person: wide.vouchFor(elsewhere),
       }),
@@ -490,7 +493,7 @@ describe('a person behind a dashboard', () => {
     const raw = await openRaw(NARROW);
     const subject = buildSubject(environment, commands.restart.template, { host: 'web1' });
     const send = async (signedWith: string | undefined, sentWith: string | undefined) => {
-      const body = bytesOf({ ...sampleRequest('restart') });
+      const body = bytesOf({ ...sampleRequest('restart', 'dashboard/narrow') });
       const head = signedWith === undefined ? subject : `${subject} ${signedWith}`;
       const all = headersOf({ signature: signer.sign(bytesToSign('request', head, body)), grant });
       if (sentWith !== undefined) all.set('Muster-Person', sentWith);

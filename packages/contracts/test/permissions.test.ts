@@ -279,10 +279,11 @@ test('a monitor says what it has measured, below its own id, and hears nothing',
   dashboard.subscribe(rows.monitorProbe, {}, (_report, { monitor: id }) => heard.push(id));
   await dashboard.flush();
   const result = { monitor: 'k6', ...INSTANCE };
-  monitor.publish(rows.monitorProbe, result, sample('monitorProbe'));
+  monitor.publish(rows.monitorProbe, result, sample('monitorProbe', result));
   await eventually(() => heard.length > 0);
-  monitor.publish(rows.monitorProbe, { ...result, monitor: 'k7' }, sample('monitorProbe'));
-  monitor.publish(rows.instanceProbe, INSTANCE, sample('instanceProbe'));
+  const others = { ...result, monitor: 'k7' };
+  monitor.publish(rows.monitorProbe, others, sample('monitorProbe', others));
+  monitor.publish(rows.instanceProbe, INSTANCE, sample('instanceProbe', INSTANCE));
   monitor.subscribe(rows.instanceEvent, {}, () => heard.push('event'));
   await eventually(() => problems.length === 3);
   expect(problems.map(({ kind }) => kind)).toEqual(['permission', 'permission', 'permission']);

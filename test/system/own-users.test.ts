@@ -77,7 +77,7 @@ test('as root: users of their own, no right left, no key of another, through dea
   // What an earlier version did as root is still there.
   await waitForBus(system);
   await using bus = await connect(system, 'operator', 'cli');
-  expect(await bus.kv('config').get('note')).toMatchObject({ value: { content: 'kept' } });
+  expect(await bus.kv('config').get('dashboard')).toMatchObject({ value: { content: 'kept' } });
   const memory = path.join(system.stateDir, 'programs/health-prober/state/prober-main/keepsake');
   expect(await readFile(memory, 'utf8')).toBe('kept');
   expect((await stat(memory)).uid).toBe((await idsOf('muster-prober')).uid);
@@ -154,9 +154,9 @@ async function livedAsRoot(system: MusterSystem, port: number): Promise<void> {
   });
   await admin.connected(AbortSignal.timeout(60_000));
   await setupBus(admin);
-  const written = { id: uuidv7(), time: new Date().toISOString(), source: 'test' };
+  const written = { id: uuidv7(), time: new Date().toISOString(), source: 'admin/setup' };
   const entry = { kind: 'dashboard', host: '_', content: 'kept', origin: 'apply', appliedBy: 'test' } as const;
-  await admin.kv('config').put('note', { ...written, ...entry });
+  await admin.kv('config').put('dashboard', { ...written, ...entry });
   await server.stop();
   const memory = path.join(system.stateDir, 'prober-main');
   await mkdir(memory, { mode: 0o700 });

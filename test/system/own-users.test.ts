@@ -2,6 +2,7 @@
  * Started as root, the bus, the prober and the dashboard run as users of their own, each with what it needs and nothing else.
  * State and configuration lie in a folder that only root can enter, as a clone in /root does, and Node and nats-server as well.
  */
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, linkSync } from 'node:fs';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
@@ -34,6 +35,8 @@ const CONTAINER = `umask 077; exec setpriv --bounding-set=${CAPABILITIES} "$@"`;
 const SUDO_UID = 4_242;
 const NOBODY = 65_534;
 const NAMES = Object.keys(PROGRAMS) as Program[];
+/** One that takes API calls which it cannot read is set up on loopback only, where there are no certificates. */
+const isLax = /v2\.(9|10|11)\./.test(execFileSync(await findNatsServer(), ['--version']).toString());
 
 test('as root: users of their own, no right left, no key of another, through deaths, new keys and an old clone', {
   timeout: 300_000,
@@ -47,7 +50,7 @@ test('as root: users of their own, no right left, no key of another, through dea
     services,
     node,
     natsServer: place(await findNatsServer(), path.join(home.path, 'nats-server')),
-    listenHost: '0.0.0.0',
+    ...(isLax ? {} : { listenHost: '0.0.0.0' }),
     env: { SUDO_UID: String(SUDO_UID) },
     network: { command: (...line: readonly string[]) => ['sh', '-c', CONTAINER, 'sh', ...line] as const },
   };
@@ -94,10 +97,12 @@ test('as root: users of their own, no right left, no key of another, through dea
   // New keys reach the programs, which cannot see where keys are made.
   await mustSucceed(system, 'bus', 'rotate', 'prober-main');
   await mustSucceed(system, 'bus', 'rotate', 'prober-main', '--finish');
-  const before = await certificateAt(busPort);
-  await mustSucceed(system, 'bus', 'rotate', 'ca');
-  await mustSucceed(system, 'bus', 'rotate', 'ca', '--finish');
-  await eventually(async () => (await certificateAt(busPort)) !== before, { message: 'the new certificate' });
+  if (!isLax) {
+    const before = await certificateAt(busPort);
+    await mustSucceed(system, 'bus', 'rotate', 'ca');
+    await mustSucceed(system, 'bus', 'rotate', 'ca', '--finish');
+    await eventually(async () => (await certificateAt(busPort)) !== before, { message: 'the new certificate' });
+  }
   await killHard(first['nats-server']);
   await system.waitFor('nats-server', ({ generation, ready }) => generation === 2 && ready === 'yes');
   const next = await pidsOf(system);

@@ -71,7 +71,7 @@ async function open(identity: Identity, servers = server.url): Promise<NatsBus> 
 /** An alert whose reason is its number. */
 async function fire(): Promise<string> {
   seq += 1;
-  const alert: AlertEvent = { ...sample('alert'), id: uuidv7(), seq };
+  const alert: AlertEvent = { ...sample('alert', PLACE), id: uuidv7(), seq };
   await prober.publishOrdered(rows.alert, PLACE, alert, { expectedLastSeq: lastStored });
   lastStored += 1;
   return alert.id;

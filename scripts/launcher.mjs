@@ -11,6 +11,7 @@
  *   MUSTER_STATE_DIR     keys, journals, the bus's data; the agent keeps its random id there, in the file `agent-id`
  *   MUSTER_CONFIG_DIR    services.yaml, agent.yaml, …
  *   MUSTER_EMBEDDED=1    the agent also runs the system's own services: nats-server, bus-setup, bus-guard, health-prober, dashboard
+ *   MUSTER_START         of this start: the bus is set up once for each, however often the agent dies
  *   MUSTER_NATS_SERVER   path of the nats-server
  * Its working directory is the clone. Its stdout goes to <state>/agent.log; its stderr, which is for people, to the launcher's.
  *
@@ -26,6 +27,7 @@
  * Exit codes of the agent: 0 done · 3 configuration or environment refused, not started again · anything else: started again.
  * The agent that is killed while it shuts down is started again as well, adopts, and is asked again.
  */
+import { randomUUID } from 'node:crypto';
 import { copyFileSync, createWriteStream, openSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -172,6 +174,7 @@ function buildAgentEnvironment(env, { stateDir, configDir }, natsServer) {
     MUSTER_STATE_DIR: stateDir,
     MUSTER_CONFIG_DIR: configDir,
     MUSTER_EMBEDDED: '1',
+    MUSTER_START: randomUUID(),
     ...(natsServer === undefined ? {} : { MUSTER_NATS_SERVER: natsServer }),
   };
 }

@@ -46,6 +46,8 @@ test('it starts, says its address, survives the death of its agent, is there onl
   expect(next).not.toBe(agent);
   await system.waitFor('api', ({ state, reason }) => state === 'running' && reason === 'adopted');
   await allAdopted(system, before);
+  // Once for each start, which an agent's death is none.
+  await system.waitFor('bus-setup', ({ state, generation }) => state === 'completed' && generation === 1);
   expect(await openToOthers(system.stateDir)).toEqual([]);
   // Only what is Muster's own: a service gets what the user has set.
   const umask = process.umask().toString(8).padStart(4, '0');
@@ -89,6 +91,8 @@ test('the launcher is killed with -9: the agent lets go, and the next launcher f
   await launcher.line('Muster runs: ', PATIENCE_MS);
   await system.waitFor('api', ({ state, reason }) => state === 'running' && reason === 'adopted');
   await allAdopted(system, before);
+  // What runs now may be another version than what made the bus.
+  await system.waitFor('bus-setup', ({ state, generation }) => state === 'completed' && generation === 2);
   process.kill(launcher.pid, 'SIGTERM');
   expect(await launcher.exited).toEqual({ code: 0, signal: null });
   expect(await system.tagged()).toEqual([]);

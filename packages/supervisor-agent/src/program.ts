@@ -90,6 +90,7 @@ async function main(): Promise<void> {
         natsServer,
         dashboard,
         owners,
+        start: process.env['MUSTER_START'],
         ...(confinement !== undefined && { confined: confinement.programs }),
       })
     : [];

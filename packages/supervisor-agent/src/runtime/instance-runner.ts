@@ -7,7 +7,7 @@
 import { monotonicNowMs } from '../clock.ts';
 import type { Effect } from '../core/effect.ts';
 import type { Event } from '../core/event.ts';
-import type { Exit } from '../core/exit.ts';
+import { type Exit, isSuccess } from '../core/exit.ts';
 import type { Policy } from '../core/policy.ts';
 import { initialState, type Memory, type State } from '../core/state.ts';
 import { step } from '../core/step.ts';
@@ -155,6 +155,11 @@ export class InstanceRunner {
           return;
         }
         case 'run-ended':
+          // What a job has completed counts for the specification that it had: another is another job.
+          if (this.#options.policy.kind === 'job' && isSuccess(found.exit) && !this.#isConfiguredLike(found)) {
+            this.post({ type: 'nothing-found' }, causes);
+            return;
+          }
           this.#lastExit = found.exit;
           this.#postEnd(found, causes);
           return;
@@ -177,7 +182,7 @@ export class InstanceRunner {
   }
 
   /** What cannot be resolved now tells nothing against the run. */
-  #isConfiguredLike({ generation, specHash }: Run): boolean {
+  #isConfiguredLike({ generation, specHash }: Pick<Run, 'generation' | 'specHash'>): boolean {
     try {
       return this.#options.resolveRun(generation).specHash === specHash;
     } catch {

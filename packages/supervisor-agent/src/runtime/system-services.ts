@@ -16,6 +16,8 @@ export interface SystemLayout {
   readonly confined?: ConfinedPrograms;
   /** Where the dashboard listens. */
   readonly dashboard: { readonly host: string; readonly port: number };
+  /** Which start of the whole system this is: each sets the bus up, which may have been another version's. */
+  readonly start?: string | undefined;
   /** The accounts that started Muster: the dashboard answers them without sign-in. */
   readonly owners: readonly number[];
 }
@@ -31,7 +33,7 @@ const DASHBOARD_ID = 'main';
 
 export function systemServices(config: AgentConfig, layout: SystemLayout): readonly ServiceSpec[] {
   const { stateDir, configDir, environment: environmentName, bus } = config;
-  const { rootDir, confined, owners, dashboard } = layout;
+  const { rootDir, confined, owners, dashboard, start } = layout;
   const bundle = (name: string): string => path.join(rootDir, 'packages', name, 'bundle', 'main.js');
   const environment = (identity: string): Record<string, string> => ({
     MUSTER_STATE_DIR: stateDir,
@@ -83,7 +85,8 @@ export function systemServices(config: AgentConfig, layout: SystemLayout): reado
       name: BUS_SETUP,
       // Always as the agent's own user: it lives a second, and has the admin's key, which none of the others may see.
       command: [process.execPath, bundle('cli'), 'bus', 'setup'],
-      environment: environment('admin-setup'),
+      // What it has completed counts for its specification, and so for this start.
+      environment: { ...environment('admin-setup'), ...(start !== undefined && { MUSTER_START: start }) },
       dependencies: [{ service: NATS_SERVER, condition: 'ready' }],
       job: true,
     },

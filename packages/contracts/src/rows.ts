@@ -55,6 +55,8 @@ export interface RequestRow<
   readonly reply: R;
   /** What a question says again of its subject, and an answer of the subject and of what was asked. */
   readonly names: { readonly request: Names; readonly reply: Names };
+  /** Which of its fields name a host, alone or before a `/`: who asks must be granted that one as well. */
+  readonly hostFields: readonly string[];
   /** A question may not be larger than this, an answer not larger than any message. */
   readonly maxBytes: number;
   readonly requesters: readonly Role[];
@@ -233,6 +235,13 @@ const REPLY_NAMES: Readonly<Partial<Record<AgentVerb, Names>>> = {
   series: { 'chunks[].tier': '{tier}' },
 };
 
+/** What the fields of questions are called that name a host. */
+const HOST_FIELDS = ['host', 'fingerprint', 'target'] as const;
+
+function hostFieldsOf({ shape }: z.ZodObject): readonly string[] {
+  return HOST_FIELDS.filter((field) => field in shape);
+}
+
 function placeNames(field: string): Names {
   return {
     [`${field}.source`]: 'agent/{host}',
@@ -248,6 +257,7 @@ function agentCommand<const V extends AgentVerb>(verb: V) {
     kind: 'request',
     ...AGENT_VERBS[verb],
     names: { request: { ...SIGNED_BY, ...REQUEST_NAMES[verb] }, reply: { ...SIGNED_BY, ...REPLY_NAMES[verb] } },
+    hostFields: hostFieldsOf(AGENT_VERBS[verb].request),
     maxBytes: maxBytesOf(verb),
     requesters: AGENT_VERB_ROLES[verb],
     people: AGENT_VERB_PEOPLE[verb],
@@ -265,6 +275,7 @@ function proberCommand<const V extends ProberVerb>(verb: V) {
     kind: 'request',
     ...PROBER_VERBS[verb],
     names: { request: SIGNED_BY, reply: SIGNED_BY },
+    hostFields: hostFieldsOf(PROBER_VERBS[verb].request),
     maxBytes: maxBytesOf(verb),
     requesters: PROBER_VERB_ROLES[verb],
     people: PROBER_VERB_PEOPLE[verb],

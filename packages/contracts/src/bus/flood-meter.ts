@@ -32,6 +32,14 @@ export class FloodMeter {
     return value > this.#limit.burst;
   }
 
+  /** `false` when that would be too much: then it is not counted, so that who waits is let in again. */
+  admits(who: string, amount: number, nowMs: number): boolean {
+    const value = this.#levelOf(who, nowMs) + amount;
+    if (value > this.#limit.burst) return false;
+    this.#levels.set(who, { value, atMs: nowMs });
+    return true;
+  }
+
   /** Is anybody beyond that share of a burst? What has leaked out is forgotten. */
   isAnybodyAbove(fullness: number, nowMs: number): boolean {
     let isAbove = false;

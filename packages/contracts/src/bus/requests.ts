@@ -2,7 +2,7 @@ import type { Msg } from '@nats-io/transport-node';
 import type { z } from 'zod';
 import { isAnswerAddress } from '../answers.ts';
 import { Refusal, SIGNATURE_HEADER } from '../messages/command.ts';
-import { type Asker, type Grant, isInScope } from '../messages/grant.ts';
+import type { Asker, Grant } from '../messages/grant.ts';
 import { whyForeign } from '../names.ts';
 import { ROLE_SCOPE } from '../roles.ts';
 import type { RequestRow } from '../rows.ts';
@@ -11,11 +11,20 @@ import type { RequestOptions, Subscription } from './bus.ts';
 import { decodeMessage, encodeMessage, refuseForeign } from './codec.ts';
 import type { Connection } from './connection.ts';
 import { BadReplyError, BusAwayError, RequestRefusedError } from './errors.ts';
+import { FloodMeter } from './flood-meter.ts';
 import { type Inbox, withHeaders } from './inbox.ts';
 import type { Tally } from './tally.ts';
-import { whyNotPerson } from './trust/person.ts';
-import type { CheckedRequest, Signatures } from './trust/signatures.ts';
+import { permit, whyNotNamed } from './trust/permit.ts';
+import type { Signatures } from './trust/signatures.ts';
 import { uuidv7 } from './uuid.ts';
+
+/** Of one key. More than a dashboard of a large fleet asks, and less than what keeps an answerer from the others. */
+const QUESTIONS = { burst: 1_000, perSecond: 200 };
+/**
+ * To those who have proven nothing: whom the answer reaches is then whomever they have named. No program of Muster needs such
+ * an answer, so nobody loses by a thief who uses them up.
+ */
+const UNSIGNED_REFUSALS = { burst: 50, perSecond: 20 };
 
 /** Who asks and answers here. */
 interface Speaker {
@@ -38,6 +47,9 @@ export class Requests {
   readonly #connection: Connection;
   readonly #inbox: Inbox;
   readonly #tally: Tally;
+  /** By the key that was proven: nobody uses up what is another's. */
+  readonly #asked = new FloodMeter(QUESTIONS);
+  readonly #unsigned = new FloodMeter(UNSIGNED_REFUSALS);
 
   constructor({ environment, source, signatures }: Speaker, connection: Connection, inbox: Inbox, tally: Tally) {
     this.#environment = environment;
@@ -109,9 +121,21 @@ export class Requests {
     }
     // Before anything of it is read: who may not ask costs a signature, and no more.
     const checked = permit(row, params, this.#signatures.checkRequest(subject, message));
-    if (checked.kind !== 'proven') {
+    if (checked.kind === 'forged' || checked.kind === 'repeated') {
       this.#tally.problem('forged', subject, checked.reason);
-      if (checked.kind === 'forged') this.#refuse(reply, checked.signature, 'forbidden', checked.reason);
+      if (checked.kind === 'forged') this.#refuse(reply, undefined, 'forbidden', checked.reason);
+      return;
+    }
+    const key = checked.kind === 'proven' ? checked.asker.key : checked.key;
+    if (!this.#asked.admits(key, 1, performance.now())) {
+      this.#tally.count('refused');
+      const reason = `its asker asks more than ${QUESTIONS.perSecond} questions a second: they get no answer`;
+      this.#tally.problem('error', subject, reason);
+      return;
+    }
+    if (checked.kind === 'refused') {
+      this.#tally.problem('forged', subject, checked.reason);
+      this.#refuse(reply, checked.signature, 'forbidden', checked.reason);
       return;
     }
     const { asker, signature } = checked;
@@ -129,6 +153,12 @@ export class Requests {
     if (foreign !== undefined) {
       this.#tally.problem('foreign', subject, foreign);
       this.#refuse(reply, signature, 'forbidden', foreign);
+      return;
+    }
+    const ungranted = whyNotNamed(row, asker, request.message);
+    if (ungranted !== undefined) {
+      this.#tally.problem('forged', subject, ungranted);
+      this.#refuse(reply, signature, 'forbidden', ungranted);
       return;
     }
     try {
@@ -152,6 +182,7 @@ export class Requests {
     reason: string,
   ): void {
     this.#tally.count('refused');
+    if (requestSignature === undefined && !this.#unsigned.admits('', 1, performance.now())) return;
     const refusal = encodeMessage(Refusal, 'refusal', {
       id: uuidv7(),
       time: new Date().toISOString(),
@@ -180,28 +211,6 @@ function sourceOf({ role, id }: Grant): string {
 
 function isRefusal(answer: unknown): boolean {
   return typeof answer === 'object' && answer !== null && 'accepted' in answer && answer.accepted === false;
-}
-
-/** Who proved to have asked may not have been granted to ask this, or of this host. */
-function permit(row: RequestRow, params: Readonly<Record<string, unknown>>, checked: CheckedRequest): CheckedRequest {
-  if (checked.kind !== 'proven') return checked;
-  const { asker, signature } = checked;
-  if (!row.requesters.includes(asker.role)) {
-    const reason = `${asker.role}/${asker.id} may not ask this: the roles that may are ${row.requesters.join(', ')}`;
-    return { kind: 'forged', reason, signature };
-  }
-  const host = params['host'];
-  if (typeof host === 'string' && !isInScope(asker, host)) {
-    const reason = `${asker.role}/${asker.id} is not granted host '${host}': have credentials made that name it`;
-    return { kind: 'forged', reason, signature };
-  }
-  const { person } = asker;
-  if (person === undefined) return checked;
-  const isElsewhere = typeof host === 'string' && !isInScope(person, host);
-  const reason = isElsewhere
-    ? `${person.who} is not granted host '${host}'`
-    : whyNotPerson(person, row.people, Date.now());
-  return reason === undefined ? checked : { kind: 'forged', reason, signature };
 }
 
 /** Who asked is the person behind the dashboard, whatever the question says. */

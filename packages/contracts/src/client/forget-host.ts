@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bus } from '../bus/bus.ts';
-import { NoResponderError } from '../bus/errors.ts';
+import { NoResponderError, RequestRefusedError } from '../bus/errors.ts';
 import { uuidv7 } from '../bus/uuid.ts';
 import { proberCommands } from '../rows.ts';
 
@@ -34,6 +34,7 @@ export async function forgetHost(
       if (reply.code !== 'wrong-state') return { outcome: 'refused', reason: reply.reason };
     } catch (error) {
       if (error instanceof NoResponderError) return { outcome: 'no-prober' };
+      if (error instanceof RequestRefusedError) return { outcome: 'refused', reason: error.message };
       throw error;
     }
     await delay(ASK_AGAIN_MS, undefined, { signal });

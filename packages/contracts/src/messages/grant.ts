@@ -61,6 +61,35 @@ export function isInScope({ hosts }: Pick<Grant, 'hosts'>, host: string): boolea
   return hosts === 'all' || hosts.includes(host);
 }
 
+/** A service, as far as it matters who may know it. */
+export interface LabelledService {
+  readonly service: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Why this asker has no say about `host`: the narrower of its own grant and of the person's counts. */
+export function whyNotHost(asker: Asker, host: string): string | undefined {
+  const { role, id, person } = asker;
+  if (!isInScope(asker, host)) return `${role}/${id} is not granted host '${host}': have credentials made that name it`;
+  if (person === undefined || isInScope(person, host)) return undefined;
+  return `${person.who} is not granted host '${host}'`;
+}
+
+/** As that, about what runs there: a service or, without one, the host as a whole. */
+export function whyNotCovered(asker: Asker, host: string, of?: LabelledService): string | undefined {
+  const why = whyNotHost(asker, host);
+  if (why !== undefined) return why;
+  const wanted = Object.entries(asker.person?.labels ?? {});
+  if (wanted.length === 0) return undefined;
+  const { service, labels } = of ?? {};
+  const isBorne = ([name, value]: readonly [string, string]) =>
+    Object.hasOwn(labels ?? {}, name) && labels?.[name] === value;
+  if (wanted.every(isBorne)) return undefined;
+  const granted = wanted.map(([name, value]) => `${name}=${value}`).join(', ');
+  const what = service === undefined ? 'the host itself' : `'${service}'`;
+  return `${asker.person?.who} is granted services with ${granted} only, not ${what}`;
+}
+
 /** Versions are Unix seconds, or one more than the last. */
 const MAX_VERSION = 1e12;
 /** More would not fit into one message. */

@@ -1,14 +1,15 @@
 /** What the prober answers on the bus. */
 import {
-  type Grant,
+  type Asker,
   type InstanceStatus,
-  isInScope,
   keys,
   MAX_ALERTS_TOLD,
+  NONE,
   type ProberReply,
   type ProberRequest,
   proberCommands,
   rows,
+  whyNotCovered,
 } from '@muster/contracts';
 import { type Bus, type Subscription, uuidv7 } from '@muster/contracts/bus';
 import { askForSlot, NO_RECOVERIES, releaseSlot } from '../core/recovery.ts';
@@ -30,6 +31,8 @@ export interface AnswersOptions {
   readonly statuses: () => ReadonlyMap<string, InstanceStatus>;
   /** How many instances each host has, as `countInstances` counts them. */
   readonly countInstances: () => ReadonlyMap<string, number>;
+  /** Of a service that is configured. */
+  readonly labelsOf: (host: string, service: string) => Readonly<Record<string, string>> | undefined;
   /** False when this prober does not probe it. */
   readonly probeNow: (key: string) => boolean;
   /** A host was taken away. Refuses while it is heard. */
@@ -57,7 +60,7 @@ export class Answers {
       bus.respond(proberCommands.probe, {}, async (request, _params, asker) =>
         this.#reply(request.id, this.#probe(request, asker)),
       ),
-      bus.respond(proberCommands.remove, {}, async ({ id, host }) => this.#reply(id, await options.forget(host))),
+      bus.respond(proberCommands.remove, {}, async (request, _params, asker) => this.#remove(request, asker)),
       bus.respond(proberCommands.alerts, {}, async (request, _params, asker) => this.#alerts(request, asker)),
       bus.respond(proberCommands.test, {}, refuse),
       bus.respond(proberCommands.acknowledge, {}, refuse),
@@ -80,9 +83,10 @@ export class Answers {
     for (const subscription of this.#subscriptions) subscription.stop();
   }
 
-  #recover(request: ProberRequest<'recover'>, asker: Grant): ProberReply<'recover'> {
+  #recover(request: ProberRequest<'recover'>, asker: Asker): ProberReply<'recover'> {
     const { host, service, instance = 0, generation, id } = request;
-    if (!isInScope(asker, host)) return { ...this.#reply(id, foreignHost(asker, host)), granted: false, slotMs: 0 };
+    const why = this.#whyNot(asker, host, service);
+    if (why !== undefined) return { ...this.#reply(id, forbidden(why)), granted: false, slotMs: 0 };
     const key = keys.instance(host, service, instance);
     const statuses = this.#options.statuses();
     const status = statuses.get(key);
@@ -107,8 +111,9 @@ export class Answers {
     return this.#counts.counts;
   }
 
-  #probe({ host, service, instance = 0 }: ProberRequest<'probe'>, asker: Grant): Answer {
-    if (!isInScope(asker, host)) return foreignHost(asker, host);
+  #probe({ host, service, instance = 0 }: ProberRequest<'probe'>, asker: Asker): Answer {
+    const why = this.#whyNot(asker, host, service);
+    if (why !== undefined) return forbidden(why);
     const key = keys.instance(host, service, instance);
     if (!this.#options.statuses().has(key)) {
       return { accepted: false, code: 'unknown-instance', reason: `'${key}' is not known here` };
@@ -118,25 +123,27 @@ export class Answers {
       : { accepted: false, code: 'wrong-state', reason: `'${key}' is not probed from here` };
   }
 
-  /** Out of the stream, for who may not read it. */
-  async #alerts({ id, afterSeq }: ProberRequest<'alerts'>, asker: Grant): Promise<ProberReply<'alerts'>> {
+  /** What is stored of a host is of all its services. */
+  async #remove({ id, host }: ProberRequest<'remove'>, asker: Asker): Promise<ProberReply<'remove'>> {
+    const why = whyNotCovered(asker, host);
+    return this.#reply(id, why === undefined ? await this.#options.forget(host) : { ...forbidden(why), keys: 0 });
+  }
+
+  /** Out of the stream, for who may not read it: the next that the asker may know. */
+  async #alerts({ id, afterSeq }: ProberRequest<'alerts'>, asker: Asker): Promise<ProberReply<'alerts'>> {
     const alerts: ProberReply<'alerts'>['alerts'] = [];
-    let bytes = 0;
-    let hasMore = false;
-    const stored = await this.#options.bus.history(
-      rows.alert,
-      {},
-      {
-        sinceSeq: afterSeq + 1,
-        isEnough: (alert) => {
-          bytes += JSON.stringify(alert).length;
-          hasMore = bytes > MAX_ALERTS_BYTES;
-          return hasMore;
-        },
-      },
-    );
-    for (const { seq, message, params } of stored) {
-      if (isInScope(asker, params.host)) alerts.push({ seq, alert: message });
+    let lastSeq = afterSeq;
+    let hasMore = true;
+    // A page that holds nothing for the asker leads to the next: it names no place from which to ask again.
+    while (hasMore && alerts.length === 0) {
+      const page = await this.#alertsBehind(lastSeq);
+      for (const { seq, message, params } of page.stored) {
+        lastSeq = seq;
+        const isOfHost = params.service === NONE;
+        const why = this.#whyNot(asker, params.host, isOfHost ? undefined : params.service);
+        if (why === undefined) alerts.push({ seq, alert: message });
+      }
+      hasMore = page.hasMore;
     }
     if (alerts.length > MAX_ALERTS_TOLD) hasMore = true;
     const told = alerts.slice(0, MAX_ALERTS_TOLD);
@@ -144,11 +151,29 @@ export class Answers {
     return { ...this.#reply(id, answer), alerts: told, hasMore };
   }
 
+  async #alertsBehind(afterSeq: number) {
+    let bytes = 0;
+    let hasMore = false;
+    const isEnough = (alert: unknown) => {
+      bytes += JSON.stringify(alert).length;
+      hasMore = bytes > MAX_ALERTS_BYTES;
+      return hasMore;
+    };
+    const stored = await this.#options.bus.history(rows.alert, {}, { sinceSeq: afterSeq + 1, isEnough });
+    return { stored, hasMore };
+  }
+
+  /** Why the asker may know nothing of the service or, without one, of the host as a whole. */
+  #whyNot(asker: Asker, host: string, service?: string): string | undefined {
+    if (service === undefined) return whyNotCovered(asker, host);
+    return whyNotCovered(asker, host, { service, labels: this.#options.labelsOf(host, service) ?? {} });
+  }
+
   #reply<A extends Answer>(commandId: string, answer: A) {
     return { id: uuidv7(), time: wallTime(), source: `prober/${this.#options.prober}`, commandId, ...answer };
   }
 }
 
-function foreignHost({ role, id }: Grant, host: string): Answer {
-  return { accepted: false, code: 'forbidden', reason: `${role}/${id} is not granted host '${host}'` };
+function forbidden(reason: string): Answer {
+  return { accepted: false, code: 'forbidden', reason };
 }

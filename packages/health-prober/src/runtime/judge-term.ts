@@ -222,6 +222,7 @@ export class JudgeTerm {
       prober,
       statuses: () => this.#fleet.statuses,
       countInstances: () => countInstances(this.#fleet.instances(), (host) => this.#hosts.silenceOf(host) === 0),
+      labelsOf: (host, service) => this.#fleet.specOf({ host, service })?.labels,
       probeNow: (key) => this.#probing.probeNow(key),
       forget: (host) => this.#forget(host),
     });

@@ -15,6 +15,7 @@ import {
   type RollupColumns,
   type RollupTier,
   rows,
+  whyNotCovered,
 } from '@muster/contracts';
 import type { Bus, Outbox, Subscription } from '@muster/contracts/bus';
 import { monotonicNowMs } from '../clock.ts';
@@ -24,7 +25,6 @@ import type { CommandOutcomes } from './command-outcomes.ts';
 import type { Envelopes } from './envelopes.ts';
 import type { Freshness } from './freshness.ts';
 import type { InstanceRunner } from './instance-runner.ts';
-import { isForService, isForWholeHost, whyOutOfScope } from './person-scope.ts';
 import type { RemoteDependencies } from './remote-dependencies.ts';
 import type { Reporter } from './reporter.ts';
 import type { Hide } from './secrets.ts';
@@ -100,7 +100,7 @@ export class Commands {
       bus.respond(commands.why, { host }, async (request, _params, asker) => this.#why(request, asker)),
       bus.respond(commands.outcome, { host }, async (request, _params, asker) => this.#outcome(request, asker)),
       bus.respond(commands.dependency, { host }, async (request) => this.#dependency(request)),
-      bus.respond(commands.watch, { host }, async (request) => this.#watch(request)),
+      bus.respond(commands.watch, { host }, async (request, _params, asker) => this.#watch(request, asker)),
       bus.respond(commands.series, { host }, async (request, _params, asker) => this.#series(request, asker)),
       bus.respond(commands.revocations, { host }, async (request) => this.#revocations(request)),
       bus.respond(commands.logs, { host }, (request, _params, asker) => this.#logs(request, asker)),
@@ -123,8 +123,11 @@ export class Commands {
   #act(verb: ActingVerb, request: AgentRequest<ActingVerb>, asker: Asker): AgentReply<ActingVerb> {
     const { journal, outcomes } = this.#options;
     const before = journal.find(request.id);
-    // The same id never acts twice: whoever asks again hears what was answered the first time.
-    if (before !== undefined) return this.#reply(request, before);
+    // The same id never acts twice: whoever asks again hears what was answered the first time, if it is theirs to know.
+    if (before !== undefined) {
+      const why = this.#whyNot(asker, before.act?.service ?? request.service);
+      return this.#reply(request, why === undefined ? before : forbidden(why));
+    }
     const target = this.#check(verb, request, asker);
     if (!('runner' in target)) {
       const refusal: Answer = { ...target, accepted: false };
@@ -151,9 +154,8 @@ export class Commands {
     if (managed === undefined) {
       return { code: 'unknown-service', reason: `no service '${service}' is configured on ${host}` };
     }
-    if (!isForService(asker, managed.spec.labels)) {
-      return { code: 'forbidden', reason: whyOutOfScope(asker, `'${service}'`) };
-    }
+    const why = this.#whyNot(asker, service);
+    if (why !== undefined) return { code: 'forbidden', reason: why };
     const runner = managed.runners[instance];
     if (runner === undefined) {
       return { code: 'unknown-instance', reason: `service '${service}' on ${host} has no instance ${instance}` };
@@ -182,10 +184,7 @@ export class Commands {
 
   /** Of what the asker may know. */
   #status(request: AgentRequest<'status'>, asker: Asker): AgentReply<'status'> {
-    const { reporter, supervisor } = this.#options;
-    const instances = reporter
-      .statuses()
-      .filter(({ service }) => isForService(asker, supervisor.service(service)?.spec.labels ?? {}));
+    const instances = this.#options.reporter.statuses().filter(({ service }) => this.#mayKnow(asker, service));
     return { ...this.#position(request), instances };
   }
 
@@ -205,8 +204,7 @@ export class Commands {
   #outcome(request: AgentRequest<'outcome'>, asker: Asker): AgentReply<'outcome'> {
     const found = this.#options.journal.find(request.of);
     // What it was about is no business of who may not know the service: to them it is unknown.
-    const labels = this.#options.supervisor.service(found?.act?.service ?? '')?.spec.labels ?? {};
-    if (found === undefined || !isForService(asker, labels)) {
+    if (found === undefined || !this.#mayKnow(asker, found.act?.service ?? '')) {
       const reason = 'this agent does not know that command: it has not acted on it, unless that was very long ago';
       return { ...this.#reply(request, { accepted: true, code: 'ok', reason }), outcome: 'unknown' };
     }
@@ -228,21 +226,17 @@ export class Commands {
     return this.#reply(request, { accepted: true, code: 'ok', reason: 'noted' });
   }
 
-  #watch(request: AgentRequest<'watch'>): AgentReply<'watch'> {
+  /** It makes the host sample and send, for all that runs there. */
+  #watch(request: AgentRequest<'watch'>, asker: Asker): AgentReply<'watch'> {
+    const why = this.#whyNot(asker);
+    if (why !== undefined) return { ...this.#reply(request, forbidden(why)), leaseMs: 0 };
     const { leaseMs } = this.#options.watch();
     return { ...this.#reply(request, { accepted: true, code: 'ok', reason: 'samples each second' }), leaseMs };
   }
 
   #series(request: AgentRequest<'series'>, asker: Asker): AgentReply<'series'> {
-    const { service } = request;
-    const isAllowed =
-      service === undefined
-        ? isForWholeHost(asker)
-        : isForService(asker, this.#options.supervisor.service(service)?.spec.labels ?? {});
-    if (!isAllowed) {
-      const reason = whyOutOfScope(asker, service === undefined ? 'the host itself' : `'${service}'`);
-      return { ...this.#reply(request, { accepted: false, code: 'forbidden', reason }), chunks: [] };
-    }
+    const why = this.#whyNot(asker, request.service);
+    if (why !== undefined) return { ...this.#reply(request, forbidden(why)), chunks: [] };
     const chunks = this.#options.unpublished(request.tier, request.service);
     return { ...this.#reply(request, ANSWERED), chunks: [...chunks] };
   }
@@ -267,6 +261,17 @@ export class Commands {
       if (error instanceof PatternError) return refuse({ code: 'bad-request', reason: error.message });
       throw error;
     }
+  }
+
+  /** Why the asker may know nothing of the service or, without one, of the host as a whole. */
+  #whyNot(asker: Asker, service?: string): string | undefined {
+    const { host, supervisor } = this.#options;
+    if (service === undefined) return whyNotCovered(asker, host);
+    return whyNotCovered(asker, host, { service, labels: supervisor.service(service)?.spec.labels ?? {} });
+  }
+
+  #mayKnow(asker: Asker, service: string): boolean {
+    return this.#whyNot(asker, service) === undefined;
   }
 
   #unsupported(verb: AgentVerb, request: { readonly id: string }) {
@@ -300,4 +305,8 @@ export class Commands {
     };
     outbox.append(rows.hostAudit, { host }, record);
   }
+}
+
+function forbidden(reason: string): Answer {
+  return { accepted: false, code: 'forbidden', reason };
 }

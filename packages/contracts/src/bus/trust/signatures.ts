@@ -40,8 +40,10 @@ interface Signed {
 export type CheckedRequest =
   /** The answer is bound to the signature. */
   | { readonly kind: 'proven'; readonly asker: Asker; readonly signature: string }
-  /** Its asker counts no more, but may learn why: `signature` is proven. Else nothing is, and no answer is signed. */
-  | { readonly kind: 'forged'; readonly reason: string; readonly signature?: string }
+  /** Its asker, of `key`, may not ask, but may learn why: `signature` is proven. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly signature: string; readonly key: string }
+  /** Nothing is proven, and no answer is signed. */
+  | { readonly kind: 'forged'; readonly reason: string }
   /** Heard before. It gets no answer: a second one could be passed off as the first. */
   | { readonly kind: 'repeated'; readonly reason: string };
 
@@ -98,10 +100,11 @@ export class Signatures {
     if (!signed.ok) return { kind: 'forged', reason: signed.reason };
     if (this.#heard.has(signature)) return { kind: 'repeated', reason: 'it was heard before' };
     remember(this.#heard, signature, MAX_HEARD);
+    const { key } = signed.value;
     const revoked = this.#whyRevoked(signed.value);
-    if (revoked !== undefined) return { kind: 'forged', reason: revoked, signature };
+    if (revoked !== undefined) return { kind: 'refused', reason: revoked, signature, key };
     const asker = person === undefined ? signed : this.#withPerson(signed.value, person);
-    if (!asker.ok) return { kind: 'forged', reason: asker.reason, signature };
+    if (!asker.ok) return { kind: 'refused', reason: asker.reason, signature, key };
     return { kind: 'proven', asker: asker.value, signature };
   }
 

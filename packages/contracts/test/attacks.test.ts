@@ -13,6 +13,7 @@ import {
   commands,
   keys,
   proberCommands,
+  type RequestRow,
   rows,
   streamName,
   type Verdict,
@@ -508,6 +509,111 @@ describe('a person behind a dashboard', () => {
   });
 });
 
+describe('what a question names in its body', () => {
+  /** Each is granted web1 only. */
+  const NARROW = { role: 'dashboard', id: 'narrow-asker', hosts: ['web1'] } as const;
+  const HALF = { role: 'prober', id: 'half', hosts: ['web1'] } as const;
+  const answered: string[] = [];
+  let prober: NatsBus;
+  let narrow: NatsBus;
+  let bob: NatsBus;
+
+  beforeAll(async () => {
+    await mintKeys({ directory: directory.path, environment, identities: [NARROW, HALF] });
+    [prober, narrow, bob] = await Promise.all([open(PROBER), open(NARROW), open(BOB)]);
+    for (const verb of ['probe', 'remove', 'acknowledge', 'silence', 'recover'] as const) {
+      prober.respond(proberCommands[verb] as RequestRow, {}, async (request) => {
+        const { id } = request as { id: string };
+        answered.push(verb);
+        const reply = golden(`prober-commands/${verb}.reply`);
+        return { ...reply, commandId: id, source: 'prober/p1' } as never;
+      });
+    }
+    web1.respond(commands.dependency, { host: 'web1' }, async () => {
+      answered.push('dependency');
+      return sampleReply('dependency', 'web1') as never;
+    });
+    await Promise.all([prober.flush(), web1.flush()]);
+  });
+  afterAll(async () => {
+    await Promise.all([prober.drain(), narrow.drain(), bob.drain()]);
+  });
+
+  type Verb = 'probe' | 'remove' | 'acknowledge' | 'silence' | 'recover';
+  const question = (verb: Verb, bus: NatsBus, changes: object) =>
+    ({
+      ...golden(`prober-commands/${verb}.request`),
+      id: uuidv7(),
+      source: `${bus.role}/${bus.id}`,
+      ...changes,
+    }) as never;
+  const ask = (bus: NatsBus, verb: Verb, changes: object, person?: string) =>
+    bus.request(proberCommands[verb] as RequestRow, {}, question(verb, bus, changes), {
+      ...soon,
+      ...(person !== undefined && { person }),
+    });
+  /** What it was refused for: whether or not its answer could have told. */
+  const refusal = (asking: Promise<unknown>) =>
+    asking.then(
+      (answer) => (answer as { reason: string; accepted: boolean }).accepted || (answer as { reason: string }).reason,
+      (error: { reason?: string }) => error.reason,
+    );
+
+  const IDENTITY = "is not granted host 'db1': have credentials made that name it";
+
+  test('has to be granted to the identity', async () => {
+    const before = answered.length;
+    expect(await refusal(ask(bob, 'probe', { host: 'db1' }))).toBe(`operator/bob ${IDENTITY}`);
+    expect(await refusal(ask(bob, 'remove', { host: 'db1' }))).toBe(`operator/bob ${IDENTITY}`);
+    for (const verb of ['acknowledge', 'silence'] as const) {
+      expect(await refusal(ask(bob, verb, { fingerprint: 'db1/api/failed' }))).toBe(`operator/bob ${IDENTITY}`);
+    }
+    expect(await refusal(ask(web1, 'recover', { host: 'db1' }))).toBe(`agent/web1 ${IDENTITY}`);
+    await using half = await open(HALF);
+    const told = half.request(
+      commands.dependency,
+      { host: 'web1' },
+      { ...sampleRequest('dependency', 'prober/half'), target: 'db1/postgres' },
+      soon,
+    );
+    expect(await refusal(told)).toBe(`prober/half ${IDENTITY}`);
+    expect(answered).toHaveLength(before);
+    expect(await refusal(ask(bob, 'remove', { host: 'web1' }))).toBe(true);
+    expect(await refusal(ask(bob, 'silence', { fingerprint: 'web1/api/failed' }))).toBe(true);
+  });
+
+  test('has to be granted to the person behind it', async () => {
+    const before = answered.length;
+    await using wide = await open(DASHBOARD);
+    const claims: PersonClaims = {
+      who: 'user/ada',
+      role: 'operator',
+      hosts: ['web1'],
+      expiresAt: '2999-01-01T00:00:00Z',
+    };
+    for (const bus of [wide, narrow]) {
+      const person = bus.vouchFor(claims);
+      const reason = bus === wide ? "user/ada is not granted host 'db1'" : `dashboard/narrow-asker ${IDENTITY}`;
+      expect(await refusal(ask(bus, 'probe', { host: 'db1' }, person))).toBe(reason);
+      expect(await refusal(ask(bus, 'silence', { fingerprint: 'db1/api/failed' }, person))).toBe(reason);
+    }
+    expect(answered).toHaveLength(before);
+    expect(await refusal(ask(wide, 'probe', { host: 'web1' }, wide.vouchFor(claims)))).toBe(true);
+  });
+
+  test('is known of every question that names one', () => {
+    const named = Object.entries({ ...commands, ...proberCommands }).filter(([, row]) => row.hostFields.length > 0);
+    expect(Object.fromEntries(named.map(([verb, { hostFields }]) => [verb, hostFields]))).toEqual({
+      dependency: ['target'],
+      probe: ['host'],
+      acknowledge: ['fingerprint'],
+      silence: ['fingerprint'],
+      remove: ['host'],
+      recover: ['host'],
+    });
+  });
+});
+
 describe('an answer', () => {
   test('that another agent has signed, or that answers something else, is none', async () => {
     const { signer, grant } = await signerOf(DB1);
@@ -949,5 +1055,56 @@ describe("the server's acknowledgement of a thief's own event", () => {
     expect(await leases.create(key, lease)).toBeDefined();
     expect(await leases.unreadable(key)).toBeUndefined();
     expect(await leases.create(key, lease)).toBeUndefined();
+  });
+});
+
+describe('who asks without an end', () => {
+  const GREEDY = { role: 'dashboard', id: 'greedy' } as const;
+
+  test('is left without answers, and nobody else is', async () => {
+    await mintKeys({ directory: directory.path, environment, identities: [GREEDY] });
+    const { signer, grant } = await signerOf(GREEDY);
+    const raw = await openRaw(GREEDY);
+    const before = { acted: acted.length, problems: problems.length };
+    const most = 3_000;
+    const limited = () => problems.slice(before.problems).some(({ reason }) => reason.includes('they get no answer'));
+    for (let i = 0; i < most && !limited(); i++) {
+      const body = bytesOf(sampleRequest('stop', 'dashboard/greedy'));
+      const signature = signer.sign(bytesToSign('request', STOP_WEB1, body));
+      const reply = `${answerPrefix(environment, { answerer: 'web1', ...GREEDY })}.raw.${++replies}`;
+      raw.publish(STOP_WEB1, body, { reply, headers: headersOf({ signature, grant }) });
+      if (i % 200 === 0) await raw.flush();
+    }
+    await raw.flush();
+    await eventually(limited);
+    await using ada = await open(ADA);
+    const answer = ada.request(commands.stop, { host: 'web1' }, sampleRequest('stop'), soon);
+    expect(await answer).toMatchObject({ accepted: true });
+    expect(acted.length - before.acted).toBeLessThan(most);
+    await raw.close();
+  });
+
+  test('without proof is told so only now and then', async () => {
+    const { signer, grant } = await signerOf(ADA);
+    const raw = await openRaw(ADA);
+    const forgedBefore = web1.counters.forged;
+    const reply = `${answerPrefix(environment, { answerer: 'web1', ...ADA })}.raw`;
+    let told = 0;
+    raw.subscribe(`${reply}.>`, { callback: () => void told++ });
+    const signature = signer.sign(bytesToSign('request', STOP_WEB1, bytesOf('another')));
+    const body = bytesOf(sampleRequest('stop'));
+    const count = 2_000;
+    for (let i = 0; i < count; i++) {
+      raw.publish(STOP_WEB1, body, { reply: `${reply}.${++replies}`, headers: headersOf({ signature, grant }) });
+    }
+    await raw.flush();
+    await eventually(() => web1.counters.forged - forgedBefore === count, { timeoutMs: 60_000 });
+    await Promise.all([web1.flush(), raw.flush()]);
+    expect(told).toBeLessThan(count / 2);
+    // Whose name was used has lost nothing.
+    await using ada = await open(ADA);
+    const answer = ada.request(commands.stop, { host: 'web1' }, sampleRequest('stop'), soon);
+    expect(await answer).toMatchObject({ accepted: true });
+    await raw.close();
   });
 });

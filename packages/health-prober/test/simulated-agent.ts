@@ -84,6 +84,7 @@ export class SimulatedAgent implements AsyncDisposable {
     service: string,
     healthCheckUrl?: string,
     dependencies: ServiceSpecEntry['dependencies'] = [],
+    labels: ServiceSpecEntry['labels'] = {},
   ): Promise<void> {
     await this.bus.kv('specs').put(keys.spec(this.host, service), {
       ...this.#envelope(),
@@ -100,7 +101,7 @@ export class SimulatedAgent implements AsyncDisposable {
       job: false,
       system: false,
       instances: 1,
-      labels: {},
+      labels,
       specHash: 'x',
     });
   }

@@ -24,7 +24,7 @@ const QUESTIONS = { burst: 1_000, perSecond: 200 };
  * To those who have proven nothing: whom the answer reaches is then whomever they have named. No program of Muster needs such
  * an answer, so nobody loses by a thief who uses them up.
  */
-const UNSIGNED_REFUSALS = { burst: 50, perSecond: 20 };
+const UNSIGNED_REFUSALS = { burst: 500, perSecond: 100 };
 
 /** Who asks and answers here. */
 interface Speaker {

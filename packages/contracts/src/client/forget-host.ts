@@ -34,7 +34,7 @@ export async function forgetHost(
       if (reply.code !== 'wrong-state') return { outcome: 'refused', reason: reply.reason };
     } catch (error) {
       if (error instanceof NoResponderError) return { outcome: 'no-prober' };
-      if (error instanceof RequestRefusedError) return { outcome: 'refused', reason: error.message };
+      if (error instanceof RequestRefusedError) return { outcome: 'refused', reason: error.reason };
       throw error;
     }
     await delay(ASK_AGAIN_MS, undefined, { signal });

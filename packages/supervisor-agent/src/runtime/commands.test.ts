@@ -392,7 +392,7 @@ describe('a person who was granted services with some labels', () => {
   });
 
   test('acts on those, and sees no others', async () => {
-    const { host, bus, audit } = await commanded();
+    const { host, bus, audit, watched } = await commanded();
     using _ = host;
     const search = grantedTo({ team: 'search' });
     const status = await bus.ask(commands.status, envelope('status'), search);
@@ -415,6 +415,11 @@ describe('a person who was granted services with some labels', () => {
       code: 'forbidden',
       reason: 'user/ada is granted services with team=search only, not the host itself',
     });
+    expect(await bus.ask(commands.watch, envelope('watch'), search)).toMatchObject({
+      code: 'forbidden',
+      reason: 'user/ada is granted services with team=search only, not the host itself',
+    });
+    expect(watched).toEqual([]);
     expect(audit.map(({ accepted, askedBy }) => [accepted, askedBy])).toEqual([
       [true, 'dashboard/main'],
       [false, 'dashboard/main'],
@@ -424,6 +429,10 @@ describe('a person who was granted services with some labels', () => {
     const asked = { ...envelope('asking'), of: 'one' };
     expect(await bus.ask(commands.outcome, asked, search)).toMatchObject({ outcome: 'done' });
     expect(await bus.ask(commands.outcome, asked, other)).toMatchObject({ outcome: 'unknown' });
+    // Nor what was answered then to who asks with the same id.
+    const again = { ...envelope('one'), service: 'api', fresh };
+    expect(await bus.ask(commands.stop, again, search)).toMatchObject({ accepted: true });
+    expect(await bus.ask(commands.stop, again, other)).toMatchObject({ accepted: false, code: 'forbidden' });
   });
 
   test('needs every one of them', async () => {

@@ -522,11 +522,12 @@ describe('what a question names in its body', () => {
     await mintKeys({ directory: directory.path, environment, identities: [NARROW, HALF] });
     [prober, narrow, bob] = await Promise.all([open(PROBER), open(NARROW), open(BOB)]);
     for (const verb of ['probe', 'remove', 'acknowledge', 'silence', 'recover'] as const) {
-      prober.respond(proberCommands[verb] as RequestRow, {}, async (request) => {
+      const row: RequestRow = proberCommands[verb];
+      prober.respond(row, {}, async (request) => {
         const { id } = request as { id: string };
         answered.push(verb);
         const reply = golden(`prober-commands/${verb}.reply`);
-        return { ...reply, commandId: id, source: 'prober/p1' } as never;
+        return { ...reply, commandId: id, source: 'prober/p1' };
       });
     }
     web1.respond(commands.dependency, { host: 'web1' }, async () => {
@@ -547,11 +548,11 @@ describe('what a question names in its body', () => {
       source: `${bus.role}/${bus.id}`,
       ...changes,
     }) as never;
-  const ask = (bus: NatsBus, verb: Verb, changes: object, person?: string) =>
-    bus.request(proberCommands[verb] as RequestRow, {}, question(verb, bus, changes), {
-      ...soon,
-      ...(person !== undefined && { person }),
-    });
+  const ask = (bus: NatsBus, verb: Verb, changes: object, person?: string) => {
+    const row: RequestRow = proberCommands[verb];
+    const options = { ...soon, ...(person !== undefined && { person }) };
+    return bus.request(row, {}, question(verb, bus, changes), options);
+  };
   /** What it was refused for: whether or not its answer could have told. */
   const refusal = (asking: Promise<unknown>) =>
     asking.then(

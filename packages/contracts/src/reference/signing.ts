@@ -55,6 +55,7 @@ restriction that a reader of today does not see.
    that is enough for this question, \`expiresAt\` not past by the clock of who answers; with \`labels\`, only services that bear all of them.
 7. Role and id in the reply subject are those of the grant. Else: no answer.
 8. The body is not larger than the table says, is of its type (else \`bad-request\`), and its \`source\` is \`<role>/<id>\` of the grant (else \`forbidden\`).
+   A host that it names besides (\`host\`, or what stands before the \`/\` of \`fingerprint\` and \`target\`) must be granted as in 6.
 9. What acts: the \`id\` was not answered before (else the same answer again, also after a restart), and \`fresh\` quotes an epoch and
    seq that were said within ${FRESHNESS_MS / 1_000} s by its own clock (else \`stale\`). The actor, for the audit, is the person if there is one.
 

@@ -39,6 +39,14 @@ export function monitorStores(
   }));
 }
 
+/** Who has published it, of those who are metered: `agent/web1` or `monitor/sonde`. Nothing for the few who may fill the store anyway. */
+export function meteredSender(env: string, subject: string): string | undefined {
+  const host = hostOfSubject(env, subject)?.host;
+  if (host !== undefined) return `agent/${host}`;
+  const [family, monitor] = withoutRoot(env, subject).split('.');
+  return family === 'monitor' && monitor !== undefined ? `monitor/${monitor}` : undefined;
+}
+
 /** Which host's agent has published it, and about which service; nothing for what others publish. */
 export function hostOfSubject(env: string, subject: string): { host: string; service?: string } | undefined {
   const tokens = subject.startsWith('$KV.') ? subject.split('.').slice(1) : withoutRoot(env, subject).split('.');

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
 import { readIfPresent } from './atomic-file.ts';
+import { ConnectionCounts, type ConnectionGrowth } from './connection-counts.ts';
 import { connectAsSystem, type SystemAccountOptions } from './system-account.ts';
 import { claimsIn } from './trust/nkey.ts';
 
@@ -24,6 +25,7 @@ const Connection = z.object({
   cid: z.number(),
   in_msgs: z.number(),
   in_bytes: z.number(),
+  start: z.string().optional(),
   /** With `auth` only. */
   jwt: z.string().optional(),
   /** 2.9 says it of closed ones, whose JWT it has forgotten; newer versions name the account here. */
@@ -33,7 +35,7 @@ type Connection = z.infer<typeof Connection>;
 
 const Connz = z.object({
   server: z.object({ id: z.string() }),
-  data: z.object({ total: z.number(), connections: z.array(Connection).nullish() }).optional(),
+  data: z.object({ now: z.string().optional(), connections: z.array(Connection).nullish() }).optional(),
 });
 
 /** Whose a connection is: `agent/web1`, and its public key where the server still knows it. */
@@ -51,15 +53,18 @@ export interface IdentityLoad extends ConnectionOwner {
   readonly opened: number;
 }
 
-interface Counted {
-  readonly messages: number;
-  readonly bytes: number;
+interface Answers {
+  readonly connections: ReadonlyMap<string, Connection>;
+  /** When each server answered, by its own clock. */
+  readonly servers: ReadonlyMap<string, number>;
+  /** A server has more to say. */
+  readonly hasMore: boolean;
 }
 
 export class ConnectionLoads implements AsyncDisposable {
   readonly #options: SystemAccountOptions;
   readonly #owners = new Map<string, ConnectionOwner>();
-  #counted: ReadonlyMap<string, Counted> | undefined;
+  readonly #counts = new ConnectionCounts();
   #client: NatsConnection | undefined;
   #account = '';
 
@@ -74,32 +79,35 @@ export class ConnectionLoads implements AsyncDisposable {
       this.#listOpen(client),
       this.#list(client, { state: STATE.closed, sort: 'stop', limit: CLOSED }),
     ]);
-    const all = new Map([...closed, ...open]);
+    const all = new Map([...closed.connections, ...open.connections]);
     await this.#learnOwners(client, all);
-    for (const id of this.#owners.keys()) if (!all.has(id)) this.#owners.delete(id);
-    const before = this.#counted;
-    this.#counted = new Map([...all].map(([id, one]) => [id, { messages: one.in_msgs, bytes: one.in_bytes }]));
-    return before === undefined ? [] : this.#loadsSince(before, open);
+    const counted = [...all].map(([id, one]) => [id, countedOf(id, one, this.#owners.has(id))] as const);
+    const growths = this.#counts.take(new Map(counted), open.servers, performance.now());
+    const loads = this.#loadsOf(growths, open.connections);
+    for (const id of this.#owners.keys()) if (!this.#counts.knows(id)) this.#owners.delete(id);
+    return loads;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client?.close();
   }
 
-  #loadsSince(before: ReadonlyMap<string, Counted>, open: ReadonlyMap<string, Connection>): readonly IdentityLoad[] {
+  #loadsOf(
+    growths: ReadonlyMap<string, ConnectionGrowth>,
+    open: ReadonlyMap<string, Connection>,
+  ): readonly IdentityLoad[] {
     const loads = new Map<string, IdentityLoad>();
-    for (const [id, { messages, bytes }] of this.#counted ?? []) {
+    for (const [id, { messages, bytes, isNew }] of growths) {
       const owner = this.#owners.get(id);
       if (owner === undefined) continue;
-      const former = before.get(id);
       const load = loads.get(owner.identity) ?? { ...owner, messages: 0, bytes: 0, open: 0, opened: 0 };
       loads.set(owner.identity, {
         ...load,
         ...(load.key === undefined && owner.key !== undefined && { key: owner.key }),
-        messages: load.messages + messages - (former?.messages ?? 0),
-        bytes: load.bytes + bytes - (former?.bytes ?? 0),
+        messages: load.messages + messages,
+        bytes: load.bytes + bytes,
         open: load.open + (open.has(id) ? 1 : 0),
-        opened: load.opened + (former === undefined ? 1 : 0),
+        opened: load.opened + (isNew ? 1 : 0),
       });
     }
     return [...loads.values()];
@@ -113,31 +121,36 @@ export class ConnectionLoads implements AsyncDisposable {
     return this.#client;
   }
 
-  async #listOpen(client: NatsConnection): Promise<Map<string, Connection>> {
-    const all = new Map<string, Connection>();
+  async #listOpen(client: NatsConnection): Promise<Answers> {
+    const connections = new Map<string, Connection>();
+    let first: Answers['servers'] | undefined;
     for (let offset = 0; ; offset += PAGE) {
       const page = await this.#list(client, { state: STATE.open, limit: PAGE, offset });
-      for (const [id, one] of page) all.set(id, one);
-      if (page.size < PAGE) return all;
+      first ??= page.servers;
+      for (const [id, one] of page.connections) connections.set(id, one);
+      if (!page.hasMore) return { connections, servers: first, hasMore: false };
     }
   }
 
   /** Of every server. Numbers of connections are a server's own. */
-  async #list(client: NatsConnection, request: object): Promise<Map<string, Connection>> {
+  async #list(client: NatsConnection, request: object): Promise<Answers> {
     const answers = await client.requestMany(connzOf(this.#account), JSON.stringify(request), {
       strategy: 'stall',
       maxWait: ANSWERS_WITHIN_MS,
       stall: NEXT_ANSWER_WITHIN_MS,
     });
-    const found = new Map<string, Connection>();
-    let servers = 0;
+    const connections = new Map<string, Connection>();
+    const servers = new Map<string, number>();
+    let hasMore = false;
     for await (const message of answers) {
       const { server, data } = Connz.parse(message.json());
-      servers += 1;
-      for (const one of data?.connections ?? []) found.set(`${server.id} ${one.cid}`, one);
+      const found = data?.connections ?? [];
+      servers.set(server.id, Date.parse(data?.now ?? ''));
+      hasMore ||= found.length >= PAGE;
+      for (const one of found) connections.set(`${server.id} ${one.cid}`, one);
     }
-    if (servers === 0) throw new Error('no server says who is connected');
-    return found;
+    if (servers.size === 0) throw new Error('no server says who is connected');
+    return { connections, servers, hasMore };
   }
 
   async #learnOwners(client: NatsConnection, all: ReadonlyMap<string, Connection>): Promise<void> {
@@ -152,6 +165,11 @@ export class ConnectionLoads implements AsyncDisposable {
     });
     await Promise.all(asked);
   }
+}
+
+function countedOf(id: string, { in_msgs: messages, in_bytes: bytes, start }: Connection, isOwned: boolean) {
+  const [server = ''] = id.split(' ');
+  return { server, messages, bytes, startedAtMs: start === undefined ? undefined : Date.parse(start), isOwned };
 }
 
 function ownerOf({ jwt = '', name_tag: tag = '' }: Connection): ConnectionOwner | undefined {

@@ -103,7 +103,7 @@ export { PushError, type PushOptions, pushAccount } from './push-account.ts';
 export { beginRotation, finishRotation, type Rotatable, RotationError, replaceOperator } from './rotate.ts';
 export { SetupError, type SetupReport, setupBus } from './setup.ts';
 export { attemptToStore, type StoreAttempt } from './store-attempt.ts';
-export { type HostWrites, type Overfull, StoredLoads, type StoreLook } from './stored-loads.ts';
+export { type Overfull, type SenderWrites, StoredLoads, type StoreLook } from './stored-loads.ts';
 export { isApiStrict } from './strict-api.ts';
 export { tlsFilesBeside } from './tls.ts';
 export { type Credentials, parseCredentials } from './trust/credentials-file.ts';

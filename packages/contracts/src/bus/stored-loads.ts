@@ -1,15 +1,21 @@
 /*
  * Looks after what the servers keep: whether every stream and bucket is there and as it must be, and who has written to it.
  *
- * A server does not count bytes by sender. So of what was written since the last look some messages are drawn, and the whole is
- * shared out by them: who floods is most of the draw, and who only works is charged by chance, and little.
+ * A server does not count bytes by sender. So of what was written since the last look some messages are drawn, and what the
+ * stream has grown by is shared out by them: who floods is most of the draw, and who only works is charged by chance, and little.
+ * Subjects count, which no server counts for a connection.
+ *
+ * Whose subject it is does not say who brought it there: the server's own acknowledgements can be aimed at any subject. So what is
+ * found here is a hint, which the counters of that sender's connections must bear out, and acknowledgements are charged to nobody.
  */
 import type { StreamInfo } from '@nats-io/jetstream';
-import { hostOfSubject, hostStores } from '../host-subjects.ts';
+import { hostStores, meteredSender } from '../host-subjects.ts';
 import { FLOOD_HEADROOM_BYTES, type RetentionChanges } from '../streams.ts';
+import { isAcknowledgement } from './acknowledgement.ts';
 import { NoStreamError } from './errors.ts';
 import type { NatsBus } from './nats-bus.ts';
 import { differencesOf } from './setup.ts';
+import { type Drawn, type Growth, shareOut } from './share-out.ts';
 import { wantedStreams } from './wanted-streams.ts';
 
 /** Messages drawn of one stream at one look. */
@@ -26,10 +32,12 @@ export interface Overfull {
   readonly belowSeq: number;
 }
 
-/** What one host has written into one stream or bucket since the last look. */
-export interface HostWrites {
+/** What one sender has, as it seems, written into one stream or bucket since the last look. */
+export interface SenderWrites {
   readonly stream: string;
-  readonly host: string;
+  /** `agent/web1`. */
+  readonly identity: string;
+  readonly messages: number;
   readonly bytes: number;
 }
 
@@ -39,7 +47,7 @@ export interface StoreLook {
   readonly different: readonly string[];
   /** It was there before, and had much more in it. */
   readonly emptied: readonly string[];
-  readonly writes: readonly HostWrites[];
+  readonly writes: readonly SenderWrites[];
   readonly overfull: readonly Overfull[];
   /** The largest number of servers that one is kept on. */
   readonly replicas: number;
@@ -48,6 +56,7 @@ export interface StoreLook {
 interface Seen {
   readonly lastSeq: number;
   readonly messages: number;
+  readonly bytes: number;
   readonly created: string;
 }
 
@@ -80,12 +89,15 @@ export class StoredLoads {
         this.#seen.set(stream.name, {
           lastSeq: info.state.last_seq,
           messages: info.state.messages,
+          bytes: info.state.bytes,
           created: info.created,
         });
     }
-    const writes = present
-      .filter(({ stream, before }) => before !== undefined && this.#hostStreams.has(stream.name))
-      .map(({ stream, info, before }) => this.#writesOf(stream.name, before?.lastSeq ?? 0, info.state.last_seq));
+    const writes = present.map(async ({ stream: { name }, info, before }) =>
+      before === undefined || !this.#hostStreams.has(name)
+        ? []
+        : await this.#writesOf(name, growthOf(info, before), info.state.last_seq),
+    );
     return {
       missing: looks.filter(({ info }) => info === undefined).map(({ stream }) => stream.name),
       different: present.flatMap(({ stream, info }) => {
@@ -125,29 +137,25 @@ export class StoredLoads {
     }
   }
 
-  async #writesOf(stream: string, fromSeq: number, toSeq: number): Promise<readonly HostWrites[]> {
-    const written = toSeq - fromSeq;
+  async #writesOf(stream: string, growth: Growth, lastSeq: number): Promise<readonly SenderWrites[]> {
+    const { messages: written } = growth;
     if (written < MIN_WRITTEN) return [];
     const step = written / Math.min(DRAWN, written);
-    const seqs = Array.from({ length: Math.min(DRAWN, written) }, (_, index) => toSeq - Math.floor(index * step));
-    const drawn = (await Promise.all(seqs.map((seq) => this.#messageAt(stream, seq)))).filter(
-      (one) => one !== undefined,
-    );
-    const bytesOf = new Map<string, number>();
-    for (const { host, bytes } of drawn) {
-      if (host !== undefined) bytesOf.set(host, (bytesOf.get(host) ?? 0) + bytes);
-    }
-    return [...bytesOf].map(([host, bytes]) => ({ stream, host, bytes: (bytes / drawn.length) * written }));
+    const seqs = Array.from({ length: Math.min(DRAWN, written) }, (_, index) => lastSeq - Math.floor(index * step));
+    const drawn = await Promise.all(seqs.map((seq) => this.#messageAt(stream, seq)));
+    const present = drawn.filter((one) => one !== undefined);
+    return shareOut(present, growth).map((share) => ({ stream, ...share }));
   }
 
   /** `undefined` for one that was written over since. */
-  async #messageAt(stream: string, seq: number): Promise<{ host: string | undefined; bytes: number } | undefined> {
+  async #messageAt(stream: string, seq: number): Promise<Drawn | undefined> {
     try {
       const call = await this.#bus.callJetStream<StoredAnswer>(`STREAM.MSG.GET.${stream}`, { seq });
       const { subject, data = '', hdrs = '' } = call.message;
       // In base64 both, of which three quarters are bytes.
       const bytes = (data.length + hdrs.length) * 0.75 + subject.length;
-      return { host: hostOfSubject(this.#bus.environment, subject)?.host, bytes };
+      const isNobodys = hdrs === '' && isAcknowledgement(Buffer.from(data, 'base64'));
+      return { identity: isNobodys ? undefined : meteredSender(this.#bus.environment, subject), bytes };
     } catch (error) {
       if (error instanceof NoStreamError) return undefined;
       throw error;
@@ -166,6 +174,14 @@ function overfullOf({ config, state }: StreamInfo): readonly Overfull[] {
   // Where messages lie at one side of their numbers, the next look goes on.
   const numbers = state.last_seq - state.first_seq + 1;
   return [{ stream: config.name, belowSeq: state.first_seq + Math.ceil((numbers * excess) / state.bytes) }];
+}
+
+/** What went meanwhile was as large as what there was before, in the mean. */
+function growthOf({ state }: StreamInfo, before: Seen): Growth {
+  const messages = state.last_seq - before.lastSeq;
+  const gone = Math.max(0, before.messages + messages - state.messages);
+  const goneBytes = before.messages === 0 ? 0 : (gone * before.bytes) / before.messages;
+  return { messages, bytes: Math.max(0, state.bytes - before.bytes + goneBytes) };
 }
 
 function isEmptied({ state, created }: StreamInfo, before: Seen | undefined): boolean {

@@ -5,9 +5,10 @@ import { existsSync } from 'node:fs';
 import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bucketName, rows, streamName } from '@muster/contracts';
-import { credentialsFile, type Identity, type NatsBus, openBus } from '@muster/contracts/bus';
+import { bucketName, buildSubject, observerConsumer, type RetentionChanges, rows, streamName } from '@muster/contracts';
+import { credentialsFile, type Identity, type NatsBus, openBus, setupBus } from '@muster/contracts/bus';
 import { eventually, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
+import { connect, credsAuthenticator } from '@nats-io/transport-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readSettings } from '../src/config.ts';
 import { FLOOD_LIMITS } from '../src/guard/flood-limits.ts';
@@ -54,16 +55,19 @@ async function open({ role, id }: Identity, file = credentialsFile(bus.keysDir, 
 }
 
 /** It has looked once, and knows what is there; `run` goes on looking, as the program does. Its lines are what it said. */
-async function startGuard(env = bus.env) {
+async function startGuard(
+  env = bus.env,
+  { limits = SMALL, readRetention = async (): Promise<RetentionChanges> => ({}) } = {},
+) {
   const lines: string[] = [];
   const stop = new AbortController();
   const settings = readSettings({ url: bus.url }, env);
   const guard = await Guard.start({
     settings,
-    retention: {},
+    readRetention,
     bus: admin,
     say: (line) => void lines.push(line),
-    limits: SMALL,
+    limits,
   });
   await guard.look();
   let running: Promise<void> | undefined;
@@ -194,6 +198,64 @@ test('a stream that is gone or changed is made again, and that, as one that was 
   const said = guard.lines.length;
   await guard.look();
   expect(guard.lines).toHaveLength(said);
+});
+
+test('what the server acknowledges in the name of another turns the guard against nobody', async () => {
+  for (const host of ['web2', 'db1']) expect(await add(host)).toMatchObject({ code: 0 });
+  await using db1 = await open(DB1);
+  const since = db1.connectedSinceMs;
+  await using guard = await startGuard(bus.env, {
+    limits: { ...SMALL, stored: { burst: 100 * 1024, perSecond: 1 } },
+  });
+  const authenticator = credsAuthenticator(await readFile(credentialsFile(bus.keysDir, WEB2)));
+  const thief = await connect({
+    servers: bus.url,
+    authenticator,
+    inboxPrefix: '_INBOX.agent.web2',
+    reconnect: false,
+  });
+  const audit = buildSubject(ENVIRONMENT, rows.hostAudit.template, { host: 'web2' });
+  const aimed = buildSubject(ENVIRONMENT, rows.hostEvent.template, { host: 'db1' });
+  // It is itself cut off meanwhile.
+  for (let look = 0; look < 8; look += 1) {
+    for (let sent = 0; sent < 1_000 && !thief.isClosed(); sent += 1) thief.publish(audit, '', { reply: aimed });
+    // It waits for those before.
+    await thief.request(audit, '').catch(() => undefined);
+    await guard.look();
+  }
+  await thief.close();
+  const { state } = await admin.callJetStream<{ state: { subjects?: Record<string, number> } }>(
+    `STREAM.INFO.${streamName(ENVIRONMENT, 'events')}`,
+    { subjects_filter: aimed },
+  );
+  expect(state.subjects?.[aimed]).toBeGreaterThan(1_000);
+  const reasons = await told('flood-stopped');
+  expect(reasons).toMatchObject([expect.stringMatching(/^agent\/web2 .* is cut off/u)]);
+  expect(db1.connectedSinceMs).toBe(since);
+  await db1.flush();
+});
+
+test('a set-up with another retention, which is written down, is not undone', async () => {
+  let retention: RetentionChanges = {};
+  await using guard = await startGuard(bus.env, { readRetention: async () => retention });
+  retention = { logs: { maxAgeSeconds: 3_600 } };
+  await setupBus(admin, { retention });
+  await guard.look();
+  const logs = streamName(ENVIRONMENT, 'logs');
+  const { config } = await admin.callJetStream<{ config: { max_age: number } }>(`STREAM.INFO.${logs}`);
+  expect(config.max_age).toBe(3_600e9);
+  expect(guard.lines).toEqual([]);
+});
+
+test('what observers hear alerts by is made again, and that is told', async () => {
+  const consumer = `${streamName(ENVIRONMENT, 'alerts')}.${observerConsumer('alerts')}`;
+  await admin.callJetStream(`CONSUMER.DELETE.${consumer}`);
+  await using guard = await startGuard();
+  await admin.callJetStream(`CONSUMER.INFO.${consumer}`);
+  expect((await told('streams-remade')).join()).toBe(
+    'what observers hear alerts by was gone, and is made again: alerts',
+  );
+  expect(guard.lines).toHaveLength(1);
 });
 
 test('a server that an update has left with its old configuration is started again for what it must store', async () => {

@@ -1,6 +1,4 @@
 import { MAX_HEADER_BYTES } from './envelope.ts';
-import type { RollupTier } from './messages/metrics.ts';
-import { chunkMsOf } from './rollups.ts';
 import { type Row, rows } from './rows.ts';
 import { buildFilter } from './subject.ts';
 
@@ -50,7 +48,6 @@ export interface StreamDefinition extends Retention {
   readonly name: string;
   /** Of one message, headers included. */
   readonly maxMessageBytes: number;
-  /** Whoever publishes more on one subject pushes out its own oldest, and nobody else's. */
   readonly maxMessagesPerSubject: number;
   readonly subjects: readonly string[];
   readonly description: string;
@@ -65,19 +62,11 @@ export function streamName(env: string, stream: StreamName): string {
   return `MUSTER_${envToken(env)}_${stream.toUpperCase().replace('-', '_')}`;
 }
 
-/** Some are sent more often than their chunk is long: at each end of an agent, and cut where there are many series. */
-const CHUNKS_PER_SPAN = 4;
-const SPARE_MESSAGES = 1_000;
-
-/** More than a sender that does its work stores on one subject within the age; a fixed number where it writes by chance. */
-function maxMessagesPerSubject(stream: StreamName, maxAgeSeconds: number): number {
-  if (stream === 'audit') return 16_000;
-  if (stream === 'events' || stream === 'alerts') return 10_000;
-  // One a second, at most.
-  if (stream === 'logs' || stream === 'probes') return maxAgeSeconds + SPARE_MESSAGES;
-  const tier = stream.slice('rollup-'.length) as RollupTier;
-  return Math.ceil((maxAgeSeconds / (chunkMsOf(tier) / 1_000)) * CHUNKS_PER_SPAN) + SPARE_MESSAGES;
-}
+/**
+ * More than one identity can bring before the guard has cut it off: what the server acknowledges can be aimed at another's subject,
+ * and must not push out what that one has said. Whoever publishes more on its own is bounded by bytes, and by the guard.
+ */
+const MAX_MESSAGES_PER_SUBJECT = 1_000_000;
 
 /** All streams of an environment, their subjects taken from the rows. */
 export function streamDefinitions(env: string, retention: RetentionChanges = {}): readonly StreamDefinition[] {
@@ -90,7 +79,7 @@ export function streamDefinitions(env: string, retention: RetentionChanges = {})
       description: `Muster ${env}: ${stream}`,
       ...bounds,
       maxMessageBytes: Math.max(...kept.map((row) => row.maxBytes)) + MAX_HEADER_BYTES,
-      maxMessagesPerSubject: maxMessagesPerSubject(stream, bounds.maxAgeSeconds),
+      maxMessagesPerSubject: MAX_MESSAGES_PER_SUBJECT,
     };
   });
 }

@@ -30,12 +30,11 @@ export function addBusGuard(bus: Command, context: Context, run: Run): void {
 async function guard({ wait: waitMs, ...flags }: GuardOptions, context: Context): Promise<ExitCode> {
   const { terminal, signal } = context;
   const settings = context.readSettings(flags);
-  const retention = await readRetentionOf(settings, terminal);
   await using bus = await open(settings, ADMIN, waitMs, signal);
   terminal.note(`muster: guards the bus at ${settings.servers.join(', ')}`);
   await using guarding = await Guard.start({
     settings,
-    retention,
+    readRetention: () => readRetentionOf(settings, terminal),
     bus,
     say: (line) => terminal.note(`muster: ${line}`),
   });

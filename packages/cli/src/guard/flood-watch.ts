@@ -1,6 +1,7 @@
 import { streamName } from '@muster/contracts';
-import { FloodMeter, type HostWrites, type IdentityLoad } from '@muster/contracts/bus';
-import type { FloodLimits } from './flood-limits.ts';
+import { FloodMeter, type IdentityLoad, type SenderWrites } from '@muster/contracts/bus';
+import type { BroughtLimits, FloodLimits } from './flood-limits.ts';
+import { StoreEpisodes } from './store-episodes.ts';
 
 /** Who has gone beyond what any program has to say, and how. */
 export interface Flooder {
@@ -8,6 +9,8 @@ export interface Flooder {
   readonly identity: string;
   readonly key?: string;
   readonly why: string;
+  /** By the counters of its own connections. What lies in the store may have been put there in its name. */
+  readonly isProven: boolean;
 }
 
 /** A tenth of a burst is more than a fleet at work: until it has leaked out nothing counts as known, and the look is closer. */
@@ -22,31 +25,42 @@ export class FloodWatch {
   readonly #openings: FloodMeter;
   readonly #stored: FloodMeter;
   readonly #storedLogs: FloodMeter;
+  readonly #episodes = new StoreEpisodes();
 
   constructor(environment: string, limits: FloodLimits) {
     this.#limits = limits;
     this.#logs = streamName(environment, 'logs');
-    this.#bytes = new FloodMeter(limits.bytes);
-    this.#messages = new FloodMeter(limits.messages);
-    this.#openings = new FloodMeter(limits.openings);
-    this.#stored = new FloodMeter(limits.stored);
-    this.#storedLogs = new FloodMeter(limits.storedLogs);
+    this.#bytes = new FloodMeter((identity) => limitsOf(identity, limits).bytes);
+    this.#messages = new FloodMeter((identity) => limitsOf(identity, limits).messages);
+    this.#openings = new FloodMeter(() => limits.openings);
+    this.#stored = new FloodMeter((place) => limitsOf(place, limits).stored);
+    this.#storedLogs = new FloodMeter(() => limits.storedLogs);
   }
 
-  /** As the servers count it, and as it was found in the streams. */
-  charge(loads: readonly IdentityLoad[], writes: readonly HostWrites[], nowMs: number): readonly Flooder[] {
-    const flooders = new Map<string, Flooder>();
-    for (const load of loads) {
+  /** As the servers count it. */
+  chargeConnections(loads: readonly IdentityLoad[], nowMs: number): readonly Flooder[] {
+    this.#episodes.brought(loads);
+    return loads.flatMap((load) => {
       const why = this.#whyOf(load, nowMs);
       const { identity, key } = load;
-      if (why !== undefined) flooders.set(identity, { identity, ...(key !== undefined && { key }), why });
-    }
-    for (const { stream, host, bytes } of writes) {
+      return why === undefined ? [] : [{ identity, ...(key !== undefined && { key }), why, isProven: true }];
+    });
+  }
+
+  /** As it was found in the streams. */
+  chargeStore(writes: readonly SenderWrites[], nowMs: number): readonly Flooder[] {
+    const over = writes.filter((written) => {
+      const { identity, stream, bytes } = written;
       const meter = stream === this.#logs ? this.#storedLogs : this.#stored;
-      const identity = `agent/${host}`;
-      const isOver = meter.charge(`${identity} ${stream}`, bytes, nowMs);
-      const why = `it has written more into ${stream} than any host has to say`;
-      if (isOver && !flooders.has(identity)) flooders.set(identity, { identity, why });
+      const place = `${identity} ${stream}`;
+      this.#episodes.stored(written, meter.isEmpty(place, nowMs));
+      return meter.charge(place, bytes, nowMs);
+    });
+    const flooders = new Map<string, Flooder>();
+    for (const { identity, stream, isProven } of this.#episodes.judge(over)) {
+      if (flooders.get(identity)?.isProven === true) continue;
+      const why = `${isProven ? 'it has' : 'it seems to have'} written more into ${stream} than any program of its has to say`;
+      flooders.set(identity, { identity, why, isProven });
     }
     return [...flooders.values()];
   }
@@ -60,6 +74,7 @@ export class FloodWatch {
   forget(identity: string): void {
     for (const meter of [this.#bytes, this.#messages, this.#openings]) meter.forget(identity);
     for (const meter of [this.#stored, this.#storedLogs]) meter.forgetAll((who) => who.startsWith(`${identity} `));
+    this.#episodes.forget(identity);
   }
 
   #whyOf({ identity, bytes, messages, open, opened }: IdentityLoad, nowMs: number): string | undefined {
@@ -72,4 +87,11 @@ export class FloodWatch {
     if (tooMuch.length > 0) return `it has brought more ${tooMuch.join(' and ')} than any program of its has to`;
     return open > maxOpen ? `it has ${open} connections at once, at most ${maxOpen} are of use` : undefined;
   }
+}
+
+/** `who`: an identity, or one and a stream. */
+function limitsOf(who: string, limits: FloodLimits): BroughtLimits {
+  const [role] = who.split('/', 1);
+  if (role === 'observer' || role === 'monitor') return limits.small;
+  return role === 'agent' ? limits : { ...limits, messages: limits.readersMessages };
 }

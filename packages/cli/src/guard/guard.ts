@@ -43,7 +43,8 @@ const COMPLAIN_EVERY_MS = 60_000;
 
 export interface GuardOptions {
   readonly settings: Settings;
-  readonly retention: RetentionChanges;
+  /** What the streams are to keep, as it is configured by now. */
+  readonly readRetention: () => Promise<RetentionChanges>;
   readonly bus: NatsBus;
   readonly say: (line: string) => void;
   readonly limits?: FloodLimits;
@@ -59,6 +60,10 @@ export class Guard implements AsyncDisposable {
   readonly #stopping = new Set<string>();
   readonly #toldAtMs = new Map<string, number>();
   readonly #complainedAtMs = new Map<string, number>();
+  #retention: RetentionChanges;
+  /** Two at once would each write the account and the list of the other's. */
+  #unreadableAtMs = Number.NEGATIVE_INFINITY;
+  #lastStop: Promise<void> = Promise.resolve();
   readonly #epoch = Math.floor(Date.now() / 1_000);
   #stopped = 0;
   #seq = 0;
@@ -75,15 +80,16 @@ export class Guard implements AsyncDisposable {
         `there are no keys of the bus in '${settings.keysDir}': who floods is told, and what it invents purged, but nobody is cut off`,
       );
     }
-    return new Guard(options, mayRevoke);
+    return new Guard(options, mayRevoke, await options.readRetention());
   }
 
-  private constructor(options: GuardOptions, mayRevoke: boolean) {
-    const { bus, retention, limits = FLOOD_LIMITS, settings } = options;
+  private constructor(options: GuardOptions, mayRevoke: boolean, retention: RetentionChanges) {
+    const { bus, limits = FLOOD_LIMITS, settings } = options;
+    this.#retention = retention;
     this.#options = options;
     this.#mayRevoke = mayRevoke;
     this.#watch = new FloodWatch(bus.environment, limits);
-    this.#stored = new StoredLoads(bus, retention);
+    this.#stored = new StoredLoads(bus);
     this.#connections = mayRevoke ? connectionLoads(settings, bus) : undefined;
   }
 
@@ -115,34 +121,57 @@ export class Guard implements AsyncDisposable {
   async #lookAtConnections(): Promise<void> {
     if (this.#connections === undefined) return;
     const loads = await this.#try('ask who is connected', () => this.#connections?.read() ?? Promise.resolve([]));
-    await this.#stopAll(this.#watch.charge(loads ?? [], [], performance.now()));
+    await this.#stopAll(this.#watch.chargeConnections(loads ?? [], performance.now()));
   }
 
   async #lookAtStore(): Promise<void> {
     const stopped = this.#stopped;
-    const seen = await this.#try('look at the streams', () => this.#stored.look());
+    const seen = await this.#try('look at the streams', () => this.#lookWithRetention());
     if (seen === undefined) return;
     // What is purged here is not to be told as somebody else's deed.
     const isOurDeed = this.#stopping.size > 0 || stopped !== this.#stopped;
     const store = isOurDeed ? { ...seen, emptied: [] } : seen;
     await this.#try('make the streams again', () => this.#mend(store));
     const nowMs = performance.now();
-    const flooders = this.#watch.charge([], store.writes, nowMs);
+    const flooders = this.#watch.chargeStore(store.writes, nowMs);
     await this.#stopAll(flooders);
     if (flooders.length > 0 || this.#stopping.size > 0 || !this.#watch.isCalm(nowMs)) return;
     await this.#try('trim the streams', () => this.#trim(store));
-    if (nowMs - this.#learnedAtMs >= LEARN_EVERY_MS) await this.#try('list the services', () => this.#learn(nowMs));
+    if (nowMs - this.#learnedAtMs >= LEARN_EVERY_MS) await this.#try('learn who is there', () => this.#learn(nowMs));
   }
 
-  /** Both looks may find the same one. */
-  async #stopAll(flooders: readonly Flooder[]): Promise<void> {
-    for (const flooder of flooders) {
-      if (this.#stopping.has(flooder.identity)) continue;
-      this.#stopping.add(flooder.identity);
-      await this.#stop(flooder);
-      this.#stopping.delete(flooder.identity);
-      this.#stopped += 1;
-    }
+  /** Who runs the set-up with another retention has written that down first: then it is no change that is to be undone. */
+  async #lookWithRetention(): Promise<StoreLook> {
+    const seen = await this.#stored.look(this.#retention);
+    if (seen.missing.length + seen.different.length === 0) return seen;
+    const retention = await this.#readRetention();
+    // What cannot be read may say that all is as it must be.
+    if (retention === undefined) return { ...seen, different: [] };
+    this.#retention = retention;
+    return { ...seen, different: this.#stored.differences(retention) };
+  }
+
+  async #readRetention(): Promise<RetentionChanges | undefined> {
+    const nowMs = performance.now();
+    if (nowMs - this.#unreadableAtMs < COMPLAIN_EVERY_MS) return undefined;
+    const what = 'tell what the streams are to keep';
+    const read = await this.#try(what, this.#options.readRetention);
+    this.#unreadableAtMs = read === undefined ? nowMs : Number.NEGATIVE_INFINITY;
+    return read;
+  }
+
+  /** One after the other, whichever look found them. Both may find the same one. */
+  #stopAll(flooders: readonly Flooder[]): Promise<void> {
+    const found = flooders.filter(({ identity }) => !this.#stopping.has(identity));
+    for (const { identity } of found) this.#stopping.add(identity);
+    this.#lastStop = this.#lastStop.then(async () => {
+      for (const flooder of found) {
+        await this.#stop(flooder);
+        this.#stopping.delete(flooder.identity);
+        this.#stopped += 1;
+      }
+    });
+    return this.#lastStop;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -158,8 +187,8 @@ export class Guard implements AsyncDisposable {
   }
 
   async #remake(missing: readonly string[], different: readonly string[]): Promise<void> {
-    const { bus, retention, settings } = this.#options;
-    await setupBus(bus, { retention, ...(this.#replicas > 1 && { replicas: this.#replicas }) });
+    const { bus, settings } = this.#options;
+    await setupBus(bus, { retention: this.#retention, ...(this.#replicas > 1 && { replicas: this.#replicas }) });
     // A store that lost its mark has gone back: whoever wrote there sends again what it still has.
     for (const line of await markStore(bus, settings, false)) this.#options.say(line);
     // What reads a stream goes with it.
@@ -176,14 +205,20 @@ export class Guard implements AsyncDisposable {
   }
 
   async #learn(nowMs: number): Promise<void> {
-    this.#known = await knownServices(this.#options.bus);
+    const { bus, settings } = this.#options;
+    this.#known = await knownServices(bus);
     this.#learnedAtMs = nowMs;
+    const made = await setUpObservers(bus, await observersIn(settings));
+    if (made.length === 0) return;
+    await this.#tell('streams-remade', `what observers hear alerts by was gone, and is made again: ${made.join(', ')}`);
   }
 
-  async #stop({ identity: name, key, why }: Flooder): Promise<void> {
+  async #stop({ identity: name, key, why, isProven }: Flooder): Promise<void> {
     const identity = identityOf(name);
     if (identity === undefined) return;
-    const cut = await this.#try(`cut off ${name}`, () => this.#cutOff(identity, key));
+    const cut = isProven
+      ? await this.#try(`cut off ${name}`, () => this.#cutOff(identity, key))
+      : this.#unproven(identity);
     const purged = await this.#try(`purge what ${name} has invented`, () => this.#purge(identity));
     this.#stored.forget();
     // Else the next look tries again.
@@ -201,16 +236,24 @@ export class Guard implements AsyncDisposable {
     const name = `${identity.role}/${identity.id}`;
     const nowMs = performance.now();
     if (identity.role === 'admin') return 'an admin is not cut off here: replace its key (muster bus rotate)';
-    if (!this.#mayRevoke)
-      return `the keys to cut it off are not here: muster ${identity.role === 'agent' ? `host remove ${identity.id}` : `bus rotate ${identity.role}-${identity.id}`} where they are`;
+    if (!this.#mayRevoke) return `the keys to cut it off are not here: ${howToCutOff(identity)} where they are`;
     const isAgain =
       isOwn(identity, this.#options.settings) &&
       nowMs - (this.#stoppedAtMs.get(name) ?? Number.NEGATIVE_INFINITY) < AGAIN_AFTER_MS;
     if (isAgain) return 'it was cut off a short while ago, and is not again: see what its program does';
-    const { text, advice } = await cutOff(identity, key, this.#options);
+    const { text, advice } = await cutOff(identity, key, {
+      ...this.#options,
+      retention: (await this.#readRetention()) ?? this.#retention,
+    });
     this.#stoppedAtMs.set(name, nowMs);
     for (const line of advice) this.#options.say(line);
     return text;
+  }
+
+  /** Behind a site's server its connections are not seen; or somebody has others' words stored in its name. */
+  #unproven(identity: Identity): string {
+    if (!this.#mayRevoke) return `the keys to cut it off are not here: ${howToCutOff(identity)} where they are`;
+    return `its own connections have not brought that, so it is not cut off: if it is behind a site's server, ${howToCutOff(identity)}`;
   }
 
   /** `undefined` for whoever could take it all away himself. */
@@ -288,6 +331,10 @@ function identityOf(name: string): Identity | undefined {
   const [prefix, id = ''] = name.split('/');
   const role = ROLES.find((known) => known === prefix);
   return role === undefined || !isId(id) ? undefined : { role, id };
+}
+
+function howToCutOff({ role, id }: Identity): string {
+  return `muster ${role === 'agent' ? `host remove ${id}` : `bus rotate ${role}-${id}`}`;
 }
 
 function purgedText({ stream, messages, isWhole }: PurgedStore): string {

@@ -18,18 +18,18 @@ interface Level {
 
 /** One measure of one kind of sender. Times are monotonic milliseconds. */
 export class FloodMeter {
-  readonly #limit: FlowLimit;
+  readonly #limitOf: (who: string) => FlowLimit;
   readonly #levels = new Map<string, Level>();
 
-  constructor(limit: FlowLimit) {
-    this.#limit = limit;
+  constructor(limitOf: (who: string) => FlowLimit) {
+    this.#limitOf = limitOf;
   }
 
   /** `true` when that was too much. */
   charge(who: string, amount: number, nowMs: number): boolean {
     const value = this.#levelOf(who, nowMs) + amount;
     this.#levels.set(who, { value, atMs: nowMs });
-    return value > this.#limit.burst;
+    return value > this.#limitOf(who).burst;
   }
 
   /** `false` when that would be too much: then it is not counted, so that who waits is let in again. */
@@ -46,7 +46,7 @@ export class FloodMeter {
     for (const who of this.#levels.keys()) {
       const value = this.#levelOf(who, nowMs);
       if (value <= 0) this.#levels.delete(who);
-      else if (value > fullness * this.#limit.burst) isAbove = true;
+      else if (value > fullness * this.#limitOf(who).burst) isAbove = true;
     }
     return isAbove;
   }
@@ -60,9 +60,14 @@ export class FloodMeter {
     for (const who of this.#levels.keys()) if (isOver(who)) this.#levels.delete(who);
   }
 
+  /** Has all that it brought leaked out? */
+  isEmpty(who: string, nowMs: number): boolean {
+    return this.#levelOf(who, nowMs) <= 0;
+  }
+
   #levelOf(who: string, nowMs: number): number {
     const level = this.#levels.get(who);
     if (level === undefined) return 0;
-    return Math.max(0, level.value - ((nowMs - level.atMs) / 1_000) * this.#limit.perSecond);
+    return Math.max(0, level.value - ((nowMs - level.atMs) / 1_000) * this.#limitOf(who).perSecond);
   }
 }

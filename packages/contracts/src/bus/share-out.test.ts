@@ -19,7 +19,7 @@ test('two of them are never taken for more than has come', () => {
   expect(shares.find(({ identity }) => identity === 'agent/db1')?.messages).toBe(2_000);
 });
 
-test('who floods has most of it, and what is nobody\'s is nobody\'s', () => {
+test("who floods has most of it, and what is nobody's is nobody's", () => {
   const drawn = [...messages('agent/web2', 12, 15_000), ...messages(undefined, 12, 15_000)];
   expect(shareOut(drawn, { messages: 2_000, bytes: 30_000_000 })).toEqual([
     { identity: 'agent/web2', messages: 1_000, bytes: 15_000_000 },

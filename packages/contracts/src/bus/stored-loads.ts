@@ -8,7 +8,7 @@
  * Whose subject it is does not say who brought it there: the server's own acknowledgements can be aimed at any subject. So what is
  * found here is a hint, which the counters of that sender's connections must bear out, and acknowledgements are charged to nobody.
  */
-import type { StreamInfo } from '@nats-io/jetstream';
+import type { StreamConfig, StreamInfo } from '@nats-io/jetstream';
 import { hostStores, meteredSender } from '../host-subjects.ts';
 import { FLOOD_HEADROOM_BYTES, type RetentionChanges } from '../streams.ts';
 import { isAcknowledgement } from './acknowledgement.ts';
@@ -57,24 +57,23 @@ interface Seen {
   readonly lastSeq: number;
   readonly messages: number;
   readonly bytes: number;
+  readonly config: StreamConfig;
   readonly created: string;
 }
 
 export class StoredLoads {
   readonly #bus: NatsBus;
-  readonly #retention: RetentionChanges;
   readonly #hostStreams: ReadonlySet<string>;
   readonly #seen = new Map<string, Seen>();
 
-  constructor(bus: NatsBus, retention: RetentionChanges) {
+  constructor(bus: NatsBus) {
     this.#bus = bus;
-    this.#retention = retention;
     this.#hostStreams = new Set(hostStores(bus.environment).map(({ stream }) => stream));
   }
 
   /** Writes are told from the second look on. @throws as `callJetStream` */
-  async look(): Promise<StoreLook> {
-    const wanted = wantedStreams(this.#bus.environment, { retention: this.#retention });
+  async look(retention: RetentionChanges): Promise<StoreLook> {
+    const wanted = wantedStreams(this.#bus.environment, { retention });
     const looks = await Promise.all(
       wanted.map(async (stream) => ({
         stream,
@@ -90,6 +89,7 @@ export class StoredLoads {
           lastSeq: info.state.last_seq,
           messages: info.state.messages,
           bytes: info.state.bytes,
+          config: info.config,
           created: info.created,
         });
     }
@@ -100,15 +100,21 @@ export class StoredLoads {
     );
     return {
       missing: looks.filter(({ info }) => info === undefined).map(({ stream }) => stream.name),
-      different: present.flatMap(({ stream, info }) => {
-        const differences = differencesOf(info.config, stream);
-        return differences.length === 0 ? [] : [`${stream.name} (${differences.join(', ')})`];
-      }),
+      different: this.differences(retention),
       emptied: present.filter(({ info, before }) => isEmptied(info, before)).map(({ stream }) => stream.name),
       writes: (await Promise.all(writes)).flat(),
       overfull: present.flatMap(({ info }) => overfullOf(info)),
       replicas: Math.max(1, ...present.map(({ info }) => info.config.num_replicas)),
     };
+  }
+
+  /** Of what was there at the last look: name and what differs. */
+  differences(retention: RetentionChanges): readonly string[] {
+    return wantedStreams(this.#bus.environment, { retention }).flatMap((stream) => {
+      const present = this.#seen.get(stream.name);
+      const differences = present === undefined ? [] : differencesOf(present.config, stream);
+      return differences.length === 0 ? [] : [`${stream.name} (${differences.join(', ')})`];
+    });
   }
 
   /** After what was done here on purpose, the next look compares with nothing. */

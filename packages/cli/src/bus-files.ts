@@ -10,6 +10,7 @@ import {
   mintKeys,
   readIncarnationFile,
   serverTlsFiles,
+  withFileLock,
   writeEmbeddedServerFiles,
   writeNatsServerConfig,
 } from '@muster/contracts/bus';
@@ -29,9 +30,18 @@ export interface BusFiles {
 
 /**
  * Brings keys, certificates and the configuration of the embedded nats-server to what they must be; the certificates of
- * servers elsewhere, too. Files only, no network.
+ * servers elsewhere, too. Files only, no network. Of two at once the second writes last what it has read last: nobody's revocation
+ * is missing in the configuration.
  */
 export async function makeBusFiles(
+  settings: Settings,
+  identities: readonly Identity[],
+  retention: RetentionChanges,
+): Promise<BusFiles> {
+  return await withFileLock(join(settings.keysDir, 'files.lock'), () => makeFiles(settings, identities, retention));
+}
+
+async function makeFiles(
   settings: Settings,
   identities: readonly Identity[],
   retention: RetentionChanges,

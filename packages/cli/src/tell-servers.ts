@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Deadline } from '@muster/contracts';
 import {
   type BusTrust,
@@ -22,15 +24,24 @@ export async function tellServers(
 ): Promise<readonly string[]> {
   const { keysDir, servers, tls } = settings;
   const [account = '', accountJwt = ''] = Object.entries(accounts).find(([key]) => key !== systemAccount) ?? [];
-  try {
-    return await pushAccount({
+  const push = (jwt: string) =>
+    pushAccount({
       directory: keysDir,
       servers,
       credentialsFile: credentialsFile(keysDir, ADMIN),
       ...(tls !== undefined && { tls }),
       account,
-      accountJwt,
+      accountJwt: jwt,
     });
+  const written = async () => (await readFile(join(keysDir, 'account.jwt'), 'utf8').catch(() => '')).trim();
+  try {
+    let told = await push(accountJwt);
+    // Somebody may have revoked more, and told it, just before: then the servers have to hear that again.
+    for (let last = accountJwt, now = await written(); now !== '' && now !== last; now = await written()) {
+      told = await push(now);
+      last = now;
+    }
+    return told;
   } catch (error) {
     if (!(error instanceof PushError)) throw error;
     throw new CliError(

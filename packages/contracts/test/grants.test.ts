@@ -1,6 +1,10 @@
 /* What the root signs, as files: grants in the creds files, and the list of revoked keys. No bus. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   beginRotation,
   credentialsFile,
@@ -12,7 +16,7 @@ import {
   revoke,
 } from '@muster/contracts/bus';
 import { type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
-import { fmtCreds, fromSeed, parseCreds } from '@nats-io/jwt';
+import { createUser, fmtCreds, fromSeed, parseCreds } from '@nats-io/jwt';
 import { credsAuthenticator } from '@nats-io/transport-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readGrant } from '../src/bus/trust/grant.ts';
@@ -22,6 +26,7 @@ import { bytesToSign } from '../src/bus/trust/signed-text.ts';
 const environment = 'test';
 const WEB1 = { role: 'agent', id: 'web1' } as const;
 const ADA = { role: 'operator', id: 'ada' } as const;
+const REVOKER = fileURLToPath(import.meta.resolve('./fixtures/revoker.mjs'));
 
 let directory: TemporaryDirectory;
 beforeEach(async () => {
@@ -167,6 +172,45 @@ test('revoked keys are on a list that only grows, and are not used again', async
   });
   expect(second.list.version).toBeGreaterThan(first.list.version);
   expect(second.list.revoked.map(({ key: one }) => one)).toEqual([key, second.list.revoked[1]?.key]);
+});
+
+test('of many who revoke at once, in this process and in others, nobody loses what another revoked', async () => {
+  await mint();
+  const names = (who: string) => Array.from({ length: 12 }, (_, index) => `agent/${who}-${index}`);
+  const revokeAll = (who: string) => names(who).map((identity) => revokeOne(identity));
+  const revokeOne = (identity: string) =>
+    revoke({
+      directory: directory.path,
+      environment,
+      keys: [{ key: createUser().getPublicKey(), identity, reason: 'x' }],
+    });
+  const others = ['one', 'two'].map(async (who) => {
+    const order = { directory: directory.path, environment, identities: names(who) };
+    const child = spawn(process.execPath, [REVOKER, JSON.stringify(order)], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+  const [lists] = await Promise.all([Promise.all(revokeAll('here')), ...others]);
+  expect(new Set(lists.map(({ list }) => list.version)).size).toBe(lists.length);
+  const { roots } = (await read(WEB1)).credentials;
+  const revoked = (await readRevocations(directory.path, environment, roots))?.list.revoked ?? [];
+  expect(revoked.map(({ identity }) => identity).sort()).toEqual(
+    [...names('here'), ...names('one'), ...names('two')].sort(),
+  );
+  expect((await readdir(directory.path)).filter((name) => name.includes('lock'))).toEqual([]);
+});
+
+test('a lock whose holder died holds nobody up', async () => {
+  await mint();
+  const child = spawn(process.execPath, ['-e', '']);
+  await once(child, 'exit');
+  await writeFile(join(directory.path, 'keys.lock'), `${child.pid} ${hostname()}\n`);
+  const entry = { key: createUser().getPublicKey(), identity: 'agent/web1', reason: 'removed' };
+  const [one, two] = await Promise.all(
+    [1, 2].map(() => revoke({ directory: directory.path, environment, keys: [entry] })),
+  );
+  expect(one).toEqual(two);
 });
 
 test('nothing is revoked without the root, or with a list that it did not sign', async () => {

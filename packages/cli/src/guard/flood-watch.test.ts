@@ -18,7 +18,7 @@ function written(stream: string, bytes: number, identity = 'agent/web1'): Sender
 
 /** So many looks, in each of which so much came. */
 function watch(looks: number, loadOf: (look: number) => Partial<IdentityLoad>, writes: Record<string, number> = {}) {
-  const flood = new FloodWatch('test', FLOOD_LIMITS);
+  const flood = new FloodWatch('test', FLOOD_LIMITS, true);
   for (let look = 0; look < looks; look += 1) {
     const nowMs = look * LOOK_MS;
     const { identity = 'agent/web1' } = loadOf(look);
@@ -56,7 +56,7 @@ test.each<[string, number, (look: number) => Partial<IdentityLoad>, Record<strin
 });
 
 test('events that waited during an outage are none too many for their stream', () => {
-  const flood = new FloodWatch('test', FLOOD_LIMITS);
+  const flood = new FloodWatch('test', FLOOD_LIMITS, true);
   expect(flood.chargeStore([written(EVENTS, 64 * MIB)], 0)).toEqual([]);
   expect(flood.isCalm(0)).toBe(false);
   expect(flood.isCalm(3_600_000)).toBe(true);
@@ -100,14 +100,14 @@ test('who has brought nothing of what was stored in its name is told of, and not
 });
 
 test('one draw is chance, however much it says', () => {
-  const flood = new FloodWatch('test', FLOOD_LIMITS);
+  const flood = new FloodWatch('test', FLOOD_LIMITS, true);
   expect(flood.chargeConnections([load({ bytes: 100 * MIB })], 0)).toEqual([]);
   const found = [0, 1, 2, 3, 4].map((look) => flood.chargeStore(look === 0 ? [written(EVENTS, 500 * MIB)] : [], look));
   expect(found.flat()).toEqual([]);
 });
 
 test('what was brought before it began, or by another, bears out nothing', () => {
-  const flood = new FloodWatch('test', FLOOD_LIMITS);
+  const flood = new FloodWatch('test', FLOOD_LIMITS, true);
   flood.chargeConnections([load({ bytes: 100 * MIB, messages: 100_000 })], 0);
   flood.chargeStore([], 0);
   const found = [1, 2, 3, 4, 5, 6, 7, 8].flatMap((look) => {
@@ -119,7 +119,7 @@ test('what was brought before it began, or by another, bears out nothing', () =>
 });
 
 test('one that was dealt with begins anew, and nobody else does', () => {
-  const flood = new FloodWatch('test', FLOOD_LIMITS);
+  const flood = new FloodWatch('test', FLOOD_LIMITS, true);
   const both = [load({ bytes: 150 * MIB }), load({ identity: 'agent/db1', bytes: 100 * MIB })];
   expect(flood.chargeConnections(both, 0).map(({ identity }) => identity)).toEqual(['agent/web1']);
   flood.forget('agent/web1');

@@ -25,9 +25,11 @@ export class FloodWatch {
   readonly #openings: FloodMeter;
   readonly #stored: FloodMeter;
   readonly #storedLogs: FloodMeter;
-  readonly #episodes = new StoreEpisodes();
+  readonly #episodes: StoreEpisodes;
 
-  constructor(environment: string, limits: FloodLimits) {
+  /** `seesConnections`: else there is nothing to wait for that would bear out what is stored. */
+  constructor(environment: string, limits: FloodLimits, seesConnections: boolean) {
+    this.#episodes = new StoreEpisodes(seesConnections);
     this.#limits = limits;
     this.#logs = streamName(environment, 'logs');
     this.#bytes = new FloodMeter((identity) => limitsOf(identity, limits).bytes);

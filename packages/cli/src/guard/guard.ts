@@ -88,7 +88,7 @@ export class Guard implements AsyncDisposable {
     this.#retention = retention;
     this.#options = options;
     this.#mayRevoke = mayRevoke;
-    this.#watch = new FloodWatch(bus.environment, limits);
+    this.#watch = new FloodWatch(bus.environment, limits, mayRevoke);
     this.#stored = new StoredLoads(bus);
     this.#connections = mayRevoke ? connectionLoads(settings, bus) : undefined;
   }

@@ -38,10 +38,15 @@ export interface StoreVerdict {
 }
 
 export class StoreEpisodes {
+  readonly #waitLooks: number;
   readonly #totals = new Map<string, Brought>();
   /** At the look before, so that what is stored first is not held against what had been brought already. */
   #totalsBefore = new Map<string, Brought>();
   readonly #episodes = new Map<string, Episode>();
+
+  constructor(seesConnections: boolean) {
+    this.#waitLooks = seesConnections ? WAIT_LOOKS : 0;
+  }
 
   brought(loads: readonly IdentityLoad[]): void {
     for (const { identity, messages, bytes } of loads) {
@@ -71,7 +76,7 @@ export class StoreEpisodes {
       if (episode.over === 0) continue;
       const { identity, stream } = episode;
       const isProven = this.#isBorneOut(episode);
-      if (isProven || episode.over > WAIT_LOOKS) verdicts.push({ identity, stream, isProven });
+      if (isProven || episode.over > this.#waitLooks) verdicts.push({ identity, stream, isProven });
       episode.over += 1;
     }
     this.#totalsBefore = new Map(this.#totals);

@@ -32,6 +32,7 @@ export {
 export { ConnectionLoads, type IdentityLoad } from './connection-loads.ts';
 export { type CredentialClaims, notGranted, readCredentialClaims } from './credentials.ts';
 export * from './errors.ts';
+export { withFileLock } from './file-lock.ts';
 export { FloodMeter, type FlowLimit } from './flood-meter.ts';
 export { FAULTS, type Fault, type ImproperAnswer } from './improper-question.ts';
 export {

@@ -31,7 +31,7 @@ import { oldFile } from './old-file.ts';
 import { formatCredentials, parseCredentials } from './trust/credentials-file.ts';
 import { issueGrant, readGrant } from './trust/grant.ts';
 import { claimsIn, keyPairFrom, type Signer, signerFrom, verifierFrom } from './trust/nkey.ts';
-import { ROOT_KEY_FILE, readRevocations } from './trust/revoke.ts';
+import { ROOT_KEY_FILE, readRevocations, withKeysLock } from './trust/revoke.ts';
 import { userLimits } from './user-limits.ts';
 
 /** Signs users; the account's own key, which can never be replaced, need not. */
@@ -148,6 +148,10 @@ export async function clusterPassword(directory: string): Promise<string> {
 
 /** Makes what is missing and signs again what has changed. Files are 0600. @throws KeyFileError, ForeignCredentialsError */
 export async function mintKeys(options: MintOptions): Promise<MintedKeys> {
+  return await withKeysLock(options.directory, () => mintAlone(options));
+}
+
+async function mintAlone(options: MintOptions): Promise<MintedKeys> {
   const { directory, environment, identities, leafSites = [] } = options;
   const mint = new Mint(directory);
   const root = signerOf(await mint.key(ROOT_KEY_FILE, createOperator));

@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import { MAX_REVOKED_KEYS, RevocationList, type RevokedKey } from '../../messages/grant.ts';
 import { readIfPresent, writePrivateFile } from '../atomic-file.ts';
+import { withFileLock } from '../file-lock.ts';
 import { oldFile } from '../old-file.ts';
 import { type Signer, signerFrom, verifierFrom } from './nkey.ts';
 import { openText, signText } from './signed-text.ts';
@@ -37,7 +38,17 @@ export class RevokeError extends Error {
 }
 
 /** Voids all grants of these keys, in the list on disk. Publish it afterwards. @throws RevokeError */
-export async function revoke({ directory, environment, keys }: RevokeOptions): Promise<SignedRevocations> {
+export async function revoke(options: RevokeOptions): Promise<SignedRevocations> {
+  await readRoots(options.directory);
+  return await withKeysLock(options.directory, () => revokeAlone(options));
+}
+
+/** Of several programs that revoke, or sign what is revoked, at once, each sees what the others did. */
+export async function withKeysLock<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  return await withFileLock(join(directory, 'keys.lock'), work);
+}
+
+async function revokeAlone({ directory, environment, keys }: RevokeOptions): Promise<SignedRevocations> {
   const { root, signer } = await readRoots(directory);
   const present = await readRevocations(directory, environment, [root.publicKey, signer.publicKey]);
   const known = present?.list.revoked ?? [];
@@ -51,9 +62,11 @@ export async function revoke({ directory, environment, keys }: RevokeOptions): P
 
 /** Signs the list with the new root, before the old one is dropped. */
 export async function resignRevocations(directory: string, environment: string): Promise<void> {
-  const { root, signer } = await readRoots(directory);
-  const present = await readRevocations(directory, environment, [root.publicKey, signer.publicKey]);
-  if (present !== undefined) await write(directory, environment, present.list.revoked, present, root);
+  await withKeysLock(directory, async () => {
+    const { root, signer } = await readRoots(directory);
+    const present = await readRevocations(directory, environment, [root.publicKey, signer.publicKey]);
+    if (present !== undefined) await write(directory, environment, present.list.revoked, present, root);
+  });
 }
 
 /** The root, and which one signs: the old one while it is being replaced, since not everybody knows the new one yet. */

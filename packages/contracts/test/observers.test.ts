@@ -1,7 +1,14 @@
 /* An observer hears every alert, once and in order, also those of its absence; it reads no stream and acknowledges nothing. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AlertEvent, observerDelivery, proberCommands, rows } from '@muster/contracts';
+import {
+  type AlertEvent,
+  observerConsumer,
+  observerDelivery,
+  proberCommands,
+  rows,
+  streamName,
+} from '@muster/contracts';
 import {
   credentialsFile,
   type Identity,
@@ -78,11 +85,13 @@ async function fire(): Promise<string> {
 }
 let lastStored = 0;
 
-function follow(bus: NatsBus, afterSeq?: number) {
+function follow(bus: NatsBus, afterSeq?: number, askEveryMs?: number) {
   const heard: string[] = [];
   const gaps: AlertGap[] = [];
   const onGap = (gap: AlertGap) => void gaps.push(gap);
-  const following = followAlerts(bus, { onAlert: ({ id }) => heard.push(id), onGap }, afterSeq);
+  const following = followAlerts(bus, { onAlert: ({ id }) => heard.push(id), onGap }, afterSeq, {
+    ...(askEveryMs !== undefined && { askEveryMs }),
+  });
   return { heard, gaps, following };
 }
 
@@ -140,6 +149,36 @@ test('who notes how far it was hears the rest, also in another run', async () =>
   await eventually(() => heard.length === all.length - 3);
   expect(heard).toEqual(all.slice(3).map(({ message }) => message.id));
   following.stop();
+});
+
+test('a consumer that somebody took away costs no alert, nor does one that was made again', async () => {
+  await using observer = await open(PAGER);
+  await using admin = await open(ADMIN);
+  const { heard, gaps, following } = follow(observer, undefined, 200);
+  const first = await fire();
+  await eventually(() => heard.includes(first));
+  const remove = () =>
+    admin.callJetStream(`CONSUMER.DELETE.${streamName(environment, 'alerts')}.${observerConsumer('pager')}`);
+  await remove();
+  const without = await fire();
+  await eventually(() => heard.at(-1) === without, { message: 'it asks by itself' });
+  following.stop();
+
+  // One that does not ask by itself sees it by the first delivery.
+  const patient = follow(observer);
+  expect(await setUpObservers(admin, ['pager'])).toEqual(['pager']);
+  const before = await fire();
+  await eventually(() => patient.heard.includes(before));
+  const again = await fire();
+  await eventually(() => patient.heard.includes(again));
+  await remove();
+  const between = await fire();
+  await setUpObservers(admin, ['pager']);
+  const after = await fire();
+  await eventually(() => patient.heard.at(-1) === after);
+  expect(patient.heard.slice(-2)).toEqual([between, after]);
+  expect([...gaps, ...patient.gaps]).toEqual([]);
+  patient.following.stop();
 });
 
 test('an observer without a consumer, as before the set-up, hears none of it and harms nobody', async () => {

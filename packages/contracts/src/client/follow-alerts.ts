@@ -4,6 +4,7 @@
  * The server pushes them and goes on where it was when the observer comes back. But what it had sent to a connection that
  * broke is delivered for it. A number left out of the deliveries shows that, and after each reconnection it may be so; then
  * the probers are asked for what lies behind the last alert that was heard. What comes meanwhile waits, so that order is kept.
+ * They are asked now and then as well: a consumer that somebody took away delivers nothing, and nothing shows that.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bus, PushedMessage, Subscription } from '../bus/index.ts';
@@ -16,6 +17,8 @@ const ASK_TIMEOUT_MS = 5_000;
 /** A prober that is started anew leads within so many attempts. */
 const ATTEMPTS = 6;
 const RETRY_MS = 3_000;
+/** So long an alert is missed when its consumer is gone; up to half as long more, so that not everybody asks at once. */
+const ASK_EVERY_MS = 60_000;
 /** So many alerts are known again by their ids. */
 const MAX_TOLD = 1_000;
 
@@ -33,9 +36,18 @@ export interface AlertFollowing {
   onGap(gap: AlertGap): void;
 }
 
+export interface FollowOptions {
+  readonly askEveryMs?: number;
+}
+
 /** Follows until it is stopped. `afterSeq`: the last alert that an earlier run has heard; what came since is asked for. */
-export function followAlerts(bus: Bus, following: AlertFollowing, afterSeq?: number): Subscription {
-  return new AlertFollower(bus, following, afterSeq);
+export function followAlerts(
+  bus: Bus,
+  following: AlertFollowing,
+  afterSeq?: number,
+  { askEveryMs = ASK_EVERY_MS }: FollowOptions = {},
+): Subscription {
+  return new AlertFollower(bus, following, afterSeq, askEveryMs);
 }
 
 class AlertFollower implements Subscription {
@@ -51,7 +63,7 @@ class AlertFollower implements Subscription {
   /** What came while the probers were asked. */
   #waiting: Pushed[] | undefined;
 
-  constructor(bus: Bus, following: AlertFollowing, afterSeq: number | undefined) {
+  constructor(bus: Bus, following: AlertFollowing, afterSeq: number | undefined, askEveryMs: number) {
     this.#bus = bus;
     this.#following = following;
     this.#lastSeq = afterSeq;
@@ -61,6 +73,7 @@ class AlertFollower implements Subscription {
     });
     this.#subscriptions = [() => pushed.stop(), stopListening];
     if (bus.isConnected) this.#catchUp();
+    void this.#askNowAndThen(askEveryMs);
   }
 
   stop(): void {
@@ -71,9 +84,9 @@ class AlertFollower implements Subscription {
   #onPushed(pushed: Pushed): void {
     const expected = (this.#lastDeliverySeq ?? pushed.deliverySeq - 1) + 1;
     this.#lastDeliverySeq = pushed.deliverySeq;
-    // A consumer that was made anew counts from 1, and perhaps its stream as well.
-    if (pushed.deliverySeq < expected) this.#lastSeq = undefined;
-    if (pushed.deliverySeq > expected) this.#catchUp();
+    // A consumer that was made anew counts from 1, and perhaps its stream as well: else what came in between is missing.
+    if (pushed.deliverySeq < expected && pushed.seq <= (this.#lastSeq ?? 0)) this.#lastSeq = undefined;
+    if (pushed.deliverySeq !== expected) this.#catchUp();
     if (this.#waiting !== undefined) this.#waiting.push(pushed);
     else this.#tell(pushed.message, pushed.seq);
   }
@@ -86,6 +99,14 @@ class AlertFollower implements Subscription {
     if (this.#told.size >= MAX_TOLD) this.#told.delete(this.#told.values().next().value ?? '');
     this.#told.add(alert.id);
     this.#following.onAlert(alert, seq);
+  }
+
+  async #askNowAndThen(everyMs: number): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      await delay(everyMs * (1 + Math.random() / 2), undefined, { signal, ref: false }).catch(() => {});
+      if (this.#bus.isConnected) this.#catchUp();
+    }
   }
 
   /** Nothing can have been missed by who has heard nothing yet. */

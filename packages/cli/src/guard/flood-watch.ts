@@ -34,9 +34,9 @@ export class FloodWatch {
     this.#logs = streamName(environment, 'logs');
     this.#bytes = new FloodMeter((identity) => limitsOf(identity, limits).bytes);
     this.#messages = new FloodMeter((identity) => limitsOf(identity, limits).messages);
-    this.#openings = new FloodMeter(() => limits.openings);
+    this.#openings = new FloodMeter(limits.openings);
     this.#stored = new FloodMeter((place) => limitsOf(place, limits).stored);
-    this.#storedLogs = new FloodMeter(() => limits.storedLogs);
+    this.#storedLogs = new FloodMeter(limits.storedLogs);
   }
 
   /** As the servers count it. */

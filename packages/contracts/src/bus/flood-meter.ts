@@ -21,8 +21,9 @@ export class FloodMeter {
   readonly #limitOf: (who: string) => FlowLimit;
   readonly #levels = new Map<string, Level>();
 
-  constructor(limitOf: (who: string) => FlowLimit) {
-    this.#limitOf = limitOf;
+  /** One for all, or by who it is. */
+  constructor(limit: FlowLimit | ((who: string) => FlowLimit)) {
+    this.#limitOf = typeof limit === 'function' ? limit : () => limit;
   }
 
   /** `true` when that was too much. */
@@ -35,7 +36,7 @@ export class FloodMeter {
   /** `false` when that would be too much: then it is not counted, so that who waits is let in again. */
   admits(who: string, amount: number, nowMs: number): boolean {
     const value = this.#levelOf(who, nowMs) + amount;
-    if (value > this.#limit.burst) return false;
+    if (value > this.#limitOf(who).burst) return false;
     this.#levels.set(who, { value, atMs: nowMs });
     return true;
   }

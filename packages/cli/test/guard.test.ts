@@ -8,7 +8,6 @@ import { fileURLToPath } from 'node:url';
 import { bucketName, buildSubject, observerConsumer, type RetentionChanges, rows, streamName } from '@muster/contracts';
 import { credentialsFile, type Identity, type NatsBus, openBus, setupBus } from '@muster/contracts/bus';
 import { eventually, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
-import { connect, credsAuthenticator } from '@nats-io/transport-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readSettings } from '../src/config.ts';
 import { FLOOD_LIMITS } from '../src/guard/flood-limits.ts';
@@ -22,6 +21,7 @@ const ADMIN = { role: 'admin', id: 'setup' } as const;
 const WEB2 = { role: 'agent', id: 'web2' } as const;
 const DB1 = { role: 'agent', id: 'db1' } as const;
 const THIEF = fileURLToPath(import.meta.resolve('../../contracts/test/fixtures/thief.mjs'));
+const ACKNOWLEDGED = fileURLToPath(import.meta.resolve('../../contracts/test/fixtures/acknowledged.mjs'));
 const LONG = { timeoutMs: 50_000 };
 const MIB = 1024 * 1024;
 /** So that a test need not write hundreds of megabytes. */
@@ -207,23 +207,19 @@ test('what the server acknowledges in the name of another turns the guard agains
   await using guard = await startGuard(bus.env, {
     limits: { ...SMALL, stored: { burst: 100 * 1024, perSecond: 1 } },
   });
-  const authenticator = credsAuthenticator(await readFile(credentialsFile(bus.keysDir, WEB2)));
-  const thief = await connect({
-    servers: bus.url,
-    authenticator,
-    inboxPrefix: '_INBOX.agent.web2',
-    reconnect: false,
+  const order = { url: bus.url, environment: ENVIRONMENT, host: 'web2', aimedAt: 'db1' };
+  const credentials = { credentialsFile: credentialsFile(bus.keysDir, WEB2) };
+  const thief = spawn(process.execPath, [ACKNOWLEDGED, JSON.stringify({ ...order, ...credentials })], {
+    stdio: 'ignore',
   });
-  const audit = buildSubject(ENVIRONMENT, rows.hostAudit.template, { host: 'web2' });
-  const aimed = buildSubject(ENVIRONMENT, rows.hostEvent.template, { host: 'db1' });
-  // It is itself cut off meanwhile.
-  for (let look = 0; look < 8; look += 1) {
-    for (let sent = 0; sent < 1_000 && !thief.isClosed(); sent += 1) thief.publish(audit, '', { reply: aimed });
-    // It waits for those before.
-    await thief.request(audit, '').catch(() => undefined);
+  const over = once(thief, 'exit');
+  await eventually(async () => {
     await guard.look();
-  }
-  await thief.close();
+    return (await told('flood-stopped')).length > 0;
+  }, LONG);
+  await over;
+  for (let look = 0; look < 3; look += 1) await guard.look();
+  const aimed = buildSubject(ENVIRONMENT, rows.hostEvent.template, { host: 'db1' });
   const { state } = await admin.callJetStream<{ state: { subjects?: Record<string, number> } }>(
     `STREAM.INFO.${streamName(ENVIRONMENT, 'events')}`,
     { subjects_filter: aimed },

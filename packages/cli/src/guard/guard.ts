@@ -6,7 +6,7 @@
  * purged. All of it is told, here and on the bus.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ComponentEvent, isId, type RetentionChanges, ROLES, rows } from '@muster/contracts';
+import { type ComponentEvent, type RetentionChanges, rows } from '@muster/contracts';
 import {
   ConnectionLoads,
   credentialsFile,
@@ -14,7 +14,6 @@ import {
   type KnownServices,
   knownServices,
   type NatsBus,
-  type PurgedStore,
   purgeInvented,
   purgeMonitor,
   StoredLoads,
@@ -29,7 +28,7 @@ import { observersIn } from '../own-identities.ts';
 import { markStore } from '../store-age.ts';
 import { FLOOD_LIMITS, type FloodLimits } from './flood-limits.ts';
 import { type Flooder, FloodWatch } from './flood-watch.ts';
-import { canRevoke, cutOff, isOwn } from './stop-flood.ts';
+import { canRevoke, cutOff, howToCutOff, identityOf, isOwn, purgedText } from './stop-flood.ts';
 
 /** A flood needs ten to fill what is kept free for it. */
 const LOOK_EVERY_MS = 1_000;
@@ -164,13 +163,15 @@ export class Guard implements AsyncDisposable {
   #stopAll(flooders: readonly Flooder[]): Promise<void> {
     const found = flooders.filter(({ identity }) => !this.#stopping.has(identity));
     for (const { identity } of found) this.#stopping.add(identity);
-    this.#lastStop = this.#lastStop.then(async () => {
-      for (const flooder of found) {
-        await this.#stop(flooder);
-        this.#stopping.delete(flooder.identity);
-        this.#stopped += 1;
-      }
-    });
+    this.#lastStop = this.#lastStop
+      .catch(() => {})
+      .then(async () => {
+        for (const flooder of found) {
+          await this.#stop(flooder);
+          this.#stopping.delete(flooder.identity);
+          this.#stopped += 1;
+        }
+      });
     return this.#lastStop;
   }
 
@@ -325,18 +326,4 @@ function connectionLoads(settings: Settings, { role, id }: NatsBus): ConnectionL
     credentialsFile: credentialsFile(keysDir, { role, id }),
     ...(tls !== undefined && { tls }),
   });
-}
-
-function identityOf(name: string): Identity | undefined {
-  const [prefix, id = ''] = name.split('/');
-  const role = ROLES.find((known) => known === prefix);
-  return role === undefined || !isId(id) ? undefined : { role, id };
-}
-
-function howToCutOff({ role, id }: Identity): string {
-  return `muster ${role === 'agent' ? `host remove ${id}` : `bus rotate ${role}-${id}`}`;
-}
-
-function purgedText({ stream, messages, isWhole }: PurgedStore): string {
-  return `${messages} messages in ${stream}${isWhole ? ', which is all it had there' : ''}`;
 }

@@ -1,7 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RetentionChanges } from '@muster/contracts';
-import { type Identity, type NatsBus, publishRevocations, ROOT_KEY_FILE } from '@muster/contracts/bus';
+import { isId, type RetentionChanges, ROLES } from '@muster/contracts';
+import {
+  type Identity,
+  type NatsBus,
+  type PurgedStore,
+  publishRevocations,
+  ROOT_KEY_FILE,
+} from '@muster/contracts/bus';
 import { configurationAdvice, makeBusFiles } from '../bus-files.ts';
 import type { Settings } from '../config.ts';
 import { voidKeysOf } from '../hosts/void-keys.ts';
@@ -52,4 +58,20 @@ export async function cutOff(
 function howToReturn({ role, id }: Identity): string {
   if (role === 'agent') return `muster host add ${id}, and its line on that host`;
   return `muster bus keys, and copy its credentials to where it runs`;
+}
+
+/** Of `agent/web1`. */
+export function identityOf(name: string): Identity | undefined {
+  const [prefix, id = ''] = name.split('/');
+  const role = ROLES.find((known) => known === prefix);
+  return role === undefined || !isId(id) ? undefined : { role, id };
+}
+
+/** For who has to do it by hand. */
+export function howToCutOff({ role, id }: Identity): string {
+  return `muster ${role === 'agent' ? `host remove ${id}` : `bus rotate ${role}-${id}`}`;
+}
+
+export function purgedText({ stream, messages, isWhole }: PurgedStore): string {
+  return `${messages} messages in ${stream}${isWhole ? ', which is all it had there' : ''}`;
 }

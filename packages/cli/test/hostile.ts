@@ -31,7 +31,16 @@ export const HOSTILE = [
 export const FORBIDDEN = /[\p{C}\p{Zl}\p{Zp}\u3164\u115F]|\u034F|\p{M}{10}/u;
 
 /** Where nothing hostile is let through: what the fields of such kinds look like. */
-const HARMLESS = ['2026-03-01T12:00:00.000Z', 'web1', `U${'A'.repeat(55)}`, 'web1/api', 'AAAA', 'muster.alert', 'a'];
+const HARMLESS = [
+  '2026-03-01T12:00:00.000Z',
+  'web1',
+  `U${'A'.repeat(55)}`,
+  'web1/api',
+  'AAAA',
+  'muster.alert',
+  'agent/web1',
+  'a',
+];
 
 export function hostile(schema: Schema): unknown {
   const { type, shape, element, innerType, valueType, keyType, options, entries, values, ...rest } =

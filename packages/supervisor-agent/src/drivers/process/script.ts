@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { lstatSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { claimPrivateFolder } from '@muster/contracts/private-folder';
 
@@ -66,15 +66,15 @@ export function writeScripts(runtimeFolder: string): Scripts {
 function writeScript(folder: string, name: string, text: string): string {
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 8);
   const path = join(folder, `${name}-${hash}.sh`);
-  if (isWritten(path, text)) return path;
+  if (isOurs(path)) return path;
   const temporary = `${path}.${process.pid}`;
   writeFileSync(temporary, text, { mode: 0o600 });
   renameSync(temporary, path);
   return path;
 }
 
-/** Its name is no proof of what it says. */
-function isWritten(path: string, text: string): boolean {
+/** A link, or another account's file, would be one that somebody had put there before the folder was closed. */
+function isOurs(path: string): boolean {
   const stat = lstatSync(path, { throwIfNoEntry: false });
-  return stat?.isFile() === true && stat.uid === process.geteuid?.() && readFileSync(path, 'utf8') === text;
+  return stat?.isFile() === true && stat.uid === process.geteuid?.();
 }

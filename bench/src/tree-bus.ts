@@ -17,7 +17,7 @@ interface Tree {
 /** A server with keys as one checkout makes them, and what is measured there. */
 export interface TreeBus extends AsyncDisposable {
   readonly url: string;
-  /** So many questions of an operator's to an agent, one after the other. */
+  /** So many questions of an operator's to an agent, one after the other; `MAX_QUESTIONS` at most. */
   ask(count: number): Promise<void>;
   /** So many messages into their stream, each behind the one before it on its subject. */
   publish(count: number): Promise<void>;
@@ -26,7 +26,9 @@ export interface TreeBus extends AsyncDisposable {
 const ENVIRONMENT = 'bench';
 const HOST = 'web1';
 const AGENT = { role: 'agent', id: HOST } as const;
-const OPERATOR = { role: 'operator', id: 'ada' } as const;
+/** One asks at each call: an agent answers so many of one asker's in a row, and then only some each second. */
+const OPERATORS = Array.from({ length: 16 }, (_, index) => ({ role: 'operator' as const, id: `ada${index}` }));
+export const MAX_QUESTIONS = 900;
 const ADMIN = { role: 'admin', id: 'setup' } as const;
 const SUBJECTS = 256;
 const REASON = 'exited with code 1: '.padEnd(1_000, 'x');
@@ -42,7 +44,7 @@ export async function startTreeBus(rootDir: string, signal: AbortSignal): Promis
   const { contracts, bus } = await loadTree(rootDir);
   const directory = mkdtempSync(path.join(tmpdir(), 'muster-bench-tree-'));
   const storeDir = path.join(directory, 'jetstream');
-  const minting = { directory, environment: ENVIRONMENT, identities: [AGENT, OPERATOR, ADMIN] };
+  const minting = { directory, environment: ENVIRONMENT, identities: [AGENT, ...OPERATORS, ADMIN] };
   const { trust } = await bus.mintKeys(minting);
   const listener = { environment: ENVIRONMENT, host: '127.0.0.1', port: 4222, storeDir, trust };
   const server = await startNatsServer({ config: bus.natsServerConfig(listener), storeDir });
@@ -59,7 +61,8 @@ export async function startTreeBus(rootDir: string, signal: AbortSignal): Promis
   const admin = await open(ADMIN);
   await bus.setupBus(admin);
   const agent = await open(AGENT);
-  const operator = await open(OPERATOR);
+  const operators = await Promise.all(OPERATORS.map(open));
+  let calls = 0;
   const envelope = () => ({ id: bus.uuidv7(), time: new Date().toISOString(), source: `agent/${HOST}` });
   agent.respond(contracts.commands.outcome, { host: HOST }, async ({ id }) => ({
     ...envelope(),
@@ -74,8 +77,9 @@ export async function startTreeBus(rootDir: string, signal: AbortSignal): Promis
   return {
     url: server.url,
     async ask(count) {
+      const operator = operators[calls++ % operators.length] as BusModule.NatsBus;
       for (let asked = 0; asked < count; asked += 1) {
-        const question = { ...envelope(), source: 'operator/ada', actor: 'user/ada', of: 'none' };
+        const question = { ...envelope(), source: `operator/${operator.id}`, actor: 'user/ada', of: 'none' };
         await operator.request(contracts.commands.outcome, { host: HOST }, question, { timeoutMs: TIMEOUT_MS, signal });
       }
     },
@@ -94,7 +98,7 @@ export async function startTreeBus(rootDir: string, signal: AbortSignal): Promis
       });
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([admin.drain(), agent.drain(), operator.drain()]);
+      await Promise.all([admin, agent, ...operators].map((one) => one.drain()));
       await server[Symbol.asyncDispose]();
       rmSync(directory, { recursive: true, force: true });
     },

@@ -2,7 +2,7 @@ import type { Finding } from '../finding.ts';
 import type { Measure } from '../measure.ts';
 import { openRawEcho } from '../raw-nats.ts';
 import { median } from '../statistics.ts';
-import { startTreeBus, type TreeBus } from '../tree-bus.ts';
+import { MAX_QUESTIONS, startTreeBus, type TreeBus } from '../tree-bus.ts';
 
 /** As fast as the tree before, but for what cannot be told from noise. */
 const GOAL_RATIO = 1.05;
@@ -12,7 +12,7 @@ export const command: Measure = {
   includes:
     'a question of an operator to an agent and its answer, one after the other: validated, signed and verified at both ends, over a server with keys and permissions; the peer is a bare request of the client library to a bare answer. With --before DIR (another checkout, built) its bus in the same run, in turns, asking and publishing as in `publish`',
   async run({ rootDir, beforeDir, isQuick, signal, say }) {
-    const questions = isQuick ? 500 : 2_000;
+    const questions = isQuick ? 500 : MAX_QUESTIONS;
     const messages = isQuick ? 5_000 : 20_000;
     const rounds = isQuick ? 5 : 15;
     await using ours = await startTreeBus(rootDir, signal);

@@ -32,8 +32,12 @@ export const MAX_LINE_CHARS = 16 * 1024;
 /** A key of a map that is a name: of a label or an environment variable. */
 const Name = z.string().min(1).max(128);
 
+/** One byte for each character, as most texts are: found out much faster than counted. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 /** How many bytes `text` has as JSON in UTF-8, without its quotes. */
 export function jsonBytes(text: string): number {
+  if (PLAIN.test(text)) return text.length;
   let bytes = 0;
   for (const character of text) bytes += bytesOf(character);
   return bytes;

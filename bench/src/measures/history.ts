@@ -138,9 +138,11 @@ async function fill(bus: BenchBus, codec: Codec, { tier, chunks, services, signa
   let sent = 0;
   for (let chunk = 0; chunk < chunks; chunk += 1) {
     const message = makeChunk(tier, endMs - (chunks - chunk) * chunkMsOf(tier), () => random.next());
-    const payload = codec.encodeForStream(row, 'chunk', message);
-    for (let service = 0; service < services; service += 1) {
-      const subject = buildSubject(BENCH_ENVIRONMENT, row.template, { host: HOST, service: `service-${service}` });
+    for (let index = 0; index < services; index += 1) {
+      const place = { host: HOST, service: `service-${index}` };
+      const id = chunkId({ ...place, tier }, message.firstBucketAt);
+      const payload = codec.encodeForStream(row, 'chunk', { ...message, id });
+      const subject = buildSubject(BENCH_ENVIRONMENT, row.template, place);
       raw.send(subject, payload, 'deflate');
       sent += 1;
       if (sent % WINDOW === 0) await raw.flush();

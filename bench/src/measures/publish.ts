@@ -1,6 +1,6 @@
 import { mkdtempSync } from 'node:fs';
 import path from 'node:path';
-import { buildSubject, ENCODING_HEADER, rows } from '@muster/contracts';
+import { buildSubject, ENCODING_HEADER, type InstanceEvent, rows } from '@muster/contracts';
 import { type NatsBus, Outbox } from '@muster/contracts/bus';
 import { BENCH_ENVIRONMENT, inParallel, startBenchBus } from '../bench-bus.ts';
 import { eventOf } from '../bench-messages.ts';
@@ -70,8 +70,9 @@ async function perMessageUs(messages: number, work: () => Promise<void>): Promis
 function publishOurs(bus: NatsBus, messages: number, lastSeq: Map<string, number>): Promise<void> {
   const subjects = Array.from({ length: SUBJECTS }, (_, index) => `ours-${index}`);
   // Made once: minting ids is the sender's work, and takes as long as all the rest.
-  const event = eventOf(HOST, 'service-0', 1, REASON);
+  const events = new Map(subjects.map((service) => [service, eventOf(HOST, service, 1, REASON)]));
   return inParallel(subjects, SUBJECTS, async (service) => {
+    const event = events.get(service) as InstanceEvent;
     for (let count = 0; count < messages / SUBJECTS; count += 1) {
       const params = { host: HOST, service, instance: 0 };
       const options = { expectedLastSeq: lastSeq.get(service) ?? 0 };

@@ -100,7 +100,7 @@ export interface DashboardFold {
     fleet: unknown,
     fact:
       | { readonly kind: 'metrics'; readonly metrics: unknown }
-      | { readonly kind: 'host-presence'; readonly beat: unknown },
+      | { readonly kind: 'host-presence'; readonly heartbeat: unknown },
     nowMs: number,
   ) => void;
 }

@@ -154,7 +154,7 @@ await connection.flush();
 
 const keysDigest = createHash('sha256').update(keys.toSorted().join('\n')).digest('hex').slice(0, 16);
 for (;;) {
-  const beat = {
+  const heartbeat = {
     ...ordered(),
     host,
     version: 'example',
@@ -168,7 +168,7 @@ for (;;) {
     services: 1,
     backlog: 0,
   };
-  connection.publish(`${root}.host.${host}.presence`, JSON.stringify(beat));
+  connection.publish(`${root}.host.${host}.presence`, JSON.stringify(heartbeat));
   if (seq < 10) console.error(`speaking for ${host}`);
   await new Promise((resolve) => setTimeout(resolve, 1_500 + 1_000 * Math.random()));
 }

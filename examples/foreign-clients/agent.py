@@ -104,10 +104,10 @@ bus.subscribe(f"{bus.root}.command.{host}.>")
 digest = hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()[:16]
 print(f"speaking for {host}", file=sys.stderr, flush=True)
 while True:
-    beat = {**ordered(), "host": host, "version": "example", "uptimeSeconds": time.monotonic() - started}
-    beat |= {"eventLoopLagMs": 0, "agentId": claimant["agentId"], "bootId": "none", "networkNamespace": "none"}
-    beat |= {"monotonicMs": time.monotonic() * 1000, "keysDigest": digest, "services": 1, "backlog": 0}
-    bus.publish(f"{bus.root}.host.{host}.presence", json.dumps(beat).encode(), {})
+    heartbeat = {**ordered(), "host": host, "version": "example", "uptimeSeconds": time.monotonic() - started}
+    heartbeat |= {"eventLoopLagMs": 0, "agentId": claimant["agentId"], "bootId": "none", "networkNamespace": "none"}
+    heartbeat |= {"monotonicMs": time.monotonic() * 1000, "keysDigest": digest, "services": 1, "backlog": 0}
+    bus.publish(f"{bus.root}.host.{host}.presence", json.dumps(heartbeat).encode(), {})
     due = time.monotonic() + random.uniform(1.5, 2.5)
     while (left := due - time.monotonic()) > 0:
         message = bus.receive(left)

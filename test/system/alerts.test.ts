@@ -12,7 +12,7 @@ import { expect, test } from 'vitest';
 import { connect, killHard, prepareSystem, servicesYaml, shell } from './support.ts';
 
 const WEB = path.resolve(import.meta.dirname, '../fixtures/web.mjs');
-/** Three missed beats, as the design has it, with room for a busy machine. */
+/** Three missed heartbeats, as the design has it, with room for a busy machine. */
 const HOST_GONE_MS = 12_000;
 const SLACK_MS = 15_000;
 const PATIENCE_MS = 60_000;

@@ -20,8 +20,8 @@ test('a full disk of the bus costs no event', async (context) => {
   await using system = await hub.join('web1', ledger.services);
   await using bus = await hub.connect();
   let backlog = -1;
-  bus.subscribe(rows.hostPresence, { host: 'web1' }, (beat) => {
-    backlog = beat.backlog;
+  bus.subscribe(rows.hostPresence, { host: 'web1' }, (heartbeat) => {
+    backlog = heartbeat.backlog;
   });
   await ledger.settled(system);
   await expectWholeStory(ledger, system, bus);
@@ -32,7 +32,7 @@ test('a full disk of the bus costs no event', async (context) => {
     await ledger.crash(random);
     await ledger.settled(system);
   }
-  // Not in its beats: a server of 2.9 stands still altogether.
+  // Not in its heartbeats: a server of 2.9 stands still altogether.
   await eventually(() => /"reason":"[^"]+","msg":"events"/.test(system.output), {
     message: 'a word in its log',
     timeoutMs: 60_000,

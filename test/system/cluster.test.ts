@@ -160,7 +160,7 @@ test('a site with a server of its own: a leaf node without JetStream passes ever
   using client = new FleetClient({ bus, actor: 'leaf test', timeoutMs: 30_000 });
   await ledger.settled(system);
   await expectWholeStory(ledger, system, bus);
-  await eventually(() => client.host('web1').isHeard, { message: 'web1 heard at the hub', timeoutMs: 60_000 });
+  await eventually(() => client.host('web1').isAlive, { message: 'web1 heard at the hub', timeoutMs: 60_000 });
   expect(await client.status('web1')).toMatchObject({ outcome: 'accepted' });
 
   // The site is on its own, and comes back.

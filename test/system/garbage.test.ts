@@ -132,12 +132,12 @@ test('rubbish on every subject: agent, prober and dashboard go on', async () => 
     timeoutMs: 60_000,
     message: 'the new run on the page',
   });
-  // The prober still beats and answers.
-  let beats = 0;
+  // The prober still heartbeats and answers.
+  let heartbeats = 0;
   operator.subscribe(rows.proberPresence, {}, () => {
-    beats += 1;
+    heartbeats += 1;
   });
-  await eventually(() => beats >= 2, { message: 'two beats of the prober' });
+  await eventually(() => heartbeats >= 2, { message: 'two heartbeats of the prober' });
   const answer = await operator.request(
     proberCommands.probe,
     {},
@@ -180,12 +180,12 @@ test('200,000 garbage messages: memory and event loops keep their bounds, comman
   await using counter = await connect(system);
   counter.subscribe(rows.instanceEvent, { service: 'api' }, () => {});
   let lagMs = 0;
-  const onBeat = ({ eventLoopLagMs }: { readonly eventLoopLagMs: number }) => {
+  const onHeartbeat = ({ eventLoopLagMs }: { readonly eventLoopLagMs: number }) => {
     lagMs = Math.max(lagMs, eventLoopLagMs);
   };
-  operator.subscribe(rows.hostPresence, {}, onBeat);
-  operator.subscribe(rows.proberPresence, {}, onBeat);
-  operator.subscribe(rows.dashboardPresence, {}, onBeat);
+  operator.subscribe(rows.hostPresence, {}, onHeartbeat);
+  operator.subscribe(rows.proberPresence, {}, onHeartbeat);
+  operator.subscribe(rows.dashboardPresence, {}, onHeartbeat);
   await Promise.all([operator.flush(), counter.flush()]);
   const rssBefore = await rssOf(system, before);
 

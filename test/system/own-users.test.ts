@@ -112,11 +112,11 @@ test('as root: users of their own, no right left, no key of another, through dea
     timeoutMs: 60_000,
   });
   await bus.connected(AbortSignal.timeout(60_000));
-  let beats = 0;
+  let heartbeats = 0;
   bus.subscribe(rows.proberPresence, { prober: 'main' }, () => {
-    beats += 1;
+    heartbeats += 1;
   });
-  await eventually(() => beats > 0, { message: 'the prober is back on the bus', timeoutMs: 60_000 });
+  await eventually(() => heartbeats > 0, { message: 'the prober is back on the bus', timeoutMs: 60_000 });
   await expectNothingOfOthers(system, next);
 
   // What is fixed to the word of its file, not of the copy that it reads.

@@ -58,8 +58,8 @@ test('a host is cut off: it goes on, is shown as unknown, and comes back with it
   await otherLedger.settled(other);
   for (const host of ['web1', 'web2']) {
     await eventually(async () => (await presenceOf(host)) === 'heard', { message: `${host} heard`, timeoutMs: 60_000 });
-    // The client has ears of its own, which may have missed the beat that the dashboard has heard.
-    await eventually(() => client.host(host).isHeard, { message: `${host} heard by the client`, timeoutMs: 60_000 });
+    // The client has ears of its own, which may have missed the heartbeat that the dashboard has heard.
+    await eventually(() => client.host(host).isAlive, { message: `${host} heard by the client`, timeoutMs: 60_000 });
   }
 
   await cutOff.cut();
@@ -70,9 +70,9 @@ test('a host is cut off: it goes on, is shown as unknown, and comes back with it
   let shownAtMs = cutAtMs;
   const isUnknown = async (): Promise<boolean> => {
     const askedAtMs = performance.now();
-    const isHeard = (await presenceOf('web1')) === 'heard';
-    if (isHeard) shownAtMs = askedAtMs;
-    return !isHeard;
+    const isAlive = (await presenceOf('web1')) === 'heard';
+    if (isAlive) shownAtMs = askedAtMs;
+    return !isAlive;
   };
   await eventually(isUnknown, { message: 'web1 unknown', timeoutMs: 60_000 });
   console.log(`partition: cut off -> shown as unknown after ${Math.round(performance.now() - cutAtMs)} ms`);
@@ -81,7 +81,7 @@ test('a host is cut off: it goes on, is shown as unknown, and comes back with it
   expect(states).toEqual(SERVICES.map(() => 'unknown'));
   await eventually(async () => (await presenceOf('web2')) === 'heard', { message: 'web2 heard all the same' });
   // Now it is asked first, so it is certain that nothing was done.
-  await eventually(() => !client.host('web1').isHeard, { message: 'web1 unknown to the client' });
+  await eventually(() => !client.host('web1').isAlive, { message: 'web1 unknown to the client' });
   const late = await client.command('web1', 'restart', { service: 'alpha' });
   expect(late).toMatchObject({ outcome: 'undelivered' });
 
@@ -111,7 +111,7 @@ test('a host is cut off: it goes on, is shown as unknown, and comes back with it
   );
   expect(asked).toMatchObject({ outcome: 'unknown' });
   using patient = new FleetClient({ bus, actor: 'partition test', timeoutMs: 30_000 });
-  await eventually(() => patient.host('web1').isHeard, { message: 'web1 heard by the client', timeoutMs: 60_000 });
+  await eventually(() => patient.host('web1').isAlive, { message: 'web1 heard by the client', timeoutMs: 60_000 });
   expect(await patient.command('web1', 'restart', { service: 'beta' })).toMatchObject({ outcome: 'accepted' });
 });
 

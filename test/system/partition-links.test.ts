@@ -60,7 +60,7 @@ async function behindLink(name: string, act: (scene: Scene) => Promise<void>): P
 }
 
 async function heard(client: FleetClient): Promise<void> {
-  await eventually(() => client.host('web1').isHeard, { message: 'web1 heard', timeoutMs: NOTICED_WITHIN_MS });
+  await eventually(() => client.host('web1').isAlive, { message: 'web1 heard', timeoutMs: NOTICED_WITHIN_MS });
 }
 
 async function isConnected(system: MusterSystem): Promise<boolean> {
@@ -90,7 +90,7 @@ test('slow: nearly half a second each way', async () => {
       await delay(random.integer(0, 1_000));
     }
     expect(await client.status('web1')).toMatchObject({ outcome: 'accepted' });
-    // Late beats are beats.
+    // Late heartbeats are heartbeats.
     await heard(client);
   });
 });
@@ -101,7 +101,7 @@ test('half-open: connected by the word of both ends, and nothing passes', async 
     await ledger.crash(random);
     // It is heard no more, and an answer that does not come is not taken for one.
     expect(await client.command('web1', 'restart', { service: 'alpha' })).toMatchObject({ outcome: 'unknown' });
-    await eventually(() => !client.host('web1').isHeard, { message: 'web1 unknown', timeoutMs: NOTICED_WITHIN_MS });
+    await eventually(() => !client.host('web1').isAlive, { message: 'web1 unknown', timeoutMs: NOTICED_WITHIN_MS });
     await eventually(async () => !(await isConnected(system)), {
       message: 'the agent says that it lost the bus',
       timeoutMs: NOTICED_WITHIN_MS,

@@ -77,25 +77,25 @@ describe.concurrent('on one bus', () => {
     const { pid } = await system.waitUntilReady('api');
     await using watching = await fleetOf();
     const { fleet } = watching;
-    await eventually(() => fleet.host('cut1').isHeard, { timeoutMs: LONG_MS });
+    await eventually(() => fleet.host('cut1').isAlive, { timeoutMs: LONG_MS });
 
     faults.stall();
     const cutAtMs = performance.now();
     // When it was last said to be heard: how late a busy machine asks for the next time is not meant.
     let heardAtMs = cutAtMs;
     const isUnknown = (): boolean => {
-      const { isHeard } = fleet.host('cut1');
-      if (isHeard) heardAtMs = performance.now();
-      return !isHeard;
+      const { isAlive } = fleet.host('cut1');
+      if (isAlive) heardAtMs = performance.now();
+      return !isAlive;
     };
     await eventually(isUnknown, { timeoutMs: LONG_MS });
     console.log(`cut off: unknown at the client after ${Math.round(performance.now() - cutAtMs)} ms`);
     expect(heardAtMs - cutAtMs).toBeLessThan(8_000);
     expect(fleet.host('cut1').ageMs).toBeGreaterThan(6_000);
-    expect(fleet.host('cut1').beat?.services).toBe(1);
+    expect(fleet.host('cut1').heartbeat?.services).toBe(1);
 
     await faults.heal();
-    await eventually(() => fleet.host('cut1').isHeard, { timeoutMs: LONG_MS });
+    await eventually(() => fleet.host('cut1').isAlive, { timeoutMs: LONG_MS });
     expect(await system.waitUntilReady('api')).toMatchObject({ pid, generation: 1, restarts: 0 });
     expect(Math.abs(fleet.host('cut1').clockSkewMs ?? 9_999)).toBeLessThan(1_000);
   });
@@ -105,7 +105,7 @@ describe.concurrent('on one bus', () => {
     await using first = await startMusterSystem({ ...options, services: servicesYaml({ name: 'api', ...SLEEP }) });
     await first.waitUntilReady('api');
     await using watching = await fleetOf();
-    await eventually(() => watching.fleet.host('twin').isHeard, { timeoutMs: LONG_MS });
+    await eventually(() => watching.fleet.host('twin').isAlive, { timeoutMs: LONG_MS });
 
     await using second = await startMusterSystem({ ...options, services: servicesYaml({ name: 'other', ...SLEEP }) });
     expect(await second.agentExit()).toBe(3);
@@ -126,7 +126,7 @@ describe.concurrent('on one bus', () => {
     await first.waitUntilReady('api');
     await using watching = await fleetOf();
     const { fleet } = watching;
-    const agentIdOf = () => fleet.host('clone').beat?.agentId;
+    const agentIdOf = () => fleet.host('clone').heartbeat?.agentId;
     await eventually(() => agentIdOf() !== undefined, { timeoutMs: LONG_MS });
     const firstId = agentIdOf();
 
@@ -149,13 +149,13 @@ describe.concurrent('on one bus', () => {
     // Also over a restart of the first one, which is quicker than the other's patience.
     await first.killAgent();
     await first.startAgent();
-    await eventually(() => fleet.host('clone').isHeard, { timeoutMs: LONG_MS });
-    const beats: (string | undefined)[] = [];
+    await eventually(() => fleet.host('clone').isAlive, { timeoutMs: LONG_MS });
+    const heartbeats: (string | undefined)[] = [];
     fleet.onChange((change) => {
-      if (change.kind === 'presence' && change.host === 'clone') beats.push(agentIdOf());
+      if (change.kind === 'presence' && change.host === 'clone') heartbeats.push(agentIdOf());
     });
-    await eventually(() => beats.length >= 3, { timeoutMs: LONG_MS });
-    expect(new Set(beats)).toEqual(new Set([firstId]));
+    await eventually(() => heartbeats.length >= 3, { timeoutMs: LONG_MS });
+    expect(new Set(heartbeats)).toEqual(new Set([firstId]));
     expect([...fleet.snapshot().status.keys()]).not.toContain('clone.other.0');
 
     // The first one ends: the other speaks, and tells what it had to keep to itself.
@@ -230,7 +230,7 @@ describe.concurrent('on one bus', () => {
     // Nobody answers, so nobody is waited for: the agent takes what was asked of it within 10 s only.
     await using watching = await fleetOf(500);
     const { fleet } = watching;
-    await eventually(() => fleet.host('slow1').isHeard, { timeoutMs: LONG_MS });
+    await eventually(() => fleet.host('slow1').isAlive, { timeoutMs: LONG_MS });
 
     process.kill(system.agentPid, 'SIGSTOP');
     const lost = await fleet.command('slow1', 'restart', { service: 'api' });

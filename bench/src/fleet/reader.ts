@@ -1,5 +1,5 @@
 /*
- * One real reader of the fleet in a process of its own: contracts' client with all buckets and beats, and every metrics
+ * One real reader of the fleet in a process of its own: contracts' client with all buckets and heartbeats, and every metrics
  * message parsed and validated. Usage: reader.js URL. Over IPC it says `ready` once it has everything that is stored, and
  * every second how many messages it has read and how old the oldest of the last second was.
  */
@@ -38,8 +38,8 @@ process.on('disconnect', () => process.exit());
 await bus.connected();
 const client = new FleetClient({ bus, actor: 'bench' });
 client.onChange((change) => {
-  const { beat } = change.kind === 'presence' ? client.host(change.host) : {};
-  if (beat !== undefined) count(beat);
+  const { heartbeat } = change.kind === 'presence' ? client.host(change.host) : {};
+  if (heartbeat !== undefined) count(heartbeat);
 });
 bus.subscribe(rows.hostMetrics, {}, count);
 await client.ready(AbortSignal.timeout(READY_TIMEOUT_MS));

@@ -10,7 +10,7 @@ import { waitUntil } from '../wait-until.ts';
 const GOAL_MS = 50;
 const DEAD_HOST_GOAL_S = 12;
 const PAUSE_MS = 200;
-/** Several beats of a host, and the prober's lease taken. */
+/** Several heartbeats of a host, and the prober's lease taken. */
 const SETTLED_MS = 15_000;
 /** The prober has to take its lease before it judges. */
 const JUDGE_TIMEOUT_MS = 90_000;

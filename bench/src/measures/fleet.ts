@@ -54,7 +54,7 @@ interface Cost {
 
 export const fleet: Measure = {
   name: 'fleet',
-  includes: `simulated hosts × ${SERVICES} services on a real nats-server with JetStream, each with a connection and a subscription of its own, golden messages: a beat each 2 s and metrics each 10 s, both jittered; one reader in a process of its own (contracts' client: all buckets, every beat and metrics message parsed and validated); CPU of broker and reader from /proc, measured while both and the simulator share the machine`,
+  includes: `simulated hosts × ${SERVICES} services on a real nats-server with JetStream, each with a connection and a subscription of its own, golden messages: a heartbeat each 2 s and metrics each 10 s, both jittered; one reader in a process of its own (contracts' client: all buckets, every heartbeat and metrics message parsed and validated); CPU of broker and reader from /proc, measured while both and the simulator share the machine`,
   async run({ isQuick, signal, say }) {
     const times: Times = isQuick ? { settleMs: 3_000, measureMs: 5_000 } : { settleMs: 12_000, measureMs: 20_000 };
     const costs: Cost[] = [];

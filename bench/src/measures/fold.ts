@@ -22,7 +22,7 @@ const FLAT_RATIO = 2;
 
 export const fold: Measure = {
   name: 'fold',
-  includes: `CPU of one metrics message of ${SERVICES} services and of one beat: parsed and validated as the bus does it, then folded into the dashboard's view of ${HOSTS} and of ${MANY_HOSTS} hosts, garbage collection included; the network and what the page is told are left out`,
+  includes: `CPU of one metrics message of ${SERVICES} services and of one heartbeat: parsed and validated as the bus does it, then folded into the dashboard's view of ${HOSTS} and of ${MANY_HOSTS} hosts, garbage collection included; the network and what the page is told are left out`,
   async run({ rootDir, isQuick, say }) {
     const codec = await loadCodec(rootDir);
     const dashboard = await loadDashboardFold(rootDir);
@@ -40,9 +40,9 @@ export const fold: Measure = {
       peer: { name: `among ${HOSTS}`, value: of(few) },
       goal: { kind: 'ratio-at-most', ratio: FLAT_RATIO },
     });
-    const usPerSecond = HOSTS * (few.metricsUs / INTERVAL_SECONDS + few.beatUs / (PRESENCE_INTERVAL_MS / 1_000));
+    const usPerSecond = HOSTS * (few.metricsUs / INTERVAL_SECONDS + few.heartbeatUs / (PRESENCE_INTERVAL_MS / 1_000));
     return {
-      counts: `${MANY_HOSTS} messages of ${bytes.metrics.length} bytes and as many beats, ${rounds} rounds`,
+      counts: `${MANY_HOSTS} messages of ${bytes.metrics.length} bytes and as many heartbeats, ${rounds} rounds`,
       findings: [
         {
           what: `a metrics message of ${SERVICES} services, parsed and validated`,
@@ -51,13 +51,13 @@ export const fold: Measure = {
           goal: { kind: 'at-most', value: GOAL_PARSE_US },
         },
         {
-          what: `${HOSTS} hosts with their beats, each ${INTERVAL_SECONDS} s, folded into the fleet: of a core`,
+          what: `${HOSTS} hosts with their heartbeats, each ${INTERVAL_SECONDS} s, folded into the fleet: of a core`,
           unit: '%',
           ours: (usPerSecond / 1e6) * 100,
           goal: { kind: 'at-most', value: GOAL_CORE_PERCENT },
         },
         compare('a metrics message, parsed and folded,', ({ metricsUs }) => metricsUs),
-        compare('a beat, parsed and folded,', ({ beatUs }) => beatUs),
+        compare('a heartbeat, parsed and folded,', ({ heartbeatUs }) => heartbeatUs),
       ],
     };
   },
@@ -66,14 +66,14 @@ export const fold: Measure = {
 /** Of one message. */
 interface Cost {
   readonly parseUs: number;
-  /** Parsed and folded, as is the beat. */
+  /** Parsed and folded, as is the heartbeat. */
   readonly metricsUs: number;
-  readonly beatUs: number;
+  readonly heartbeatUs: number;
 }
 
 interface EncodedMessages {
   readonly metrics: Uint8Array;
-  readonly beat: Uint8Array;
+  readonly heartbeat: Uint8Array;
 }
 
 function measureCost(
@@ -111,13 +111,13 @@ function measureCost(
       metricsUs: perMessageUs(() => {
         tell((its) => ({ kind: 'metrics', metrics: { ...read(rows.hostMetrics, bytes.metrics), ...its } }));
       }),
-      beatUs: perMessageUs(() => {
-        tell((its) => ({ kind: 'host-presence', beat: { ...read(rows.hostPresence, bytes.beat), ...its } }));
+      heartbeatUs: perMessageUs(() => {
+        tell((its) => ({ kind: 'host-presence', heartbeat: { ...read(rows.hostPresence, bytes.heartbeat), ...its } }));
       }),
     });
   }
   const medianOf = (of: keyof Cost) => median(costs.slice(1).map((cost) => cost[of]));
-  return { parseUs: medianOf('parseUs'), metricsUs: medianOf('metricsUs'), beatUs: medianOf('beatUs') };
+  return { parseUs: medianOf('parseUs'), metricsUs: medianOf('metricsUs'), heartbeatUs: medianOf('heartbeatUs') };
 }
 
 function encodeMessages(codec: Codec): EncodedMessages {
@@ -139,7 +139,7 @@ function encodeMessages(codec: Codec): EncodedMessages {
   };
   return {
     metrics: codec.encodeForStream(rows.hostMetrics, 'metrics', metrics),
-    beat: codec.encodeForStream(rows.hostPresence, 'beat', messagesOf(host, SERVICES).presence),
+    heartbeat: codec.encodeForStream(rows.hostPresence, 'heartbeat', messagesOf(host, SERVICES).presence),
   };
 }
 

@@ -16,7 +16,7 @@ import { type BusProblem, type Fault, type ImproperAnswer, keysDigest } from '@m
 import type { CommandResult } from '@muster/contracts/client';
 import type { Finding, Level } from './bus-check.ts';
 
-export interface HeardBeat {
+export interface HeardHeartbeat {
   readonly presence: AgentPresence;
   /** Monotonic. */
   readonly atMs: number;
@@ -24,7 +24,7 @@ export interface HeardBeat {
 
 export interface AgentFacts {
   readonly host: string;
-  readonly beats: readonly HeardBeat[];
+  readonly heartbeats: readonly HeardHeartbeat[];
   /** What was dropped of all that this agent said. */
   readonly problems: readonly BusProblem[];
   readonly specs: ReadonlyMap<string, ServiceSpecEntry>;
@@ -44,7 +44,7 @@ export interface AgentFacts {
 /** In the order in which one would write an agent. */
 export function judgeAgent(facts: AgentFacts): readonly Finding[] {
   return [
-    judgeBeats(facts),
+    judgeHeartbeats(facts),
     judgeOrder(facts),
     judgeReadable(facts),
     judgeEntries(facts),
@@ -65,23 +65,23 @@ const JITTER = 0.25;
 /** Of the mean, on a machine that has other things to do. */
 const SLACK_MS = 500;
 
-function judgeBeats({ host, beats }: AgentFacts): Finding {
+function judgeHeartbeats({ host, heartbeats }: AgentFacts): Finding {
   const check = 'presence';
   const remedy = `publish host.${host}.presence every ${PRESENCE_INTERVAL_MS} ms, up to a quarter earlier or later`;
-  const gaps = beats.slice(1).map(({ atMs }, at) => atMs - (beats[at]?.atMs ?? atMs));
-  if (gaps.length === 0) return problem(check, `${beats.length} readable beats were heard`, remedy);
+  const gaps = heartbeats.slice(1).map(({ atMs }, at) => atMs - (heartbeats[at]?.atMs ?? atMs));
+  if (gaps.length === 0) return problem(check, `${heartbeats.length} readable heartbeats were heard`, remedy);
   const meanMs = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length;
   const largestMs = Math.max(...gaps);
-  const text = `${beats.length} beats, each ${seconds(meanMs)} s, at most ${seconds(largestMs)} s apart`;
+  const text = `${heartbeats.length} heartbeats, each ${seconds(meanMs)} s, at most ${seconds(largestMs)} s apart`;
   if (largestMs > PRESENCE_LIMIT_MS) return problem(check, text, `${remedy}: the host would be taken for gone`);
   const isOff = Math.abs(meanMs - PRESENCE_INTERVAL_MS) > PRESENCE_INTERVAL_MS * JITTER + SLACK_MS;
   return isOff ? { check, level: 'warning', text, remedy } : ok(check, text);
 }
 
-function judgeOrder({ host, beats }: AgentFacts): Finding {
+function judgeOrder({ host, heartbeats }: AgentFacts): Finding {
   const check = 'order';
-  const wrong = beats.find(({ presence }, at) => {
-    const before = beats[at - 1]?.presence;
+  const wrong = heartbeats.find(({ presence }, at) => {
+    const before = heartbeats[at - 1]?.presence;
     return before !== undefined && comparePositions(before, presence) >= 0;
   });
   if (wrong !== undefined) {
@@ -92,7 +92,7 @@ function judgeOrder({ host, beats }: AgentFacts): Finding {
       'count seq up with each ordered message',
     );
   }
-  const identities = new Set(beats.map(({ presence: { agentId, bootId } }) => `${agentId} ${bootId}`));
+  const identities = new Set(heartbeats.map(({ presence: { agentId, bootId } }) => `${agentId} ${bootId}`));
   if (identities.size > 1) {
     return problem(
       check,
@@ -100,7 +100,7 @@ function judgeOrder({ host, beats }: AgentFacts): Finding {
       'ask claim first, and answer it: one for each host',
     );
   }
-  return ok(check, 'epoch and seq of its beats rise');
+  return ok(check, 'epoch and seq of its heartbeats rise');
 }
 
 function judgeReadable({ problems }: AgentFacts): Finding {
@@ -112,7 +112,7 @@ function judgeReadable({ problems }: AgentFacts): Finding {
   return problem(check, text, 'compare it with its schema in docs/schemas/muster.v1.json');
 }
 
-function judgeEntries({ host, specs, statuses, beats, events }: AgentFacts): Finding {
+function judgeEntries({ host, specs, statuses, heartbeats, events }: AgentFacts): Finding {
   const check = 'entries';
   const entries = [...specs, ...statuses];
   for (const [key, entry] of entries) {
@@ -122,7 +122,7 @@ function judgeEntries({ host, specs, statuses, beats, events }: AgentFacts): Fin
     if (own !== key)
       return problem(check, `'${key}' holds the entry of '${own}'`, "the key is made of the value's own fields");
   }
-  const senders = [...entries.map(([, entry]) => entry), ...beats.map(({ presence }) => presence), ...events];
+  const senders = [...entries.map(([, entry]) => entry), ...heartbeats.map(({ presence }) => presence), ...events];
   const foreign = senders.find(({ source }) => source !== `agent/${host}`);
   if (foreign !== undefined)
     return problem(check, `${foreign.source} is named as a sender`, `source is 'agent/${host}'`);
@@ -137,10 +137,10 @@ function judgeEntries({ host, specs, statuses, beats, events }: AgentFacts): Fin
   return ok(check, `${specs.size} specs, ${statuses.size} statuses, each under its own key`);
 }
 
-function judgeDigest({ specs, statuses, beats }: AgentFacts): Finding {
+function judgeDigest({ specs, statuses, heartbeats }: AgentFacts): Finding {
   const check = 'keysDigest';
   const stored = keysDigest([...specs.keys(), ...statuses.keys()]);
-  const told = beats.at(-1)?.presence.keysDigest;
+  const told = heartbeats.at(-1)?.presence.keysDigest;
   if (told === stored) return ok(check, `${stored}, as of what the buckets hold`);
   const text = `it says ${told ?? 'nothing'}, and what the buckets hold is ${stored}`;
   return problem(check, text, 'the prober would take keys for left over: docs/write-an-agent.md has the algorithm');

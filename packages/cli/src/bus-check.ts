@@ -50,7 +50,7 @@ export const STRICT_ADVICE = `run nats-server ${MIN_OPEN_VERSION} or newer, with
 const SLOW_ROUND_TRIP_MS = 250;
 const MAX_CLOCK_OFFSET_MS = 2_000;
 const FULL_RATIO = 0.9;
-/** A copy's server sends its beat each second. */
+/** A copy's server sends its heartbeat each second. */
 const MAX_SILENT_MS = 10_000;
 /** Less is on its way. */
 const MAX_LAG = 100;

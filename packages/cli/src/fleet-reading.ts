@@ -12,7 +12,7 @@ export interface FleetReading {
 export interface HostReading {
   readonly host: string;
   /** Its agent has answered just now. */
-  readonly isHeard: boolean;
+  readonly isAlive: boolean;
   /** Why not, when it hasn't. */
   readonly problem?: string;
   /** RFC 3339 by the host's clock: its newest word. */
@@ -21,20 +21,20 @@ export interface HostReading {
 }
 
 export interface InstanceReading {
-  /** As last reported; says nothing about now unless `isHeard`. */
+  /** As last reported; says nothing about now unless `isAlive`. */
   readonly status: InstanceStatus;
-  readonly isHeard: boolean;
+  readonly isAlive: boolean;
   readonly health?: Verdict;
 }
 
 /** What may be said about now: nothing, when the host is not heard. */
-export function stateNow({ status, isHeard }: InstanceReading): InstanceStateName {
-  return isHeard ? status.state : 'unknown';
+export function stateNow({ status, isAlive }: InstanceReading): InstanceStateName {
+  return isAlive ? status.state : 'unknown';
 }
 
 /** The verdict, unless it was about another run. */
-export function healthNow({ status, isHeard, health }: InstanceReading): Verdict['verdict'] | undefined {
-  if (!isHeard || health === undefined) return undefined;
+export function healthNow({ status, isAlive, health }: InstanceReading): Verdict['verdict'] | undefined {
+  if (!isAlive || health === undefined) return undefined;
   return health.generation === status.generation || health.generation === 0 ? health.verdict : 'unknown';
 }
 

@@ -46,12 +46,12 @@ export async function readFleet(
   const readings = await Promise.all(
     hosts.map(async (host) => {
       const answer = await fleet.status(host, signal);
-      const isHeard = answer.outcome === 'accepted';
+      const isAlive = answer.outcome === 'accepted';
       const known = stored.filter((last) => last.host === host);
-      const statuses = isHeard ? answer.reply.instances.filter((now) => isMatch(target, now)) : known;
+      const statuses = isAlive ? answer.reply.instances.filter((now) => isMatch(target, now)) : known;
       const instances = statuses.map((status): InstanceReading => {
         const verdict = health.get(keys.instance(host, status.service, status.instance));
-        return { status, isHeard, ...(verdict !== undefined && { health: verdict }) };
+        return { status, isAlive, ...(verdict !== undefined && { health: verdict }) };
       });
       const lastEvent = told.get(host);
       const lastHeardAt = [...known, ...(lastEvent === undefined ? [] : [lastEvent])]
@@ -60,9 +60,9 @@ export async function readFleet(
         .at(-1);
       const summary: HostReading = {
         host,
-        isHeard,
+        isAlive,
         instances: statuses.length,
-        ...(!isHeard && { problem: problemOf(answer), ...(lastHeardAt !== undefined && { lastHeardAt }) }),
+        ...(!isAlive && { problem: problemOf(answer), ...(lastHeardAt !== undefined && { lastHeardAt }) }),
       };
       return { summary, instances };
     }),

@@ -30,22 +30,22 @@ export async function fromOwnFile<T>(
 
 /** The status file as a fleet of one host. */
 export function fleetOf(file: StatusFile): FleetReading {
-  const isHeard = isFresh(file);
+  const isAlive = isFresh(file);
   return {
     source: 'file',
     asOf: file.writtenAt,
     hosts: [
       {
         host: file.host,
-        isHeard,
+        isAlive,
         instances: file.instances.length,
-        ...(!isHeard && {
+        ...(!isAlive && {
           problem: `its agent has not written its status file for ${formatSpan(ageMs(file))}`,
           lastHeardAt: file.writtenAt,
         }),
       },
     ],
-    instances: file.instances.map((status) => ({ status, isHeard })),
+    instances: file.instances.map((status) => ({ status, isAlive })),
   };
 }
 

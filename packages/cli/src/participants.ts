@@ -6,9 +6,9 @@ import { problemOf } from './fleet.ts';
 export interface Participant {
   readonly kind: 'host' | 'prober' | 'dashboard';
   readonly id: string;
-  /** `unknown`: no beat lately. Whatever else is said of it is of the past. */
+  /** `unknown`: no heartbeat lately. Whatever else is said of it is of the past. */
   readonly state: 'heard' | 'unknown';
-  /** Since its last beat or, when none was heard here, since its last word in the streams, by its own clock. */
+  /** Since its last heartbeat or, when none was heard here, since its last word in the streams, by its own clock. */
   readonly ageMs?: number;
   readonly version?: string;
   readonly uptimeSeconds?: number;
@@ -45,11 +45,12 @@ export async function readParticipants(
     ...byHost,
     ...[...proberIds].sort().map((id): Participant => {
       const standing = probers.find(({ prober }) => prober === id);
-      const note = standing?.beat && `${standing.beat.targets} targets${standing.beat.leading ? ', judges' : ''}`;
+      const note =
+        standing?.heartbeat && `${standing.heartbeat.targets} targets${standing.heartbeat.leading ? ', judges' : ''}`;
       return { kind: 'prober', id, ...standingOf(standing), ...(note !== undefined && { note }) };
     }),
     ...dashboards.map((standing): Participant => {
-      const note = standing.beat && `${standing.beat.viewers} viewers`;
+      const note = standing.heartbeat && `${standing.heartbeat.viewers} viewers`;
       return {
         kind: 'dashboard',
         id: standing.dashboard,
@@ -69,30 +70,30 @@ async function readHost(
   signal: AbortSignal,
 ): Promise<Participant> {
   const standing = fleet.host(host);
-  const { beat, isHeard } = standing;
+  const { heartbeat, isAlive } = standing;
   const { result, roundTripMs, clockSkewMs } = await fleet.measure(host, signal);
   return {
     kind: 'host',
     id: host,
     ...(lastWordAt !== undefined && { ageMs: Math.max(0, nowMs - Date.parse(lastWordAt)) }),
     ...standingOf(standing),
-    services: isHeard && beat !== undefined ? beat.services : known.length,
-    ...(beat !== undefined && { backlog: beat.backlog }),
+    services: isAlive && heartbeat !== undefined ? heartbeat.services : known.length,
+    ...(heartbeat !== undefined && { backlog: heartbeat.backlog }),
     ...(clockSkewMs !== undefined && { clockSkewMs: Math.round(clockSkewMs) }),
     ...(roundTripMs !== undefined && { roundTripMs: Math.round(roundTripMs * 10) / 10 }),
     ...(result.outcome !== 'accepted' && { note: problemOf(result) }),
   };
 }
 
-/** What a beat tells of any sender. */
+/** What a heartbeat tells of any sender. */
 function standingOf(
   standing: Presence<{ readonly version: string; readonly uptimeSeconds: number }> | undefined,
 ): Omit<Participant, 'kind' | 'id'> {
-  const { isHeard = false, ageMs, beat, clockSkewMs } = standing ?? {};
+  const { isAlive = false, ageMs, heartbeat, clockSkewMs } = standing ?? {};
   return {
-    state: isHeard ? 'heard' : 'unknown',
+    state: isAlive ? 'heard' : 'unknown',
     ...(ageMs !== undefined && { ageMs: Math.round(ageMs) }),
-    ...(beat !== undefined && { version: beat.version, uptimeSeconds: Math.round(beat.uptimeSeconds) }),
+    ...(heartbeat !== undefined && { version: heartbeat.version, uptimeSeconds: Math.round(heartbeat.uptimeSeconds) }),
     ...(clockSkewMs !== undefined && { clockSkewMs: Math.round(clockSkewMs) }),
   };
 }

@@ -65,7 +65,7 @@ export async function tellEverybody(
   await publishRevocations(bus, revocations);
 }
 
-/** Three missed beats, on a machine that has much to do. */
+/** Three missed heartbeats, on a machine that has much to do. */
 const SILENCE_TIMEOUT_MS = 30_000;
 
 /**

@@ -183,8 +183,8 @@ describe('bus check', () => {
       { message: 'all events in the stream' },
     );
     await using checking = startCli(['bus', 'check', '--creds', join(busy.keysDir, 'admin-setup.creds')], busy.env);
-    const beat = setInterval(() => agent.publish(rows.hostPresence, { host }, hostPresence({ backlog: 7 })), 100);
-    const { code, stdout } = await checking.finished().finally(() => clearInterval(beat));
+    const heartbeat = setInterval(() => agent.publish(rows.hostPresence, { host }, hostPresence({ backlog: 7 })), 100);
+    const { code, stdout } = await checking.finished().finally(() => clearInterval(heartbeat));
     expect(stdout).toMatch(
       /^readers +warning +archive is 1001 messages behind in MUSTER_DEVELOPMENT_EVENTS: run the check again: /mu,
     );

@@ -68,7 +68,7 @@ async function startAgent(command: string, suffix: string, host: string): Promis
   return agent;
 }
 
-/** It answers one question, has one entry that no beat tells of, and obeys whatever it is asked to start. */
+/** It answers one question, has one entry that no heartbeat tells of, and obeys whatever it is asked to start. */
 async function startPoorAgent(host: string): Promise<Bus> {
   await runCli(['bus', 'keys', '--add', `agent-${host}`], bus.env);
   const credentialsFile = join(bus.keysDir, `agent-${host}.creds`);

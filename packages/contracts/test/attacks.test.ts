@@ -258,19 +258,19 @@ describe('the server is made to publish stored bytes', () => {
     const raw = await openRaw(DASHBOARD);
     const status = { ...sampleValue('status'), service: 'forged' };
     await raw.request('$KV.muster_test_views.status', bytesOf(status), { timeout: 10_000 });
-    await raw.request('$KV.muster_test_views.beat', bytesOf(sample('hostPresence')), { timeout: 10_000 });
+    await raw.request('$KV.muster_test_views.heartbeat', bytesOf(sample('hostPresence')), { timeout: 10_000 });
     const seen: string[] = [];
     reader
       .kv('status')
       .watch({ onEntry: (key) => seen.push(key), onReady: () => seen.push('ready'), onReset: () => {} });
-    reader.subscribe(rows.hostPresence, {}, () => seen.push('beat'));
+    reader.subscribe(rows.hostPresence, {}, () => seen.push('heartbeat'));
     await eventually(() => seen.includes('ready'));
     await reader.flush();
     const key = keys.instance('web1', 'forged', 0);
     const get = (last: string, reply: string) =>
       raw.publish(`$JS.API.DIRECT.GET.${views}`, bytesOf({ last_by_subj: `$KV.muster_test_views.${last}` }), { reply });
     get('status', `$KV.${bucketName(environment, 'status')}.${key}`);
-    get('beat', buildSubject(environment, rows.hostPresence.template, { host: 'web1' }));
+    get('heartbeat', buildSubject(environment, rows.hostPresence.template, { host: 'web1' }));
     await raw.flush();
     await eventually(() => reader.counters.forged >= 2, { message: 'both are counted' });
     expect(seen).toEqual(['ready']);

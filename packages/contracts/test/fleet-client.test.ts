@@ -39,12 +39,12 @@ test('it reads what is stored, follows what changes, and drops what is gone afte
   using fleet = new FleetClient({ bus, actor: 'user/ada' });
   await fleet.ready(soon());
   expect([...fleet.snapshot().status.keys()].sort()).toEqual(['web1.old.0', 'web1.rag-api.0']);
-  expect(fleet.snapshot().hosts).toMatchObject([{ host: 'web1', isHeard: false }]);
+  expect(fleet.snapshot().hosts).toMatchObject([{ host: 'web1', isAlive: false }]);
 
   const changes: FleetChange[] = [];
   fleet.onChange((change) => changes.push(change));
   agent.publish(rows.hostPresence, { host: 'web1' }, sample('hostPresence'));
-  await eventually(() => fleet.host('web1').isHeard);
+  await eventually(() => fleet.host('web1').isAlive);
   await agent.kv('specs').put('web1.rag-api._', sampleValue('specs'));
   await eventually(() => fleet.snapshot().specs.size === 1);
   expect(changes).toMatchObject([
@@ -54,7 +54,7 @@ test('it reads what is stored, follows what changes, and drops what is gone afte
 
   await server.kill();
   await eventually(() => !bus.isConnected && !agent.isConnected);
-  expect(fleet.host('web1')).toMatchObject({ isHeard: false });
+  expect(fleet.host('web1')).toMatchObject({ isAlive: false });
   await server.restart({ wipe: true });
   await Promise.all([bus.connected(), agent.connected()]);
   await setupBus(bus);
@@ -77,19 +77,19 @@ test('it follows probers and dashboards as well, measures an agent, and asks wha
   await Promise.all([bus.flush(), agent.flush()]);
   prober.publish(rows.proberPresence, { prober: 'p1' }, sample('proberPresence'));
   prober.publish(rows.dashboardPresence, { dashboard: 'd1' }, sample('dashboardPresence'));
-  const beatAtMs = Date.now();
-  const time = new Date(beatAtMs + aheadMs).toISOString();
+  const heartbeatAtMs = Date.now();
+  const time = new Date(heartbeatAtMs + aheadMs).toISOString();
   agent.publish(rows.hostPresence, { host: 'web1' }, { ...sample('hostPresence'), time });
-  await eventually(() => fleet.snapshot().probers.length > 0 && fleet.host('web1').isHeard);
+  await eventually(() => fleet.snapshot().probers.length > 0 && fleet.host('web1').isAlive);
   await eventually(() => fleet.snapshot().dashboards.length > 0);
   expect(fleet.snapshot()).toMatchObject({
-    probers: [{ prober: 'p1', isHeard: true }],
-    dashboards: [{ dashboard: 'd1', isHeard: true }],
+    probers: [{ prober: 'p1', isAlive: true }],
+    dashboards: [{ dashboard: 'd1', isAlive: true }],
   });
-  // Too low by the time that the beat took.
-  const { clockSkewMs: beatSkewMs = Number.NaN } = fleet.host('web1');
-  expect(beatSkewMs).toBeLessThanOrEqual(aheadMs);
-  expect(beatSkewMs).toBeGreaterThanOrEqual(aheadMs - (Date.now() - beatAtMs));
+  // Too low by the time that the heartbeat took.
+  const { clockSkewMs: heartbeatSkewMs = Number.NaN } = fleet.host('web1');
+  expect(heartbeatSkewMs).toBeLessThanOrEqual(aheadMs);
+  expect(heartbeatSkewMs).toBeGreaterThanOrEqual(aheadMs - (Date.now() - heartbeatAtMs));
   const { roundTripMs = Number.NaN, clockSkewMs = Number.NaN } = await fleet.measure('web1');
   expect(Math.abs(clockSkewMs - aheadMs)).toBeLessThanOrEqual(roundTripMs + 10);
   expect(await fleet.outcome('web1', 'any')).toMatchObject({ outcome: 'accepted', reply: { outcome: 'done' } });
@@ -128,7 +128,7 @@ test('a command quotes where the agent stands, and its outcome is one of four', 
 
   accepted = false;
   agent.publish(rows.hostPresence, { host: 'web1' }, { ...sample('hostPresence'), seq: 77 });
-  await eventually(() => fleet.host('web1').isHeard);
+  await eventually(() => fleet.host('web1').isAlive);
   expect(await fleet.command('web1', 'restart', { service: 'rag-api' })).toMatchObject({
     outcome: 'refused',
     code: 'wrong-state',
@@ -143,7 +143,7 @@ test('a command quotes where the agent stands, and its outcome is one of four', 
   silent.stop();
 });
 
-test('what quotes a beat of before a restart is refused as stale, and sent once more under a new id', async () => {
+test('what quotes a heartbeat of before a restart is refused as stale, and sent once more under a new id', async () => {
   using fleet = new FleetClient({ bus, actor: 'user/ada' });
   const epoch = sample('hostPresence').epoch + 1;
   const asked: { id: string; epoch: number | undefined }[] = [];
@@ -159,10 +159,10 @@ test('what quotes a beat of before a restart is refused as stale, and sent once 
     return { ...golden('commands/restart.reply'), accepted, code: accepted ? 'ok' : 'stale', commandId: id } as never;
   });
   await agent.flush();
-  // A beat is heard by whoever has subscribed by then.
+  // A heartbeat is heard by whoever has subscribed by then.
   await bus.flush();
   agent.publish(rows.hostPresence, { host: 'web1' }, sample('hostPresence'));
-  await eventually(() => fleet.host('web1').isHeard);
+  await eventually(() => fleet.host('web1').isAlive);
 
   const result = await fleet.command('web1', 'restart', { service: 'rag-api' });
   expect(asked.map((request) => request.epoch)).toEqual([epoch - 1, epoch]);
@@ -173,7 +173,7 @@ test('what quotes a beat of before a restart is refused as stale, and sent once 
   current = epoch + 1;
   asked.length = 0;
   agent.publish(rows.hostPresence, { host: 'web1' }, sample('hostPresence'));
-  await eventually(() => fleet.host('web1').isHeard);
+  await eventually(() => fleet.host('web1').isAlive);
   expect(await fleet.command('web1', 'restart', { service: 'rag-api' })).toMatchObject({
     outcome: 'refused',
     code: 'stale',

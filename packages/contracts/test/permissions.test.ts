@@ -96,8 +96,8 @@ describe('an agent', () => {
     await using agent = await open(WEB1, problems);
     await using prober = await open(PROBER);
     await using operator = await open(OPERATOR);
-    let beats = 0;
-    prober.subscribe(rows.hostPresence, {}, () => beats++);
+    let heartbeats = 0;
+    prober.subscribe(rows.hostPresence, {}, () => heartbeats++);
     prober.respond(proberCommands.recover, {}, async () => golden('prober-commands/recover.reply') as never);
     agent.respond(commands.stop, { host: 'web1' }, async () => golden('commands/stop.reply') as never);
     await Promise.all([agent.flush(), prober.flush()]);
@@ -112,7 +112,7 @@ describe('an agent', () => {
     expect(await operator.request(commands.stop, { host: 'web1' }, sampleRequest('stop'), soon)).toMatchObject({
       accepted: true,
     });
-    await eventually(() => beats === 1);
+    await eventually(() => heartbeats === 1);
     expect(problems).toEqual([]);
   });
 

@@ -26,7 +26,7 @@ test.each([
   ['keys', `\`${keys.spec('<host>', '<service>')}\``],
   ['the bucket of statuses', `\`${bucketName('<env>', 'status')}\``],
   ['the digest', `\`${keysDigest(['web1.rag-api.0', 'web1.rag-api._'])}\``],
-  ['beats', `| ${PRESENCE_INTERVAL_MS / 1_000} s; ${PRESENCE_LIMIT_MS / 1_000} s |`],
+  ['heartbeats', `| ${PRESENCE_INTERVAL_MS / 1_000} s; ${PRESENCE_LIMIT_MS / 1_000} s |`],
   ['quotes', `(\`fresh\`) | ${FRESHNESS_MS / 1_000} s |`],
   ['dependencies', `| word of a dependency | ${DEPENDENCY_LEASE_MS / 1_000} s |`],
   ['parts', `above ${METRICS_PART_BYTES / 1_024} KiB`],

@@ -24,7 +24,7 @@ export interface DashboardOptions {
   readonly readTables?: ReadTables;
 }
 
-/** A fleet so large that a frame takes long gets fewer of them: requests and beats must not wait for the page. */
+/** A fleet so large that a frame takes long gets fewer of them: requests and heartbeats must not wait for the page. */
 const IDLE_PER_BUSY = 5;
 
 /** A running dashboard: follows its source, feeds its viewers, answers requests. Disposing ends all of it. */

@@ -8,7 +8,7 @@ import { ConfigError, type DashboardConfig, PACKAGE_DIR, readConfig } from './co
 import { Dashboard } from './dashboard.ts';
 import { auditTrail } from './source/audit-trail.ts';
 import { BusSource } from './source/bus-source.ts';
-import { beatPresence } from './source/presence.ts';
+import { publishPresence } from './source/presence.ts';
 import { readUsers } from './users.ts';
 
 const HELP = `The fleet on one page: http://127.0.0.1:8003/
@@ -106,7 +106,7 @@ async function run(config: DashboardConfig, log: Logger): Promise<number> {
     owners: { uids: owners, users: readUsers() },
     ...(existsSync(webRoot) && { webRoot }),
   });
-  using _presence = beatPresence({ bus, version, epoch, viewers: () => dashboard.hub.viewers });
+  using _presence = publishPresence({ bus, version, epoch, viewers: () => dashboard.hub.viewers });
 
   try {
     await dashboard.listen(listen.host, listen.port);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Dashboard } from '../server/dashboard.ts';
 import { auditTrail } from '../server/source/audit-trail.ts';
 import { BusSource } from '../server/source/bus-source.ts';
-import { beatPresence } from '../server/source/presence.ts';
+import { publishPresence } from '../server/source/presence.ts';
 import { readUsers } from '../server/users.ts';
 import * as make from './support/demo-facts.ts';
 import { SimulatedAgent } from './support/simulated-agent.ts';
@@ -40,7 +40,7 @@ async function startDashboard() {
     audit: auditTrail({ outbox, id: 'main', epoch: 1 }),
     owners: ownOwners(),
   });
-  const presence = beatPresence({ bus: own, version: '0.0.0', epoch: 1, viewers: () => dashboard.hub.viewers });
+  const presence = publishPresence({ bus: own, version: '0.0.0', epoch: 1, viewers: () => dashboard.hub.viewers });
   await eventually(() => dashboard.fleet.look().page.fleet.isComplete);
   const url = `http://127.0.0.1:${await dashboard.listen('127.0.0.1', 0)}`;
   return {
@@ -116,7 +116,7 @@ test('who speaks for another host under its own name is not believed', async () 
   await using running = await startDashboard();
   const { foreign } = running.own.counters;
   // As a program sends it that compares nothing.
-  agent.bus.publish({ ...rows.hostPresence, names: {} }, { host: 'web1' }, make.hostBeat('db1'));
+  agent.bus.publish({ ...rows.hostPresence, names: {} }, { host: 'web1' }, make.hostHeartbeat('db1'));
   const status = Buffer.from(JSON.stringify(make.status('db1', 'forged')));
   const key = keys.instance('web1', 'forged', 0);
   await agent.bus.publishEncoded(`$KV.muster_test_status.${key}`, status, { expectedLastSeq: 0 });

@@ -20,7 +20,7 @@ beforeAll(async () => {
     { kind: 'listed', bucket: 'status', entries: new Map([['web1.rag-api.0', make.status('web1', 'rag-api')]]) },
     { kind: 'listed', bucket: 'health', entries: new Map() },
     { kind: 'listed', bucket: 'alerts', entries: new Map() },
-    { kind: 'host-presence', beat: make.hostBeat('web1') },
+    { kind: 'host-presence', heartbeat: make.hostHeartbeat('web1') },
   );
 });
 afterAll(() => running[Symbol.asyncDispose]());
@@ -190,7 +190,7 @@ describe('commands', () => {
 describe('data', () => {
   test('an unchanged answer is 304', async () => {
     // Else the host may fall silent between the two.
-    running.source.tell({ kind: 'host-presence', beat: make.hostBeat('web1', { seq: 2 }) });
+    running.source.tell({ kind: 'host-presence', heartbeat: make.hostHeartbeat('web1', { seq: 2 }) });
     const first = await ask('GET', '/api/dashboard-data');
     expect(first.json()).toMatchObject({ services: { total: 1, rows: [{ service: 'rag-api' }] } });
     const again = await ask('GET', '/api/dashboard-data', { 'if-none-match': String(first.headers['etag']) });

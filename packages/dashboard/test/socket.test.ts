@@ -41,7 +41,7 @@ class Viewer implements AsyncDisposable {
 }
 
 const connected = { kind: 'bus', isConnected: true, reason: 'connected' } as const;
-const beat = (seq: number) => ({ kind: 'host-presence', beat: make.hostBeat('web1', { seq }) }) as const;
+const heartbeat = (seq: number) => ({ kind: 'host-presence', heartbeat: make.hostHeartbeat('web1', { seq }) }) as const;
 const status = (state: 'running' | 'failed') =>
   ({
     kind: 'entry',
@@ -54,10 +54,10 @@ const stateOf = (viewer: Viewer) => viewer.page?.services['web1.rag-api.0']?.sta
 
 test('a snapshot, then changes; two viewers see the same', async () => {
   await using running = await startDashboard();
-  running.source.tell(connected, listed, beat(1), status('running'));
+  running.source.tell(connected, listed, heartbeat(1), status('running'));
   await using one = new Viewer(running.url);
   await eventually(() => stateOf(one) === 'running');
-  running.source.tell(beat(2), status('failed'));
+  running.source.tell(heartbeat(2), status('failed'));
   await eventually(() => stateOf(one) === 'failed');
   await using two = new Viewer(running.url);
   await eventually(() => two.page !== undefined);
@@ -67,7 +67,7 @@ test('a snapshot, then changes; two viewers see the same', async () => {
 
 test('a hundred changes a second make at most four frames a second', async () => {
   await using running = await startDashboard();
-  running.source.tell(connected, listed, beat(1));
+  running.source.tell(connected, listed, heartbeat(1));
   await using viewer = new Viewer(running.url);
   await eventually(() => viewer.page !== undefined);
   for (let round = 0; round < 5; round += 1) {
@@ -84,7 +84,7 @@ test('a hundred changes a second make at most four frames a second', async () =>
 
 test('a page that blinked gets what it missed, and no snapshot', async () => {
   await using running = await startDashboard();
-  running.source.tell(connected, listed, beat(1), status('running'));
+  running.source.tell(connected, listed, heartbeat(1), status('running'));
   await using before = new Viewer(running.url);
   await eventually(() => stateOf(before) === 'running');
   const { epoch, seq, page } = before;

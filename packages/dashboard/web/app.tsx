@@ -1,7 +1,7 @@
 import { useMemo, useSyncExternalStore } from 'react';
 import { AlertList } from './features/alerts/alert-list.tsx';
 import { Announcer } from './features/fleet/announcer.tsx';
-import { FleetVerdict } from './features/fleet/fleet-verdict.tsx';
+import { FleetHeadline } from './features/fleet/fleet-headline.tsx';
 import { LinkBanner } from './features/fleet/link-banner.tsx';
 import { NoticeList } from './features/fleet/notice-list.tsx';
 import { TopBar } from './features/fleet/top-bar.tsx';
@@ -39,7 +39,7 @@ export function App({ store }: { readonly store: Store }) {
           <Waiting />
         ) : (
           <>
-            <FleetVerdict page={page} />
+            <FleetHeadline page={page} />
             <AlertList page={page} />
             <HostList page={page} />
             <ServicesSection page={page} pending={state.pending} store={store} />

@@ -51,13 +51,13 @@ test('a state directory that is none ends it with 1', async () => {
 
 test('it says every 2 s that it lives, and what it does', async () => {
   const listener = await Listener.start(bus);
-  const beats: boolean[] = [];
-  listener.bus.subscribe(rows.proberPresence, { prober: 'main' }, ({ leading }) => beats.push(leading));
+  const heartbeats: boolean[] = [];
+  listener.bus.subscribe(rows.proberPresence, { prober: 'main' }, ({ leading }) => heartbeats.push(leading));
   await listener.bus.flush();
   await using _prober = await startLeadingProber(bus);
   const leading = await eventually(
     () => {
-      const found = beats.filter((isLeading) => isLeading);
+      const found = heartbeats.filter((isLeading) => isLeading);
       return found.length >= 2 ? found : undefined;
     },
     { timeoutMs: 60_000 },

@@ -95,6 +95,6 @@ test('a task that is removed or replaced is given up and never started again', a
   scheduler.remove('api');
   await eventually(() => replacement.running === 0);
   expect(scheduler.size).toBe(0);
-  expect(scheduler.hurry('api')).toBe(false);
+  expect(scheduler.probeNow('api')).toBe(false);
   expect(old.started).toEqual(['api']);
 });

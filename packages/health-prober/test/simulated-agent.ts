@@ -20,7 +20,7 @@ export class SimulatedAgent implements AsyncDisposable {
   readonly #outbox: Outbox;
   readonly #statuses = new Map<string, InstanceStatus>();
   readonly #puts = new Map<string, () => Promise<unknown>>();
-  #beat: NodeJS.Timeout | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
   #seq = 0;
 
   static async start(testBus: TestBus, host = 'web1'): Promise<SimulatedAgent> {
@@ -35,7 +35,7 @@ export class SimulatedAgent implements AsyncDisposable {
           .catch(() => undefined),
     });
     const agent = new SimulatedAgent(host, bus, outbox);
-    agent.beat();
+    agent.heartbeat();
     return agent;
   }
 
@@ -45,11 +45,11 @@ export class SimulatedAgent implements AsyncDisposable {
     this.#outbox = outbox;
   }
 
-  beat(
+  heartbeat(
     place: { agentId?: string; bootId?: string; networkNamespace?: string } = {},
     everyMs = PRESENCE_INTERVAL_MS,
   ): void {
-    clearInterval(this.#beat);
+    clearInterval(this.#heartbeat);
     const send = () => {
       const { agentId = 'other-agent', bootId = 'other-boot', networkNamespace = '1' } = place;
       this.bus.publish(
@@ -73,11 +73,11 @@ export class SimulatedAgent implements AsyncDisposable {
       );
     };
     send();
-    this.#beat = setInterval(send, everyMs);
+    this.#heartbeat = setInterval(send, everyMs);
   }
 
   fallSilent(): void {
-    clearInterval(this.#beat);
+    clearInterval(this.#heartbeat);
   }
 
   async configure(
@@ -227,7 +227,7 @@ export class SimulatedAgent implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#beat);
+    clearInterval(this.#heartbeat);
     await this.#outbox.close();
   }
 

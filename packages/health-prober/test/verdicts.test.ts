@@ -73,7 +73,7 @@ async function stored(...expected: string[]): Promise<void> {
 
 describe('its own probes', () => {
   test('a failing service is soft at first, then hard; the alert fires once, and is resolved by the first answer', async () => {
-    agent.beat(HERE);
+    agent.heartbeat(HERE);
     await agent.configure('api', url);
     agent.start('api');
     await using _prober = await startLeadingProber(bus, STARTED_BY_AGENT);
@@ -162,7 +162,7 @@ describe('its own probes', () => {
     );
     expect(requests).toBe(0);
     // On the host that the prober is on, the same are its own.
-    agent.beat(HERE);
+    agent.heartbeat(HERE);
     for (const service of ['decimal', 'named']) {
       await verdict((each) => each.service === service && each.verdict === 'healthy', `${service} is probed`);
     }
@@ -170,7 +170,7 @@ describe('its own probes', () => {
 
   test('a prober that no agent started reaches the loopback addresses of its own boot and namespace', async () => {
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    agent.beat({ ...HERE, bootId });
+    agent.heartbeat({ ...HERE, bootId });
     await agent.configure('api', url);
     agent.start('api');
     await using _prober = await startLeadingProber(bus);
@@ -179,7 +179,7 @@ describe('its own probes', () => {
   });
 
   test('on one instance two vantages that disagree are partial, and page nobody', async () => {
-    agent.beat(HERE);
+    agent.heartbeat(HERE);
     await agent.configure('api', url);
     agent.start('api');
     await using _prober = await startLeadingProber(bus, STARTED_BY_AGENT);
@@ -194,7 +194,7 @@ describe('its own probes', () => {
   });
 
   test('a service that somebody stops is no longer judged, and its alert ends', async () => {
-    agent.beat(HERE);
+    agent.heartbeat(HERE);
     await agent.configure('api', url);
     agent.start('api');
     status = 503;
@@ -208,7 +208,7 @@ describe('its own probes', () => {
 });
 
 describe('a host', () => {
-  test('that falls silent is gone within 12 s, once, without alerts for its services, and comes back', async () => {
+  test('that outages silent is gone within 12 s, once, without alerts for its services, and comes back', async () => {
     agent.start('api');
     await agent.settled();
     await using _prober = await startLeadingProber(bus);
@@ -223,7 +223,7 @@ describe('a host', () => {
     await verdict((each) => each.verdict === 'unhealthy' && each.hardness === 'hard', 'an unhealthy verdict');
     agent.vote('api', 'up');
     await verdict((each) => each.verdict === 'healthy', 'a healthy verdict');
-    agent.beat();
+    agent.heartbeat();
     await heard('host-gone resolved');
     await stored('host-gone firing', 'host-gone resolved');
   });

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { type InstanceEvent, InstanceEvent as Schema } from '@muster/contracts';
 import { expect, test } from 'vitest';
 import { observe, type RuleName } from '../src/core/alert.ts';
-import { observeHost, observeVerdict, type Tale, tellEvent } from '../src/core/rules.ts';
+import { type InstanceHistory, observeHost, observeVerdict, readEvent } from '../src/core/rules.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../../..');
 const text = readFileSync(path.join(ROOT, 'docs/write-an-agent.md'), 'utf8');
@@ -19,13 +19,13 @@ const severities = new Map(
 
 /** What fires after these events of one instance. */
 function firedBy(...changes: readonly Partial<InstanceEvent>[]): readonly RuleName[] {
-  let tale: Tale | undefined;
+  let history: InstanceHistory | undefined;
   const fired: RuleName[] = [];
   for (const [at, change] of changes.entries()) {
-    const told = tellEvent(tale, { ...base, desired: 'up', seq: at, ...change }, at);
-    tale = told.tale;
+    const told = readEvent(history, { ...base, desired: 'up', seq: at, ...change }, at);
+    history = told.history;
     fired.push(...told.observations.filter(({ isOn }) => isOn).map(({ rule }) => rule));
-    if (told.healing !== undefined) fired.push(told.healing.seen.rule);
+    if (told.recovery !== undefined) fired.push(told.recovery.seen.rule);
   }
   return [...new Set(fired)];
 }
@@ -60,7 +60,7 @@ test('each rule is told, with its severity', () => {
   const unhealthy = observeVerdict(subject, votes, false);
   expect(observeVerdict(subject, { ...votes, hardness: 'soft' }, false)).toBeUndefined();
   expect(observeVerdict(subject, votes, true)).toBeUndefined();
-  const gone = observeHost('web1', 7_000, 'beat');
+  const gone = observeHost('web1', 7_000, 'heartbeat');
   const rules = ['failed', 'restart-loop', 'restarted', 'unhealthy', 'host-gone'] as const;
   expect([...severities.keys()]).toEqual(rules);
   for (const rule of rules) {

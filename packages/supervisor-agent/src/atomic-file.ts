@@ -1,5 +1,5 @@
 /**
- * The agent's own files, replaced as a whole. All of it is synchronous: memory must be on disk before the effects of the
+ * The agent's own files, replaced as a whole. All of it is synchronous: state must be on disk before the effects of the
  * same step happen, and an `await` in between would let another step in.
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';

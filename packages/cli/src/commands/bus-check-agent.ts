@@ -11,7 +11,7 @@ import {
 } from '@muster/contracts/bus';
 import { type CommandResult, type CommandSender, sendCommand } from '@muster/contracts/client';
 import type { Command } from 'commander';
-import { type AgentFacts, type HeardBeat, judgeAgent } from '../agent-check.ts';
+import { type AgentFacts, type HeardHeartbeat, judgeAgent } from '../agent-check.ts';
 import { connect, OPERATOR } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
@@ -24,7 +24,7 @@ interface CheckOptions extends ReadOptions {
   readonly for: number;
 }
 
-/** Five beats, at least. */
+/** Five heartbeats, at least. */
 const DEFAULT_LISTEN_MS = 12_000;
 const ANSWER_TIMEOUT_MS = 5_000;
 /** So long an improper question is given to be answered. */
@@ -43,7 +43,7 @@ export function addBusCheckAgent(bus: Command, context: Context, run: Run): void
     bus,
     'check-agent',
     'look whether an agent does what docs/write-an-agent.md says, also one that is not of Muster',
-    'Listens to the agent of one host for some seconds, compares its beats, its entries in the buckets and its events with each other, asks it what every agent must answer, and asks as nobody may ask. It changes nothing: what acts is asked of a service that does not exist. Exit code 1 when there is a problem, 5 when nothing is heard of the host.',
+    'Listens to the agent of one host for some seconds, compares its heartbeats, its entries in the buckets and its events with each other, asks it what every agent must answer, and asks as nobody may ask. It changes nothing: what acts is asked of a service that does not exist. Exit code 1 when there is a problem, 5 when nothing is heard of the host.',
   )
     .argument('<host>', 'whose agent', parseId)
     .option('--for <time>', 'how long to listen', parseDurationMs, DEFAULT_LISTEN_MS)
@@ -72,7 +72,7 @@ async function check(
   await using bus = await connect(settings, OPERATOR, signal, undefined, onProblem);
   followRevocations(bus);
   const facts = await gather(bus, host, listenMs, signal);
-  if (facts.beats.length === 0 && facts.statuses.size === 0 && facts.status.outcome === 'undelivered') {
+  if (facts.heartbeats.length === 0 && facts.statuses.size === 0 && facts.status.outcome === 'undelivered') {
     throw new CliError('notFound', `nothing is heard of host '${host}': start its agent, or look with muster hosts`);
   }
   const findings = judgeAgent({ ...facts, problems: problems.filter(({ subject }) => isOf(host, subject)) });
@@ -92,8 +92,8 @@ async function gather(
   listenMs: number,
   signal: AbortSignal,
 ): Promise<Omit<AgentFacts, 'problems'>> {
-  const beats: HeardBeat[] = [];
-  bus.subscribe(rows.hostPresence, { host }, (presence) => void beats.push({ presence, atMs: performance.now() }));
+  const heartbeats: HeardHeartbeat[] = [];
+  bus.subscribe(rows.hostPresence, { host }, (presence) => void heartbeats.push({ presence, atMs: performance.now() }));
   bus.subscribe(rows.hostMetrics, { host }, () => {});
   bus.subscribe(rows.hostEvent, { host }, () => {});
   bus.subscribe(rows.instanceProbe, { host }, () => {});
@@ -115,7 +115,7 @@ async function gather(
   const stored = await bus.history(rows.instanceEvent, { host }, { last: MAX_EVENTS, signal });
   return {
     host,
-    beats,
+    heartbeats,
     specs: specs.entries,
     statuses: statuses.entries,
     events: stored.map(({ message }) => message),

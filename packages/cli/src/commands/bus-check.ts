@@ -22,7 +22,7 @@ import { renderFindings } from '../render/findings.ts';
 import { readRetentionOf } from '../retention.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
 
-/** Beats come every 2 s, jittered by a quarter: whoever lives is heard within this. */
+/** Heartbeats come every 2 s, jittered by a quarter: whoever lives is heard within this. */
 const LISTEN_MS = 3_000;
 
 export function addBusCheck(bus: Command, context: Context, run: Run): void {
@@ -91,8 +91,8 @@ async function gather(
 /** How many events wait at each agent that is heard; `undefined` for a role that may not hear them. */
 async function listenToAgents(bus: NatsBus, signal: AbortSignal): Promise<ReadonlyMap<string, number> | undefined> {
   const { environment, role, id } = bus;
-  const beats = buildFilter(environment, rows.hostPresence.template);
-  if (notGranted(permissionsFor(environment, role, id).subscribe, [beats]).length > 0) return undefined;
+  const heartbeats = buildFilter(environment, rows.hostPresence.template);
+  if (notGranted(permissionsFor(environment, role, id).subscribe, [heartbeats]).length > 0) return undefined;
   const backlogs = new Map<string, number>();
   bus.subscribe(rows.hostPresence, {}, ({ backlog }, { host }) => void backlogs.set(host, backlog));
   await delay(LISTEN_MS, undefined, { signal });

@@ -16,7 +16,7 @@ interface HostsOptions extends ReadOptions {
   readonly follow?: true;
 }
 
-/** Beats come every 2 s, jittered by a quarter: whoever lives is heard within this. */
+/** Heartbeats come every 2 s, jittered by a quarter: whoever lives is heard within this. */
 const LISTEN_MS = 3_000;
 const LOOK_EVERY_MS = 250;
 
@@ -25,7 +25,7 @@ export function addHosts(program: Command, context: Context, run: Run): void {
     program,
     'hosts',
     'show hosts, probers and dashboards: heard or not, age, version, clock, round trip',
-    'Listens to the beats of hosts, probers and dashboards for 3 s, asks each agent once, and shows how they stand. Who is not heard is unknown, with the age of its last word. SKEW is how far its clock is ahead of this machine’s. With -f it goes on with each change, until Ctrl-C.',
+    'Listens to the heartbeats of hosts, probers and dashboards for 3 s, asks each agent once, and shows how they stand. Who is not heard is unknown, with the age of its last word. SKEW is how far its clock is ahead of this machine’s. With -f it goes on with each change, until Ctrl-C.',
   )
     .option('-f, --follow', 'go on with who falls silent and who is back')
     .addHelpText('after', examples('muster hosts', 'muster hosts -f', 'muster hosts --json | jq .hosts'))
@@ -66,12 +66,12 @@ function standingChanges(
   const last = new Map(participants.map(({ kind, id, state }) => [`${kind} ${id}`, state]));
   return () => {
     const { hosts, probers, dashboards } = fleet.snapshot();
-    for (const { kind, id, isHeard, ageMs } of [
+    for (const { kind, id, isAlive, ageMs } of [
       ...hosts.map((standing) => ({ ...standing, kind: 'host' as const, id: standing.host })),
       ...probers.map((standing) => ({ ...standing, kind: 'prober' as const, id: standing.prober })),
       ...dashboards.map((standing) => ({ ...standing, kind: 'dashboard' as const, id: standing.dashboard })),
     ]) {
-      const state = isHeard ? 'heard' : 'unknown';
+      const state = isAlive ? 'heard' : 'unknown';
       if ((last.get(`${kind} ${id}`) ?? 'unknown') === state) continue;
       last.set(`${kind} ${id}`, state);
       const time = new Date().toISOString();

@@ -44,9 +44,9 @@ async function validate(
       ...renderDiagnostics('warning', warnings, text, paint),
     );
     const services = 'services' in reading ? `${count(reading.services.length, 'service')}, ` : '';
-    const verdict = errors.length === 0 ? paint('good', 'valid') : paint('bad', count(errors.length, 'error'));
+    const result = errors.length === 0 ? paint('good', 'valid') : paint('bad', count(errors.length, 'error'));
     terminal.print(
-      `${path}: ${services}${verdict}${warnings.length === 0 ? '' : `, ${count(warnings.length, 'warning')}`}`,
+      `${path}: ${services}${result}${warnings.length === 0 ? '' : `, ${count(warnings.length, 'warning')}`}`,
     );
   }
   return errors.length === 0 ? EXIT.ok : EXIT.failed;

@@ -47,8 +47,8 @@ const status = of(StatusSchema) as InstanceStatus;
 const health = of(Verdict) as Verdict;
 const alert = of(rows.alert.schema) as AlertEvent;
 const batch = of(rows.instanceLog.schema) as LogBatch;
-const instance = { status, isHeard: true, health };
-const lost = { status, isHeard: false, health };
+const instance = { status, isAlive: true, health };
+const lost = { status, isAlive: false, health };
 const source = { host: HOSTILE, service: HOSTILE, instance: 0, generation: 1 };
 const chart = {
   startsAtMs: [NOW_MS],
@@ -85,7 +85,7 @@ const RENDERED: Readonly<Record<string, () => readonly string[]>> = {
       {
         source: 'bus',
         asOf: HOSTILE,
-        hosts: [{ host: HOSTILE, isHeard: false, problem: HOSTILE, lastHeardAt: HOSTILE, instances: 1 }],
+        hosts: [{ host: HOSTILE, isAlive: false, problem: HOSTILE, lastHeardAt: HOSTILE, instances: 1 }],
         instances: [instance, lost],
       },
       NOW_MS,
@@ -93,8 +93,8 @@ const RENDERED: Readonly<Record<string, () => readonly string[]>> = {
     ),
   'status from a file': () => {
     const { host, instances } = of(StatusFile) as StatusFile;
-    const hosts = [{ host, isHeard: true, instances: 1 }];
-    const readings = instances.map((one) => ({ status: one, isHeard: true }));
+    const hosts = [{ host, isAlive: true, instances: 1 }];
+    const readings = instances.map((one) => ({ status: one, isAlive: true }));
     return renderStatus({ source: 'file', asOf: HOSTILE, hosts, instances: readings }, NOW_MS, paintPlain);
   },
   why: () =>

@@ -56,7 +56,7 @@ function skewCell(skewMs: number): Cell {
 
 /** One line for each change of `muster hosts -f`. */
 export function renderStandingChange({ kind, id, state, ageMs }: Participant, time: string, paint: Paint): string {
-  const isHeard = state === 'heard';
-  const age = ageMs === undefined ? '' : `, last beat ${formatSpan(ageMs)} ago`;
-  return `${paint('dim', printable(time))}  ${kind} ${printable(id)}  ${isHeard ? paint('good', 'heard') : paint('warn', `unknown${age}`)}`;
+  const isAlive = state === 'heard';
+  const age = ageMs === undefined ? '' : `, last heartbeat ${formatSpan(ageMs)} ago`;
+  return `${paint('dim', printable(time))}  ${kind} ${printable(id)}  ${isAlive ? paint('good', 'heard') : paint('warn', `unknown${age}`)}`;
 }

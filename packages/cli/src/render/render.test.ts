@@ -69,19 +69,19 @@ describe('status', () => {
     source: 'bus',
     asOf: '2026-11-23T10:05:00.000Z',
     hosts: [
-      { host: 'web1', isHeard: true, instances: 2 },
+      { host: 'web1', isAlive: true, instances: 2 },
       {
         host: 'web2',
-        isHeard: false,
+        isAlive: false,
         problem: 'its agent does not answer',
         lastHeardAt: '2026-11-23T10:00:00.000Z',
         instances: 1,
       },
     ],
     instances: [
-      { status: instanceStatus({ service: 'nats-server', system: true, pid: 7 }), isHeard: true },
-      { status: instanceStatus({ host: 'web2', restarts: 3 }), isHeard: false, health: verdict() },
-      { status: instanceStatus({ pid: 4711 }), isHeard: true, health: verdict() },
+      { status: instanceStatus({ service: 'nats-server', system: true, pid: 7 }), isAlive: true },
+      { status: instanceStatus({ host: 'web2', restarts: 3 }), isAlive: false, health: verdict() },
+      { status: instanceStatus({ pid: 4711 }), isAlive: true, health: verdict() },
     ],
   } as const;
 
@@ -113,8 +113,8 @@ describe('status', () => {
 
   test('instances are numbered where there is more than one', () => {
     const two = [
-      { status: instanceStatus(), isHeard: true },
-      { status: instanceStatus({ instance: 1 }), isHeard: true },
+      { status: instanceStatus(), isAlive: true },
+      { status: instanceStatus({ instance: 1 }), isAlive: true },
     ];
     const lines = renderStatus({ ...reading, instances: two }, NOW_MS, paintPlain);
     expect(lines.slice(5)).toEqual([
@@ -160,7 +160,7 @@ describe('why', () => {
     const why = {
       source: 'bus',
       asOf: '',
-      instance: { status, isHeard: true, health: verdict() },
+      instance: { status, isAlive: true, health: verdict() },
       events: [crash, again],
     } as const;
     expect(renderWhy(why, NOW_MS, paintPlain)).toEqual([
@@ -320,7 +320,7 @@ describe('hosts', () => {
 
   test('a change is one line', () => {
     expect(renderStandingChange({ ...host, state: 'unknown', ageMs: 6_700 }, '12:00', paintPlain)).toBe(
-      '12:00  host web1  unknown, last beat 6.7 s ago',
+      '12:00  host web1  unknown, last heartbeat 6.7 s ago',
     );
     expect(renderStandingChange(host, '12:00', paintPlain)).toBe('12:00  host web1  heard');
   });

@@ -45,30 +45,30 @@ export function renderStatus({ hosts, instances }: FleetReading, nowMs: number, 
   ];
 }
 
-function hostRow({ host, isHeard, problem, lastHeardAt, instances }: HostReading, nowMs: number): Cell[] {
+function hostRow({ host, isAlive, problem, lastHeardAt, instances }: HostReading, nowMs: number): Cell[] {
   return [
     host,
-    isHeard ? { text: '● up', tone: 'good' } : stateCell('unknown'),
+    isAlive ? { text: '● up', tone: 'good' } : stateCell('unknown'),
     String(instances),
-    isHeard ? 'now' : ageCell(lastHeardAt, nowMs),
+    isAlive ? 'now' : ageCell(lastHeardAt, nowMs),
     problem ?? '',
   ];
 }
 
 function instanceRow(reading: InstanceReading, isNumbered: boolean, nowMs: number): Cell[] {
-  const { status, isHeard } = reading;
+  const { status, isAlive } = reading;
   const state = stateNow(reading);
   return [
     status.host,
     isNumbered ? `${status.service}.${status.instance}` : status.service,
     stateCell(state),
-    isHeard && state === 'running' ? readyCell(status.ready) : { text: '-', tone: 'dim' },
+    isAlive && state === 'running' ? readyCell(status.ready) : { text: '-', tone: 'dim' },
     verdictCell(healthNow(reading)),
     // Of what is not heard, the age is that of the last word about it.
-    ageCell(isHeard ? status.changedAt : status.time, nowMs),
+    ageCell(isAlive ? status.changedAt : status.time, nowMs),
     `${status.restarts}/${status.restartBudget}`,
-    isHeard && status.pid !== undefined ? String(status.pid) : { text: '-', tone: 'dim' },
-    isHeard ? status.reason : `last known: ${status.state}, ${status.reason}`,
+    isAlive && status.pid !== undefined ? String(status.pid) : { text: '-', tone: 'dim' },
+    isAlive ? status.reason : `last known: ${status.state}, ${status.reason}`,
   ];
 }
 
@@ -98,15 +98,15 @@ export function statusJson({ source, asOf, hosts, instances }: FleetReading, now
     asOf,
     hosts,
     instances: [...instances].sort(byPlace).map((reading) => {
-      const { status, isHeard } = reading;
-      const ageMs = ageOf(isHeard ? status.changedAt : status.time, nowMs);
+      const { status, isAlive } = reading;
+      const ageMs = ageOf(isAlive ? status.changedAt : status.time, nowMs);
       return {
         ...status,
         state: stateNow(reading),
-        ready: isHeard ? status.ready : 'unknown',
+        ready: isAlive ? status.ready : 'unknown',
         health: healthNow(reading) ?? 'unknown',
         ...(ageMs !== undefined && { ageMs: Math.max(0, ageMs) }),
-        ...(!isHeard && { lastKnownState: status.state }),
+        ...(!isAlive && { lastKnownState: status.state }),
       };
     }),
   };

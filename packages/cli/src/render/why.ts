@@ -10,19 +10,19 @@ const INDENT = '    ';
 
 /** Where an instance stands, then each transition that led there, oldest first. `nowMs` is unix time. */
 export function renderWhy({ instance, events }: WhyReading, nowMs: number, paint: Paint): string[] {
-  const { status, isHeard, health } = instance;
+  const { status, isAlive, health } = instance;
   const { text, tone } = stateCell(stateNow(instance));
-  const ageMs = ageOf(isHeard ? status.changedAt : status.time, nowMs);
+  const ageMs = ageOf(isAlive ? status.changedAt : status.time, nowMs);
   const verdict = healthNow(instance);
   const facts = [
-    ...(ageMs === undefined ? [] : [isHeard ? `for ${formatSpan(ageMs)}` : `last heard ${formatSpan(ageMs)} ago`]),
-    ...(isHeard && status.pid !== undefined ? [`pid ${status.pid}`] : []),
-    ...(isHeard && status.state === 'running' ? [`ready: ${status.ready}`] : []),
+    ...(ageMs === undefined ? [] : [isAlive ? `for ${formatSpan(ageMs)}` : `last heard ${formatSpan(ageMs)} ago`]),
+    ...(isAlive && status.pid !== undefined ? [`pid ${status.pid}`] : []),
+    ...(isAlive && status.state === 'running' ? [`ready: ${status.ready}`] : []),
     `run ${status.generation}`,
   ];
   return [
     `${paint('strong', printable(formatTarget(status)))}: ${paint(tone, text)}, ${facts.join(', ')}`,
-    ...(isHeard ? [] : [`${INDENT}last known: ${status.state}`]),
+    ...(isAlive ? [] : [`${INDENT}last known: ${status.state}`]),
     `${INDENT}reason: ${printable(status.reason)}`,
     `${INDENT}wanted: ${status.desired}`,
     `${INDENT}restarts: ${status.restarts} of ${status.restartBudget} in ${formatSpan(status.restartWindowMs)}`,

@@ -2,7 +2,7 @@
  * Reads one stream in order: what is there, then what comes.
  *
  * An ephemeral push consumer without acknowledgements. The server numbers its deliveries, so a missing one shows; it
- * beats while there is nothing to deliver, so silence shows too. Either ends the reader with `onLost`: whoever reads
+ * heartbeats while there is nothing to deliver, so silence shows too. Either ends the reader with `onLost`: whoever reads
  * begins again, from scratch or from the last sequence, as fits.
  */
 import type { ConsumerConfig } from '@nats-io/jetstream';

@@ -6,11 +6,11 @@ import type { ComponentEvent } from '../messages/component.ts';
 import type { InstanceEvent, InstanceRef } from '../messages/service.ts';
 import { rows } from '../rows.ts';
 import type { SubjectParams } from '../subject.ts';
-import { Beats } from './beats.ts';
-import { BucketView } from './bucket-view.ts';
 import type { CommandArguments, CommandResult } from './commanding.ts';
 import { type Chain, FleetCommands } from './fleet-commands.ts';
 import { type ForgetOutcome, forgetHost } from './forget-host.ts';
+import { Heartbeats } from './heartbeats.ts';
+import { KvView } from './kv-view.ts';
 import { type Measured, measure } from './measure.ts';
 import { type HistoryQuery, type MetricsHistory, readMetricsHistory } from './metrics-history.ts';
 import type { DashboardStanding, HostPresence, ProberStanding } from './presence.ts';
@@ -60,13 +60,13 @@ export class FleetClient implements Disposable {
   readonly #actor: string;
   readonly #commands: FleetCommands;
   readonly #timeoutMs: number | undefined;
-  readonly #specs: BucketView<ValueOf<'specs'>>;
-  readonly #status: BucketView<ValueOf<'status'>>;
-  readonly #health: BucketView<ValueOf<'health'>>;
-  readonly #alerts: BucketView<ValueOf<'alerts'>>;
-  readonly #hosts: Beats<typeof rows.hostPresence.template, typeof rows.hostPresence.schema>;
-  readonly #probers: Beats<typeof rows.proberPresence.template, typeof rows.proberPresence.schema>;
-  readonly #dashboards: Beats<typeof rows.dashboardPresence.template, typeof rows.dashboardPresence.schema>;
+  readonly #specs: KvView<ValueOf<'specs'>>;
+  readonly #status: KvView<ValueOf<'status'>>;
+  readonly #health: KvView<ValueOf<'health'>>;
+  readonly #alerts: KvView<ValueOf<'alerts'>>;
+  readonly #hosts: Heartbeats<typeof rows.hostPresence.template, typeof rows.hostPresence.schema>;
+  readonly #probers: Heartbeats<typeof rows.proberPresence.template, typeof rows.proberPresence.schema>;
+  readonly #dashboards: Heartbeats<typeof rows.dashboardPresence.template, typeof rows.dashboardPresence.schema>;
   readonly #listeners = new Set<(change: FleetChange) => void>();
 
   /** Begins to follow at once. */
@@ -74,36 +74,36 @@ export class FleetClient implements Disposable {
     const { bus } = options;
     this.#bus = bus;
     const positionOf = (host: string) => {
-      const { isHeard, beat } = this.host(host);
-      return isHeard ? beat : undefined;
+      const { isAlive, heartbeat } = this.host(host);
+      return isAlive ? heartbeat : undefined;
     };
     this.#commands = new FleetCommands({ ...options, positionOf });
     this.#actor = options.actor;
     this.#timeoutMs = options.timeoutMs;
-    this.#specs = new BucketView(bus.kv('specs'), (key, value) => this.#tell({ kind: 'specs', key, value }));
-    this.#status = new BucketView(bus.kv('status'), (key, value) => this.#tell({ kind: 'status', key, value }));
-    this.#health = new BucketView(bus.kv('health'), (key, value) => this.#tell({ kind: 'health', key, value }));
-    this.#alerts = new BucketView(bus.kv('alerts'), (key, value) => this.#tell({ kind: 'alerts', key, value }));
-    this.#hosts = new Beats({
+    this.#specs = new KvView(bus.kv('specs'), (key, value) => this.#tell({ kind: 'specs', key, value }));
+    this.#status = new KvView(bus.kv('status'), (key, value) => this.#tell({ kind: 'status', key, value }));
+    this.#health = new KvView(bus.kv('health'), (key, value) => this.#tell({ kind: 'health', key, value }));
+    this.#alerts = new KvView(bus.kv('alerts'), (key, value) => this.#tell({ kind: 'alerts', key, value }));
+    this.#hosts = new Heartbeats({
       bus,
       row: rows.hostPresence,
       senderOf: (params) => params.host,
       nowMs,
-      onBeat: (host) => this.#tell({ kind: 'presence', host }),
+      onHeartbeat: (host) => this.#tell({ kind: 'presence', host }),
     });
-    this.#probers = new Beats({
+    this.#probers = new Heartbeats({
       bus,
       row: rows.proberPresence,
       senderOf: (params) => params.prober,
       nowMs,
-      onBeat: (prober) => this.#tell({ kind: 'prober', prober }),
+      onHeartbeat: (prober) => this.#tell({ kind: 'prober', prober }),
     });
-    this.#dashboards = new Beats({
+    this.#dashboards = new Heartbeats({
       bus,
       row: rows.dashboardPresence,
       senderOf: (params) => params.dashboard,
       nowMs,
-      onBeat: (dashboard) => this.#tell({ kind: 'dashboard', dashboard }),
+      onHeartbeat: (dashboard) => this.#tell({ kind: 'dashboard', dashboard }),
     });
   }
 
@@ -137,7 +137,7 @@ export class FleetClient implements Disposable {
     return () => this.#listeners.delete(listener);
   }
 
-  /** As `FleetCommands.command`, quoting the last beat heard lately. */
+  /** As `FleetCommands.command`, quoting the last heartbeat heard lately. */
   command<V extends AgentVerb>(
     host: string,
     verb: V,
@@ -184,7 +184,7 @@ export class FleetClient implements Disposable {
   }
 
   /**
-   * What each host's agent last told of itself: also of a host that has no services, and is silent between two beats. A
+   * What each host's agent last told of itself: also of a host that has no services, and is silent between two heartbeats. A
    * host that was taken away after that is left out.
    */
   async lastHostEvents(signal: AbortSignal): Promise<ReadonlyMap<string, ComponentEvent>> {
@@ -221,7 +221,7 @@ export class FleetClient implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const beats of [this.#hosts, this.#probers, this.#dashboards]) beats.stop();
+    for (const heartbeats of [this.#hosts, this.#probers, this.#dashboards]) heartbeats.stop();
     for (const view of [this.#specs, this.#status, this.#health, this.#alerts]) view.stop();
     this.#listeners.clear();
   }

@@ -47,7 +47,7 @@ export class FleetCommands {
     const fresh = this.#positionOf(host);
     if (fresh !== undefined) {
       const result = await sendCommand(this.#sender, host, verb, args, { fresh, signal });
-      // An agent that has just restarted refuses a beat of before. It did not act, so asking again is safe.
+      // An agent that has just restarted refuses a heartbeat of before. It did not act, so asking again is safe.
       if (result.outcome !== 'refused' || result.code !== 'stale') return result;
     }
     const status = await this.status(host, signal);

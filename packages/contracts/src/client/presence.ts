@@ -1,30 +1,30 @@
 import type { AgentPresence, DashboardPresence, ProberPresence } from '../messages/presence.ts';
 import { PRESENCE_LIMIT_MS } from '../messages/presence.ts';
 
-/** What every sender of beats says. */
-interface Beat {
+/** What every sender of heartbeats says. */
+interface Heartbeat {
   readonly time: string;
 }
 
-/** A sender's last beat, and when it was heard by our own monotonic clock. */
-export interface HeardBeat<B> {
-  readonly beat: B;
+/** A sender's last heartbeat, and when it was heard by our own monotonic clock. */
+export interface HeardHeartbeat<B> {
+  readonly heartbeat: B;
   readonly heardAtMs: number;
-  /** How far its wall clock seemed to be ahead of ours at each of the last beats, the newest last. */
+  /** How far its wall clock seemed to be ahead of ours at each of the last heartbeats, the newest last. */
   readonly skewsMs: readonly number[];
 }
 
-/** What can be said about a sender of beats now. */
+/** What can be said about a sender of heartbeats now. */
 export interface Presence<B> {
-  /** Its last beat, however old. */
-  readonly beat?: B;
-  /** Since that beat, by our own clock. */
+  /** Its last heartbeat, however old. */
+  readonly heartbeat?: B;
+  /** Since that heartbeat, by our own clock. */
   readonly ageMs?: number;
   /** Heard lately. If not, whatever is known of the sender is of the past. */
-  readonly isHeard: boolean;
+  readonly isAlive: boolean;
   /** How long it could have been heard and was not; `undefined` while we ourselves are away from the bus. */
   readonly silentForMs?: number;
-  /** How far its wall clock is ahead of ours, for people: no decision hangs on it. Too low by the delay of its beats. */
+  /** How far its wall clock is ahead of ours, for people: no decision hangs on it. Too low by the delay of its heartbeats. */
   readonly clockSkewMs?: number;
 }
 
@@ -40,22 +40,22 @@ export interface DashboardStanding extends Presence<DashboardPresence> {
   readonly dashboard: string;
 }
 
-/** So many beats tell of the sender's clock: some were not delayed, and a clock that is set back shows after as many. */
-const SKEW_BEATS = 8;
+/** So many heartbeats tell of the sender's clock: some were not delayed, and a clock that is set back shows after as many. */
+const SKEW_HEARTBEATS = 8;
 
-/** One beat more. */
-export function hear<B extends Beat>(
-  before: HeardBeat<B> | undefined,
-  beat: B,
+/** One heartbeat more. */
+export function hear<B extends Heartbeat>(
+  before: HeardHeartbeat<B> | undefined,
+  heartbeat: B,
   { nowMs, wallMs }: { readonly nowMs: number; readonly wallMs: number },
-): HeardBeat<B> {
-  const skewsMs = [...(before?.skewsMs ?? []), Date.parse(beat.time) - wallMs].slice(-SKEW_BEATS);
-  return { beat, heardAtMs: nowMs, skewsMs };
+): HeardHeartbeat<B> {
+  const skewsMs = [...(before?.skewsMs ?? []), Date.parse(heartbeat.time) - wallMs].slice(-SKEW_HEARTBEATS);
+  return { heartbeat, heardAtMs: nowMs, skewsMs };
 }
 
 /** `connectedSinceMs` as `Bus.connectedSinceMs`; all times are of one monotonic clock. */
 export function presenceOf<B>(
-  heard: HeardBeat<B> | undefined,
+  heard: HeardHeartbeat<B> | undefined,
   connectedSinceMs: number | undefined,
   nowMs: number,
 ): Presence<B> {
@@ -64,15 +64,15 @@ export function presenceOf<B>(
     connectedSinceMs === undefined
       ? {}
       : { silentForMs: nowMs - Math.max(connectedSinceMs, heard?.heardAtMs ?? connectedSinceMs) };
-  if (heard === undefined) return { isHeard: false, ...silence };
-  const { beat, heardAtMs, skewsMs } = heard;
+  if (heard === undefined) return { isAlive: false, ...silence };
+  const { heartbeat, heardAtMs, skewsMs } = heard;
   const ageMs = nowMs - heardAtMs;
-  // A beat that was late makes the clock look as far behind: the least late of them is the best.
+  // A heartbeat that was late makes the clock look as far behind: the least late of them is the best.
   const clockSkewMs = Math.max(...skewsMs);
   return {
-    beat,
+    heartbeat,
     ageMs,
-    isHeard: connectedSinceMs !== undefined && ageMs <= PRESENCE_LIMIT_MS,
+    isAlive: connectedSinceMs !== undefined && ageMs <= PRESENCE_LIMIT_MS,
     ...silence,
     clockSkewMs,
   };

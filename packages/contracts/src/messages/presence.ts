@@ -3,24 +3,24 @@ import { Amount, AnyNumber, Count, ShortText } from '../bounds.ts';
 import { OrderedEnvelope } from '../envelope.ts';
 import { Id } from '../ids.ts';
 
-/** A beat is due this often; it is jittered by a quarter so that a fleet does not beat as one. */
+/** A heartbeat is due this often; it is jittered by a quarter so that a fleet does not beat as one. */
 export const PRESENCE_INTERVAL_MS = 2_000;
 
-/** After this many missed beats, counted from the observer's own connection, the sender is `unknown`. */
-export const PRESENCE_MISSED_BEATS = 3;
+/** After this many missed heartbeats, counted from the observer's own connection, the sender is `unknown`. */
+export const PRESENCE_MISSED_HEARTBEATS = 3;
 
-/** A sender that has not been heard for so long is unknown. Beats are jittered, so the last one may be due a quarter later. */
-export const PRESENCE_LIMIT_MS = PRESENCE_INTERVAL_MS * (PRESENCE_MISSED_BEATS + 0.25);
+/** A sender that has not been heard for so long is unknown. Heartbeats are jittered, so the last one may be due a quarter later. */
+export const PRESENCE_LIMIT_MS = PRESENCE_INTERVAL_MS * (PRESENCE_MISSED_HEARTBEATS + 0.25);
 
-const Beat = OrderedEnvelope.extend({
+const Heartbeat = OrderedEnvelope.extend({
   version: ShortText,
   uptimeSeconds: Amount,
-  /** How late the sender's event loop was for this beat. */
+  /** How late the sender's event loop was for this heartbeat. */
   eventLoopLagMs: Amount,
 });
 
 /** An agent is alive, and which one. Core NATS, every 2 s. */
-export const AgentPresence = Beat.extend({
+export const AgentPresence = Heartbeat.extend({
   host: Id,
   /** Random, kept in the agent's state directory. */
   agentId: ShortText,
@@ -30,7 +30,7 @@ export const AgentPresence = Beat.extend({
   networkNamespace: ShortText,
   /** The agent's monotonic clock. */
   monotonicMs: AnyNumber,
-  /** Hash of the KV keys this agent keeps, so that ghosts can be found. */
+  /** Hash of the KV keys this agent keeps, so that keys nobody owns can be found. */
   keysDigest: ShortText,
   services: Count,
   /** Events that wait on the agent's disk for the bus. */
@@ -40,14 +40,14 @@ export const AgentPresence = Beat.extend({
 });
 export type AgentPresence = z.infer<typeof AgentPresence>;
 
-export const ProberPresence = Beat.extend({
+export const ProberPresence = Heartbeat.extend({
   prober: Id,
   targets: Count,
   leading: z.boolean(),
 });
 export type ProberPresence = z.infer<typeof ProberPresence>;
 
-export const DashboardPresence = Beat.extend({
+export const DashboardPresence = Heartbeat.extend({
   dashboard: Id,
   viewers: Count,
 });

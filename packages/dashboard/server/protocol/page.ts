@@ -11,13 +11,13 @@ import type { AlertState, InstanceStateName, Readiness, ServiceType, Severity, V
 export const PAGE_PROTOCOL_VERSION = 1;
 
 /**
- * `heard` lately; `awaited`: not heard, but the server itself is connected too shortly to judge; `silent`: beats are missing;
+ * `heard` lately; `awaited`: not heard, but the server itself is connected too shortly to judge; `silent`: heartbeats are missing;
  * `blind`: the server has lost the bus and hears nobody.
  */
 export type Presence = 'heard' | 'awaited' | 'silent' | 'blind';
 
 /** How a thing is doing, at a glance: what colour and order follow. */
-export type Mood = 'bad' | 'unknown' | 'warn' | 'busy' | 'good' | 'idle';
+export type RowStatus = 'bad' | 'unknown' | 'warn' | 'busy' | 'good' | 'idle';
 
 /** What the page can ask of an instance. */
 export const ACTIONS = ['start', 'stop', 'restart'] as const;
@@ -40,7 +40,7 @@ export interface ServiceRow {
   /** One of Muster's own services. */
   readonly isSystem: boolean;
   readonly isJob: boolean;
-  readonly mood: Mood;
+  readonly status: RowStatus;
   /** `unknown` unless its host is heard. */
   readonly state: InstanceStateName;
   /** What its agent said last; not a claim about now. */
@@ -72,7 +72,7 @@ export interface ServiceRow {
 
 export interface HostRow {
   readonly host: string;
-  readonly mood: Mood;
+  readonly status: RowStatus;
   readonly presence: Presence;
   readonly heardAtMs?: number;
   readonly agentVersion?: string;
@@ -126,11 +126,11 @@ interface BusView {
   readonly reason: string;
 }
 
-/** The fleet's verdict, in words. */
+/** How the fleet is, in words. */
 export interface FleetView {
   readonly environment: string;
   readonly dashboard: string;
-  readonly mood: Mood;
+  readonly status: RowStatus;
   readonly headline: string;
   readonly detail: string;
   readonly bus: BusView;

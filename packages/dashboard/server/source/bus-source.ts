@@ -17,8 +17,8 @@ const COMMAND_TIMEOUT_MS = 5_000;
 const WHY_TIMEOUT_MS = 8_000;
 const WHY_EVENTS = 20;
 
-/** What is needed of a host's last beat: a quote for its commands, and what its clock says. */
-interface LastBeat extends Position {
+/** What is needed of a host's last heartbeat: a quote for its commands, and what its clock says. */
+interface LastHeartbeat extends Position {
   readonly wallMs: number;
   readonly heardAtMs: number;
 }
@@ -27,7 +27,7 @@ interface LastBeat extends Position {
 export class BusSource implements FleetSource, Disposable {
   readonly #options: BusSourceOptions;
   readonly #stopping = new AbortController();
-  readonly #beats = new Map<string, LastBeat>();
+  readonly #heartbeats = new Map<string, LastHeartbeat>();
   readonly #stops: (() => void)[] = [];
 
   constructor(options: BusSourceOptions) {
@@ -45,22 +45,22 @@ export class BusSource implements FleetSource, Disposable {
     if (bus.isConnected) learn({ kind: 'bus', isConnected: true, reason: 'connected' });
 
     keep(
-      bus.subscribe(rows.hostPresence, {}, (beat, { host }) => {
-        this.#beats.set(host, {
-          epoch: beat.epoch,
-          seq: beat.seq,
-          wallMs: Date.parse(beat.time),
+      bus.subscribe(rows.hostPresence, {}, (heartbeat, { host }) => {
+        this.#heartbeats.set(host, {
+          epoch: heartbeat.epoch,
+          seq: heartbeat.seq,
+          wallMs: Date.parse(heartbeat.time),
           heardAtMs: this.#options.now(),
         });
-        learn({ kind: 'host-presence', beat });
+        learn({ kind: 'host-presence', heartbeat });
       }),
-      bus.subscribe(rows.proberPresence, {}, (beat) => learn({ kind: 'prober-presence', beat })),
+      bus.subscribe(rows.proberPresence, {}, (heartbeat) => learn({ kind: 'prober-presence', heartbeat })),
       bus.subscribe(rows.proberEvent, {}, ({ kind, host }) => {
         if (kind !== 'host-forgotten' || host === undefined) return;
-        this.#beats.delete(host);
+        this.#heartbeats.delete(host);
         learn({ kind: 'host-forgotten', host });
       }),
-      bus.subscribe(rows.dashboardPresence, {}, (beat) => learn({ kind: 'dashboard-presence', beat })),
+      bus.subscribe(rows.dashboardPresence, {}, (heartbeat) => learn({ kind: 'dashboard-presence', heartbeat })),
       bus.subscribe(rows.hostMetrics, {}, (metrics) => learn({ kind: 'metrics', metrics })),
       bus.subscribe(rows.instanceProbe, {}, (report) => learn({ kind: 'probe', report })),
       bus.subscribe(rows.proberProbe, {}, (report) => learn({ kind: 'probe', report })),
@@ -113,14 +113,14 @@ export class BusSource implements FleetSource, Disposable {
       bus,
       actor,
       timeoutMs: COMMAND_TIMEOUT_MS,
-      positionOf: (host) => this.#beats.get(host),
+      positionOf: (host) => this.#heartbeats.get(host),
     });
   }
 
-  /** What the agent's own clock says now, by its last beat. */
+  /** What the agent's own clock says now, by its last heartbeat. */
   #wallMsOf(host: string): number | undefined {
-    const beat = this.#beats.get(host);
-    return beat === undefined ? undefined : beat.wallMs + this.#options.now() - beat.heardAtMs;
+    const heartbeat = this.#heartbeats.get(host);
+    return heartbeat === undefined ? undefined : heartbeat.wallMs + this.#options.now() - heartbeat.heardAtMs;
   }
 
   /** A listing is told as a whole, so that a reconnection doesn't empty the page for a moment. */

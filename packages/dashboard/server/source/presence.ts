@@ -14,12 +14,12 @@ const JITTER_RATIO = 0.25;
 const NANOS_PER_MS = 1_000_000;
 
 /** Says every 2 s that this dashboard lives. Until disposed. */
-export function beatPresence({ bus, version, epoch, viewers }: PresenceOptions): Disposable {
+export function publishPresence({ bus, version, epoch, viewers }: PresenceOptions): Disposable {
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   let seq = 0;
   let timer: ReturnType<typeof setTimeout>;
-  const beat = () => {
+  const heartbeat = () => {
     seq += 1;
     bus.publish(
       rows.dashboardPresence,
@@ -38,9 +38,9 @@ export function beatPresence({ bus, version, epoch, viewers }: PresenceOptions):
       },
     );
     delay.reset();
-    timer = setTimeout(beat, PRESENCE_INTERVAL_MS * (1 + JITTER_RATIO * (2 * Math.random() - 1)));
+    timer = setTimeout(heartbeat, PRESENCE_INTERVAL_MS * (1 + JITTER_RATIO * (2 * Math.random() - 1)));
   };
-  timer = setTimeout(beat, 0);
+  timer = setTimeout(heartbeat, 0);
   return {
     [Symbol.dispose]: () => {
       clearTimeout(timer);

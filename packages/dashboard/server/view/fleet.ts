@@ -40,22 +40,22 @@ export type Fact =
   | BucketFact
   /** The host has more entries than are taken of one: so many times one was not. */
   | { readonly kind: 'excess'; readonly bucket: FollowedBucket; readonly host: string; readonly notTaken: number }
-  | { readonly kind: 'host-presence'; readonly beat: AgentPresence }
+  | { readonly kind: 'host-presence'; readonly heartbeat: AgentPresence }
   /** It was taken away: nothing of it is stored any more. */
   | { readonly kind: 'host-forgotten'; readonly host: string }
-  | { readonly kind: 'prober-presence'; readonly beat: ProberPresence }
-  | { readonly kind: 'dashboard-presence'; readonly beat: DashboardPresence }
+  | { readonly kind: 'prober-presence'; readonly heartbeat: ProberPresence }
+  | { readonly kind: 'dashboard-presence'; readonly heartbeat: DashboardPresence }
   | { readonly kind: 'metrics'; readonly metrics: HostMetrics }
   | { readonly kind: 'probe'; readonly report: ProbeReport };
 
-/** A sender's last beat. All `…AtMs` are this process's monotonic clock. */
-export interface Heard<Beat> {
-  readonly beat: Beat;
+/** A sender's last heartbeat. All `…AtMs` are this process's monotonic clock. */
+export interface Heard<Heartbeat> {
+  readonly heartbeat: Heartbeat;
   readonly heardAtMs: number;
   /** The sender's wall clock minus our monotonic one: turns the sender's own timestamps into ours. */
   readonly wallMinusMonotonicMs: number;
   /** The newest of those that came since and stand before it, and how many they are. */
-  readonly behind?: { readonly position: Position; readonly beats: number };
+  readonly behind?: { readonly position: Position; readonly heartbeats: number };
 }
 
 export interface Sampled<Sample> {

@@ -48,19 +48,22 @@ export function fold(fleet: OwnedFleet, fact: Fact, nowMs: number): void {
       }));
       return;
     case 'host-presence':
-      changeHost(fleet, fact.beat.host, (facts) => ({ ...facts, presence: heard(facts.presence, fact.beat, nowMs) }));
+      changeHost(fleet, fact.heartbeat.host, (facts) => ({
+        ...facts,
+        presence: heard(facts.presence, fact.heartbeat, nowMs),
+      }));
       return;
     case 'host-forgotten':
       fleet.hosts.delete(fact.host);
       return;
     case 'prober-presence': {
-      const id = fact.beat.prober;
-      fleet.probers.set(id, heard(fleet.probers.get(id), fact.beat, nowMs));
+      const id = fact.heartbeat.prober;
+      fleet.probers.set(id, heard(fleet.probers.get(id), fact.heartbeat, nowMs));
       return;
     }
     case 'dashboard-presence': {
-      const id = fact.beat.dashboard;
-      fleet.dashboards.set(id, heard(fleet.dashboards.get(id), fact.beat, nowMs));
+      const id = fact.heartbeat.dashboard;
+      fleet.dashboards.set(id, heard(fleet.dashboards.get(id), fact.heartbeat, nowMs));
       return;
     }
     case 'metrics':
@@ -193,30 +196,30 @@ function hasRoom(map: ReadonlyMap<string, unknown>, key: string): boolean {
 /** After so long without a prober's result the agent's own results take over. */
 const PROBER_SERIES_MS = 180_000;
 
-/** So many beats in a row, each newer than the one before, are a sender and no echo. */
-const BEATS_OF_A_SENDER = 3;
+/** So many heartbeats in a row, each newer than the one before, are a sender and no echo. */
+const HEARTBEATS_OF_A_SENDER = 3;
 
 /**
- * Beats may overtake each other, and old ones may be told again; they confirm nothing new. But a position of the far future,
+ * Heartbeats may overtake each other, and old ones may be told again; they confirm nothing new. But a position of the far future,
  * which anybody with the sender's key can say once, must not mute it for ever: when nothing behind it comes any more, and a
  * sender goes on before it, that is who is heard.
  */
-function heard<Beat extends Position & { readonly time: string }>(
-  last: Heard<Beat> | undefined,
-  beat: Beat,
+function heard<Heartbeat extends Position & { readonly time: string }>(
+  last: Heard<Heartbeat> | undefined,
+  heartbeat: Heartbeat,
   nowMs: number,
-): Heard<Beat> {
-  if (last !== undefined && comparePositions(beat, last.beat) <= 0) {
+): Heard<Heartbeat> {
+  if (last !== undefined && comparePositions(heartbeat, last.heartbeat) <= 0) {
     const { behind } = last;
-    if (behind !== undefined && comparePositions(beat, behind.position) <= 0) return last;
-    const beats = (behind?.beats ?? 0) + 1;
-    if (beats < BEATS_OF_A_SENDER || nowMs - last.heardAtMs <= PRESENCE_LIMIT_MS) {
-      return { ...last, behind: { position: beat, beats } };
+    if (behind !== undefined && comparePositions(heartbeat, behind.position) <= 0) return last;
+    const heartbeats = (behind?.heartbeats ?? 0) + 1;
+    if (heartbeats < HEARTBEATS_OF_A_SENDER || nowMs - last.heardAtMs <= PRESENCE_LIMIT_MS) {
+      return { ...last, behind: { position: heartbeat, heartbeats } };
     }
   }
-  const offset = Date.parse(beat.time) - nowMs;
+  const offset = Date.parse(heartbeat.time) - nowMs;
   const isSteady = last !== undefined && Math.abs(offset - last.wallMinusMonotonicMs) <= CLOCK_TOLERANCE_MS;
-  return { beat, heardAtMs: nowMs, wallMinusMonotonicMs: isSteady ? last.wallMinusMonotonicMs : offset };
+  return { heartbeat, heardAtMs: nowMs, wallMinusMonotonicMs: isSteady ? last.wallMinusMonotonicMs : offset };
 }
 
 function changeHost(fleet: OwnedFleet, host: string, change: (facts: HostFacts) => HostFacts): void {

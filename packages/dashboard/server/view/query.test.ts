@@ -12,8 +12,8 @@ const services = ['a', 'b', 'c'].flatMap((name) => [
 const facts: Fact[] = [
   { kind: 'bus', isConnected: true, reason: 'connected' },
   { kind: 'listed', bucket: 'status', entries: new Map(services.map((s) => [`${s.host}.${s.service}.0`, s])) },
-  { kind: 'host-presence', beat: make.hostBeat('web1') },
-  { kind: 'host-presence', beat: make.hostBeat('web2') },
+  { kind: 'host-presence', heartbeat: make.hostHeartbeat('web1') },
+  { kind: 'host-presence', heartbeat: make.hostHeartbeat('web2') },
 ];
 const fleet = fleetOf(facts.map((fact) => [1_000, fact]));
 const query = (changes: Partial<DataQuery> = {}, nowMs = 1_500) =>

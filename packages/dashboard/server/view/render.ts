@@ -18,9 +18,9 @@ import type {
   ServiceRow,
 } from '../protocol/page.ts';
 import { type Fleet, FOLLOWED_BUCKETS, type Heard, type HostFacts, NO_HOST_FACTS, type Sampled } from './fleet.ts';
-import { moodOf } from './mood.ts';
+import { fleetHeadline } from './headline.ts';
 import { presenceOf } from './presence.ts';
-import { fleetVerdict } from './verdict.ts';
+import { statusOf } from './row-status.ts';
 
 /** Resolved alerts are a memory, not a list to scroll through. */
 const MAX_RESOLVED_ALERTS = 30;
@@ -39,7 +39,7 @@ export interface RenderContext {
 
 /**
  * What may be shown of the facts at `nowMs`. The one place that turns "was reported" into "is": a state without a recent
- * beat of its host is `unknown`, a verdict without a recent beat of its prober is `unknown`, an old sample is absent.
+ * heartbeat of its host is `unknown`, a verdict without a recent heartbeat of its prober is `unknown`, an old sample is absent.
  *
  * `memo`, kept from look to look, spares the rows of hosts where nothing happened; the result is the same without it.
  */
@@ -66,9 +66,9 @@ export function render(fleet: Fleet, nowMs: number, context: RenderContext, memo
   const alerts = alertRows(fleet, nowMs);
   const components = componentRows(fleet, nowMs);
   const isComplete = FOLLOWED_BUCKETS.every((bucket) => fleet.listed.has(bucket));
-  const verdict = fleetVerdict({ bus: fleet.bus, isComplete, hosts, services, alerts, components });
+  const headline = fleetHeadline({ bus: fleet.bus, isComplete, hosts, services, alerts, components });
   return {
-    fleet: { ...context, ...verdict, bus: fleet.bus, isComplete },
+    fleet: { ...context, ...headline, bus: fleet.bus, isComplete },
     hosts,
     services,
     alerts,
@@ -97,7 +97,7 @@ function serviceRows(
 ): ReadonlyMap<string, ServiceRow> {
   const facts = fleet.hosts.get(host) ?? NO_HOST_FACTS;
   const { statuses, specs, verdicts, samples, latencies } = facts;
-  // A beat alone changes no row while the host is heard; when it is not, the row says when it was.
+  // A heartbeat alone changes no row while the host is heard; when it is not, the row says when it was.
   const heardAtMs = presence === 'heard' ? undefined : facts.presence?.heardAtMs;
   const clock = facts.presence?.wallMinusMonotonicMs;
   const basis = [statuses, specs, verdicts, samples, latencies, presence, heardAtMs, clock, judges];
@@ -134,7 +134,7 @@ function serviceRow(
     type: spec?.type ?? 'unknown',
     isSystem: status.system,
     isJob: spec?.job ?? false,
-    mood: moodOf(state, ready, health?.verdict),
+    status: statusOf(state, ready, health?.verdict),
     state,
     lastState: status.state,
     isConfirmed,
@@ -235,15 +235,15 @@ const ACTIONS_IN: Readonly<Record<InstanceStatus['state'], readonly Action[]>> =
 };
 
 function hostRow(host: string, facts: HostFacts, presence: Presence, nowMs: number): HostRow {
-  const beat = facts.presence?.beat;
+  const heartbeat = facts.presence?.heartbeat;
   const sample = presence === 'heard' ? fresh(facts.sample, nowMs) : undefined;
   const notShown = sum(facts.excess?.values() ?? []);
   return {
     host,
-    mood: presence === 'heard' ? 'good' : presence === 'awaited' ? 'busy' : 'unknown',
+    status: presence === 'heard' ? 'good' : presence === 'awaited' ? 'busy' : 'unknown',
     presence,
     ...(facts.presence !== undefined && { heardAtMs: Math.round(facts.presence.heardAtMs) }),
-    ...(beat !== undefined && { agentVersion: beat.version, backlog: beat.backlog }),
+    ...(heartbeat !== undefined && { agentVersion: heartbeat.version, backlog: heartbeat.backlog }),
     services: facts.statuses.size,
     ...(notShown > 0 && { notShown }),
     ...(sample !== undefined && {
@@ -301,36 +301,36 @@ function alertRow(fleet: Fleet, { source, data }: AlertEvent, nowMs: number): Al
 
 function componentRows(fleet: Fleet, nowMs: number): Record<string, ComponentRow> {
   const rows: Record<string, ComponentRow> = {};
-  for (const [id, { beat, heardAtMs }] of fleet.probers) {
+  for (const [id, { heartbeat, heardAtMs }] of fleet.probers) {
     if (nowMs - heardAtMs > FORGET_MS) continue;
     const presence = presenceOf(fleet.bus, heardAtMs, nowMs);
-    const own = { isLeading: beat.leading, targets: beat.targets };
+    const own = { isLeading: heartbeat.leading, targets: heartbeat.targets };
     rows[`prober.${id}`] = {
       kind: 'prober',
       id,
       presence,
       ...seen(presence, heardAtMs),
-      version: beat.version,
+      version: heartbeat.version,
       ...own,
     };
   }
-  for (const [id, { beat, heardAtMs }] of fleet.dashboards) {
+  for (const [id, { heartbeat, heardAtMs }] of fleet.dashboards) {
     if (nowMs - heardAtMs > FORGET_MS) continue;
     const presence = presenceOf(fleet.bus, heardAtMs, nowMs);
-    const own = { viewers: beat.viewers };
+    const own = { viewers: heartbeat.viewers };
     rows[`dashboard.${id}`] = {
       kind: 'dashboard',
       id,
       presence,
       ...seen(presence, heardAtMs),
-      version: beat.version,
+      version: heartbeat.version,
       ...own,
     };
   }
   return rows;
 }
 
-/** While a component is heard the instant of its last beat is of no interest, and would change every 2 s. */
+/** While a component is heard the instant of its last heartbeat is of no interest, and would change every 2 s. */
 function seen(presence: Presence, heardAtMs: number): { heardAtMs?: number } {
   return presence === 'heard' ? {} : { heardAtMs: Math.round(heardAtMs) };
 }
@@ -344,7 +344,7 @@ function freshUntilMs({ sampledAtMs, intervalMs }: Sampled<unknown>): number {
 }
 
 /**
- * A sender's own timestamp on our monotonic clock, by way of its beats, which carry the same clock. Unknown until it has
+ * A sender's own timestamp on our monotonic clock, by way of its heartbeats, which carry the same clock. Unknown until it has
  * been heard once.
  */
 function ownTime(sender: Heard<unknown> | undefined, timestamp: string | undefined): number | undefined {

@@ -19,7 +19,7 @@ function learn(...facts: readonly (readonly [atMs: number, fact: Fact])[]): Owne
 
 const connected: Fact = { kind: 'bus', isConnected: true, reason: 'connected' };
 const lost: Fact = { kind: 'bus', isConnected: false, reason: 'closed' };
-const beat = (seq: number): Fact => ({ kind: 'host-presence', beat: make.hostBeat('web1', { seq }) });
+const heartbeat = (seq: number): Fact => ({ kind: 'host-presence', heartbeat: make.hostHeartbeat('web1', { seq }) });
 const running: Fact = { kind: 'entry', bucket: 'status', key: KEY, value: make.status('web1', 'rag-api') };
 const listed: Fact = { kind: 'listed', bucket: 'status', entries: new Map([[KEY, make.status('web1', 'rag-api')]]) };
 const row = (fleet: Fleet, nowMs: number) => render(fleet, nowMs, CONTEXT).services[KEY];
@@ -36,53 +36,53 @@ describe('what is not confirmed lately is unknown', () => {
       'unknown',
     ],
     [
-      'a beat',
+      'a heartbeat',
       [
         [0, connected],
         [1, running],
-        [2, beat(1)],
+        [2, heartbeat(1)],
       ],
       3,
       'running',
     ],
     [
-      'a beat just within three intervals',
+      'a heartbeat just within three intervals',
       [
         [0, connected],
         [1, running],
-        [2, beat(1)],
+        [2, heartbeat(1)],
       ],
       2 + PRESENCE_LIMIT_MS,
       'running',
     ],
     [
-      'a beat that is too old',
+      'a heartbeat that is too old',
       [
         [0, connected],
         [1, running],
-        [2, beat(1)],
+        [2, heartbeat(1)],
       ],
       3 + PRESENCE_LIMIT_MS,
       'unknown',
     ],
     [
-      'an old beat told again',
+      'an old heartbeat told again',
       [
         [0, connected],
         [1, running],
-        [2, beat(5)],
-        [9_000, beat(4)],
+        [2, heartbeat(5)],
+        [9_000, heartbeat(4)],
       ],
       9_001,
       'unknown',
     ],
     [
-      'the next beat',
+      'the next heartbeat',
       [
         [0, connected],
         [1, running],
-        [2, beat(1)],
-        [9_000, beat(2)],
+        [2, heartbeat(1)],
+        [9_000, heartbeat(2)],
       ],
       9_001,
       'running',
@@ -92,7 +92,7 @@ describe('what is not confirmed lately is unknown', () => {
       [
         [0, connected],
         [1, running],
-        [2, beat(1)],
+        [2, heartbeat(1)],
         [3, lost],
       ],
       4,
@@ -105,7 +105,7 @@ describe('what is not confirmed lately is unknown', () => {
         [1, running],
         [2, lost],
         [3, connected],
-        [4, beat(1)],
+        [4, heartbeat(1)],
         [5, listed],
       ],
       6,
@@ -115,10 +115,10 @@ describe('what is not confirmed lately is unknown', () => {
     expect(row(learn(...facts), nowMs)?.state).toBe(state);
   });
 
-  test('property: nothing but a recent beat, over a live connection that has read the states, lets one through', () => {
+  test('property: nothing but a recent heartbeat, over a live connection that has read the states, lets one through', () => {
     const step = fc.record({
       gapMs: fc.integer({ min: 0, max: 9_000 }),
-      what: fc.constantFrom('connected', 'lost', 'beat', 'status', 'listed'),
+      what: fc.constantFrom('connected', 'lost', 'heartbeat', 'status', 'listed'),
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), fc.integer({ min: 0, max: 20_000 }), (steps, laterMs) => {
@@ -129,10 +129,10 @@ describe('what is not confirmed lately is unknown', () => {
         let heardAtMs = Number.NEGATIVE_INFINITY;
         for (const [index, { gapMs, what }] of steps.entries()) {
           nowMs += gapMs;
-          const fact = { connected, lost, beat: beat(index + 1), status: running, listed }[what];
+          const fact = { connected, lost, heartbeat: heartbeat(index + 1), status: running, listed }[what];
           if (what === 'connected' || what === 'lost') isConnected = what === 'connected';
           if (what === 'lost' || what === 'listed') isListed = what === 'listed';
-          if (what === 'beat') heardAtMs = nowMs;
+          if (what === 'heartbeat') heardAtMs = nowMs;
           fold(fleet, fact, nowMs);
         }
         nowMs += laterMs;
@@ -144,7 +144,7 @@ describe('what is not confirmed lately is unknown', () => {
   });
 
   test('an unknown row says what was known, since when, and offers nothing', () => {
-    const shown = row(learn([0, connected], [1, running], [2_000, beat(1)]), 20_000);
+    const shown = row(learn([0, connected], [1, running], [2_000, heartbeat(1)]), 20_000);
     expect(shown).toMatchObject({
       state: 'unknown',
       lastState: 'running',
@@ -156,10 +156,10 @@ describe('what is not confirmed lately is unknown', () => {
   });
 
   test.each([
-    ['connected for a moment: the beat is awaited', 1_000, 'awaited'],
+    ['connected for a moment: the heartbeat is awaited', 1_000, 'awaited'],
     ['connected for long: the host is silent', 10_000, 'silent'],
   ])('silence counts from our own connection: %s', (_name, sinceMs, presence) => {
-    const fleet = learn([0, connected], [1, beat(1)], [2, lost], [50_000, connected]);
+    const fleet = learn([0, connected], [1, heartbeat(1)], [2, lost], [50_000, connected]);
     expect(render(fleet, 50_000 + sinceMs, CONTEXT).hosts['web1']?.presence).toBe(presence);
   });
 
@@ -170,11 +170,11 @@ describe('what is not confirmed lately is unknown', () => {
       key: KEY,
       value: make.verdict('web1', 'rag-api', { generation }),
     });
-    const prober: Fact = { kind: 'prober-presence', beat: make.proberBeat('main') };
+    const prober: Fact = { kind: 'prober-presence', heartbeat: make.proberHeartbeat('main') };
     const base = [
       [0, connected],
       [1, running],
-      [2, beat(1)],
+      [2, heartbeat(1)],
     ] as const;
     expect(row(learn(...base, [3, health(1)], [4, prober]), 5)?.health?.verdict).toBe('healthy');
     expect(row(learn(...base, [3, health(1)]), 5)?.health?.verdict).toBe('unknown');
@@ -192,7 +192,7 @@ describe('what is not confirmed lately is unknown', () => {
       uptimeSeconds: 1,
     };
     const metrics: Fact = { kind: 'metrics', metrics: make.metrics('web1', { services: [sample] }) };
-    const fleet = learn([0, connected], [1, running], [2, metrics], [29_000, beat(1)], [34_000, beat(2)]);
+    const fleet = learn([0, connected], [1, running], [2, metrics], [29_000, heartbeat(1)], [34_000, heartbeat(2)]);
     expect(row(fleet, 30_002)?.cpuRatio).toBe(0.5);
     expect(row(fleet, 30_003)).not.toHaveProperty('cpuRatio');
   });
@@ -211,11 +211,11 @@ test('property: what is remembered from look to look changes nothing', () => {
   const facts: readonly ((seq: number) => Fact)[] = [
     () => connected,
     () => lost,
-    beat,
+    heartbeat,
     () => running,
     () => ({ kind: 'entry', bucket: 'status', key: KEY, value: undefined }),
     () => ({ kind: 'entry', bucket: 'health', key: KEY, value: make.verdict('web1', 'rag-api') }),
-    (seq) => ({ kind: 'prober-presence', beat: make.proberBeat('main', { seq }) }),
+    (seq) => ({ kind: 'prober-presence', heartbeat: make.proberHeartbeat('main', { seq }) }),
     () => ({ kind: 'metrics', metrics: make.metrics('web1', { intervalMs: 1_000, services: [sample] }) }),
     () => ({ kind: 'probe', report: make.probe('web1', 'rag-api') }),
   ];
@@ -242,7 +242,7 @@ describe('ages', () => {
     const fleet = learn(
       [0, connected],
       [1, { kind: 'entry', bucket: 'status', key: KEY, value: status }],
-      [5_000, { kind: 'host-presence', beat: make.hostBeat('web1', wrong) }],
+      [5_000, { kind: 'host-presence', heartbeat: make.hostHeartbeat('web1', wrong) }],
     );
     expect(row(fleet, 5_000)?.enteredAtMs).toBe(5_000 - 60_000);
   });
@@ -250,7 +250,7 @@ describe('ages', () => {
   test('stand still while the network jitters, and follow a clock that was set', () => {
     const at = (seq: number, time: string): Fact => ({
       kind: 'host-presence',
-      beat: make.hostBeat('web1', { seq, time }),
+      heartbeat: make.hostHeartbeat('web1', { seq, time }),
     });
     const before = [
       [0, connected],
@@ -269,10 +269,10 @@ test('a bus that came back without its buckets confirms nothing, though the host
   const before = [
     [0, connected],
     [1, running],
-    [2, beat(1)],
+    [2, heartbeat(1)],
     [3, lost],
     [4, connected],
-    [5, beat(2)],
+    [5, heartbeat(2)],
   ] as const;
   expect(row(learn(...before), 6)).toMatchObject({ state: 'unknown', lastState: 'running', isConfirmed: false });
   expect(row(learn(...before, [7, listed]), 8)?.state).toBe('running');
@@ -283,7 +283,7 @@ describe('facts', () => {
     const fleet = learn(
       [0, connected],
       [1, running],
-      [2, beat(1)],
+      [2, heartbeat(1)],
       [3, { kind: 'listed', bucket: 'status', entries: new Map() }],
     );
     expect(row(fleet, 4)).toBeUndefined();
@@ -294,16 +294,16 @@ describe('facts', () => {
     const before = [
       [0, connected],
       [1, running],
-      [2, beat(1)],
+      [2, heartbeat(1)],
       [3, forgotten],
     ] as const;
     expect([...learn(...before).hosts.keys()]).toEqual([]);
-    expect([...learn(...before, [4, beat(2)]).hosts.keys()]).toEqual(['web1']);
+    expect([...learn(...before, [4, heartbeat(2)]).hosts.keys()]).toEqual(['web1']);
   });
 
   test('of a host that was taken away nothing is remembered either', () => {
     const memo: RenderMemo = new Map();
-    const fleet = learn([0, connected], [1, running], [2, beat(1)]);
+    const fleet = learn([0, connected], [1, running], [2, heartbeat(1)]);
     render(fleet, 3, CONTEXT, memo);
     expect([...memo.keys()]).toEqual(['web1']);
     fold(fleet, { kind: 'host-forgotten', host: 'web1' }, 4);
@@ -314,7 +314,7 @@ describe('facts', () => {
   test('a deleted key takes its samples and latencies along', () => {
     const probed: Fact = { kind: 'probe', report: make.probe('web1', 'rag-api') };
     const gone: Fact = { kind: 'entry', bucket: 'status', key: KEY, value: undefined };
-    const fleet = learn([0, connected], [1, running], [2, beat(1)], [3, probed], [4, gone], [5, running]);
+    const fleet = learn([0, connected], [1, running], [2, heartbeat(1)], [3, probed], [4, gone], [5, running]);
     expect(row(fleet, 6)).not.toHaveProperty('latencyHistory');
   });
 
@@ -327,7 +327,7 @@ describe('facts', () => {
     const fleet = learn(
       [0, connected],
       [1, running],
-      [2, beat(1)],
+      [2, heartbeat(1)],
       ...many,
       [70, probe(1, 'agent')],
       [71, probe(5, 'prober', 'down')],
@@ -338,12 +338,16 @@ describe('facts', () => {
   });
 
   test.each<[string, Fact]>([
-    ['a beat', beat(1)],
+    ['a heartbeat', heartbeat(1)],
     ['a state', running],
     ['metrics', { kind: 'metrics', metrics: make.metrics('web1') }],
     ['a probe', { kind: 'probe', report: make.probe('web1', 'rag-api') }],
   ])('%s replaces what is known of its host, and touches nothing else', (_name, fact) => {
-    const fleet = learn([0, connected], [1, running], [2, { kind: 'host-presence', beat: make.hostBeat('web2') }]);
+    const fleet = learn(
+      [0, connected],
+      [1, running],
+      [2, { kind: 'host-presence', heartbeat: make.hostHeartbeat('web2') }],
+    );
     const [before, other] = [fleet.hosts.get('web1'), fleet.hosts.get('web2')];
     const copy = structuredClone(before);
     fold(fleet, fact, 3);
@@ -353,19 +357,22 @@ describe('facts', () => {
   });
 });
 
-test('a beat of the far future mutes its host no longer than until it has lapsed and three others have come', () => {
-  const future: Fact = { kind: 'host-presence', beat: make.hostBeat('web1', { epoch: 4_000_000_000, seq: 1 }) };
+test('a heartbeat of the far future mutes its host no longer than until it has lapsed and three others have come', () => {
+  const future: Fact = {
+    kind: 'host-presence',
+    heartbeat: make.hostHeartbeat('web1', { epoch: 4_000_000_000, seq: 1 }),
+  };
   const lapsedMs = PRESENCE_LIMIT_MS + 10;
-  const beats = (atMs: number) => [2, 3, 4].map((seq): [number, Fact] => [atMs + seq, beat(seq)]);
+  const heartbeats = (atMs: number) => [2, 3, 4].map((seq): [number, Fact] => [atMs + seq, heartbeat(seq)]);
   const before = [
     [0, connected],
     [1, running],
-    [2, beat(1)],
+    [2, heartbeat(1)],
     [3, future],
   ] as const;
-  expect(row(learn(...before, ...beats(10)), lapsedMs)?.state, 'it may be the sender').toBe('unknown');
-  expect(row(learn(...before, ...beats(lapsedMs)), lapsedMs + 5)?.state).toBe('running');
-  const echoes = [1, 2, 3].map((atMs): [number, Fact] => [lapsedMs + atMs, beat(2)]);
+  expect(row(learn(...before, ...heartbeats(10)), lapsedMs)?.state, 'it may be the sender').toBe('unknown');
+  expect(row(learn(...before, ...heartbeats(lapsedMs)), lapsedMs + 5)?.state).toBe('running');
+  const echoes = [1, 2, 3].map((atMs): [number, Fact] => [lapsedMs + atMs, heartbeat(2)]);
   expect(row(learn(...before, ...echoes), lapsedMs + 5)?.state, 'one told again is no sender').toBe('unknown');
 });
 
@@ -380,7 +387,7 @@ test('of one host so much is kept, whatever it says of services that nobody know
     { kind: 'probe', report: make.probe('web1', `s${i}`) },
   ]);
   const excess: Fact = { kind: 'excess', bucket: 'specs', host: 'web1', notTaken: 788 };
-  const fleet = learn([0, connected], [1, running], [2, beat(1)], ...facts, ...probes, [5, excess]);
+  const fleet = learn([0, connected], [1, running], [2, heartbeat(1)], ...facts, ...probes, [5, excess]);
   expect(fleet.hosts.get('web1')?.samples.size).toBe(MAX_INSTANCES_PER_HOST);
   expect(fleet.hosts.get('web1')?.latencies.size).toBe(MAX_INSTANCES_PER_HOST);
   expect(render(fleet, 6, CONTEXT).hosts['web1']?.notShown).toBe(788);
@@ -398,7 +405,7 @@ describe('the verdict in words', () => {
       1,
       { kind: 'entry', bucket: 'status', key: `web1.${value.service}.0`, value },
     ]);
-    return render(learn([0, connected], ...listings, ...entries, [2, beat(1)]), 3, CONTEXT).fleet;
+    return render(learn([0, connected], ...listings, ...entries, [2, heartbeat(1)]), 3, CONTEXT).fleet;
   };
   const one = (service: string, changes: Parameters<typeof make.status>[2] = {}) =>
     make.status('web1', service, changes);
@@ -428,13 +435,17 @@ describe('the verdict in words', () => {
       "Muster's own nats-server is failed",
       'bad',
     ],
-  ])('%s', (_name, services, headline, mood) => {
-    expect(told(...services)).toMatchObject({ headline, mood });
+  ])('%s', (_name, services, headline, status) => {
+    expect(told(...services)).toMatchObject({ headline, status });
   });
 
   test('blind is said before anything else', () => {
-    const { fleet } = render(learn([0, connected], ...listings, [1, running], [2, beat(1)], [3, lost]), 4, CONTEXT);
-    expect(fleet).toMatchObject({ headline: 'Blind: the bus is away', mood: 'unknown' });
+    const { fleet } = render(
+      learn([0, connected], ...listings, [1, running], [2, heartbeat(1)], [3, lost]),
+      4,
+      CONTEXT,
+    );
+    expect(fleet).toMatchObject({ headline: 'Blind: the bus is away', status: 'unknown' });
     expect(fleet.detail).toContain('closed');
   });
 });

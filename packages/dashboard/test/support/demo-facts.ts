@@ -20,7 +20,7 @@ export function ago(seconds: number): string {
 
 const envelope = (source: string, seq = 1) => ({ id: `${source}-${seq}`, time: NOW, source, epoch: 1, seq });
 
-export function hostBeat(host: string, changes: Partial<AgentPresence> = {}): AgentPresence {
+export function hostHeartbeat(host: string, changes: Partial<AgentPresence> = {}): AgentPresence {
   return {
     ...envelope(`agent/${host}`),
     version: '0.1.0',
@@ -38,7 +38,7 @@ export function hostBeat(host: string, changes: Partial<AgentPresence> = {}): Ag
   };
 }
 
-export function proberBeat(prober: string, changes: Partial<ProberPresence> = {}): ProberPresence {
+export function proberHeartbeat(prober: string, changes: Partial<ProberPresence> = {}): ProberPresence {
   return {
     ...envelope(`prober/${prober}`),
     version: '0.1.0',

@@ -20,21 +20,21 @@ export class SimulatedAgent implements AsyncDisposable {
   #generation = 1;
   readonly #lastEventSeqs = new Map<string, number>();
   readonly #states = new Map<string, InstanceStatus['state']>();
-  readonly #beats: ReturnType<typeof setInterval>;
+  readonly #heartbeats: ReturnType<typeof setInterval>;
 
   static async start(options: SimulatedAgentOptions): Promise<SimulatedAgent> {
     const { url, credentialsFile, environment, host } = options;
     const bus = openBus({ servers: url, credentialsFile, environment, role: 'agent', id: host });
     const agent = new SimulatedAgent(host, bus);
     await bus.connected(AbortSignal.timeout(30_000));
-    agent.#beat();
+    agent.#heartbeat();
     return agent;
   }
 
   private constructor(host: string, bus: Bus) {
     this.host = host;
     this.bus = bus;
-    this.#beats = setInterval(() => this.#beat(), 500);
+    this.#heartbeats = setInterval(() => this.#heartbeat(), 500);
     for (const verb of ['start', 'stop', 'restart'] as const) {
       bus.respond(commands[verb], { host }, async ({ id, service, actor }) => {
         this.asked.push({ verb, service, actor });
@@ -78,12 +78,12 @@ export class SimulatedAgent implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#beats);
+    clearInterval(this.#heartbeats);
     await this.bus[Symbol.asyncDispose]();
   }
 
-  #beat(): void {
-    this.bus.publish(rows.hostPresence, { host: this.host }, make.hostBeat(this.host, this.#envelope()));
+  #heartbeat(): void {
+    this.bus.publish(rows.hostPresence, { host: this.host }, make.hostHeartbeat(this.host, this.#envelope()));
   }
 
   #envelope() {

@@ -1,14 +1,14 @@
-import type { AlertRow, Mood, PageData, ServiceRow } from '../../server/protocol/index.ts';
+import type { AlertRow, PageData, RowStatus, ServiceRow } from '../../server/protocol/index.ts';
 
 /** The groups of the state filter: what a person looks for, coarser than the states. */
 export const FILTERS = [
-  { id: 'all', label: 'All', moods: undefined },
-  { id: 'problems', label: 'Problems', moods: ['bad', 'warn'] },
-  { id: 'unknown', label: 'Unknown', moods: ['unknown'] },
-  { id: 'changing', label: 'Changing', moods: ['busy'] },
-  { id: 'running', label: 'Running', moods: ['good'] },
-  { id: 'resting', label: 'At rest', moods: ['idle'] },
-] as const satisfies readonly { id: string; label: string; moods: readonly Mood[] | undefined }[];
+  { id: 'all', label: 'All', statuses: undefined },
+  { id: 'problems', label: 'Problems', statuses: ['bad', 'warn'] },
+  { id: 'unknown', label: 'Unknown', statuses: ['unknown'] },
+  { id: 'changing', label: 'Changing', statuses: ['busy'] },
+  { id: 'running', label: 'Running', statuses: ['good'] },
+  { id: 'resting', label: 'At rest', statuses: ['idle'] },
+] as const satisfies readonly { id: string; label: string; statuses: readonly RowStatus[] | undefined }[];
 export type FilterId = (typeof FILTERS)[number]['id'];
 
 export interface KeyedRow {
@@ -33,9 +33,9 @@ function compare(a: string, b: string): number {
 
 export function filterRows(rows: readonly KeyedRow[], text: string, filter: FilterId): readonly KeyedRow[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  const moods: readonly Mood[] | undefined = FILTERS.find(({ id }) => id === filter)?.moods;
+  const statuses: readonly RowStatus[] | undefined = FILTERS.find(({ id }) => id === filter)?.statuses;
   return rows.filter(({ row }) => {
-    if (moods !== undefined && !moods.includes(row.mood)) return false;
+    if (statuses !== undefined && !statuses.includes(row.status)) return false;
     const haystack = `${row.service} ${row.host} ${row.type} ${row.state} ${row.reason}`.toLowerCase();
     return words.every((word) => haystack.includes(word));
   });

@@ -25,7 +25,7 @@ const status = (service: string, changes: Parameters<typeof make.status>[2] = {}
   key: `web1.${service}.0`,
   value: make.status('web1', service, changes),
 });
-const beat: Fact = { kind: 'host-presence', beat: make.hostBeat('web1') };
+const heartbeat: Fact = { kind: 'host-presence', heartbeat: make.hostHeartbeat('web1') };
 
 function receive(state: State, ...frames: readonly Frame[]): State {
   return frames.reduce((current, frame) => reduce(current, { type: 'frame', frame, nowMs: 100 }), state);
@@ -38,7 +38,7 @@ test('property: a snapshot and its deltas make the page that a fresh snapshot is
   const fact = fc.oneof(
     fc.constant(connected),
     fc.constant<Fact>({ kind: 'bus', isConnected: false, reason: 'closed' }),
-    fc.constant(beat),
+    fc.constant(heartbeat),
     fc
       .tuple(fc.constantFrom('a', 'b'), fc.constantFrom('running' as const, 'failed' as const))
       .map(([name, state]) => status(name, { state })),
@@ -63,7 +63,7 @@ test('property: a snapshot and its deltas make the page that a fresh snapshot is
 });
 
 describe('frames', () => {
-  const page = pageAfter([connected, status('a'), beat]);
+  const page = pageAfter([connected, status('a'), heartbeat]);
 
   test('a gap asks for a snapshot and keeps what it has', () => {
     const state = receive(initialState(0), hello, snapshot(page, 4), {
@@ -105,7 +105,7 @@ describe('frames', () => {
 });
 
 test('without a connection nothing is shown as running', () => {
-  const live = receive(initialState(0), hello, snapshot(pageAfter([connected, status('a'), beat])));
+  const live = receive(initialState(0), hello, snapshot(pageAfter([connected, status('a'), heartbeat])));
   expect(trustedPage(live)?.services['web1.a.0']?.state).toBe('running');
   const lost = trustedPage(reduce(live, { type: 'lost', nowMs: 200 }));
   expect(lost?.services['web1.a.0']).toMatchObject({
@@ -130,7 +130,7 @@ test('a command is pending until it is settled, and then told', () => {
 describe('selections', () => {
   const page = pageAfter([
     connected,
-    beat,
+    heartbeat,
     status('search'),
     status('a', { state: 'failed' }),
     status('own', { system: true }),
@@ -154,8 +154,8 @@ describe('selections', () => {
   test('changes are announced in words, at most three by name', () => {
     const names = ['a', 'b', 'c', 'd', 'e'];
     const [before, after] = [
-      pageAfter([connected, beat, ...names.map((n) => status(n))]),
-      pageAfter([connected, beat, ...names.map((n) => status(n, { state: 'failed' }))]),
+      pageAfter([connected, heartbeat, ...names.map((n) => status(n))]),
+      pageAfter([connected, heartbeat, ...names.map((n) => status(n, { state: 'failed' }))]),
     ];
     expect(announce(before, before)).toBe('');
     expect(announce(before, after)).toMatch(

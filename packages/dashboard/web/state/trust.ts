@@ -19,7 +19,7 @@ export function trustedPage({
   const alerts = mapValues(page.alerts, (row) => ({ ...row, isConfirmed: row.state === 'resolved' }));
   const fleet = {
     ...page.fleet,
-    mood: 'unknown' as const,
+    status: 'unknown' as const,
     headline: 'Connection to the dashboard lost',
     detail: 'What is below was last known before that; nothing of it is confirmed.',
   };
@@ -31,7 +31,7 @@ function unmeasured({ host, services, heardAtMs, agentVersion }: HostRow): HostR
   return {
     host,
     services,
-    mood: 'unknown',
+    status: 'unknown',
     presence: 'blind',
     ...(heardAtMs !== undefined && { heardAtMs }),
     ...(agentVersion !== undefined && { agentVersion }),
@@ -42,7 +42,7 @@ function doubted(row: ServiceRow, lastAtMs: number): ServiceRow {
   const { cpuRatio: _cpu, rssBytes: _rss, latencyMs: _latency, health, ...rest } = row;
   return {
     ...rest,
-    mood: 'unknown',
+    status: 'unknown',
     state: 'unknown',
     ready: 'unknown',
     isConfirmed: false,

@@ -1,13 +1,13 @@
 import { createContext, useContext } from 'react';
 import type { Store } from '../state/store.ts';
 
-/** The server's monotonic clock as this page can tell it, and a beat for what shows ages. */
+/** The server's monotonic clock as this page can tell it, and a heartbeat for what shows ages. */
 export interface Clock {
   readonly nowMs: () => number;
   readonly subscribe: (listener: () => void) => () => void;
 }
 
-const BEAT_MS = 500;
+const HEARTBEAT_MS = 500;
 
 /** One timer for all ages on the page; none while nothing shows an age. */
 export function createClock(store: Store): Clock {
@@ -19,7 +19,7 @@ export function createClock(store: Store): Clock {
       listeners.add(listener);
       timer ??= setInterval(() => {
         for (const tell of listeners) tell();
-      }, BEAT_MS);
+      }, HEARTBEAT_MS);
       return () => {
         listeners.delete(listener);
         if (listeners.size > 0) return;

@@ -1,8 +1,8 @@
 import type { ReactNode } from 'react';
-import type { Mood } from '../../server/protocol/index.ts';
+import type { RowStatus } from '../../server/protocol/index.ts';
 
-/** A shape for each mood, so that nothing is told by colour alone. */
-const SHAPES: Readonly<Record<Mood, ReactNode>> = {
+/** A shape for each status, so that nothing is told by colour alone. */
+const SHAPES: Readonly<Record<RowStatus, ReactNode>> = {
   good: (
     <>
       <circle cx="8" cy="8" r="7" fill="currentColor" />
@@ -56,10 +56,10 @@ const SHAPES: Readonly<Record<Mood, ReactNode>> = {
   ),
 };
 
-export function Mark({ mood }: { readonly mood: Mood }) {
+export function Mark({ status }: { readonly status: RowStatus }) {
   return (
-    <svg className={`mark mark-${mood}`} viewBox="0 0 16 16" aria-hidden="true">
-      {SHAPES[mood]}
+    <svg className={`mark mark-${status}`} viewBox="0 0 16 16" aria-hidden="true">
+      {SHAPES[status]}
     </svg>
   );
 }

@@ -3,7 +3,7 @@ import { HostPositions } from './host-positions.ts';
 
 const of = (epoch: number, host = 'web1') => ({ host, epoch });
 
-test('three beats in a row behind what events said, and the events were not its own', () => {
+test('three heartbeats in a row behind what events said, and the events were not its own', () => {
   const positions = new HostPositions();
   expect(positions.isBehind(of(5))).toBe(false);
   positions.noteEvent(of(5));
@@ -12,7 +12,7 @@ test('three beats in a row behind what events said, and the events were not its 
   expect(positions.isBehind(of(5))).toBe(false);
 });
 
-test('late beats of the agent before say nothing, and no host is counted for another', () => {
+test('late heartbeats of the agent before say nothing, and no host is counted for another', () => {
   const positions = new HostPositions();
   positions.noteEvent(of(6));
   expect([5, 5, 6, 5, 5, 6].map((epoch) => positions.isBehind(of(epoch)))).not.toContain(true);

@@ -4,13 +4,13 @@
  */
 import type { AgentPresence, InstanceEvent } from '@muster/contracts';
 
-/** A beat of the agent before may be heard behind the first events of the next one: one alone says nothing. */
-const BEATS_BEHIND = 3;
+/** A heartbeat of the agent before may be heard behind the first events of the next one: one alone says nothing. */
+const HEARTBEATS_BEHIND = 3;
 
 interface Standing {
   /** The largest that events said. */
   readonly epoch: number;
-  /** Beats in a row that said a smaller one. */
+  /** Heartbeats in a row that said a smaller one. */
   readonly behind: number;
 }
 
@@ -27,7 +27,7 @@ export class HostPositions {
     const before = this.#standings.get(host);
     if (before === undefined) return false;
     const behind = epoch < before.epoch ? before.behind + 1 : 0;
-    const isKnown = behind >= BEATS_BEHIND;
+    const isKnown = behind >= HEARTBEATS_BEHIND;
     this.#standings.set(host, isKnown ? { epoch, behind: 0 } : { ...before, behind });
     return isKnown;
   }

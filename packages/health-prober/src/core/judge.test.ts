@@ -2,7 +2,7 @@ import type { ProbeReport } from '@muster/contracts';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type JudgePolicy, judge, majority } from './judge.ts';
-import { type Ballot, castVote, EMPTY_BALLOT, validVotes } from './vote.ts';
+import { castVote, NO_VOTES, type VoteTable, validVotes } from './vote.ts';
 
 const policy: JudgePolicy = { maxAttempts: 3, quorum: majority };
 const MAX_AGE_MS = 90_000;
@@ -32,8 +32,8 @@ function report(status: Status, more: Partial<ProbeReport> = {}): ProbeReport {
 
 const fromAgent = { vantage: { kind: 'agent', id: 'web1' }, purpose: 'liveness' } as const;
 
-function judgeBallot(ballot: Ballot, { nowMs = 0, generation = 1 } = {}) {
-  return judge(validVotes(ballot, { generation, nowMs, maxAgeMs: MAX_AGE_MS }), policy, 'no vantage reaches it');
+function judgeVotes(voteTable: VoteTable, { nowMs = 0, generation = 1 } = {}) {
+  return judge(validVotes(voteTable, { generation, nowMs, maxAgeMs: MAX_AGE_MS }), policy, 'no vantage reaches it');
 }
 
 describe('soft and hard, one vantage', () => {
@@ -51,65 +51,62 @@ describe('soft and hard, one vantage', () => {
     ['down skipped down unknown down', 'unhealthy hard 3'],
     ['skipped', 'unknown hard 0'],
   ])('%s: %s', (statuses, expected) => {
-    const ballot = (statuses.split(' ') as Status[]).reduce(
-      (b, status) => castVote(b, report(status), 0),
-      EMPTY_BALLOT,
-    );
-    const { verdict, hardness, attempt } = judgeBallot(ballot);
+    const voteTable = (statuses.split(' ') as Status[]).reduce((b, status) => castVote(b, report(status), 0), NO_VOTES);
+    const { verdict, hardness, attempt } = judgeVotes(voteTable);
     expect(`${verdict} ${hardness} ${attempt}`).toBe(expected);
   });
 });
 
 describe('several vantages', () => {
   test('one of two that fails is partial, both are unhealthy', () => {
-    let ballot = castVote(castVote(EMPTY_BALLOT, report('down'), 0), report('up', fromAgent), 0);
-    expect(judgeBallot(ballot)).toMatchObject({
+    let voteTable = castVote(castVote(NO_VOTES, report('down'), 0), report('up', fromAgent), 0);
+    expect(judgeVotes(voteTable)).toMatchObject({
       verdict: 'partial',
       reason: '1 of 2 vantages failed: refused: connect ECONNREFUSED 127.0.0.1:8000',
     });
-    ballot = castVote(ballot, report('down', fromAgent), 0);
-    expect(judgeBallot(ballot)).toMatchObject({ verdict: 'unhealthy', hardness: 'soft', attempt: 1 });
+    voteTable = castVote(voteTable, report('down', fromAgent), 0);
+    expect(judgeVotes(voteTable)).toMatchObject({ verdict: 'unhealthy', hardness: 'soft', attempt: 1 });
   });
 
   test('the quorum is as sure as its least sure member', () => {
-    let ballot = EMPTY_BALLOT;
-    for (let i = 0; i < 5; i += 1) ballot = castVote(ballot, report('down'), 0);
-    ballot = castVote(ballot, report('down', fromAgent), 0);
-    expect(judgeBallot(ballot)).toMatchObject({ hardness: 'soft', attempt: 1 });
+    let voteTable = NO_VOTES;
+    for (let i = 0; i < 5; i += 1) voteTable = castVote(voteTable, report('down'), 0);
+    voteTable = castVote(voteTable, report('down', fromAgent), 0);
+    expect(judgeVotes(voteTable)).toMatchObject({ hardness: 'soft', attempt: 1 });
   });
 
   test('one vantage has one vote, its worst, however many probes it runs', () => {
-    let ballot = castVote(EMPTY_BALLOT, report('up', { ...fromAgent, purpose: 'readiness' }), 0);
-    ballot = castVote(ballot, report('down', fromAgent), 0);
-    expect(judgeBallot(ballot)).toMatchObject({ verdict: 'unhealthy', votes: [{ status: 'down' }] });
+    let voteTable = castVote(NO_VOTES, report('up', { ...fromAgent, purpose: 'readiness' }), 0);
+    voteTable = castVote(voteTable, report('down', fromAgent), 0);
+    expect(judgeVotes(voteTable)).toMatchObject({ verdict: 'unhealthy', votes: [{ status: 'down' }] });
   });
 });
 
 describe('a vote is void', () => {
-  const ballot = castVote(EMPTY_BALLOT, report('up'), 0);
+  const voteTable = castVote(NO_VOTES, report('up'), 0);
 
   test('for another run', () => {
-    expect(judgeBallot(ballot, { generation: 2 })).toMatchObject({
+    expect(judgeVotes(voteTable, { generation: 2 })).toMatchObject({
       verdict: 'unknown',
       reason: 'no vantage reaches it',
     });
   });
 
   test('when it is too old', () => {
-    expect(judgeBallot(ballot, { nowMs: MAX_AGE_MS })).toMatchObject({ verdict: 'healthy' });
-    expect(judgeBallot(ballot, { nowMs: MAX_AGE_MS + 1 })).toMatchObject({ verdict: 'unknown' });
+    expect(judgeVotes(voteTable, { nowMs: MAX_AGE_MS })).toMatchObject({ verdict: 'healthy' });
+    expect(judgeVotes(voteTable, { nowMs: MAX_AGE_MS + 1 })).toMatchObject({ verdict: 'unknown' });
   });
 
   test('while the run is still starting', () => {
-    const starting = castVote(EMPTY_BALLOT, report('down', { ...fromAgent, purpose: 'startup' }), 0);
-    expect(judgeBallot(starting)).toMatchObject({ verdict: 'unknown' });
+    const starting = castVote(NO_VOTES, report('down', { ...fromAgent, purpose: 'startup' }), 0);
+    expect(judgeVotes(starting)).toMatchObject({ verdict: 'unknown' });
   });
 
   test('a new run begins to fail at the first attempt', () => {
-    let failing = EMPTY_BALLOT;
+    let failing = NO_VOTES;
     for (let i = 0; i < 3; i += 1) failing = castVote(failing, report('down'), 0);
     failing = castVote(failing, report('down', { generation: 2 }), 0);
-    expect(judgeBallot(failing, { generation: 2 })).toMatchObject({ hardness: 'soft', attempt: 1 });
+    expect(judgeVotes(failing, { generation: 2 })).toMatchObject({ hardness: 'soft', attempt: 1 });
   });
 });
 
@@ -120,13 +117,13 @@ test('hard unhealthy means that a quorum has failed maxAttempts times in a row',
   });
   fc.assert(
     fc.property(fc.array(cast, { maxLength: 40 }), (casts) => {
-      let ballot = EMPTY_BALLOT;
+      let voteTable = NO_VOTES;
       const streaks = new Map<string, number>();
       for (const { by, status } of casts) {
-        ballot = castVote(ballot, report(status, { vantage: { kind: 'prober', id: by } }), 0);
+        voteTable = castVote(voteTable, report(status, { vantage: { kind: 'prober', id: by } }), 0);
         if (status !== 'unknown') streaks.set(by, status === 'down' ? (streaks.get(by) ?? 0) + 1 : 0);
         const sure = [...streaks.values()].filter((streak) => streak >= policy.maxAttempts).length;
-        const { verdict, hardness } = judgeBallot(ballot);
+        const { verdict, hardness } = judgeVotes(voteTable);
         expect(verdict === 'unhealthy' && hardness === 'hard').toBe(sure >= majority(Math.max(1, streaks.size)));
       }
     }),
@@ -134,10 +131,10 @@ test('hard unhealthy means that a quorum has failed maxAttempts times in a row',
 });
 
 test('a target that flaps faster than it can be confirmed never gets hard', () => {
-  let ballot = EMPTY_BALLOT;
+  let voteTable = NO_VOTES;
   for (let i = 0; i < 100; i += 1) {
-    ballot = castVote(ballot, report(i % 3 === 2 ? 'up' : 'down'), 0);
-    const { verdict, hardness } = judgeBallot(ballot);
+    voteTable = castVote(voteTable, report(i % 3 === 2 ? 'up' : 'down'), 0);
+    const { verdict, hardness } = judgeVotes(voteTable);
     expect(verdict === 'unhealthy' && hardness === 'hard').toBe(false);
   }
 });

@@ -65,11 +65,11 @@ export interface CountedInstance {
 /** Of hosts that are heard: what runs, is wanted, and is configured. */
 export function countInstances(
   instances: Iterable<CountedInstance>,
-  isHeard: (host: string) => boolean,
+  isAlive: (host: string) => boolean,
 ): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const { host, isUp, isConfigured } of instances) {
-    if (isUp && isConfigured && isHeard(host)) counts.set(host, (counts.get(host) ?? 0) + 1);
+    if (isUp && isConfigured && isAlive(host)) counts.set(host, (counts.get(host) ?? 0) + 1);
   }
   return trimmed(counts);
 }

@@ -1,6 +1,14 @@
 import type { InstanceEvent, InstanceStatus } from '@muster/contracts';
 import { describe, expect, test } from 'vitest';
-import { GOOD_RUN_MS, observeHost, observeVerdict, type Tale, tellEvent, tellQuiet, tellStatus } from './rules.ts';
+import {
+  GOOD_RUN_MS,
+  type InstanceHistory,
+  observeHost,
+  observeVerdict,
+  readEvent,
+  readQuiet,
+  readStatus,
+} from './rules.ts';
 
 const EXIT = { code: 1, signal: null, known: true };
 
@@ -33,20 +41,20 @@ function event(
 }
 
 /** Tells a whole story; returns what was healed and which alerts are on at its end. */
-function tell(events: readonly InstanceEvent[], fallBefore?: NonNullable<Tale['fall']>) {
-  let tale: Tale | undefined;
+function tell(events: readonly InstanceEvent[], outageBefore?: NonNullable<InstanceHistory['outage']>) {
+  let history: InstanceHistory | undefined;
   const healed: string[] = [];
   let on: readonly string[] = [];
   for (const each of events) {
-    const telling = tellEvent(tale, each, 0, fallBefore);
-    tale = telling.tale;
-    if (telling.healing !== undefined) healed.push(telling.healing.seen.causes.join(' '));
-    on = telling.observations.filter(({ isOn }) => isOn).map(({ rule }) => rule);
+    const reading = readEvent(history, each, 0, outageBefore);
+    history = reading.history;
+    if (reading.recovery !== undefined) healed.push(reading.recovery.seen.causes.join(' '));
+    on = reading.observations.filter(({ isOn }) => isOn).map(({ rule }) => rule);
   }
   return { healed, on };
 }
 
-describe('restarted: once for each fall, when it runs again', () => {
+describe('restarted: once for each outage, when it runs again', () => {
   test.each<[string, InstanceEvent[], string[]]>([
     ['a first start', [event(1, 'pending', 'starting'), event(2, 'starting', 'running')], []],
     [
@@ -112,9 +120,9 @@ describe('restarted: once for each fall, when it runs again', () => {
     expect(tell(events).healed).toEqual(healed);
   });
 
-  test('a fall of an earlier life of the judge counts', () => {
-    const fall = { eventId: 'e0', time: '2026-01-01T00:00:00Z', reason: 'exit code 1' };
-    expect(tell([event(2, 'starting', 'running')], fall).healed).toEqual(['e0 e2']);
+  test('an outage of an earlier life of the judge counts', () => {
+    const outage = { eventId: 'e0', time: '2026-01-01T00:00:00Z', reason: 'exit code 1' };
+    expect(tell([event(2, 'starting', 'running')], outage).healed).toEqual(['e0 e2']);
   });
 });
 
@@ -134,16 +142,16 @@ describe('what is on', () => {
   test('an alert about a loop says why it last fell, not that its backoff is over', () => {
     const fallen = { ...event(1, 'running', 'backoff', { restarts: 4 }), reason: 'exit code 2; restart 5 of 10' };
     const again = event(2, 'backoff', 'starting', { restarts: 5, restartLoop: true });
-    const { tale } = tellEvent(undefined, fallen, 0);
-    const { observations } = tellEvent(tale, { ...again, reason: 'backoff is over' }, 1);
+    const { history } = readEvent(undefined, fallen, 0);
+    const { observations } = readEvent(history, { ...again, reason: 'backoff is over' }, 1);
     const loop = observations.find(({ rule }) => rule === 'restart-loop');
     expect(loop).toMatchObject({ isOn: true, reason: 'exit code 2; restart 5 of 10' });
   });
 
   test('a loop that ends quietly is over after ten good minutes', () => {
-    const { tale } = tellEvent(undefined, event(1, 'starting', 'running', { restartLoop: true }), 0);
-    expect(tellQuiet(tale, GOOD_RUN_MS - 1)).toEqual([]);
-    expect(tellQuiet(tale, GOOD_RUN_MS)).toMatchObject([{ rule: 'restart-loop', isOn: false, causes: [] }]);
+    const { history } = readEvent(undefined, event(1, 'starting', 'running', { restartLoop: true }), 0);
+    expect(readQuiet(history, GOOD_RUN_MS - 1)).toEqual([]);
+    expect(readQuiet(history, GOOD_RUN_MS)).toMatchObject([{ rule: 'restart-loop', isOn: false, causes: [] }]);
   });
 
   test('a status tells the present, unless an event has told something newer', () => {
@@ -156,11 +164,11 @@ describe('what is on', () => {
       restartWindowMs: 600_000,
       system: false,
     };
-    expect(tellStatus(undefined, status, 0)?.observations).toContainEqual(
+    expect(readStatus(undefined, status, 0)?.observations).toContainEqual(
       expect.objectContaining({ rule: 'failed', isOn: true }),
     );
-    const { tale } = tellEvent(undefined, event(6, 'failed', 'starting'), 0);
-    expect(tellStatus(tale, status, 0)).toBeUndefined();
+    const { history } = readEvent(undefined, event(6, 'failed', 'starting'), 0);
+    expect(readStatus(history, status, 0)).toBeUndefined();
   });
 });
 

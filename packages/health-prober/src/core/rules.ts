@@ -1,13 +1,13 @@
 /**
  * What each rule looks at. Facts come from an agent's events (live, in order per instance) or from its last status (after
- * a restart of the judge); rules turn them into observations and keep nothing but the tale of each instance.
- * Times in `…Ms` are monotonic milliseconds of the judge.
+ * a restart of the leader); rules turn them into observations and keep nothing but the history of each instance.
+ * Times in `…Ms` are monotonic milliseconds of the leader.
  */
 import { comparePositions, type InstanceEvent, type InstanceStatus, NONE, type Position } from '@muster/contracts';
 import { nameOf, type Observation, type RuleName, type Subject } from './alert.ts';
 import type { Judgement } from './judge.ts';
 
-/** After this long without another fall a restart loop is over, and so does the agent see it. */
+/** After this long without another outage a restart loop is over, and so does the agent see it. */
 export const GOOD_RUN_MS = 10 * 60_000;
 
 /** An instance as its agent last described it. */
@@ -27,7 +27,7 @@ export interface Fact extends Position {
 }
 
 /** It ended and nobody had asked for it. */
-export interface Fall {
+export interface Outage {
   readonly eventId: string;
   /** RFC 3339. */
   readonly time: string;
@@ -35,25 +35,25 @@ export interface Fall {
 }
 
 /** What is remembered of one instance between two events. */
-export interface Tale {
+export interface InstanceHistory {
   readonly fact: Fact;
-  /** The fall that it has not yet got up from. */
-  readonly fall?: Fall | undefined;
-  readonly lastFallMs: number;
+  /** The outage that it is still in. */
+  readonly outage?: Outage | undefined;
+  readonly lastOutageMs: number;
   /** Why it last fell: what a loop is about. */
-  readonly lastFallReason: string | undefined;
+  readonly lastOutageReason: string | undefined;
 }
 
-/** A fall and the event that ended it. */
-export interface Healing {
-  readonly fall: Fall;
+/** An outage and the event that ended it. */
+export interface Recovery {
+  readonly outage: Outage;
   readonly seen: Observation;
 }
 
-export interface Telling {
-  readonly tale: Tale;
+export interface Reading {
+  readonly history: InstanceHistory;
   readonly observations: readonly Observation[];
-  readonly healing?: Healing;
+  readonly recovery?: Recovery;
 }
 
 function factOfEvent(event: InstanceEvent): Fact {
@@ -86,50 +86,62 @@ function factOfStatus(status: InstanceStatus): Fact {
   };
 }
 
-/** The next event of an instance. `fallBefore` is a fall of an earlier life of the judge, for an instance without a tale. */
-export function tellEvent(tale: Tale | undefined, event: InstanceEvent, nowMs: number, fallBefore?: Fall): Telling {
+/** The next event of an instance. `outageBefore` is an outage of an earlier life of the leader, for an instance without a history. */
+export function readEvent(
+  history: InstanceHistory | undefined,
+  event: InstanceEvent,
+  nowMs: number,
+  outageBefore?: Outage,
+): Reading {
   const fact = factOfEvent(event);
-  const isFall = isFallen(tale?.fact, event);
-  const wentDown: Fall | undefined = isFall ? { eventId: event.id, time: event.time, reason: event.reason } : undefined;
-  // A start that fails again belongs to the first fall.
-  const fall = (tale === undefined ? fallBefore : tale.fall) ?? wentDown;
+  const isOutage = isDown(history?.fact, event);
+  const wentDown: Outage | undefined = isOutage
+    ? { eventId: event.id, time: event.time, reason: event.reason }
+    : undefined;
+  // A start that fails again belongs to the first outage.
+  const outage = (history === undefined ? outageBefore : history.outage) ?? wentDown;
   const isOver = event.desired === 'down' || ['running', 'stopped', 'completed', 'failed'].includes(event.to);
-  const lastFallMs = isFall ? nowMs : (tale?.lastFallMs ?? nowMs);
-  // The end of a backoff is a fall's second half: why it fell was said in the first.
-  const saysWhy = isFall && event.from !== 'backoff';
-  const lastFallReason = saysWhy ? event.reason : tale?.lastFallReason;
-  const healing = fall !== undefined && event.to === 'running' && event.desired === 'up' ? heal(fact, fall) : undefined;
+  const lastOutageMs = isOutage ? nowMs : (history?.lastOutageMs ?? nowMs);
+  // The end of a backoff is an outage's second half: why it went down was said in the first.
+  const saysWhy = isOutage && event.from !== 'backoff';
+  const lastOutageReason = saysWhy ? event.reason : history?.lastOutageReason;
+  const recovery =
+    outage !== undefined && event.to === 'running' && event.desired === 'up' ? heal(fact, outage) : undefined;
   return {
-    tale: { fact, fall: isOver ? undefined : fall, lastFallMs, lastFallReason },
-    observations: observeFact(fact, lastFallReason),
-    ...(healing !== undefined && { healing }),
+    history: { fact, outage: isOver ? undefined : outage, lastOutageMs, lastOutageReason },
+    observations: observeFact(fact, lastOutageReason),
+    ...(recovery !== undefined && { recovery }),
   };
 }
 
-/** A status read after a restart of the judge: the present, without the way there. Older than the tale, it says nothing. */
-export function tellStatus(tale: Tale | undefined, status: InstanceStatus, nowMs: number): Telling | undefined {
+/** A status read after a restart of the leader: the present, without the way there. Older than the history, it says nothing. */
+export function readStatus(
+  history: InstanceHistory | undefined,
+  status: InstanceStatus,
+  nowMs: number,
+): Reading | undefined {
   const fact = factOfStatus(status);
-  if (tale !== undefined && comparePositions(fact, tale.fact) <= 0) return undefined;
+  if (history !== undefined && comparePositions(fact, history.fact) <= 0) return undefined;
   const observations = observeFact(fact).filter(({ rule }) => rule !== 'restart-loop');
-  const { fall, lastFallMs = nowMs, lastFallReason } = tale ?? {};
-  return { tale: { fact, fall, lastFallMs, lastFallReason }, observations };
+  const { outage, lastOutageMs = nowMs, lastOutageReason } = history ?? {};
+  return { history: { fact, outage, lastOutageMs, lastOutageReason }, observations };
 }
 
 /** An agent's word that a run ended unasked: it goes into backoff, or begins again with an exit or one more restart. */
-function isFallen(before: Fact | undefined, { to, from, exit, restarts, desired }: InstanceEvent): boolean {
+function isDown(before: Fact | undefined, { to, from, exit, restarts, desired }: InstanceEvent): boolean {
   if (desired === 'down') return false;
   if (to === 'backoff') return from !== 'backoff';
   return to === 'starting' && (exit !== undefined || (before !== undefined && (restarts ?? 0) > before.restarts));
 }
 
-function heal(fact: Fact, fall: Fall): Healing {
+function heal(fact: Fact, outage: Outage): Recovery {
   const summary = `${nameOf(fact)} went down and was restarted`;
-  const seen = observation('restarted', fact, true, summary, fall.reason, fact.state);
-  return { fall, seen: { ...seen, causes: [fall.eventId, fact.id] } };
+  const seen = observation('restarted', fact, true, summary, outage.reason, fact.state);
+  return { outage, seen: { ...seen, causes: [outage.eventId, fact.id] } };
 }
 
-/** What the fact says; of a loop the last fall says more than the step that it is at. */
-export function observeFact(fact: Fact, lastFallReason?: string): readonly Observation[] {
+/** What the fact says; of a loop the last outage says more than the step that it is at. */
+export function observeFact(fact: Fact, lastOutageReason?: string): readonly Observation[] {
   const { state, desired, reason, restarts } = fact;
   const name = nameOf(fact);
   const isFailed = desired === 'up' && (state === 'failed' || fact.onProbation);
@@ -140,7 +152,7 @@ export function observeFact(fact: Fact, lastFallReason?: string): readonly Obser
       ? observation('failed', fact, true, `${name} has failed`, reason, state)
       : observation('failed', fact, false, `${name} is no longer failed`, reason, state),
     isLooping
-      ? observation('restart-loop', fact, true, `${name} keeps restarting`, lastFallReason ?? reason, restarts)
+      ? observation('restart-loop', fact, true, `${name} keeps restarting`, lastOutageReason ?? reason, restarts)
       : observation('restart-loop', fact, false, `${name} no longer keeps restarting`, reason, restarts),
   ];
   // A verdict is about something that is meant to run and does; who is not has its own alert, or nobody wants it.
@@ -149,9 +161,9 @@ export function observeFact(fact: Fact, lastFallReason?: string): readonly Obser
 }
 
 /** A loop leaves no event behind when it ends quietly. */
-export function tellQuiet(tale: Tale, nowMs: number): readonly Observation[] {
-  const { fact, lastFallMs } = tale;
-  if (fact.state !== 'running' || fact.ready === 'no' || nowMs - lastFallMs < GOOD_RUN_MS) return [];
+export function readQuiet(history: InstanceHistory, nowMs: number): readonly Observation[] {
+  const { fact, lastOutageMs } = history;
+  if (fact.state !== 'running' || fact.ready === 'no' || nowMs - lastOutageMs < GOOD_RUN_MS) return [];
   const reason = 'it has run well for 10 min';
   const seen = observation('restart-loop', fact, false, `${nameOf(fact)} no longer keeps restarting`, reason, 0);
   // Caused by the passing of time, not by the event that the fact came from.
@@ -181,7 +193,7 @@ export function observeVerdict(subject: Subject, judgement: Judgement, isHostGon
   return undefined;
 }
 
-export function observeHost(host: string, silentMs: number, lastBeatId: string | undefined): Observation {
+export function observeHost(host: string, silentMs: number, lastHeartbeatId: string | undefined): Observation {
   const subject: Subject = { host, service: NONE };
   const isOn = silentMs > 0;
   return {
@@ -189,8 +201,8 @@ export function observeHost(host: string, silentMs: number, lastBeatId: string |
     subject,
     isOn,
     summary: isOn ? `host ${host} is not heard` : `host ${host} is heard again`,
-    reason: isOn ? 'three presence beats in a row were missed' : 'its presence is back',
-    causes: isOn && lastBeatId !== undefined ? [lastBeatId] : [],
+    reason: isOn ? 'three presence heartbeats in a row were missed' : 'its presence is back',
+    causes: isOn && lastHeartbeatId !== undefined ? [lastHeartbeatId] : [],
     value: isOn ? 'silent' : 'heard',
   };
 }

@@ -1,7 +1,7 @@
-/** May an agent's word on its keys be relied on? Only when it has said the same for several beats without a break. */
+/** May an agent's word on its keys be relied on? Only when it has said the same for several heartbeats without a break. */
 import { PRESENCE_LIMIT_MS } from '@muster/contracts';
 
-/** What a beat says of whoever keeps the host's keys. */
+/** What a heartbeat says of whoever keeps the host's keys. */
 export interface Keeper {
   readonly agentId: string;
   readonly epoch: number;
@@ -10,17 +10,17 @@ export interface Keeper {
 
 export interface Steadiness {
   readonly keeper: Keeper;
-  /** How many beats in a row have said so, on one connection of the observer. */
-  readonly beats: number;
-  readonly lastBeatMs: number;
+  /** How many heartbeats in a row have said so, on one connection of the observer. */
+  readonly heartbeats: number;
+  readonly lastHeartbeatMs: number;
   readonly connectedSinceMs: number;
 }
 
 /** Some eight seconds: longer than an agent takes to put its keys again after a reconnection. */
-const STEADY_BEATS = 5;
+const STEADY_HEARTBEATS = 5;
 
-/** One beat more. */
-export function noteBeat(
+/** One heartbeat more. */
+export function noteHeartbeat(
   before: Steadiness | undefined,
   { agentId, epoch, keysDigest }: Keeper,
   nowMs: number,
@@ -29,14 +29,14 @@ export function noteBeat(
   const isSame =
     before !== undefined &&
     before.connectedSinceMs === connectedSinceMs &&
-    nowMs - before.lastBeatMs <= PRESENCE_LIMIT_MS &&
+    nowMs - before.lastHeartbeatMs <= PRESENCE_LIMIT_MS &&
     before.keeper.agentId === agentId &&
     before.keeper.epoch === epoch &&
     before.keeper.keysDigest === keysDigest;
-  const beats = isSame ? before.beats + 1 : 1;
-  return { keeper: { agentId, epoch, keysDigest }, beats, lastBeatMs: nowMs, connectedSinceMs };
+  const heartbeats = isSame ? before.heartbeats + 1 : 1;
+  return { keeper: { agentId, epoch, keysDigest }, heartbeats, lastHeartbeatMs: nowMs, connectedSinceMs };
 }
 
-export function isSteady({ beats }: Steadiness): boolean {
-  return beats >= STEADY_BEATS;
+export function isSteady({ heartbeats }: Steadiness): boolean {
+  return heartbeats >= STEADY_HEARTBEATS;
 }

@@ -20,17 +20,17 @@ export interface Vote {
 }
 
 /** The last vote of each vantage and purpose. */
-export type Ballot = ReadonlyMap<string, Vote>;
+export type VoteTable = ReadonlyMap<string, Vote>;
 
-export const EMPTY_BALLOT: Ballot = new Map();
+export const NO_VOTES: VoteTable = new Map();
 
 /** Counts a report. One that says nothing (`skipped`, `unknown`) changes nothing: the earlier vote grows old by itself. */
-export function castVote(ballot: Ballot, report: ProbeReport, nowMs: number): Ballot {
+export function castVote(voteTable: VoteTable, report: ProbeReport, nowMs: number): VoteTable {
   const { status, purpose, vantage, generation, reason, detail, durationMs, id } = report;
   // A run that is still starting has not failed; its agent says when it has started.
-  if (!isVoteStatus(status) || (purpose === 'startup' && status !== 'up')) return ballot;
+  if (!isVoteStatus(status) || (purpose === 'startup' && status !== 'up')) return voteTable;
   const key = `${vantage.kind}/${vantage.id}/${purpose}`;
-  const before = ballot.get(key);
+  const before = voteTable.get(key);
   const isSame = before !== undefined && before.status === status && before.generation === generation;
   const vote: Vote = {
     vantage,
@@ -43,16 +43,16 @@ export function castVote(ballot: Ballot, report: ProbeReport, nowMs: number): Ba
     streak: isSame ? before.streak + 1 : 1,
     reportId: id,
   };
-  return new Map(ballot).set(key, vote);
+  return new Map(voteTable).set(key, vote);
 }
 
 /** One vote for each vantage, its worst: those about this run that are not too old. */
 export function validVotes(
-  ballot: Ballot,
+  voteTable: VoteTable,
   { generation, nowMs, maxAgeMs }: { generation: number; nowMs: number; maxAgeMs: number },
 ): readonly Vote[] {
   const worst = new Map<string, Vote>();
-  for (const vote of ballot.values()) {
+  for (const vote of voteTable.values()) {
     if (vote.generation !== generation || nowMs - vote.castAtMs > maxAgeMs) continue;
     const key = `${vote.vantage.kind}/${vote.vantage.id}`;
     const other = worst.get(key);

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type InstanceEvent, rows } from '@muster/contracts';
 import type { Bus, Subscription } from '@muster/contracts/bus';
 import { timeAgo } from './clock.ts';
-import type { Cursor } from './memory-file.ts';
+import type { Cursor } from './state-file.ts';
 
 /** How often the cursor moves on while nothing is missed. */
 const SYNC_INTERVAL_MS = 10_000;

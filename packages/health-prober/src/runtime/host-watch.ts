@@ -12,17 +12,17 @@ export interface HostWatchOptions {
   /** Hosts that must be there although they may never have been heard. */
   readonly expected: () => Iterable<string>;
   /** When it begins (the ms of silence so far) and when it ends (0); also when a host is heard for the first time. */
-  readonly onSilence: (host: string, silentMs: number, lastBeatId: string | undefined) => void;
-  /** The first beat of a host, and the first with another identity or place. */
+  readonly onSilence: (host: string, silentMs: number, lastHeartbeatId: string | undefined) => void;
+  /** The first heartbeat of a host, and the first with another identity or place. */
   readonly onChange: (host: string) => void;
-  /** Each beat. */
-  readonly onBeat: (presence: AgentPresence) => void;
+  /** Each heartbeat. */
+  readonly onHeartbeat: (presence: AgentPresence) => void;
 }
 
 /** Listens to the presence of all hosts, and says which fall silent and which are back. */
 export class HostWatch {
   readonly #options: HostWatchOptions;
-  readonly #beats = new Map<string, { presence: AgentPresence; atMs: number }>();
+  readonly #heartbeats = new Map<string, { presence: AgentPresence; atMs: number }>();
   readonly #subscription: Subscription;
   readonly #timer: NodeJS.Timeout;
   /** What was last said of each host. */
@@ -39,7 +39,7 @@ export class HostWatch {
   }
 
   presenceOf(host: string): AgentPresence | undefined {
-    return this.#beats.get(host)?.presence;
+    return this.#heartbeats.get(host)?.presence;
   }
 
   isGone(host: string): boolean {
@@ -50,7 +50,7 @@ export class HostWatch {
   silenceOf(host: string): number | undefined {
     const listening = this.#listening(monotonicMs());
     if (listening.sinceMs === undefined) return undefined;
-    const heardAtMs = this.#beats.get(host)?.atMs;
+    const heardAtMs = this.#heartbeats.get(host)?.atMs;
     const silentMs = silentForMs(heardAtMs, listening);
     if (silentMs > 0) return silentMs;
     return heardAtMs !== undefined && heardAtMs >= listening.sinceMs ? 0 : undefined;
@@ -58,14 +58,14 @@ export class HostWatch {
 
   /** It was taken away, and is missed no more. */
   forget(host: string): void {
-    this.#beats.delete(host);
+    this.#heartbeats.delete(host);
     this.#isGone.delete(host);
     this.#forgotten.add(host);
   }
 
   /** Heard at some time, and not taken away since. */
   knows(host: string): boolean {
-    return this.#beats.has(host);
+    return this.#heartbeats.has(host);
   }
 
   stop(): void {
@@ -75,11 +75,11 @@ export class HostWatch {
 
   #hear(presence: AgentPresence): void {
     const { host } = presence;
-    const before = this.#beats.get(host)?.presence;
-    this.#beats.set(host, { presence, atMs: monotonicMs() });
+    const before = this.#heartbeats.get(host)?.presence;
+    this.#heartbeats.set(host, { presence, atMs: monotonicMs() });
     this.#forgotten.delete(host);
     this.#say(host, 0);
-    this.#options.onBeat(presence);
+    this.#options.onHeartbeat(presence);
     const isSame =
       before !== undefined &&
       before.agentId === presence.agentId &&
@@ -93,9 +93,9 @@ export class HostWatch {
     if (nowMs - this.#lookedAtMs > LOOK_EVERY_MS + OVERSLEPT_MS) this.#awakeSinceMs = nowMs;
     this.#lookedAtMs = nowMs;
     const listening = this.#listening(nowMs);
-    for (const host of new Set([...this.#beats.keys(), ...this.#options.expected()])) {
+    for (const host of new Set([...this.#heartbeats.keys(), ...this.#options.expected()])) {
       if (this.#forgotten.has(host)) continue;
-      const silentMs = silentForMs(this.#beats.get(host)?.atMs, listening);
+      const silentMs = silentForMs(this.#heartbeats.get(host)?.atMs, listening);
       if (silentMs > 0) this.#say(host, silentMs);
     }
   }
@@ -112,6 +112,6 @@ export class HostWatch {
     const isGone = silentMs > 0;
     if (this.#isGone.get(host) === isGone) return;
     this.#isGone.set(host, isGone);
-    this.#options.onSilence(host, silentMs, this.#beats.get(host)?.presence.id);
+    this.#options.onSilence(host, silentMs, this.#heartbeats.get(host)?.presence.id);
   }
 }

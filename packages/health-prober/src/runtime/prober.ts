@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bus } from '@muster/contracts/bus';
 import type { Place } from '../core/reach.ts';
-import { Announcer } from './announcer.ts';
-import { Beat } from './beat.ts';
 import { wallTime } from './clock.ts';
-import { JudgeTerm, type ProbePolicy } from './judge-term.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { LeaderTerm, type ProbePolicy } from './leader-term.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
-import { MemoryFile } from './memory-file.ts';
+import { Publisher } from './publisher.ts';
+import { StateFile } from './state-file.ts';
 import { StoreWitness } from './store-witness.ts';
 
 const RETRY_MS = 1_000;
@@ -30,11 +30,11 @@ export interface ProberOptions {
 /** Runs until `signal` is aborted; then lays everything down in order. @throws when the state directory can't be used. */
 export async function runProber(options: ProberOptions, signal: AbortSignal): Promise<void> {
   const { bus, prober, version, stateDir, log } = options;
-  const memory = new MemoryFile(stateDir);
-  const epoch = memory.nextEpoch(Math.floor(Date.now() / 1_000));
+  const stateFile = new StateFile(stateDir);
+  const epoch = stateFile.nextEpoch(Math.floor(Date.now() / 1_000));
   const onProblem = (what: string, error?: unknown) => log('warn', what, error);
-  const alerts = memory.load()?.alerts ?? { since: wallTime() };
-  const announcer = await Announcer.open({
+  const alerts = stateFile.load()?.alerts ?? { since: wallTime() };
+  const publisher = await Publisher.open({
     bus,
     prober,
     epoch,
@@ -42,7 +42,7 @@ export async function runProber(options: ProberOptions, signal: AbortSignal): Pr
     alerts,
     onProblem,
   });
-  let term: JudgeTerm | undefined;
+  let term: LeaderTerm | undefined;
   /** Ends the term, and nothing else. */
   let ending = new AbortController();
   const witness = new StoreWitness({
@@ -51,8 +51,8 @@ export async function runProber(options: ProberOptions, signal: AbortSignal): Pr
     file: join(stateDir, 'store-witness.json'),
     onProblem,
     onCompared: (told) => {
-      const isAnother = announcer.incarnation !== undefined && told.incarnation > announcer.incarnation;
-      announcer.learn(told);
+      const isAnother = publisher.incarnation !== undefined && told.incarnation > publisher.incarnation;
+      publisher.learn(told);
       if (!isAnother) return;
       log('warn', `the bus has gone back in time (incarnation ${told.incarnation}): what it lost is sent again`);
       // What the streams and buckets hold is no longer what this term began with.
@@ -61,8 +61,8 @@ export async function runProber(options: ProberOptions, signal: AbortSignal): Pr
   });
   const lease = new LeaseKeeper({ bus, prober, epoch });
   const facts = () => ({ targets: term?.targets ?? 0, leading: term !== undefined });
-  const beat = new Beat({ bus, prober, version, stamp: () => announcer.stamp(), facts });
-  announcer.component('started', `version ${version}`);
+  const heartbeat = new Heartbeat({ bus, prober, version, stamp: () => publisher.stamp(), facts });
+  publisher.component('started', `version ${version}`);
   try {
     while (!signal.aborted) {
       await lease.acquire(signal);
@@ -73,14 +73,14 @@ export async function runProber(options: ProberOptions, signal: AbortSignal): Pr
         // What a bus holds that has gone back is not what this prober knows of: first it is brought back.
         await witness.compared(AbortSignal.any([lost.signal, AbortSignal.timeout(COMPARE_WITHIN_MS)]));
         // The lease also ends with `signal`, so one signal says both.
-        term = await JudgeTerm.begin(
-          { ...options, memory, announcer, incarnation: witness.incarnation, onProblem },
+        term = await LeaderTerm.begin(
+          { ...options, stateFile, publisher, incarnation: witness.incarnation, onProblem },
           lost.signal,
         );
-        announcer.component('lease-won', 'judges from now on');
+        publisher.component('lease-won', 'judges from now on');
         log('info', 'leading: judges from now on');
         const reason = await lostReason;
-        announcer.component('lease-lost', reason);
+        publisher.component('lease-lost', reason);
         log('info', `no longer leading: ${reason}`);
       } catch (error) {
         if (!signal.aborted) log('warn', 'cannot begin to judge, trying again', error);
@@ -95,10 +95,10 @@ export async function runProber(options: ProberOptions, signal: AbortSignal): Pr
     // Only the wish to stop ends the waits above.
     if (!signal.aborted) throw error;
   } finally {
-    beat.stop();
+    heartbeat.stop();
     witness.stop();
-    announcer.component('stopping', 'asked to stop');
-    await announcer.flushed(AbortSignal.timeout(LAST_WORDS_MS)).catch(() => undefined);
-    await announcer.close();
+    publisher.component('stopping', 'asked to stop');
+    await publisher.flushed(AbortSignal.timeout(LAST_WORDS_MS)).catch(() => undefined);
+    await publisher.close();
   }
 }

@@ -4,10 +4,10 @@ import type { Bus } from '@muster/contracts/bus';
 import { type Gate, type HttpTarget, type ProbeResult, probe } from '@muster/probes';
 import { noVantage, type Place, reachOf, type TargetRules, whyNotAddress } from '../core/reach.ts';
 import type { Cadence, Caps } from '../core/schedule.ts';
-import type { Stamp } from './announcer.ts';
 import type { Fleet } from './fleet.ts';
 import { NameLookups } from './name-lookups.ts';
 import { Places } from './places.ts';
+import type { Stamp } from './publisher.ts';
 import { Scheduler } from './scheduler.ts';
 
 const NOT_YET = 'not probed yet';
@@ -87,7 +87,7 @@ export class Probing {
   }
 
   probeNow(key: string): boolean {
-    return this.#scheduler.hurry(key);
+    return this.#scheduler.probeNow(key);
   }
 
   stop(): void {

@@ -66,7 +66,7 @@ export class Scheduler {
   }
 
   /** Its turn is now. False when there is no such task. */
-  hurry(key: string): boolean {
+  probeNow(key: string): boolean {
     const entry = this.#entries.get(key);
     if (entry === undefined) return false;
     if (entry.isRunning) return true;

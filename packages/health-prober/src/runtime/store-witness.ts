@@ -25,7 +25,7 @@ const LOOK_MS = 5_000;
 const RETRY_MS = 500;
 const ANSWER_WITHIN_MS = 3_000;
 
-const Memory = z.object({
+const SavedState = z.object({
   incarnation: Incarnation.optional(),
   witnesses: z.record(
     z.string(),
@@ -61,9 +61,9 @@ export class StoreWitness implements Subscription {
   constructor(options: StoreWitnessOptions) {
     this.#options = options;
     const { bus, prober, file } = options;
-    const memory = readMemory(file);
-    this.#known = memory?.incarnation;
-    for (const [stream, witnesses] of Object.entries(memory?.witnesses ?? {})) this.#witnesses.set(stream, witnesses);
+    const saved = readSavedState(file);
+    this.#known = saved?.incarnation;
+    for (const [stream, witnesses] of Object.entries(saved?.witnesses ?? {})) this.#witnesses.set(stream, witnesses);
     this.#subscriptions = [
       bus.respond(proberCommands.bus, {}, async ({ id }) => {
         await this.compared(AbortSignal.timeout(ANSWER_WITHIN_MS));
@@ -182,9 +182,9 @@ export class StoreWitness implements Subscription {
 
   #save(): void {
     const { file, onProblem } = this.#options;
-    const memory = { incarnation: this.#known, witnesses: Object.fromEntries(this.#witnesses) };
+    const saved = { incarnation: this.#known, witnesses: Object.fromEntries(this.#witnesses) };
     try {
-      writeFileSync(`${file}.new`, JSON.stringify(memory));
+      writeFileSync(`${file}.new`, JSON.stringify(saved));
       renameSync(`${file}.new`, file);
     } catch (error) {
       onProblem('cannot remember what the bus holds: after a restart a restored one may go unnoticed', error);
@@ -220,9 +220,9 @@ function nextIncarnation(
   return { ...stored, raises: stored.raises.map((raise) => (isOpen(raise) ? { ...raise, kept } : raise)) };
 }
 
-function readMemory(file: string): z.infer<typeof Memory> | undefined {
+function readSavedState(file: string): z.infer<typeof SavedState> | undefined {
   try {
-    return Memory.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data;
+    return SavedState.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data;
   } catch {
     return undefined;
   }

@@ -1,19 +1,26 @@
 import { describe, expect, test } from 'vitest';
 import { type Act, settle, settleLate } from './command-outcome.ts';
-import { FRESH_MEMORY, type Memory, type State } from './state.ts';
+import { FRESH_MEMORY, type PersistedState, type State } from './state.ts';
 
-const memory = (fields: Partial<Memory> = {}): Memory => ({ ...FRESH_MEMORY, generation: 1, ...fields });
-const running = (ready: 'yes' | 'no' | 'unknown', fields: Partial<Memory> = {}): State => ({
+const persisted = (fields: Partial<PersistedState> = {}): PersistedState => ({
+  ...FRESH_MEMORY,
+  generation: 1,
+  ...fields,
+});
+const running = (ready: 'yes' | 'no' | 'unknown', fields: Partial<PersistedState> = {}): State => ({
   name: 'running',
-  memory: memory(fields),
+  persisted: persisted(fields),
   ready,
   goodAtMs: null,
   isAskingRecovery: false,
 });
-const down = (name: 'stopped' | 'completed', desired: 'up' | 'down'): State => ({ name, memory: memory({ desired }) });
-const failed: State = { name: 'failed', memory: memory({ failure: 'its budget is spent' }), retryAtMs: null };
-const orphaned: State = { name: 'orphaned', memory: memory(), reason: 'not provable' };
-const pending: State = { name: 'pending', memory: memory(), restartAtMs: null };
+const down = (name: 'stopped' | 'completed', desired: 'up' | 'down'): State => ({
+  name,
+  persisted: persisted({ desired }),
+});
+const failed: State = { name: 'failed', persisted: persisted({ failure: 'its budget is spent' }), retryAtMs: null };
+const orphaned: State = { name: 'orphaned', persisted: persisted(), reason: 'not provable' };
+const pending: State = { name: 'pending', persisted: persisted(), restartAtMs: null };
 
 describe('what came of a command', () => {
   test.each<[Act['verb'], State, string | undefined]>([

@@ -19,7 +19,7 @@ export function settle(act: Act, state: State): Settled | undefined {
     return state.name === 'orphaned' ? { outcome: 'failed', reason: state.reason } : undefined;
   }
   if (state.name === 'failed' || state.name === 'backoff') {
-    return { outcome: 'failed', reason: state.memory.failure ?? `it is in ${state.name}` };
+    return { outcome: 'failed', reason: state.persisted.failure ?? `it is in ${state.name}` };
   }
   if (state.name === 'orphaned' && act.verb !== 'adopt') return { outcome: 'failed', reason: state.reason };
   return undefined;
@@ -38,9 +38,9 @@ function isDone({ verb, generation }: Act, state: State): boolean {
     case 'start':
       return isUp;
     case 'restart':
-      return isUp && state.memory.generation > generation;
+      return isUp && state.persisted.generation > generation;
     case 'stop':
-      return state.memory.desired === 'down' && DOWN.has(state.name);
+      return state.persisted.desired === 'down' && DOWN.has(state.name);
     case 'adopt':
     case 'forget':
       return state.name !== 'orphaned' && state.name !== 'unknown';

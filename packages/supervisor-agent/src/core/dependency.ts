@@ -17,7 +17,7 @@ export interface TargetState {
 }
 
 /** What the leading prober says of a dependency on another host. */
-export interface RemoteVerdict {
+export interface RemoteStatus {
   readonly isMet: boolean;
   readonly reason: string;
 }
@@ -27,7 +27,7 @@ export interface DependencyFacts {
   /** A service of this host by its instances; `undefined` = not configured here. */
   local(target: string): readonly TargetState[] | undefined;
   /** One of another host. */
-  remote(dependency: Dependency): RemoteVerdict;
+  remote(dependency: Dependency): RemoteStatus;
 }
 
 /** Why the dependent may not start, naming the first dependency it waits for; `null` = all are met. */
@@ -46,7 +46,7 @@ export function isRemote({ target }: Dependency): boolean {
   return target.includes('/');
 }
 
-function unmetRemote({ target }: Dependency, { isMet, reason }: RemoteVerdict): string | null {
+function unmetRemote({ target }: Dependency, { isMet, reason }: RemoteStatus): string | null {
   return isMet ? null : `${target}: ${reason}`;
 }
 

@@ -32,7 +32,7 @@ export function stay(state: State, reason: string): Step {
   return { state, effects: [], reason };
 }
 
-/** Same state, changed memory. */
-export function remember(state: State, memory: Partial<State['memory']>, reason: string): Step {
-  return { state: { ...state, memory: { ...state.memory, ...memory } }, effects: [], reason };
+/** Same state, changed persisted state. */
+export function remember(state: State, persisted: Partial<State['persisted']>, reason: string): Step {
+  return { state: { ...state, persisted: { ...state.persisted, ...persisted } }, effects: [], reason };
 }

@@ -35,9 +35,9 @@ test('never more than three grants in any ten minutes', () => {
       const grants: number[] = [];
       for (const { holder, waitMs, release } of asked) {
         nowMs += waitMs;
-        const verdict = takeSlot(cap, holder, nowMs);
-        cap = release ? releaseSlot(verdict.cap, holder) : verdict.cap;
-        if (verdict.isGranted) grants.push(nowMs);
+        const decision = takeSlot(cap, holder, nowMs);
+        cap = release ? releaseSlot(decision.cap, holder) : decision.cap;
+        if (decision.isGranted) grants.push(nowMs);
       }
       for (const from of grants) {
         expect(grants.filter((atMs) => atMs >= from && atMs < from + 10 * MINUTE_MS).length).toBeLessThanOrEqual(3);

@@ -8,7 +8,7 @@ export interface LocalCap {
   readonly grantedAtMs: readonly number[];
 }
 
-export interface CapVerdict {
+export interface CapDecision {
   readonly cap: LocalCap;
   readonly isGranted: boolean;
   readonly reason: string;
@@ -22,7 +22,7 @@ const WINDOW_MS = 10 * 60_000;
 const SLOT_MS = 2 * 60_000;
 
 /** May `holder` be restarted now? A granted slot counts at once. */
-export function takeSlot(cap: LocalCap, holder: string, nowMs: number): CapVerdict {
+export function takeSlot(cap: LocalCap, holder: string, nowMs: number): CapDecision {
   const grantedAtMs = cap.grantedAtMs.filter((atMs) => atMs > nowMs - WINDOW_MS);
   const current = cap.current !== null && cap.current.sinceMs > nowMs - SLOT_MS ? cap.current : null;
   if (current !== null && current.holder !== holder) {

@@ -3,10 +3,10 @@ import { expect, test } from 'vitest';
 import { backoffBaseMs, backoffDelayMs, DEFAULT_BACKOFF } from './backoff.ts';
 import { describeDuration } from './duration.ts';
 import {
+  decideRestart,
   describeUse,
   EMPTY_TRACKER,
   isRestartLoop,
-  judgeRestart,
   recordRestart,
   restartPolicy,
 } from './restart-tracker.ts';
@@ -47,9 +47,9 @@ test('restarts that are judged before they are recorded never exceed the budget 
       const restartsAtMs: number[] = [];
       for (const [gapMs, random] of gaps) {
         nowMs += gapMs;
-        const verdict = judgeRestart(tracker, nowMs, policy, random);
-        if (verdict.kind === 'spent') continue;
-        nowMs += verdict.delayMs;
+        const decision = decideRestart(tracker, nowMs, policy, random);
+        if (decision.kind === 'spent') continue;
+        nowMs += decision.delayMs;
         tracker = recordRestart(tracker, nowMs, policy);
         restartsAtMs.push(nowMs);
       }
@@ -76,7 +76,7 @@ test.each([
 test('restart_delay is constant, without jitter, for the first restart too', () => {
   const policy = restartPolicy({ maxRestarts: 5, restartDelayMs: 60_000 });
   for (const random of [0, 0.99]) {
-    expect(judgeRestart(EMPTY_TRACKER, 0, policy, random)).toMatchObject({ kind: 'restart', delayMs: 60_000 });
+    expect(decideRestart(EMPTY_TRACKER, 0, policy, random)).toMatchObject({ kind: 'restart', delayMs: 60_000 });
   }
 });
 

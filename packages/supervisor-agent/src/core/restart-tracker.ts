@@ -22,7 +22,7 @@ export interface RestartPolicy {
   readonly backoff: Backoff;
 }
 
-export type RestartVerdict =
+export type RestartDecision =
   | { readonly kind: 'restart'; readonly delayMs: number; readonly reason: string }
   | { readonly kind: 'spent'; readonly reason: string };
 
@@ -46,12 +46,12 @@ export function restartPolicy(options: { maxRestarts?: number; restartDelayMs?: 
 }
 
 /** May it be restarted once more, and after what delay? Nothing is counted until `recordRestart`. */
-export function judgeRestart(
+export function decideRestart(
   tracker: RestartTracker,
   nowMs: number,
   policy: RestartPolicy,
   random: number,
-): RestartVerdict {
+): RestartDecision {
   const used = countRestarts(tracker, nowMs, policy);
   if (used >= policy.budget) return { kind: 'spent', reason: `restart budget spent, ${describeUse(used, policy)}` };
   const delayMs = policy.constantDelayMs ?? backoffDelayMs(tracker.streak, policy.backoff, random);

@@ -1,11 +1,11 @@
 /**
- * Where one instance is in its life. The name is the fact; `memory` is what outlives it, the intent included.
+ * Where one instance is in its life. The name is the fact; `persisted` is what outlives it, the intent included.
  * Times are monotonic milliseconds of this boot.
  */
 import { EMPTY_TRACKER, type RestartTracker } from './restart-tracker.ts';
 
 /** Plain data: save it whenever it changes, and give it back through `initialState` after the agent's restart. */
-export interface Memory {
+export interface PersistedState {
   /** What somebody wants; apart from what is. */
   readonly desired: 'up' | 'down';
   /** The whole system is being stopped: nothing starts, and `desired` is left as it is. Never restored. */
@@ -17,7 +17,7 @@ export interface Memory {
   readonly tracker: RestartTracker;
   /**
    * Why it failed, until it is lived down. It is set on entering `failed` and survives the slow retry: a run with a
-   * failure in its memory is *on probation* (its alert goes on, and its next exit fails it again without fast
+   * persisted failure is *on probation* (its alert goes on, and its next exit fails it again without fast
    * restarts). Ten good minutes, a person's command or a job's completion end it.
    */
   readonly failure: string | null;
@@ -28,14 +28,14 @@ export interface Memory {
 /** Waits for its dependencies. */
 export interface Pending {
   readonly name: 'pending';
-  readonly memory: Memory;
+  readonly persisted: PersistedState;
   /** An automatic restart is owed, not before this time; `null` = the start is a first or a manual one. */
   readonly restartAtMs: number | null;
 }
 
 export interface Starting {
   readonly name: 'starting';
-  readonly memory: Memory;
+  readonly persisted: PersistedState;
   /** False while the driver is still at it. */
   readonly isSpawned: boolean;
   readonly startupDeadlineMs: number;
@@ -43,7 +43,7 @@ export interface Starting {
 
 export interface Running {
   readonly name: 'running';
-  readonly memory: Memory;
+  readonly persisted: PersistedState;
   /** `unknown`: nobody has judged it yet, or, for a job, nobody will. */
   readonly ready: 'yes' | 'no' | 'unknown';
   /** When the run will have been good for long enough; `null` = nothing to live down, or not good now. */
@@ -55,7 +55,7 @@ export interface Running {
 /** An automatic restart will follow. */
 export interface InBackoff {
   readonly name: 'backoff';
-  readonly memory: Memory;
+  readonly persisted: PersistedState;
   readonly untilMs: number;
 }
 
@@ -67,7 +67,7 @@ export type AfterStop =
 
 export interface Stopping {
   readonly name: 'stopping';
-  readonly memory: Memory;
+  readonly persisted: PersistedState;
   readonly killAtMs: number;
   /** How often SIGKILL has been sent. */
   readonly kills: number;
@@ -77,18 +77,18 @@ export interface Stopping {
 /** Nothing runs because nobody wants it to, or because the system is held. */
 export interface Stopped {
   readonly name: 'stopped';
-  readonly memory: Memory;
+  readonly persisted: PersistedState;
 }
 
 export interface Completed {
   readonly name: 'completed';
-  readonly memory: Memory;
+  readonly persisted: PersistedState;
 }
 
-/** Its budget is spent, or restarting cannot help. The reason is `memory.failure`. */
+/** Its budget is spent, or restarting cannot help. The reason is `persisted.failure`. */
 export interface Failed {
   readonly name: 'failed';
-  readonly memory: Memory;
+  readonly persisted: PersistedState;
   /** The slow retry; `null` = only a person starts it again. */
   readonly retryAtMs: number | null;
 }
@@ -96,14 +96,14 @@ export interface Failed {
 /** Something lives that may be ours but cannot be proven: touch nothing, start nothing. */
 export interface Orphaned {
   readonly name: 'orphaned';
-  readonly memory: Memory;
+  readonly persisted: PersistedState;
   readonly reason: string;
 }
 
 /** The facts are not known: the agent has just started, or the engine is away. */
 export interface Unknown {
   readonly name: 'unknown';
-  readonly memory: Memory;
+  readonly persisted: PersistedState;
   readonly reason: string;
 }
 
@@ -122,7 +122,7 @@ export type StateName = State['name'];
 export type StateOf<N extends StateName> = Extract<State, { name: N }>;
 
 /** What an instance remembers that has never run. */
-export const FRESH_MEMORY: Memory = {
+export const FRESH_MEMORY: PersistedState = {
   desired: 'up',
   isHeld: false,
   generation: 0,
@@ -133,10 +133,10 @@ export const FRESH_MEMORY: Memory = {
 };
 
 /** Every instance begins here; the driver's recovery answer (`nothing-found`, `adopted` …) leads on. */
-export function initialState(saved: Partial<Memory> = {}): Unknown {
+export function initialState(saved: Partial<PersistedState> = {}): Unknown {
   return {
     name: 'unknown',
-    memory: { ...FRESH_MEMORY, ...saved, isHeld: false },
+    persisted: { ...FRESH_MEMORY, ...saved, isHeld: false },
     reason: 'not looked for yet',
   };
 }
@@ -165,9 +165,9 @@ export function deadlineOf(state: State): number | null {
 
 /** Failed before, running again, and not yet trusted: the `failed` alert goes on. */
 export function isOnProbation(state: State): boolean {
-  return state.memory.failure !== null && state.name !== 'failed';
+  return state.persisted.failure !== null && state.name !== 'failed';
 }
 
-export function wantsUp(memory: Memory): boolean {
-  return memory.desired === 'up' && !memory.isHeld;
+export function wantsUp(persisted: PersistedState): boolean {
+  return persisted.desired === 'up' && !persisted.isHeld;
 }

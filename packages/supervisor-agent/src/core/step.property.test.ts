@@ -95,11 +95,11 @@ class World {
     this.#answer(3, { type: 'exited', generation, exit: { kind: 'code', code } });
   }
 
-  /** The agent dies: events on their way are lost, the saved memory and the processes stay. */
+  /** The agent dies: events on their way are lost, the persisted state and the processes stay. */
   agentDies(): void {
     this.#answers = [];
     this.#wakeAtMs = null;
-    this.state = initialState(JSON.parse(JSON.stringify(this.state.memory)));
+    this.state = initialState(JSON.parse(JSON.stringify(this.state.persisted)));
     this.recover();
   }
 
@@ -363,10 +363,12 @@ describe('whatever happens in whatever order', () => {
           if (acts++ === heldAt) world.send({ type: 'hold' });
         });
         const spawnedUnwanted = steps.filter(
-          ({ after }) => !wantsUp(after.state.memory) && after.effects.some((effect) => effect.do === 'spawn'),
+          ({ after }) => !wantsUp(after.state.persisted) && after.effects.some((effect) => effect.do === 'spawn'),
         );
         expect(spawnedUnwanted).toEqual([]);
-        const unwanted = steps.filter(({ after }) => !wantsUp(after.state.memory)).map(({ after }) => after.state.name);
+        const unwanted = steps
+          .filter(({ after }) => !wantsUp(after.state.persisted))
+          .map(({ after }) => after.state.name);
         expect(['stopping', 'stopped', 'completed', 'orphaned', 'unknown']).toEqual(expect.arrayContaining(unwanted));
       }),
       RUNS,
@@ -379,13 +381,13 @@ describe('whatever happens in whatever order', () => {
         const world = live(past);
         beKind(world);
         world.temper = temper;
-        const { desired } = world.state.memory;
+        const { desired } = world.state.persisted;
         world.send({ type });
         // The slowest spawn, the grace, and one more SIGKILL for a spawn that ended late.
         world.advance(90_000 + world.policy.stopTimeoutMs + 2 * world.policy.killRepeatMs + 100);
         expect(['stopped', 'completed']).toContain(world.state.name);
         expect(world.live).toBeNull();
-        expect(world.state.memory.desired).toBe(type === 'stop' ? 'down' : desired);
+        expect(world.state.persisted.desired).toBe(type === 'stop' ? 'down' : desired);
       }),
       RUNS,
     );
@@ -414,7 +416,7 @@ describe('whatever happens in whatever order', () => {
         const { steps, policy } = live({ ...past, policy: { ...past.policy, isSystem: false } });
         let restartsAtMs: number[] = [];
         for (const { before, event, nowMs, after } of steps) {
-          if (before.memory.tracker !== EMPTY_TRACKER && after.state.memory.tracker === EMPTY_TRACKER)
+          if (before.persisted.tracker !== EMPTY_TRACKER && after.state.persisted.tracker === EMPTY_TRACKER)
             restartsAtMs = [];
           if (!after.effects.some((e) => e.do === 'spawn') || !isAutomatic(before, event)) continue;
           restartsAtMs = [...restartsAtMs.filter((atMs) => atMs > nowMs - policy.restart.windowMs), nowMs];
@@ -440,7 +442,7 @@ describe('whatever happens in whatever order', () => {
       fc.property(history, (past) => {
         live(past, ({ state, nowMs, policy }) => {
           for (const build of RUN_EVENTS) {
-            const late = step(state, build(state.memory.generation - 1), nowMs, policy, 0.5);
+            const late = step(state, build(state.persisted.generation - 1), nowMs, policy, 0.5);
             expect(late.state).toBe(state);
             expect(late.effects).toEqual([]);
           }
@@ -456,12 +458,12 @@ describe('whatever happens in whatever order', () => {
         const world = live({ ...past, policy: { ...past.policy, autoRestart: true, slowRetryMs: 600_000 } });
         beKind(world);
         world.send({ type: 'dependencies-met' });
-        if (world.state.memory.desired === 'down') world.send({ type: 'start' });
+        if (world.state.persisted.desired === 'down') world.send({ type: 'start' });
         world.advance(30 * 60_000);
         beKind(world);
         expect(['running', 'completed']).toContain(world.state.name);
         world.advance(world.policy.goodRunMs + 1);
-        expect(world.state.memory).toMatchObject({ tracker: EMPTY_TRACKER, failure: null });
+        expect(world.state.persisted).toMatchObject({ tracker: EMPTY_TRACKER, failure: null });
       }),
       RUNS,
     );
@@ -494,16 +496,16 @@ test('events that no honest driver would send break nothing: the wake always is 
       .map((event) => () => event),
     fc.boolean().map(
       (hasStarted) =>
-        ({ memory }: State): Event => ({
+        ({ persisted }: State): Event => ({
           type: 'adopted',
-          generation: memory.generation + 1,
+          generation: persisted.generation + 1,
           hasStarted,
         }),
     ),
     fc.constantFrom(...RUN_EVENTS).map(
       (build) =>
-        ({ memory }: State) =>
-          build(memory.generation),
+        ({ persisted }: State) =>
+          build(persisted.generation),
     ),
   );
   fc.assert(

@@ -21,8 +21,8 @@ export function step(state: State, event: Event, nowMs: number, policy: Policy, 
 }
 
 function decide(state: State, event: Event, context: Context): Step {
-  if (isAboutRun(event) && event.generation !== state.memory.generation) {
-    return stay(state, `late: about run ${event.generation}, the current one is ${state.memory.generation}`);
+  if (isAboutRun(event) && event.generation !== state.persisted.generation) {
+    return stay(state, `late: about run ${event.generation}, the current one is ${state.persisted.generation}`);
   }
   if (event.type === 'deadline' && isEarly(state, context.nowMs)) return stay(state, 'the deadline has moved');
   // The table pairs each state with its own handlers; TypeScript cannot follow that through two lookups at once.

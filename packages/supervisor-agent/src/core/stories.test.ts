@@ -164,7 +164,7 @@ test('stop during backoff stops at once; start during backoff costs no budget', 
   expect(playFrom(waiting.state, policy, [[3, stop]]).lines).toEqual(['3: stopped, clear-wake (asked to stop)']);
   const started = playFrom(waiting.state, policy, [[3, start]]);
   expect(started.lines).toEqual(['3: starting, spawn 2, wake at 63 (asked to start)']);
-  expect(started.state.memory.tracker.restartsAtMs).toEqual([]);
+  expect(started.state.persisted.tracker.restartsAtMs).toEqual([]);
 });
 
 test('never ready: the startup timeout is a failed start, and counts as a restart', () => {
@@ -263,7 +263,7 @@ test('the next agent adopts: nothing is spawned, the budget is kept', () => {
     '10: running, start-probes 3, wake at 610 (adopted)',
     '11: backoff, stop-probes 3, kill-tree 3, wake at 13 (exit code 1; restart 3 of 10 in 10 min, next in 2 s)',
   ]);
-  expect(state.memory.tracker).toEqual(tracker);
+  expect(state.persisted.tracker).toEqual(tracker);
 });
 
 test('what the next agent finds, it says as it is', () => {
@@ -295,7 +295,7 @@ test('a start that was decided, and counted, before the agent died is made up fo
     [10, { type: 'exited-while-away', generation: 3, exit, isKnown: true }],
   ]);
   expect(lines).toEqual(['10: starting, spawn 5, wake at 70 (exit code 7; its next start was under way already)']);
-  expect(state.memory.tracker).toEqual(tracker);
+  expect(state.persisted.tracker).toEqual(tracker);
 });
 
 test.each([
@@ -312,15 +312,15 @@ test.each([
     [6, { type: 'tree-gone', generation: 1 }],
   ]);
   expect(before.state.name).toBe('stopped');
-  const after = playFrom(initialState(before.state.memory), policy, [
+  const after = playFrom(initialState(before.state.persisted), policy, [
     [20, { type: 'exited-while-away', generation: 1, exit, isKnown: true }],
   ]);
   expect(after.lines).toEqual([
     expect.stringMatching(/^20: starting, spawn 2, .*it was stopped with the whole system/),
   ]);
-  expect(after.state.memory.tracker).toEqual(EMPTY_TRACKER);
+  expect(after.state.persisted.tracker).toEqual(EMPTY_TRACKER);
   // What then happens to it is judged again.
-  const crashed = playFrom(initialState(after.state.memory), {}, [
+  const crashed = playFrom(initialState(after.state.persisted), {}, [
     [30, { type: 'exited-while-away', generation: 2, exit: { kind: 'code', code: 7 } }],
   ]);
   expect(crashed.lines[0]).toContain('exit code 7; restart 1 of');
@@ -357,5 +357,5 @@ test('a system shutdown stops it without changing what is wanted', () => {
     [3, gone(1)],
   ]);
   expect(lines.at(-1)).toBe('3: stopped, clear-wake (nothing of its tree is left)');
-  expect(state.memory.desired).toBe('up');
+  expect(state.persisted.desired).toBe('up');
 });

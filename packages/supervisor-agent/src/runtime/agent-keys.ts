@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { type InstanceStatus, PRESENCE_INTERVAL_MS, type ServiceSpecEntry } from '@muster/contracts';
 import { type Bus, keysDigest } from '@muster/contracts/bus';
-import { KvMirror } from './kv-mirror.ts';
+import { KvWriter } from './kv-writer.ts';
 
 /** A fleet that comes back to the bus does not put all its keys at once. */
 const RESYNC_JITTER_MS = PRESENCE_INTERVAL_MS / 4;
@@ -10,8 +10,8 @@ const RESYNC_EVERY_MS = 15 * 60_000;
 
 /** All that this agent keeps in buckets: the spec of each service, the status of each instance. */
 export class AgentKeys {
-  readonly statuses: KvMirror<InstanceStatus>;
-  readonly specs: KvMirror<ServiceSpecEntry>;
+  readonly statuses: KvWriter<InstanceStatus>;
+  readonly specs: KvWriter<ServiceSpecEntry>;
   #resyncTimer: NodeJS.Timeout | undefined;
   readonly #resyncs: NodeJS.Timeout;
 
@@ -24,8 +24,8 @@ export class AgentKeys {
     const isConnected = () => bus.isConnected;
     const journal = (bucket: string) => path.join(stateDir, `kv-${bucket}-keys.json`);
     const common = { isConnected, onProblem };
-    this.statuses = new KvMirror({ ...common, bucket: bus.kv('status'), journalFile: journal('status') });
-    this.specs = new KvMirror({ ...common, bucket: bus.kv('specs'), journalFile: journal('specs') });
+    this.statuses = new KvWriter({ ...common, bucket: bus.kv('status'), journalFile: journal('status') });
+    this.specs = new KvWriter({ ...common, bucket: bus.kv('specs'), journalFile: journal('specs') });
     this.#resyncs = setInterval(() => this.busChanged(isConnected()), RESYNC_EVERY_MS * (0.75 + Math.random() / 2));
   }
 

@@ -152,7 +152,7 @@ export class Agent {
     this.#recovery = new RecoveryPermission(bus, host, this.#envelopes, hide);
     this.#store = this.#openStore();
     this.#remote = new RemoteDependencies(() => this.#supervisor.remoteChanged());
-    this.#supervisor = new Supervisor(this.#manage(), (dependency) => this.#remote.verdict(dependency));
+    this.#supervisor = new Supervisor(this.#manage(), (dependency) => this.#remote.status(dependency));
     const journal = new CommandJournal(path.join(stateDir, 'commands.jsonl'), (error) =>
       logger.warn({ reason: messageOf(error) }, 'commands could not be written down; tried again with the next one'),
     );
@@ -314,7 +314,7 @@ export class Agent {
     }
     for (const { spec, runners } of this.#supervisor.services) {
       for (const { key, state } of runners) {
-        this.#logs.add(key.service, key.instance, state.memory.generation, spec.logs);
+        this.#logs.add(key.service, key.instance, state.persisted.generation, spec.logs);
       }
     }
     this.#logs.start();
@@ -394,10 +394,10 @@ export class Agent {
     this.#reporter.report(runner, transition);
     this.#outcomes.transitioned(runner);
     const { from, to } = transition;
-    if (to.name === 'starting') this.#logs.runBegins(runner.key.service, runner.key.instance, to.memory.generation);
+    if (to.name === 'starting') this.#logs.runBegins(runner.key.service, runner.key.instance, to.persisted.generation);
     const isSame =
       from.name === to.name &&
-      from.memory.isHeld === to.memory.isHeld &&
+      from.persisted.isHeld === to.persisted.isHeld &&
       (to.name !== 'running' || (from.name === 'running' && from.ready === to.ready));
     if (to.name !== 'stopping' && (to.name !== 'running' || to.ready === 'yes')) {
       this.#recovery.over(runner.key.service, runner.key.instance);

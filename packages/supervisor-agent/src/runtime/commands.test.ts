@@ -95,7 +95,7 @@ async function commanded() {
       reporter.report(runner, transition);
       outcomes.transitioned(runner);
     },
-    remote: (dependency) => dependencies.verdict(dependency),
+    remote: (dependency) => dependencies.status(dependency),
   });
   const dependencies = new RemoteDependencies(() => host.supervisor.remoteChanged());
   for (const runner of host.supervisor.runners()) reporter.introduce(runner);
@@ -157,10 +157,10 @@ test('the same id acts once, also when the agent was killed in between', async (
   const request = { ...envelope('one'), service: 'api' };
   await first.bus.ask(commands.restart, { ...request, fresh: await freshFrom(first.bus) });
   await first.host.settled();
-  expect(first.host.runner('api').state.memory.generation).toBe(2);
+  expect(first.host.runner('api').state.persisted.generation).toBe(2);
   await first.bus.ask(commands.restart, { ...request, fresh: await freshFrom(first.bus) });
   await first.host.settled();
-  expect(first.host.runner('api').state.memory.generation).toBe(2);
+  expect(first.host.runner('api').state.persisted.generation).toBe(2);
   expect(first.audit).toHaveLength(1);
   first.host[Symbol.dispose]();
 
@@ -169,7 +169,7 @@ test('the same id acts once, also when the agent was killed in between', async (
   const again = await next.bus.ask(commands.restart, { ...request, fresh: await freshFrom(next.bus) });
   expect(again).toMatchObject({ accepted: true, commandId: 'one' });
   await next.host.settled();
-  expect(next.host.runner('api').state.memory.generation).toBe(1);
+  expect(next.host.runner('api').state.persisted.generation).toBe(1);
 });
 
 describe('what came of a command', () => {
@@ -224,14 +224,14 @@ describe('a dependency on another host', () => {
     using _ = host;
     expect(host.runner('page').state).toMatchObject({
       name: 'pending',
-      memory: { unmetReason: 'db1/postgres: no prober has told yet how it stands' },
+      persisted: { unmetReason: 'db1/postgres: no prober has told yet how it stands' },
     });
     const tell = async (word: object) =>
       bus.ask(commands.dependency, { ...envelope('word'), ...told, ...word, fresh: await freshFrom(bus) });
     await tell({ met: false, reason: 'host db1 is not heard for more than 10 s' });
     expect(host.runner('page').state).toMatchObject({
       name: 'pending',
-      memory: { unmetReason: 'db1/postgres: host db1 is not heard for more than 10 s' },
+      persisted: { unmetReason: 'db1/postgres: host db1 is not heard for more than 10 s' },
     });
     expect(await tell({})).toMatchObject({ accepted: true });
     await host.settled();
@@ -261,7 +261,7 @@ describe('a dependency on another host', () => {
       await host.settled();
       expect(host.runner('page').state).toMatchObject({
         name: 'running',
-        memory: { unmetReason: 'db1/postgres: no prober tells any more how it stands' },
+        persisted: { unmetReason: 'db1/postgres: no prober tells any more how it stands' },
       });
     } finally {
       vi.useRealTimers();

@@ -137,7 +137,7 @@ export class Commands {
     }
     const { runner } = target;
     const { service, instance } = runner.key;
-    const act = { verb, service, instance, generation: runner.state.memory.generation };
+    const act = { verb, service, instance, generation: runner.state.persisted.generation };
     const answer: Answer = { accepted: true, code: 'ok', reason: `asked to ${verb}`, act };
     journal.record(request.id, answer);
     this.#audit(verb, request, asker, answer);

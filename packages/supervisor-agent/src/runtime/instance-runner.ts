@@ -1,6 +1,6 @@
 /**
  * One mailbox for one instance: event → step → effects. Nothing else changes the instance's state, and nothing waits in
- * here: what takes time answers with an event of its own. The order within a step is the safety of the whole: memory is
+ * here: what takes time answers with an event of its own. The order within a step is the safety of the whole: what persists is
  * saved first, so that no run is ever started that a killed agent would not know of; then it is announced; then it is done.
  */
 
@@ -9,7 +9,7 @@ import type { Effect } from '../core/effect.ts';
 import type { Event } from '../core/event.ts';
 import { type Exit, isSuccess } from '../core/exit.ts';
 import type { Policy } from '../core/policy.ts';
-import { initialState, type Memory, type State } from '../core/state.ts';
+import { initialState, type PersistedState, type State } from '../core/state.ts';
 import { step } from '../core/step.ts';
 import type { Driver, InstanceKey, Run, RunEnded, RunSpec, StartFailed } from '../drivers/driver.ts';
 import { messageOf } from '../message-of.ts';
@@ -37,7 +37,7 @@ export interface InstanceRunnerOptions {
   /** Puts in place what the run needs on disk, right before it starts. Rejects with why that cannot be done. */
   readonly beforeStart?: () => Promise<void>;
   readonly saved: SavedInstance;
-  readonly save: (memory: Memory, marks: RunMarks) => void;
+  readonly save: (persisted: PersistedState, marks: RunMarks) => void;
   readonly onTransition: (transition: Transition) => void;
   readonly openProbes: (generation: number, onFinding: (finding: ProbeFinding) => void) => InstanceProbes;
   /** May it be restarted for its health? Never rejects. */
@@ -53,7 +53,7 @@ interface InstanceProbes extends Disposable {
   start(from: 'startup' | 'readiness'): void;
 }
 
-interface Letter {
+interface Message {
   readonly event: Event;
   readonly causes: readonly string[];
 }
@@ -73,7 +73,7 @@ const CHANGED_SINCE = 'its configuration has changed since it was started: a res
 
 export class InstanceRunner {
   readonly #options: InstanceRunnerOptions;
-  readonly #mailbox: Letter[] = [];
+  readonly #mailbox: Message[] = [];
   readonly #closing = new AbortController();
   #state: State;
   #isDraining = false;
@@ -190,15 +190,15 @@ export class InstanceRunner {
     }
   }
 
-  /** Handled before this returns, unless another letter is being handled; then right after that one. */
+  /** Handled before this returns, unless another message is being handled; then right after that one. */
   post(event: Event, causes: readonly string[] = []): void {
     if (this.#closing.signal.aborted) return;
     this.#mailbox.push({ event, causes });
     if (this.#isDraining) return;
     this.#isDraining = true;
     try {
-      for (let letter = this.#mailbox.shift(); letter !== undefined; letter = this.#mailbox.shift()) {
-        this.#handleLetter(letter);
+      for (let message = this.#mailbox.shift(); message !== undefined; message = this.#mailbox.shift()) {
+        this.#handleMessage(message);
       }
     } finally {
       this.#isDraining = false;
@@ -213,14 +213,14 @@ export class InstanceRunner {
     this.#handle?.probes?.[Symbol.dispose]();
   }
 
-  #handleLetter({ event, causes }: Letter): void {
+  #handleMessage({ event, causes }: Message): void {
     const from = this.#state;
     const { state, effects, reason } = step(from, event, monotonicNowMs(), this.#options.policy, Math.random());
     this.#state = state;
     if (event.type === 'exited' || event.type === 'exited-while-away') this.#lastExit = event.exit;
-    const hasStarted = state.name === 'running' && this.#startedGeneration !== state.memory.generation;
-    if (hasStarted) this.#startedGeneration = state.memory.generation;
-    if (state.memory !== from.memory || hasStarted) this.#save();
+    const hasStarted = state.name === 'running' && this.#startedGeneration !== state.persisted.generation;
+    if (hasStarted) this.#startedGeneration = state.persisted.generation;
+    if (state.persisted !== from.persisted || hasStarted) this.#save();
     this.#lastReason = reason;
     if (causes.length > 0) this.#ongoingCauses = causes;
     this.#tell({ from, to: state, event, reason, causes: this.#ongoingCauses });
@@ -239,7 +239,7 @@ export class InstanceRunner {
 
   #save(): void {
     const marks = { startedGeneration: this.#startedGeneration, endedGeneration: this.#endedGeneration };
-    this.#options.save(this.#state.memory, marks);
+    this.#options.save(this.#state.persisted, marks);
   }
 
   /** A step that cannot be told is carried out all the same: half a step would leave the instance stuck. */

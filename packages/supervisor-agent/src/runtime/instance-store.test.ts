@@ -18,7 +18,7 @@ function open(bootId = 'boot-a', configured = ['api.0', 'old.0']): InstanceStore
 }
 
 const marks = { startedGeneration: 3, endedGeneration: 2 };
-const memory = {
+const persisted = {
   ...FRESH_MEMORY,
   desired: 'down' as const,
   generation: 4,
@@ -28,7 +28,7 @@ const memory = {
 };
 
 test('within one boot everything holds', () => {
-  open().save('api', 0, memory, marks);
+  open().save('api', 0, persisted, marks);
   expect(open().load('api', 0)).toEqual({
     desired: 'down',
     generation: 4,
@@ -40,7 +40,7 @@ test('within one boot everything holds', () => {
 });
 
 test('an end that was told and not noted any more counts as told, and never one that comes later', () => {
-  open().save('api', 0, memory, marks);
+  open().save('api', 0, persisted, marks);
   const store = open();
   store.noteTold('api', 0, 3);
   expect(store.load('api', 0)).toMatchObject({ endedGeneration: 3 });
@@ -51,30 +51,30 @@ test('an end that was told and not noted any more counts as told, and never one 
 });
 
 test('a reboot voids the times, never the intent', () => {
-  open('boot-a').save('api', 0, memory, marks);
+  open('boot-a').save('api', 0, persisted, marks);
   expect(open('boot-b').load('api', 0)).toEqual({ desired: 'down', generation: 4 });
 });
 
 test('the last word counts, and a line torn by a kill spoils itself only', () => {
   const store = open();
-  store.save('api', 0, memory, marks);
-  store.save('api', 0, { ...memory, generation: 5 }, marks);
+  store.save('api', 0, persisted, marks);
+  store.save('api', 0, { ...persisted, generation: 5 }, marks);
   appendFileSync(file, '\n{"key":"api.0","bootId":"boot-a","desired":"u');
   expect(open().load('api', 0)).toMatchObject({ generation: 5 });
 });
 
 test('what has not changed is not written again', () => {
   const store = open();
-  store.save('api', 0, memory, marks);
+  store.save('api', 0, persisted, marks);
   const { size } = statSync(file);
-  store.save('api', 0, { ...memory, unmetReason: 'waits for db' }, marks);
+  store.save('api', 0, { ...persisted, unmetReason: 'waits for db' }, marks);
   expect(statSync(file).size).toBe(size);
 });
 
 test('what is no longer configured is forgotten at the next start', () => {
   const store = open();
-  store.save('api', 0, memory, marks);
-  store.save('old', 0, memory, marks);
+  store.save('api', 0, persisted, marks);
+  store.save('old', 0, persisted, marks);
   open('boot-a', ['api.0']);
   expect(readFileSync(file, 'utf8')).not.toContain('old.0');
 });
@@ -82,7 +82,7 @@ test('what is no longer configured is forgotten at the next start', () => {
 test('a journal that has grown is rewritten, and loses nothing', () => {
   const store = open();
   for (let generation = 1; generation <= 10_500; generation += 1)
-    store.save('api', 0, { ...memory, generation }, marks);
+    store.save('api', 0, { ...persisted, generation }, marks);
   expect(statSync(file).size).toBeLessThan(500_000);
   expect(open().load('api', 0)).toMatchObject({ generation: 10_500 });
 });
@@ -93,14 +93,14 @@ test('a journal that cannot be rewritten goes on being appended to', () => {
   // Where the shorter file would be written stands a directory.
   mkdirSync(`${file}.${process.pid}.tmp`);
   for (let generation = 1; generation <= 10_000; generation += 1)
-    store.save('api', 0, { ...memory, generation }, marks);
+    store.save('api', 0, { ...persisted, generation }, marks);
   expect(problems).toHaveLength(1);
   rmSync(`${file}.${process.pid}.tmp`, { recursive: true });
   expect(open().load('api', 0)).toMatchObject({ generation: 10_000 });
 });
 
 test('lines that nobody can read are counted, and cost no other line', () => {
-  open().save('api', 0, memory, marks);
+  open().save('api', 0, persisted, marks);
   expect(open().unreadableLines).toBe(0);
   appendFileSync(file, '\n\0garbage\n{"key":1}');
   const store = open();
@@ -121,14 +121,14 @@ test.each([
 ])('a journal that was %s under a running agent is written again, with all that was in it', (_, take) => {
   const problems: unknown[] = [];
   using store = new InstanceStore(file, 'boot-a', new Set(['api.0', 'old.0']), (error) => problems.push(error));
-  store.save('old', 0, memory, marks);
+  store.save('old', 0, persisted, marks);
   take();
-  store.save('api', 0, memory, marks);
+  store.save('api', 0, persisted, marks);
   expect(problems.map(String)).toEqual([expect.stringContaining('was deleted or replaced')]);
   take();
   store.restoreIfTaken();
   expect(problems).toHaveLength(2);
-  store.save('api', 0, { ...memory, generation: 9 }, marks);
+  store.save('api', 0, { ...persisted, generation: 9 }, marks);
   expect(problems).toHaveLength(2);
   const next = open();
   expect(next.load('old', 0)).toMatchObject({ desired: 'down' });

@@ -7,9 +7,9 @@ import { appendFileSync, closeSync, fstatSync, fsyncSync, mkdirSync, openSync, s
 import path from 'node:path';
 import { z } from 'zod';
 import { readFileIfAny, replaceFile } from '../atomic-file.ts';
-import type { Memory } from '../core/state.ts';
+import type { PersistedState } from '../core/state.ts';
 
-const SavedMemory = z.object({
+const SavedInstanceLine = z.object({
   key: z.string(),
   /** Monotonic times count from a boot: of another boot they are void. */
   bootId: z.string(),
@@ -23,7 +23,7 @@ const SavedMemory = z.object({
   /** The run whose end has been dealt with: the next agent finds that end on record, and must not count or tell it anew. */
   endedGeneration: z.int().min(0).default(0),
 });
-type SavedMemory = z.infer<typeof SavedMemory>;
+type SavedInstanceLine = z.infer<typeof SavedInstanceLine>;
 
 /** How far the runs of an instance have been followed. */
 export interface RunMarks {
@@ -31,7 +31,7 @@ export interface RunMarks {
   readonly endedGeneration: number;
 }
 
-export type SavedInstance = Partial<Memory> & Partial<RunMarks>;
+export type SavedInstance = Partial<PersistedState> & Partial<RunMarks>;
 
 /** Rewritten when this many lines have been added. */
 const MAX_ADDED_LINES = 10_000;
@@ -43,7 +43,7 @@ export class InstanceStore implements Disposable {
   readonly #bootId: string;
   /** The last line of each instance, by `<service>.<instance>`. */
   readonly #lines = new Map<string, string>();
-  readonly #loaded = new Map<string, SavedMemory>();
+  readonly #loaded = new Map<string, SavedInstanceLine>();
   readonly #onProblem: (error: unknown) => void;
   /** Keys whose last line the disk has not taken yet. */
   readonly #unwritten = new Set<string>();
@@ -85,9 +85,9 @@ export class InstanceStore implements Disposable {
   load(service: string, instance: number): SavedInstance {
     const saved = this.#loaded.get(keyOf(service, instance));
     if (saved === undefined) return {};
-    const { key: _, bootId, ...memory } = saved;
-    if (bootId === this.#bootId) return memory;
-    return { desired: memory.desired, generation: memory.generation };
+    const { key: _, bootId, ...persisted } = saved;
+    if (bootId === this.#bootId) return persisted;
+    return { desired: persisted.desired, generation: persisted.generation };
   }
 
   /** The end of this run was told, though an agent that was killed could not say so here. Before `load`. */
@@ -103,12 +103,17 @@ export class InstanceStore implements Disposable {
    * takes nothing must not end supervision: the driver's own records keep a second copy from starting, so all that is at
    * risk until the next attempt succeeds is the count of restarts and a changed intent. Never throws.
    */
-  save(service: string, instance: number, memory: Memory, { startedGeneration, endedGeneration }: RunMarks): void {
-    const { desired, generation, heldGeneration, tracker, failure } = memory;
+  save(
+    service: string,
+    instance: number,
+    persisted: PersistedState,
+    { startedGeneration, endedGeneration }: RunMarks,
+  ): void {
+    const { desired, generation, heldGeneration, tracker, failure } = persisted;
     const key = keyOf(service, instance);
     const before = this.#loaded.get(key);
     const { restartsAtMs, streak } = tracker;
-    const saved: SavedMemory = {
+    const saved: SavedInstanceLine = {
       key,
       bootId: this.#bootId,
       desired,
@@ -120,7 +125,7 @@ export class InstanceStore implements Disposable {
       endedGeneration,
     };
     const line = JSON.stringify(saved);
-    // Much of an instance's memory is not saved, such as what it waits for: then nothing has changed here.
+    // Much of an instance's state is not saved, such as what it waits for: then nothing has changed here.
     if (this.#lines.get(key) === line) return;
     this.#lines.set(key, line);
     this.#loaded.set(key, saved);
@@ -190,9 +195,9 @@ export function keyOf(service: string, instance: number): string {
   return `${service}.${instance}`;
 }
 
-function parse(line: string): SavedMemory | undefined {
+function parse(line: string): SavedInstanceLine | undefined {
   try {
-    return SavedMemory.parse(JSON.parse(line));
+    return SavedInstanceLine.parse(JSON.parse(line));
   } catch {
     // Torn by a kill, or of another version. Starting over costs a budget's count; refusing to start costs the service.
     return undefined;

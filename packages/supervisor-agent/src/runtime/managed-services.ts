@@ -50,7 +50,7 @@ function createRunner(spec: ServiceSpec, isSystem: boolean, instance: number, su
     resolveRun: (generation) => runSpecOf(spec, key, generation, around, confinement?.account()),
     ...(confinement !== undefined && { beforeStart: () => confinement.prepare() }),
     saved: store.load(spec.name, instance),
-    save: (memory, marks) => store.save(spec.name, instance, memory, marks),
+    save: (persisted, marks) => store.save(spec.name, instance, persisted, marks),
     onTransition: (transition) => surroundings.onTransition(runner, transition),
     openProbes: (generation, onFinding) =>
       new ProbeRunner({

@@ -1,4 +1,4 @@
-/** The agent's beat: every two seconds, jittered, for as long as it lives. */
+/** The agent's heartbeat: every two seconds, jittered, for as long as it lives. */
 import { type AgentPresence, PRESENCE_INTERVAL_MS, rows } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
 import { monotonicNowMs } from '../clock.ts';
@@ -28,10 +28,10 @@ export class Presence implements Disposable {
   }
 
   start(): void {
-    this.#beat(0);
+    this.#heartbeat(0);
   }
 
-  #beat(eventLoopLagMs: number): void {
+  #heartbeat(eventLoopLagMs: number): void {
     const { bus, host, freshness } = this.#options;
     if (bus.isConnected) {
       const message = this.#message(eventLoopLagMs);
@@ -40,7 +40,7 @@ export class Presence implements Disposable {
     }
     const waitMs = PRESENCE_INTERVAL_MS * (1 + JITTER * (Math.random() - 0.5) * 2);
     const dueAtMs = monotonicNowMs() + waitMs;
-    this.#timer = setTimeout(() => this.#beat(Math.max(0, monotonicNowMs() - dueAtMs)), waitMs);
+    this.#timer = setTimeout(() => this.#heartbeat(Math.max(0, monotonicNowMs() - dueAtMs)), waitMs);
   }
 
   [Symbol.dispose](): void {

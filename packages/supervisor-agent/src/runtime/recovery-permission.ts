@@ -54,8 +54,8 @@ export class RecoveryPermission {
         },
         { timeoutMs: ANSWER_TIMEOUT_MS },
       );
-      const verdict = reply.granted ? 'the prober allows a restart' : `the prober refuses a restart: ${reply.reason}`;
-      return { granted: reply.granted, reason: `${reason}; ${verdict}` };
+      const decision = reply.granted ? 'the prober allows a restart' : `the prober refuses a restart: ${reply.reason}`;
+      return { granted: reply.granted, reason: `${reason}; ${decision}` };
     } catch (error) {
       return this.#decideAlone(holder, reason, messageOf(error));
     }
@@ -67,8 +67,8 @@ export class RecoveryPermission {
   }
 
   #decideAlone(holder: string, reason: string, why: string): Permission {
-    const { cap, isGranted, reason: verdict } = takeSlot(this.#cap, holder, monotonicNowMs());
+    const { cap, isGranted, reason: decision } = takeSlot(this.#cap, holder, monotonicNowMs());
     this.#cap = cap;
-    return { granted: isGranted, reason: `${reason}; no prober decides (${why}); ${verdict}` };
+    return { granted: isGranted, reason: `${reason}; no prober decides (${why}); ${decision}` };
   }
 }

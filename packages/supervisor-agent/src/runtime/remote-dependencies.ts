@@ -4,13 +4,13 @@
  */
 import { DEPENDENCY_LEASE_MS } from '@muster/contracts';
 import { monotonicNowMs } from '../clock.ts';
-import type { Dependency, RemoteVerdict } from '../core/dependency.ts';
+import type { Dependency, RemoteStatus } from '../core/dependency.ts';
 
-const NEVER_TOLD: RemoteVerdict = { isMet: false, reason: 'no prober has told yet how it stands' };
-const NO_LONGER_TOLD: RemoteVerdict = { isMet: false, reason: 'no prober tells any more how it stands' };
+const NEVER_TOLD: RemoteStatus = { isMet: false, reason: 'no prober has told yet how it stands' };
+const NO_LONGER_TOLD: RemoteStatus = { isMet: false, reason: 'no prober tells any more how it stands' };
 
 export class RemoteDependencies implements Disposable {
-  readonly #told = new Map<string, { readonly verdict: RemoteVerdict; readonly untilMs: number }>();
+  readonly #told = new Map<string, { readonly status: RemoteStatus; readonly untilMs: number }>();
   readonly #onChange: () => void;
   #timer: NodeJS.Timeout | undefined;
 
@@ -19,16 +19,16 @@ export class RemoteDependencies implements Disposable {
     this.#onChange = onChange;
   }
 
-  take(dependency: Dependency, verdict: RemoteVerdict): void {
-    this.#told.set(keyOf(dependency), { verdict, untilMs: monotonicNowMs() + DEPENDENCY_LEASE_MS });
+  take(dependency: Dependency, status: RemoteStatus): void {
+    this.#told.set(keyOf(dependency), { status, untilMs: monotonicNowMs() + DEPENDENCY_LEASE_MS });
     this.#wakeAtNextLapse();
     this.#onChange();
   }
 
-  verdict(dependency: Dependency): RemoteVerdict {
+  status(dependency: Dependency): RemoteStatus {
     const told = this.#told.get(keyOf(dependency));
     if (told === undefined) return NEVER_TOLD;
-    return monotonicNowMs() < told.untilMs ? told.verdict : NO_LONGER_TOLD;
+    return monotonicNowMs() < told.untilMs ? told.status : NO_LONGER_TOLD;
   }
 
   [Symbol.dispose](): void {

@@ -21,7 +21,7 @@ import type { State } from '../core/state.ts';
 import type { Envelopes } from './envelopes.ts';
 import type { InstanceRunner, Transition } from './instance-runner.ts';
 import { keyOf } from './instance-store.ts';
-import type { KvMirror } from './kv-mirror.ts';
+import type { KvWriter } from './kv-writer.ts';
 import { type Hide, hideByLooks } from './secrets.ts';
 import { shortenedReason } from './shortened-reason.ts';
 
@@ -29,7 +29,7 @@ export interface ReporterOptions {
   readonly host: string;
   readonly envelopes: Envelopes;
   readonly outbox: Pick<Outbox, 'append'>;
-  readonly statuses: Pick<KvMirror<InstanceStatus>, 'set'>;
+  readonly statuses: Pick<KvWriter<InstanceStatus>, 'set'>;
   /** Default: by looks. */
   readonly hide?: Hide;
 }
@@ -111,19 +111,19 @@ export class Reporter {
       host: status.host,
       service,
       instance,
-      generation: to.memory.generation,
+      generation: to.persisted.generation,
       from: from.name,
       to: to.name,
       ready: readinessOf(to),
-      desired: to.memory.desired,
+      desired: to.persisted.desired,
       reason,
       causes: [...causes],
       // Not from the status: of a run that is followed at once by the next one, that has no exit any more.
       ...(isNewsOfExit(transition.event) && runner.lastExit !== undefined && { exit: exitStatusOf(runner.lastExit) }),
       restarts: status.restarts,
       restartBudget: status.restartBudget,
-      restartLoop: isRestartLoop(to.memory.tracker, monotonicNowMs(), runner.policy.restart),
-      onProbation: to.memory.failure !== null,
+      restartLoop: isRestartLoop(to.persisted.tracker, monotonicNowMs(), runner.policy.restart),
+      onProbation: to.persisted.failure !== null,
       system: status.system,
     };
     if (told.eventId !== undefined) this.#newest.delete(told.eventId);
@@ -165,7 +165,7 @@ export class Reporter {
     changedAtMs: number,
   ): InstanceStatus {
     const { service, instance } = runner.key;
-    const { memory } = state;
+    const { persisted } = state;
     const { restart } = runner.policy;
     const { run, lastExit } = runner;
     const isAlive = state.name === 'starting' || state.name === 'running' || state.name === 'stopping';
@@ -175,19 +175,19 @@ export class Reporter {
       host: this.#options.host,
       service,
       instance,
-      generation: memory.generation,
+      generation: persisted.generation,
       state: state.name,
       ready: readinessOf(state),
-      desired: memory.desired,
+      desired: persisted.desired,
       reason,
       causes: [...causes],
       changedAt: wallTimeOf(changedAtMs),
       ...(isAlive && run !== undefined && { pid: run.pid, startedAt: wallTimeOf(run.startedAtMs) }),
       ...(!isAlive && lastExit !== undefined && { exit: exitStatusOf(lastExit) }),
-      restarts: countRestarts(memory.tracker, monotonicNowMs(), restart),
+      restarts: countRestarts(persisted.tracker, monotonicNowMs(), restart),
       restartBudget: restart.budget,
       restartWindowMs: restart.windowMs,
-      onProbation: memory.failure !== null,
+      onProbation: persisted.failure !== null,
       ...(nextAttemptAtMs !== null && { nextAttemptAt: wallTimeOf(nextAttemptAtMs) }),
       system: runner.policy.isSystem,
     };
@@ -202,10 +202,10 @@ function isVisible({ from, to, event }: Transition): boolean {
   return (
     from.name !== to.name ||
     readinessOf(from) !== readinessOf(to) ||
-    from.memory.desired !== to.memory.desired ||
-    from.memory.generation !== to.memory.generation ||
-    (from.memory.failure === null) !== (to.memory.failure === null) ||
-    (to.name === 'pending' && from.memory.unmetReason !== to.memory.unmetReason) ||
+    from.persisted.desired !== to.persisted.desired ||
+    from.persisted.generation !== to.persisted.generation ||
+    (from.persisted.failure === null) !== (to.persisted.failure === null) ||
+    (to.name === 'pending' && from.persisted.unmetReason !== to.persisted.unmetReason) ||
     (to.name === 'running' && event.type === 'spawned') ||
     (to.name === 'orphaned' && WISHES.has(event.type)) ||
     (to.name === 'running' && (event.type === 'liveness-failed' || event.type === 'recovery-denied'))

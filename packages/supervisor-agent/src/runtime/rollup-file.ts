@@ -3,8 +3,8 @@ import type { RollupTier } from '@muster/contracts';
 import { readFileIfAny, replaceFile } from '../atomic-file.ts';
 import type { Bucket, Stat } from '../core/rollup/bucket.ts';
 import type { Span } from '../core/rollup/closed-spans.ts';
-import type { RollupMemory } from '../core/rollup/rollup.ts';
-import type { TierMemory } from '../core/rollup/tier.ts';
+import type { RollupState } from '../core/rollup/rollup.ts';
+import type { TierState } from '../core/rollup/tier.ts';
 
 /** The unit, then count, sum, min, max, last. */
 type SavedStat = readonly [unit: string, count: number, sum: number, min: number, max: number, last: number];
@@ -23,20 +23,20 @@ interface SavedTier {
 type SavedRollup = Readonly<Record<RollupTier, SavedTier>>;
 
 /** @throws Error when the disk does not take it */
-export function saveRollup(file: string, memory: RollupMemory): void {
+export function saveRollup(file: string, state: RollupState): void {
   const saved: SavedRollup = eachTier((tier) => {
-    const { open, closed, spans } = memory[tier];
+    const { open, closed, spans } = state[tier];
     return { open: open === undefined ? null : bucketToJson(open), closed: closed.map(bucketToJson), spans };
   });
   replaceFile(file, JSON.stringify(saved));
 }
 
 /** `undefined` when there is none yet. @throws Error when it can't be read, or is none of ours */
-export function readRollup(file: string): RollupMemory | undefined {
+export function readRollup(file: string): RollupState | undefined {
   const text = readFileIfAny(file);
   if (text === undefined) return undefined;
   const saved = JSON.parse(text) as SavedRollup;
-  return eachTier((tier): TierMemory => {
+  return eachTier((tier): TierState => {
     const { open, closed, spans } = saved[tier];
     return {
       open: open === null ? undefined : bucketFromJson(open),

@@ -76,7 +76,7 @@ export class Rollups {
 
   save(): void {
     try {
-      saveRollup(this.#options.file, this.#rollup.memory);
+      saveRollup(this.#options.file, this.#rollup.state);
     } catch (error) {
       this.#options.onProblem(error);
     }

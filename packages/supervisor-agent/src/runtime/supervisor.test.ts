@@ -14,7 +14,7 @@ async function begin(...services: ConstructorParameters<typeof MemoryHost>[0]['s
 test('a dependent starts once what it needs is ready, and not before', async () => {
   using host = await begin({ spec: specOf('api', onDb) }, { spec: probed('db') });
   expect(host.states()).toEqual(['api pending', 'db running']);
-  expect(host.runner('api').state.memory.unmetReason).toBe('waits for db to be ready');
+  expect(host.runner('api').state.persisted.unmetReason).toBe('waits for db to be ready');
   await host.find('db', { type: 'ready' });
   expect(host.states()).toEqual(['api running', 'db running']);
 });
@@ -29,7 +29,7 @@ test('a dependency that goes stops nobody, but who falls then waits until it hea
   host.driver.runs.get('api')?.end({ kind: 'code', code: 1 });
   await host.settled();
   expect(host.states()).toEqual(['api pending', 'db stopped']);
-  expect(host.runner('api').state.memory.unmetReason).toBe('waits for db to be ready, which is stopped');
+  expect(host.runner('api').state.persisted.unmetReason).toBe('waits for db to be ready, which is stopped');
 
   host.runner('db').post({ type: 'start' });
   await host.settled();
@@ -45,8 +45,8 @@ test('what is not configured here, and what this host has no driver for, hold th
     { spec: specOf('image'), driverLack: "no driver for 'docker' in this version" },
   );
   expect(host.states()).toEqual(['api pending', 'web pending', 'image unknown']);
-  expect(host.runner('api').state.memory.unmetReason).toBe('cache is not configured here');
-  expect(host.runner('web').state.memory.unmetReason).toBe('waits for image to start, whose state is unknown');
+  expect(host.runner('api').state.persisted.unmetReason).toBe('cache is not configured here');
+  expect(host.runner('web').state.persisted.unmetReason).toBe('waits for image to start, whose state is unknown');
   expect(host.runner('image').state).toMatchObject({ reason: "no driver for 'docker' in this version" });
 });
 
@@ -65,7 +65,7 @@ test('an orderly stop goes against the dependencies, and Muster itself goes last
   expect(host.driver.log).toEqual(['SIGTERM web', 'SIGTERM api', 'SIGTERM db', 'SIGTERM bus']);
   expect(told).toEqual(['web, 3 to go', 'api, 2 to go', 'db, 1 to go', 'bus, 0 to go']);
   expect(host.states()).toEqual(['bus stopped', 'db stopped', 'api stopped', 'web stopped']);
-  for (const runner of host.supervisor.runners()) expect(runner.state.memory.desired).toBe('up');
+  for (const runner of host.supervisor.runners()) expect(runner.state.persisted.desired).toBe('up');
 });
 
 test('nobody loses what it depends on while it takes its time to stop', async () => {
@@ -86,7 +86,7 @@ test('only what lived is told as stopped', async () => {
   const told: string[] = [];
   await host.supervisor.hold(new Set(['db', 'api']), (service) => told.push(service));
   expect(told).toEqual(['db']);
-  expect(host.runner('api').state.memory.desired).toBe('down');
+  expect(host.runner('api').state.persisted.desired).toBe('down');
 });
 
 test('what is found alive only after the order to stop is stopped too', async () => {

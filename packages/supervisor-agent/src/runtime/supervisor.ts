@@ -3,7 +3,7 @@
  * invariant, not a moment: after every transition it is asked again what each dependent lacks.
  */
 import type { ServiceSpec } from '@muster/contracts/config';
-import { type Dependency, isRemote, type RemoteVerdict, type TargetState, unmetReason } from '../core/dependency.ts';
+import { type Dependency, isRemote, type RemoteStatus, type TargetState, unmetReason } from '../core/dependency.ts';
 import { mayStop, type ServiceNode } from '../core/dependency-order.ts';
 import type { Event } from '../core/event.ts';
 import type { StateName } from '../core/state.ts';
@@ -22,7 +22,7 @@ const AT_REST: ReadonlySet<StateName> = new Set(['stopped', 'completed', 'failed
 
 export class Supervisor {
   readonly #services: ReadonlyMap<string, ManagedService>;
-  readonly #remote: (dependency: Dependency) => RemoteVerdict;
+  readonly #remote: (dependency: Dependency) => RemoteStatus;
   /** Who depends on a service directly. */
   readonly #dependents = new Map<string, readonly ManagedService[]>();
   /** What was last told to each service; `undefined` before the first time. */
@@ -32,7 +32,7 @@ export class Supervisor {
   #held: ReadonlySet<string> = new Set();
 
   /** `remote`: what is known of a dependency on another host. */
-  constructor(services: readonly ManagedService[], remote: (dependency: Dependency) => RemoteVerdict) {
+  constructor(services: readonly ManagedService[], remote: (dependency: Dependency) => RemoteStatus) {
     this.#remote = remote;
     this.#services = new Map(services.map((service) => [service.spec.name, service]));
     for (const service of services) {
@@ -136,7 +136,7 @@ export class Supervisor {
     for (const name of this.#held) {
       if (!mayStop(name, nodes, (dependent) => this.#isAtRest(dependent))) continue;
       for (const runner of this.#services.get(name)?.runners ?? []) {
-        if (!runner.state.memory.isHeld) runner.post({ type: 'hold' });
+        if (!runner.state.persisted.isHeld) runner.post({ type: 'hold' });
       }
     }
   }
@@ -147,7 +147,9 @@ export class Supervisor {
 
   #isAtRest(name: string): boolean {
     const runners = this.#services.get(name)?.runners ?? [];
-    return runners.every(({ state, isRecovering }) => !isRecovering && state.memory.isHeld && AT_REST.has(state.name));
+    return runners.every(
+      ({ state, isRecovering }) => !isRecovering && state.persisted.isHeld && AT_REST.has(state.name),
+    );
   }
 
   /** The configured graph, and every user's service as if it depended on Muster's own. */

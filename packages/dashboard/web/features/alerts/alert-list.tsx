@@ -1,4 +1,4 @@
-import type { AlertRow, Mood, PageData } from '../../../server/protocol/index.ts';
+import type { AlertRow, PageData, RowStatus } from '../../../server/protocol/index.ts';
 import { sortedAlerts } from '../../state/select.ts';
 import { Age } from '../../ui/age.tsx';
 import { Mark } from '../../ui/mark.tsx';
@@ -42,7 +42,7 @@ export function AlertList({ page }: { readonly page: PageData }) {
   );
 }
 
-function moodOf({ state, severity, isConfirmed }: AlertRow): Mood {
+function statusOf({ state, severity, isConfirmed }: AlertRow): RowStatus {
   if (state === 'resolved') return severity === 'info' ? 'idle' : 'good';
   if (!isConfirmed) return 'unknown';
   if (severity === 'info') return 'busy';
@@ -55,7 +55,7 @@ function AlertItem({ alert }: { readonly alert: AlertRow }) {
   const atMs = isOver ? (endedAtMs ?? startedAtMs) : startedAtMs;
   return (
     <li className={`alert ${isOver ? 'alert-over' : ''}`}>
-      <Mark mood={moodOf(alert)} />
+      <Mark status={statusOf(alert)} />
       <div className="alert-text">
         <p className="alert-summary">{summary}</p>
         <p className="alert-reason">

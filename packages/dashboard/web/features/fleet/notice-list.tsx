@@ -30,7 +30,7 @@ function NoticeCard({ notice, dismiss }: { readonly notice: Notice; readonly dis
   }, [tone, dismiss]);
   return (
     <div className={`notice tone-${tone}`}>
-      <Mark mood={tone} />
+      <Mark status={tone} />
       <div className="notice-text">
         <p className="notice-title">{title}</p>
         <p>{text}</p>

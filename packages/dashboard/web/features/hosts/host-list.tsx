@@ -51,7 +51,7 @@ function HostCards({ hosts }: { readonly hosts: readonly HostRow[] }) {
 
 const PRESENCE_WORDS: Readonly<Record<Presence, string>> = {
   heard: 'heard',
-  awaited: 'awaiting its first beat',
+  awaited: 'awaiting its first heartbeat',
   silent: 'not heard',
   blind: 'unknown',
 };
@@ -59,7 +59,7 @@ const PRESENCE_WORDS: Readonly<Record<Presence, string>> = {
 function HostCard({ host: row }: { readonly host: HostRow }) {
   const {
     host,
-    mood,
+    status,
     presence,
     heardAtMs,
     services,
@@ -75,7 +75,7 @@ function HostCard({ host: row }: { readonly host: HostRow }) {
   return (
     <li className="host" data-host={host}>
       <div className="host-head">
-        <Mark mood={mood} />
+        <Mark status={status} />
         <h3>{host}</h3>
         <span className={`host-presence presence-${presence}`}>
           {PRESENCE_WORDS[presence]}

@@ -1,14 +1,14 @@
 import type { Readiness, VerdictName } from '@muster/contracts';
-import type { Mood, ServiceRow } from '../../../server/protocol/index.ts';
+import type { RowStatus, ServiceRow } from '../../../server/protocol/index.ts';
 import { Mark } from '../../ui/mark.tsx';
 import { None } from '../../ui/none.tsx';
 
-const VERDICT_WORDS: Readonly<Record<VerdictName, { readonly mood: Mood; readonly word: string }>> = {
-  healthy: { mood: 'good', word: 'Healthy' },
-  degraded: { mood: 'warn', word: 'Degraded' },
-  partial: { mood: 'warn', word: 'Partly reachable' },
-  unhealthy: { mood: 'bad', word: 'Unhealthy' },
-  unknown: { mood: 'unknown', word: 'Not judged' },
+const VERDICT_WORDS: Readonly<Record<VerdictName, { readonly status: RowStatus; readonly word: string }>> = {
+  healthy: { status: 'good', word: 'Healthy' },
+  degraded: { status: 'warn', word: 'Degraded' },
+  partial: { status: 'warn', word: 'Partly reachable' },
+  unhealthy: { status: 'bad', word: 'Unhealthy' },
+  unknown: { status: 'unknown', word: 'Not judged' },
 };
 
 const READY_WORDS: Readonly<Record<Readiness, string>> = {
@@ -17,7 +17,7 @@ const READY_WORDS: Readonly<Record<Readiness, string>> = {
   unknown: 'Not known',
 };
 
-const MOOD_OF_READINESS: Readonly<Record<Readiness, Mood>> = { yes: 'good', no: 'warn', unknown: 'unknown' };
+const STATUS_OF_READINESS: Readonly<Record<Readiness, RowStatus>> = { yes: 'good', no: 'warn', unknown: 'unknown' };
 
 /** What the probers say, and what its own agent says. Nothing is asked of a service that doesn't run. */
 export function HealthCell({ row }: { readonly row: ServiceRow }) {
@@ -32,15 +32,15 @@ export function HealthCell({ row }: { readonly row: ServiceRow }) {
   return (
     <div className="health">
       {health !== undefined && verdict !== undefined && (
-        <span className={`health-verdict text-${verdict.mood}`} title={health.reason}>
-          <Mark mood={verdict.mood} />
+        <span className={`health-verdict text-${verdict.status}`} title={health.reason}>
+          <Mark status={verdict.status} />
           {verdict.word}
           {health.hardness === 'soft' && health.verdict !== 'unknown' && <span className="soft"> confirming</span>}
         </span>
       )}
       {health === undefined ? (
-        <span className={`health-verdict text-${MOOD_OF_READINESS[ready]}`}>
-          <Mark mood={MOOD_OF_READINESS[ready]} />
+        <span className={`health-verdict text-${STATUS_OF_READINESS[ready]}`}>
+          <Mark status={STATUS_OF_READINESS[ready]} />
           {READY_WORDS[ready]}
         </span>
       ) : (

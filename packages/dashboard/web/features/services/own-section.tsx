@@ -17,7 +17,7 @@ export function OwnSection({ page, isTrusted }: { readonly page: PageData; reado
       </div>
       <ul className="components">
         <li className="component">
-          <Mark mood={isTrusted && page.fleet.bus.isConnected ? 'good' : 'unknown'} />
+          <Mark status={isTrusted && page.fleet.bus.isConnected ? 'good' : 'unknown'} />
           <strong>Bus</strong>{' '}
           {isTrusted ? (
             <>
@@ -40,7 +40,7 @@ function Component({ component }: { readonly component: ComponentRow }) {
   const { kind, id, presence, heardAtMs, isLeading, targets, viewers } = component;
   return (
     <li className="component">
-      <Mark mood={presence === 'heard' ? 'good' : 'unknown'} />
+      <Mark status={presence === 'heard' ? 'good' : 'unknown'} />
       <strong>{kind === 'prober' ? 'Prober' : 'Dashboard'}</strong> {id}
       {presence !== 'heard' && heardAtMs !== undefined && (
         <>

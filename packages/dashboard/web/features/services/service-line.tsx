@@ -27,7 +27,7 @@ export function ServiceLine({ keyed, running, act }: Props) {
     <>
       <tr
         role="row"
-        className={`service mood-${row.mood}`}
+        className={`service status-${row.status}`}
         data-service={row.service}
         data-host={row.host}
         data-state={row.state}
@@ -116,11 +116,11 @@ function Cell({
 }
 
 /** Of a service that runs and is ill, what the probers say matters more than how it came to run. */
-function reasonOf({ reason, mood, state, health }: ServiceRow): string {
+function reasonOf({ reason, status, state, health }: ServiceRow): string {
   const isIll =
     state === 'running' &&
     health !== undefined &&
-    mood !== 'good' &&
+    status !== 'good' &&
     health.verdict !== 'healthy' &&
     health.verdict !== 'unknown';
   return isIll ? health.reason : reason;

@@ -163,7 +163,7 @@ test('restored in the middle of a chunk, nothing is different', () => {
       const straight = new Rollup(phase);
       let other = new Rollup(phase);
       for (const [index, { atMs, seen }] of timed(all).entries()) {
-        if (index === stop) other = new Rollup(phase, structuredClone(other.memory));
+        if (index === stop) other = new Rollup(phase, structuredClone(other.state));
         expect(other.add(atMs, measured(seen))).toEqual(straight.add(atMs, measured(seen)));
       }
       for (const tier of ROLLUP_TIERS) expect(other.open(tier, 'api')).toEqual(straight.open(tier, 'api'));
@@ -178,7 +178,7 @@ test('restored where chunks end at other times, as after an update: each bucket 
       let rollup = new Rollup(phase);
       const chunks: Chunk[] = [];
       for (const [index, { atMs, seen }] of timed(all).entries()) {
-        if (index === stop) rollup = new Rollup(otherPhase, structuredClone(rollup.memory));
+        if (index === stop) rollup = new Rollup(otherPhase, structuredClone(rollup.state));
         chunks.push(...rollup.add(atMs, measured(seen)).chunks);
       }
       chunks.push(...rollup.add(LATER_MS + 200_000_000 * all.length, new Map()).chunks);

@@ -6,10 +6,10 @@ import { ROLLUP_BUCKET_SECONDS, ROLLUP_TIERS, type RollupTier } from '@muster/co
 import type { Subject } from './bucket.ts';
 import type { Chunk } from './chunk.ts';
 import type { Measurement } from './kept-series.ts';
-import { Tier, type TierMemory } from './tier.ts';
+import { Tier, type TierState } from './tier.ts';
 
 /** What a rollup knows, for the disk. */
-export type RollupMemory = Readonly<Record<RollupTier, TierMemory>>;
+export type RollupState = Readonly<Record<RollupTier, TierState>>;
 
 export class Rollup {
   /** Finest first. */
@@ -17,14 +17,12 @@ export class Rollup {
   #late = 0;
 
   /** `phase`, at least 0 and below 1, is where within the length of a chunk this rollup's chunks end. */
-  constructor(phase: number, memory?: RollupMemory) {
-    this.#tiers = ROLLUP_TIERS.map(
-      (tier) => new Tier(tier, ROLLUP_BUCKET_SECONDS[tier] * 1_000, phase, memory?.[tier]),
-    );
+  constructor(phase: number, state?: RollupState) {
+    this.#tiers = ROLLUP_TIERS.map((tier) => new Tier(tier, ROLLUP_BUCKET_SECONDS[tier] * 1_000, phase, state?.[tier]));
   }
 
-  get memory(): RollupMemory {
-    return Object.fromEntries(this.#tiers.map(({ tier, memory }) => [tier, memory])) as RollupMemory;
+  get state(): RollupState {
+    return Object.fromEntries(this.#tiers.map(({ tier, state }) => [tier, state])) as RollupState;
   }
 
   /** How many looks, or closed buckets, fell into a time that was closed before: the wall clock was put back. */

@@ -6,7 +6,7 @@ import { ClosedSpans, type Span } from './closed-spans.ts';
 import type { Measurement } from './kept-series.ts';
 
 /** What a tier knows, for the disk. */
-export interface TierMemory {
+export interface TierState {
   readonly open: Bucket | undefined;
   /** Closed, in a chunk that is not complete. */
   readonly closed: readonly Bucket[];
@@ -31,17 +31,17 @@ export class Tier {
   #closed: Bucket[];
 
   /** `phase`, at least 0 and below 1, is where within the length of a chunk one ends and the next begins. */
-  constructor(tier: RollupTier, bucketMs: number, phase: number, memory?: TierMemory) {
+  constructor(tier: RollupTier, bucketMs: number, phase: number, state?: TierState) {
     this.tier = tier;
     this.bucketMs = bucketMs;
     this.#chunkMs = bucketMs * BUCKETS_PER_CHUNK[tier];
     this.#phaseMs = bucketMs * Math.floor(phase * BUCKETS_PER_CHUNK[tier]);
-    this.#spans = new ClosedSpans(bucketMs, memory?.spans);
-    this.#open = memory?.open;
-    this.#closed = [...(memory?.closed ?? [])];
+    this.#spans = new ClosedSpans(bucketMs, state?.spans);
+    this.#open = state?.open;
+    this.#closed = [...(state?.closed ?? [])];
   }
 
-  get memory(): TierMemory {
+  get state(): TierState {
     return { open: this.#open, closed: this.#closed, spans: this.#spans.spans };
   }
 

@@ -1,18 +1,18 @@
 import type { Row } from '../handler.ts';
-import { asked, askedDown, askedUp, begin, held, stopped } from '../moves.ts';
+import { asked, askedDown, askedUp, begin, held, stopped } from '../transitions.ts';
 import { afterRecovery, notesDependencies, notOrphaned, toOrphaned, toUnknown, withoutRun } from './shared.ts';
 
 export const failed = {
   ...withoutRun,
   ...afterRecovery,
   ...notesDependencies,
-  start: ({ memory }, event, context) => begin(askedUp(memory), null, asked('start', event), context),
-  restart: ({ memory }, event, context) => begin(askedUp(memory), null, asked('restart', event), context),
-  stop: ({ memory }, event) => stopped(askedDown(memory), asked('stop', event)),
-  hold: ({ memory }) => stopped(held(memory), 'the system is being stopped'),
+  start: ({ persisted }, event, context) => begin(askedUp(persisted), null, asked('start', event), context),
+  restart: ({ persisted }, event, context) => begin(askedUp(persisted), null, asked('restart', event), context),
+  stop: ({ persisted }, event) => stopped(askedDown(persisted), asked('stop', event)),
+  hold: ({ persisted }) => stopped(held(persisted), 'the system is being stopped'),
   forget: notOrphaned,
   'facts-unavailable': toUnknown,
   'orphan-found': toOrphaned,
-  // The failure stays in memory: this run is on probation.
-  deadline: ({ memory }, _, context) => begin(memory, null, 'slow retry', context),
+  // The failure stays persisted: this run is on probation.
+  deadline: ({ persisted }, _, context) => begin(persisted, null, 'slow retry', context),
 } satisfies Row<'failed'>;

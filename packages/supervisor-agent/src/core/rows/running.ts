@@ -1,7 +1,17 @@
 import { type Row, stay } from '../handler.ts';
-import { asked, askedDown, askedUp, endUnasked, goodAtMs, held, takeDown, takeDownFailed, unknown } from '../moves.ts';
 import { EMPTY_TRACKER } from '../restart-tracker.ts';
 import type { Running } from '../state.ts';
+import {
+  asked,
+  askedDown,
+  askedUp,
+  endUnasked,
+  goodAtMs,
+  held,
+  takeDown,
+  takeDownFailed,
+  unknown,
+} from '../transitions.ts';
 import { afterRecovery, notesDependencies, notOrphaned } from './shared.ts';
 
 export const running = {
@@ -9,15 +19,15 @@ export const running = {
   ...notesDependencies,
   start: (state) => stay(state, 'already running'),
   stop: (state, event, context) =>
-    takeDown(state, askedDown(state.memory), { kind: 'start' }, asked('stop', event), context),
+    takeDown(state, askedDown(state.persisted), { kind: 'start' }, asked('stop', event), context),
   restart: (state, event, context) =>
-    takeDown(state, askedUp(state.memory), { kind: 'start' }, asked('restart', event), context),
+    takeDown(state, askedUp(state.persisted), { kind: 'start' }, asked('restart', event), context),
   hold: (state, _, context) =>
-    takeDown(state, held(state.memory), { kind: 'start' }, 'the system is being stopped', context),
+    takeDown(state, held(state.persisted), { kind: 'start' }, 'the system is being stopped', context),
   forget: notOrphaned,
   'facts-unavailable': (state, { reason }) => ({
     ...unknown(state, reason),
-    effects: [{ do: 'stop-probes', generation: state.memory.generation }],
+    effects: [{ do: 'stop-probes', generation: state.persisted.generation }],
   }),
   'orphan-found': (state) => stay(state, 'its own run is proven'),
 
@@ -28,7 +38,7 @@ export const running = {
   // Readiness never kills. Time that is not ready is no good time, so it starts over.
   ready: (state, _, context) => {
     if (state.ready === 'yes') return stay(state, 'already ready');
-    const goodAt = state.ready === 'no' ? goodAtMs(state.memory, context) : state.goodAtMs;
+    const goodAt = state.ready === 'no' ? goodAtMs(state.persisted, context) : state.goodAtMs;
     return { state: { ...state, ready: 'yes', goodAtMs: goodAt }, effects: [], reason: 'ready' };
   },
   'not-ready': (state, { reason }) => ({
@@ -38,11 +48,11 @@ export const running = {
   }),
   'liveness-failed': (state, { reason }, context) => {
     if (!context.policy.autoRestart) return stay(state, `${reason}; left running, auto_restart is off`);
-    const good = state.ready === 'no' ? null : goodAtMs(state.memory, context);
+    const good = state.ready === 'no' ? null : goodAtMs(state.persisted, context);
     if (state.isAskingRecovery) return { state: { ...state, goodAtMs: good }, effects: [], reason };
     return {
       state: { ...state, goodAtMs: good, isAskingRecovery: true },
-      effects: [{ do: 'ask-recovery', generation: state.memory.generation, reason }],
+      effects: [{ do: 'ask-recovery', generation: state.persisted.generation, reason }],
       reason: `${reason}; asks for permission to restart`,
     };
   },
@@ -58,5 +68,5 @@ export const running = {
 } satisfies Row<'running'>;
 
 function trusted(state: Running): Running {
-  return { ...state, goodAtMs: null, memory: { ...state.memory, tracker: EMPTY_TRACKER, failure: null } };
+  return { ...state, goodAtMs: null, persisted: { ...state.persisted, tracker: EMPTY_TRACKER, failure: null } };
 }

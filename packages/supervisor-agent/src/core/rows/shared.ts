@@ -1,7 +1,7 @@
 /** Cells that several rows share. A row still names every event: a missing one does not compile. */
 import { type Row, remember, stay } from '../handler.ts';
-import { orphaned, unknown } from '../moves.ts';
 import type { State, StateName } from '../state.ts';
+import { orphaned, unknown } from '../transitions.ts';
 
 const noRun = (state: State) => stay(state, 'too late: nothing of this run is left');
 

@@ -1,5 +1,6 @@
 import { describeDuration } from '../duration.ts';
 import { type Row, stay } from '../handler.ts';
+import type { Starting } from '../state.ts';
 import {
   asked,
   askedDown,
@@ -13,8 +14,7 @@ import {
   takeDown,
   takeDownFailed,
   unknown,
-} from '../moves.ts';
-import type { Starting } from '../state.ts';
+} from '../transitions.ts';
 import { afterRecovery, notesDependencies, notOrphaned, toOrphaned } from './shared.ts';
 
 export const starting = {
@@ -22,15 +22,15 @@ export const starting = {
   ...notesDependencies,
   start: (state) => stay(state, 'already starting'),
   stop: (state, event, context) =>
-    takeDown(state, askedDown(state.memory), { kind: 'start' }, asked('stop', event), context),
+    takeDown(state, askedDown(state.persisted), { kind: 'start' }, asked('stop', event), context),
   restart: (state, event, context) =>
-    takeDown(state, askedUp(state.memory), { kind: 'start' }, asked('restart', event), context),
+    takeDown(state, askedUp(state.persisted), { kind: 'start' }, asked('restart', event), context),
   hold: (state, _, context) =>
-    takeDown(state, held(state.memory), { kind: 'start' }, 'the system is being stopped', context),
+    takeDown(state, held(state.persisted), { kind: 'start' }, 'the system is being stopped', context),
   forget: notOrphaned,
   'facts-unavailable': (state, { reason }) => ({
     ...unknown(state, reason),
-    effects: [{ do: 'stop-probes', generation: state.memory.generation }],
+    effects: [{ do: 'stop-probes', generation: state.persisted.generation }],
   }),
   // The spawn met something alive that it could neither prove nor clear away. A run that is proven is no orphan.
   'orphan-found': (state, event) => (state.isSpawned ? stay(state, 'its own run is proven') : toOrphaned(state, event)),
@@ -39,16 +39,17 @@ export const starting = {
     const reason = pid === null ? 'spawned' : `spawned as pid ${pid}`;
     if (state.isSpawned) return stay(state, 'already spawned');
     if (!context.policy.hasStartupProbe) {
-      const running = enterRunning(state.memory, readyWithoutProbe(context), reason, context);
-      return { ...running, effects: [startProbes(state.memory, 'readiness')] };
+      const running = enterRunning(state.persisted, readyWithoutProbe(context), reason, context);
+      return { ...running, effects: [startProbes(state.persisted, 'readiness')] };
     }
-    return { state: { ...state, isSpawned: true }, effects: [startProbes(state.memory, 'startup')], reason };
+    return { state: { ...state, isSpawned: true }, effects: [startProbes(state.persisted, 'startup')], reason };
   },
-  'start-failed': ({ memory }, { reason, isRetryable }, context) => startFailed(memory, reason, isRetryable, context),
-  'startup-passed': ({ memory }, _, context) =>
-    enterRunning(memory, readyWithoutProbe(context), 'startup probe passed', context),
+  'start-failed': ({ persisted }, { reason, isRetryable }, context) =>
+    startFailed(persisted, reason, isRetryable, context),
+  'startup-passed': ({ persisted }, _, context) =>
+    enterRunning(persisted, readyWithoutProbe(context), 'startup probe passed', context),
   'startup-failed': (state, { reason }, context) => takeDownFailed(state, reason, context),
-  ready: ({ memory }, _, context) => enterRunning(memory, 'yes', 'ready', context),
+  ready: ({ persisted }, _, context) => enterRunning(persisted, 'yes', 'ready', context),
   'not-ready': notStarted,
   'liveness-failed': notStarted,
   'recovery-granted': notStarted,

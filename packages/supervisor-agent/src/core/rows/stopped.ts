@@ -1,5 +1,5 @@
 import { type Row, remember } from '../handler.ts';
-import { asked, askedDown, askedUp, begin, held } from '../moves.ts';
+import { asked, askedDown, askedUp, begin, held } from '../transitions.ts';
 import {
   afterRecovery,
   noDeadline,
@@ -14,10 +14,10 @@ export const stopped = {
   ...withoutRun,
   ...afterRecovery,
   ...notesDependencies,
-  start: ({ memory }, event, context) => begin(askedUp(memory), null, asked('start', event), context),
-  restart: ({ memory }, event, context) => begin(askedUp(memory), null, asked('restart', event), context),
-  stop: (state) => remember(state, askedDown(state.memory), 'already stopped'),
-  hold: (state) => remember(state, held(state.memory), 'already stopped'),
+  start: ({ persisted }, event, context) => begin(askedUp(persisted), null, asked('start', event), context),
+  restart: ({ persisted }, event, context) => begin(askedUp(persisted), null, asked('restart', event), context),
+  stop: (state) => remember(state, askedDown(state.persisted), 'already stopped'),
+  hold: (state) => remember(state, held(state.persisted), 'already stopped'),
   forget: notOrphaned,
   'facts-unavailable': toUnknown,
   'orphan-found': toOrphaned,

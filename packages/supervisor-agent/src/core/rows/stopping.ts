@@ -2,8 +2,8 @@ import { describeDuration } from '../duration.ts';
 import type { Effect } from '../effect.ts';
 import { describeExit } from '../exit.ts';
 import { type Context, type Row, type Step, stay } from '../handler.ts';
-import { asked, askedDown, askedUp, begin, follow, held, stopped, unknown } from '../moves.ts';
 import { type Stopping, wantsUp } from '../state.ts';
+import { asked, askedDown, askedUp, begin, follow, held, stopped, unknown } from '../transitions.ts';
 import { afterRecovery, notesDependencies, notOrphaned, toOrphaned } from './shared.ts';
 
 export const stopping = {
@@ -12,12 +12,12 @@ export const stopping = {
   start: (state, event) => startAfterwards(state, asked('start', event)),
   restart: (state, event) => startAfterwards(state, asked('restart', event)),
   stop: (state, event) => ({
-    state: { ...state, memory: askedDown(state.memory) },
+    state: { ...state, persisted: askedDown(state.persisted) },
     effects: [],
     reason: `${asked('stop', event)}; already stopping`,
   }),
   hold: (state) => ({
-    state: { ...state, memory: held(state.memory) },
+    state: { ...state, persisted: held(state.persisted) },
     effects: [],
     reason: 'the system is being stopped; already stopping',
   }),
@@ -55,25 +55,27 @@ export const stopping = {
 /** Start and stop race: the last wish wins, but never before the old tree is gone. */
 function startAfterwards(state: Stopping, reason: string): Step {
   return {
-    state: { ...state, memory: askedUp(state.memory), after: { kind: 'start' } },
+    state: { ...state, persisted: askedUp(state.persisted), after: { kind: 'start' } },
     effects: [],
     reason: `${reason}; will start once the old run is gone`,
   };
 }
 
-function gone({ memory, after }: Stopping, _: unknown, context: Context): Step {
-  if (!wantsUp(memory)) return stopped(memory, 'nothing of its tree is left');
-  return after.kind === 'start' ? begin(memory, null, 'the old run is gone', context) : follow(memory, after, context);
+function gone({ persisted, after }: Stopping, _: unknown, context: Context): Step {
+  if (!wantsUp(persisted)) return stopped(persisted, 'nothing of its tree is left');
+  return after.kind === 'start'
+    ? begin(persisted, null, 'the old run is gone', context)
+    : follow(persisted, after, context);
 }
 
 function tooLate(state: Stopping): Step {
   return stay(state, 'already stopping');
 }
 
-function signal({ memory }: Stopping, signal: string): Effect {
-  return { do: 'signal-tree', generation: memory.generation, signal };
+function signal({ persisted }: Stopping, signal: string): Effect {
+  return { do: 'signal-tree', generation: persisted.generation, signal };
 }
 
-function kill({ memory }: Stopping): Effect {
-  return { do: 'kill-tree', generation: memory.generation };
+function kill({ persisted }: Stopping): Effect {
+  return { do: 'kill-tree', generation: persisted.generation };
 }

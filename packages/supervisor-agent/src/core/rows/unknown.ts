@@ -1,20 +1,20 @@
 import { type Row, remember, stay } from '../handler.ts';
-import { asked, askedDown, askedUp, beginAfterRecovery, endAway, held, resume } from '../moves.ts';
 import type { Unknown } from '../state.ts';
+import { asked, askedDown, askedUp, beginAfterRecovery, endAway, held, resume } from '../transitions.ts';
 import { noDeadline, notesDependencies, notOrphaned, toOrphaned, toUnknown } from './shared.ts';
 
 /** Wishes are kept, nothing is done: the driver's recovery answer leads on. */
 export const unknown = {
   ...notesDependencies,
-  start: (state, event) => remember(state, askedUp(state.memory), later(asked('start', event), state)),
-  restart: (state, event) => remember(state, askedUp(state.memory), later(asked('restart', event), state)),
-  stop: (state, event) => remember(state, askedDown(state.memory), later(asked('stop', event), state)),
-  hold: (state) => remember(state, held(state.memory), later('the system is being stopped', state)),
+  start: (state, event) => remember(state, askedUp(state.persisted), later(asked('start', event), state)),
+  restart: (state, event) => remember(state, askedUp(state.persisted), later(asked('restart', event), state)),
+  stop: (state, event) => remember(state, askedDown(state.persisted), later(asked('stop', event), state)),
+  hold: (state) => remember(state, held(state.persisted), later('the system is being stopped', state)),
   forget: notOrphaned,
   'facts-unavailable': toUnknown,
   adopted: resume,
-  'exited-while-away': ({ memory }, event, context) => endAway(memory, event, context),
-  'nothing-found': ({ memory }, _, context) => beginAfterRecovery(memory, 'nothing of it runs', context),
+  'exited-while-away': ({ persisted }, event, context) => endAway(persisted, event, context),
+  'nothing-found': ({ persisted }, _, context) => beginAfterRecovery(persisted, 'nothing of it runs', context),
   'orphan-found': toOrphaned,
 
   spawned: awaitsRecovery,
@@ -26,7 +26,7 @@ export const unknown = {
   'liveness-failed': awaitsRecovery,
   'recovery-granted': awaitsRecovery,
   'recovery-denied': awaitsRecovery,
-  exited: ({ memory }, event, context) => endAway(memory, event, context),
+  exited: ({ persisted }, event, context) => endAway(persisted, event, context),
   'tree-gone': awaitsRecovery,
   deadline: noDeadline,
 } satisfies Row<'unknown'>;

@@ -12,12 +12,12 @@ import {
   type StartFailed,
 } from '../driver.ts';
 import { FirstLook } from './first-look.ts';
-import { JournalWatch } from './journal-watch.ts';
 import { findObstacle } from './preflight.ts';
 import { type ProcessIdentity, readBootId } from './proc.ts';
 import { ProcessTable } from './process-table.ts';
 import { ProcessRun } from './run.ts';
-import { createRunFolder, instanceFolderOf, readJournal, removeRuns } from './run-folder.ts';
+import { createRunFolder, instanceFolderOf, readRunRecord, removeRuns } from './run-folder.ts';
+import { RunRecordWatch } from './run-record-watch.ts';
 import { writeScripts } from './script.ts';
 import { Shim } from './shim.ts';
 import { type StartedRun, type Survey, surveyInstance } from './survey.ts';
@@ -162,7 +162,7 @@ export class ProcessDriver implements Driver {
       specHash,
       startedAtMs,
       main,
-      shim: readJournal(shim.folder).shim,
+      shim: readRunRecord(shim.folder).shim,
       folder: shim.folder,
       port,
       watch,
@@ -171,7 +171,7 @@ export class ProcessDriver implements Driver {
   }
 
   #adopt(slot: Slot, run: StartedRun): ProcessRun {
-    const watch = new JournalWatch(run.folder.journal, () => {});
+    const watch = new RunRecordWatch(run.folder.journal, () => {});
     return new ProcessRun({ ...run, key: slot.key, watch, table: this.#table });
   }
 

@@ -3,12 +3,12 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { claimPrivateFolder } from '@muster/contracts/private-folder';
 import type { InstanceKey, RunSpec } from '../driver.ts';
-import { formatRunRecord, type Journal, parseJournal } from './journal.ts';
+import { formatRunLine, parseRunRecord, type RunRecord } from './run-record.ts';
 import { formatSpecFile } from './spec-file.ts';
 
 /*
  * <runtime>/<service>.<instance>/<generation>-<random>/
- *   journal   what happened to this run (journal.ts)
+ *   journal   what happened to this run (run-record.ts)
  *   spec      what the launcher sources to become the service
  *   tree      a FIFO that every process of the run inherits open: it tells whether any is left
  * A folder is made for each shim, so a shim that was never let go leaves no trace in the next one's records.
@@ -22,7 +22,7 @@ export interface RunFolder {
 
 export interface RecordedRun {
   readonly folder: RunFolder;
-  readonly journal: Journal;
+  readonly record: RunRecord;
 }
 
 /**
@@ -35,7 +35,7 @@ export function createRunFolder(instanceFolder: string, spec: RunSpec, bootId: s
   mkdirSync(folder.path, { mode: 0o700 });
   // Holds the environment, so possibly secrets: for the owner only, like the folder.
   writeFileSync(join(folder.path, 'spec'), formatSpecFile(spec), { mode: 0o600 });
-  writeFileSync(folder.journal, formatRunRecord({ bootId, ...spec }), { mode: 0o600 });
+  writeFileSync(folder.journal, formatRunLine({ bootId, ...spec }), { mode: 0o600 });
   return folder;
 }
 
@@ -43,14 +43,14 @@ export function createRunFolder(instanceFolder: string, spec: RunSpec, bootId: s
 export function readRuns(instanceFolder: string, bootId: string): RecordedRun[] {
   return listNames(instanceFolder)
     .map((name) => runFolderAt(join(instanceFolder, name)))
-    .map((folder) => ({ folder, journal: readJournal(folder) }))
-    .filter(({ journal }) => journal.bootId === bootId);
+    .map((folder) => ({ folder, record: readRunRecord(folder) }))
+    .filter(({ record }) => record.bootId === bootId);
 }
 
-/** An unreadable journal says nothing. */
-export function readJournal(folder: RunFolder): Journal {
+/** An unreadable record says nothing. */
+export function readRunRecord(folder: RunFolder): RunRecord {
   try {
-    return parseJournal(readFileSync(folder.journal, 'utf8'));
+    return parseRunRecord(readFileSync(folder.journal, 'utf8'));
   } catch {
     return {};
   }

@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Exit } from '../../core/exit.ts';
 import { isPortTaken } from '../../host/listeners.ts';
 import { describeInstance, type InstanceKey, type Run, TreeRemains } from '../driver.ts';
-import { exitOf } from './journal.ts';
-import type { JournalWatch } from './journal-watch.ts';
 import { isAlive, nowTicks, type ProcessIdentity, sendSignal, signalProcess } from './proc.ts';
 import type { ProcessTable } from './process-table.ts';
-import { type RunFolder, readJournal } from './run-folder.ts';
+import { type RunFolder, readRunRecord } from './run-folder.ts';
+import { exitOf } from './run-record.ts';
+import type { RunRecordWatch } from './run-record-watch.ts';
 import { isSameInstance } from './tag.ts';
 import { findMembers, hasGroup, isTreeHeld, killMembers, type Session, type TreeQuery } from './tree.ts';
 
@@ -25,12 +25,12 @@ export interface RunParts {
   readonly shim: ProcessIdentity | undefined;
   readonly folder: RunFolder;
   readonly port: number | undefined;
-  readonly watch: JournalWatch;
+  readonly watch: RunRecordWatch;
   readonly table: ProcessTable;
 }
 
 /**
- * A run of the process driver. Its exit is read from the journal, which the shim writes: the same way for a child and
+ * A run of the process driver. Its exit is read from the record, which the shim writes: the same way for a child and
  * for an adopted run. The main process itself is looked at once a second, for the case that the shim was killed.
  */
 export class ProcessRun implements Run {
@@ -134,7 +134,7 @@ export class ProcessRun implements Run {
 
   #look(): void {
     if (this.#ended !== undefined) return;
-    const status = readJournal(this.#parts.folder).exitStatus;
+    const status = readRunRecord(this.#parts.folder).exitStatus;
     if (status !== undefined) return this.#end(exitOf(status));
     const isShimAlive = this.#parts.shim !== undefined && isAlive(this.#parts.shim);
     if (isAlive(this.#parts.main)) {
@@ -144,7 +144,7 @@ export class ProcessRun implements Run {
     this.#deathSeenAtMs ??= performance.now();
     if (isShimAlive && performance.now() - this.#deathSeenAtMs < SHIM_PATIENCE_MS) return;
     // The shim may have written its last record between the two looks.
-    const lateStatus = readJournal(this.#parts.folder).exitStatus;
+    const lateStatus = readRunRecord(this.#parts.folder).exitStatus;
     this.#end(lateStatus === undefined ? { kind: 'unknown' } : exitOf(lateStatus));
   }
 

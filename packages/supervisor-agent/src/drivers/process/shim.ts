@@ -4,10 +4,10 @@ import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
 import { monotonicNowMs } from '../../clock.ts';
 import type { RunSpec } from '../driver.ts';
-import { JournalWatch } from './journal-watch.ts';
 import { DEFAULT_PATH } from './preflight.ts';
 import { isAlive, type ProcessIdentity, signalProcess } from './proc.ts';
-import { type RunFolder, readJournal } from './run-folder.ts';
+import { type RunFolder, readRunRecord } from './run-folder.ts';
+import { RunRecordWatch } from './run-record-watch.ts';
 import type { Scripts } from './script.ts';
 import { formatTag, SHIM_TAG } from './tag.ts';
 
@@ -31,7 +31,7 @@ export class Shim {
   readonly #child: ChildProcess;
   /** The agent's end. `null` when there was no process to start: 'error' says why. */
   readonly #socket: Writable | null;
-  readonly #watch: JournalWatch;
+  readonly #watch: RunRecordWatch;
   #hasEnded = false;
 
   /** Throws where log files can't be opened. The caller owns `folder`. */
@@ -43,11 +43,11 @@ export class Shim {
       resolve = settle;
     });
     const look = () => {
-      const { main } = readJournal(folder);
+      const { main } = readRunRecord(folder);
       if (main !== undefined) resolve({ isReady: true, main });
     };
     this.#child = spawnShim(spec, folder, scripts);
-    this.#watch = new JournalWatch(folder.journal, look);
+    this.#watch = new RunRecordWatch(folder.journal, look);
     const timeout = setTimeout(
       () => resolve({ isReady: false, reason: `its shim was not ready after ${READY_TIMEOUT_MS} ms` }),
       READY_TIMEOUT_MS,
@@ -74,7 +74,7 @@ export class Shim {
   }
 
   /** Lets the service go; from here on it does not need the agent. Returns when that was (CLOCK_MONOTONIC). */
-  go(): { readonly startedAtMs: number; readonly watch: JournalWatch } {
+  go(): { readonly startedAtMs: number; readonly watch: RunRecordWatch } {
     const startedAtMs = monotonicNowMs();
     this.#socket?.end(`go ${startedAtMs}\n`);
     return { startedAtMs, watch: this.#watch };
@@ -92,7 +92,7 @@ export class Shim {
 
   /** For a launcher that can't read the end of its socket because somebody stopped it. */
   #kill(): void {
-    const { main } = readJournal(this.folder);
+    const { main } = readRunRecord(this.folder);
     if (main !== undefined) signalProcess(main, 'SIGKILL');
     this.#child.kill('SIGKILL');
   }

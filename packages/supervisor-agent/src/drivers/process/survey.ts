@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Exit } from '../../core/exit.ts';
 import { describeInstance, type InstanceKey } from '../driver.ts';
 import type { FirstLook } from './first-look.ts';
-import { exitOf, type Journal } from './journal.ts';
 import { isAlive, type ProcessIdentity, signalProcess } from './proc.ts';
-import { type RecordedRun, type RunFolder, readJournal, readRuns } from './run-folder.ts';
+import { type RecordedRun, type RunFolder, readRunRecord, readRuns } from './run-folder.ts';
+import { exitOf, type RunRecord } from './run-record.ts';
 
 /** A record of a run that was let go: nothing of it is missing. */
 export interface StartedRun {
@@ -59,43 +59,43 @@ export async function surveyInstance(
   }
   if (last === undefined) return { kind: 'nothing' };
   // It may have been alive when its own record was settled, and have ended while the others were waited for.
-  const { journal } = await settle({ folder: last.folder, journal: readJournal(last.folder) }, signal);
-  return { kind: 'ended', run: last, exit: exitIn(journal) };
+  const { record } = await settle({ folder: last.folder, record: readRunRecord(last.folder) }, signal);
+  return { kind: 'ended', run: last, exit: exitIn(record) };
 }
 
 /**
  * The last agent may have died between two steps, and shim and launcher take a moment to notice: the launcher becomes
  * the service (it had read its go) or exits, and the shim writes down an exit.
  */
-async function settle({ folder, journal: first }: RecordedRun, signal: AbortSignal): Promise<RecordedRun> {
-  let journal = first;
+async function settle({ folder, record: first }: RecordedRun, signal: AbortSignal): Promise<RecordedRun> {
+  let record = first;
   const startedAt = performance.now();
-  while (isMoving(journal)) {
+  while (isMoving(record)) {
     if (performance.now() - startedAt > SETTLE_PATIENCE_MS) {
       // A launcher that hangs before its go (stopped, or frozen) must never wake up later and start a second copy.
-      if (journal.startedAtMs === undefined && journal.main) signalProcess(journal.main, 'SIGKILL');
+      if (record.startedAtMs === undefined && record.main) signalProcess(record.main, 'SIGKILL');
       break;
     }
     await delay(POLL_MS);
     signal.throwIfAborted();
-    journal = readJournal(folder);
+    record = readRunRecord(folder);
   }
-  return { folder, journal: readJournal(folder) };
+  return { folder, record: readRunRecord(folder) };
 }
 
-function isMoving({ shim, main, startedAtMs, exitStatus }: Journal): boolean {
+function isMoving({ shim, main, startedAtMs, exitStatus }: RunRecord): boolean {
   if (exitStatus !== undefined) return false;
   const isShimAlive = shim !== undefined && isAlive(shim);
   const isMainAlive = main !== undefined && isAlive(main);
   return startedAtMs === undefined ? isShimAlive || isMainAlive : isShimAlive && !isMainAlive;
 }
 
-function toStartedRun({ folder, journal }: RecordedRun): StartedRun[] {
-  const { generation, specHash, port, main, shim, startedAtMs } = journal;
+function toStartedRun({ folder, record }: RecordedRun): StartedRun[] {
+  const { generation, specHash, port, main, shim, startedAtMs } = record;
   if (generation === undefined || specHash === undefined || main === undefined || startedAtMs === undefined) return [];
   return [{ folder, generation, specHash, port, main, shim, startedAtMs }];
 }
 
-function exitIn({ exitStatus }: Journal): Exit {
+function exitIn({ exitStatus }: RunRecord): Exit {
   return exitStatus === undefined ? { kind: 'unknown' } : exitOf(exitStatus);
 }

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { exitOf, formatRunRecord, parseJournal } from './journal.ts';
+import { exitOf, formatRunLine, parseRunRecord } from './run-record.ts';
 
 const whole = [
-  formatRunRecord({ bootId: 'boot', generation: 3, port: 8001, specHash: 'sha 256/=' }),
+  formatRunLine({ bootId: 'boot', generation: 3, port: 8001, specHash: 'sha 256/=' }),
   '\nshim 10 100 .\n',
   '\nready 11 101 .\n',
   '\ngo 5000 .\n',
@@ -21,15 +21,15 @@ const parsed = {
 };
 
 test('a whole journal', () => {
-  expect(parseJournal(whole.join(''))).toEqual(parsed);
+  expect(parseRunRecord(whole.join(''))).toEqual(parsed);
 });
 
 test('a torn end is no record: never `exit 13` for `exit 137`', () => {
   const text = whole.join('');
   for (let length = 0; length < text.length; length += 1) {
-    const journal = parseJournal(text.slice(0, length));
-    expect(parsed).toMatchObject(journal);
-    expect(journal.exitStatus).toBeUndefined();
+    const record = parseRunRecord(text.slice(0, length));
+    expect(parsed).toMatchObject(record);
+    expect(record.exitStatus).toBeUndefined();
   }
 });
 
@@ -37,7 +37,7 @@ test('a torn record in the middle costs only itself', () => {
   fc.assert(
     fc.property(fc.nat(whole.length - 1), fc.nat(40), (index, length) => {
       const torn = whole[index]?.slice(0, length) ?? '';
-      expect(parseJournal([...whole.slice(0, index), torn, ...whole.slice(index)].join(''))).toEqual(parsed);
+      expect(parseRunRecord([...whole.slice(0, index), torn, ...whole.slice(index)].join(''))).toEqual(parsed);
     }),
   );
 });
@@ -45,10 +45,10 @@ test('a torn record in the middle costs only itself', () => {
 test('garbage is skipped', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (garbage) => {
-      expect(() => parseJournal(garbage)).not.toThrow();
+      expect(() => parseRunRecord(garbage)).not.toThrow();
     }),
   );
-  expect(parseJournal('\nexit abc .\nready 1 .\nexit -1 .\nrun a b c d .\n')).toEqual({});
+  expect(parseRunRecord('\nexit abc .\nready 1 .\nexit -1 .\nrun a b c d .\n')).toEqual({});
 });
 
 test.each([

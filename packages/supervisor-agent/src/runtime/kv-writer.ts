@@ -9,7 +9,7 @@ import { readFileIfAny, replaceFile } from '../atomic-file.ts';
 const MAX_PUTS = 16;
 const RETRY_MS = 500;
 
-export interface KvMirrorOptions<V> {
+export interface KvWriterOptions<V> {
   readonly bucket: Pick<KvBucket<V>, 'put' | 'delete'>;
   /** Where the keys are written down. */
   readonly journalFile: string;
@@ -18,8 +18,8 @@ export interface KvMirrorOptions<V> {
   readonly onProblem: (error: unknown, isFirst: boolean) => void;
 }
 
-export class KvMirror<V> implements Subscription {
-  readonly #options: KvMirrorOptions<V>;
+export class KvWriter<V> implements Subscription {
+  readonly #options: KvWriterOptions<V>;
   readonly #values = new Map<string, V>();
   /** Keys that a former agent put and that this one has not said anything about. */
   readonly #former: Set<string>;
@@ -33,7 +33,7 @@ export class KvMirror<V> implements Subscription {
   #isStopped = false;
   #onIdle: (() => void)[] = [];
 
-  constructor(options: KvMirrorOptions<V>) {
+  constructor(options: KvWriterOptions<V>) {
     this.#options = options;
     this.#former = new Set(readKeys(options.journalFile));
   }

@@ -5,8 +5,8 @@ const POLL_MS = 1_000;
 /** The same where the kernel can't announce changes: its limit of inotify watches is used up. */
 const BLIND_POLL_MS = 100;
 
-/** Calls back when the journal may have grown, and once in a while anyway. Never keeps the agent's loop alive. */
-export class JournalWatch implements Disposable {
+/** Calls back when the record may have grown, and once in a while anyway. Never keeps the agent's loop alive. */
+export class RunRecordWatch implements Disposable {
   readonly #watcher: FSWatcher | undefined;
   #onLook: () => void;
   #timer: NodeJS.Timeout;
@@ -22,7 +22,7 @@ export class JournalWatch implements Disposable {
     this.#onLook = onLook;
   }
 
-  /** For a run whose shim is gone: nobody will write the journal any more. */
+  /** For a run whose shim is gone: nobody will write the record any more. */
   pollFast(): void {
     clearInterval(this.#timer);
     this.#timer = this.#poll(BLIND_POLL_MS);

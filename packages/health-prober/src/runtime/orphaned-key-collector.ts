@@ -1,18 +1,18 @@
 /**
  * Ghosts are what is stored of a host and kept by nobody: its agent lost the journal of its keys, or the host was taken
- * away. An agent cannot read the buckets, so the leading prober removes them, and only on the agent's own word: its beats
+ * away. An agent cannot read the buckets, so the leading prober removes them, and only on the agent's own word: its heartbeats
  * carry the digest of its keys. When that differs from what is stored, the agent is asked what it keeps; if its answer fits
  * the digest, all else goes. Each deletion names the revision that was looked at, so what is put meanwhile stays.
  */
 import { type AgentPresence, type AlertEvent, type InstanceStatus, keys, NONE } from '@muster/contracts';
 import { type Bus, keysDigest } from '@muster/contracts/bus';
 import type { FleetCommands } from '@muster/contracts/client';
-import { isSteady, type Keeper, noteBeat, type Steadiness } from '../core/steady.ts';
+import { isSteady, type Keeper, noteHeartbeat, type Steadiness } from '../core/steady.ts';
 import { monotonicMs } from './clock.ts';
 import type { Fleet } from './fleet.ts';
 import { Mirror } from './mirror.ts';
 
-export interface GhostSweepOptions {
+export interface OrphanedKeyCollectorOptions {
   readonly bus: Bus;
   readonly commands: FleetCommands;
   readonly fleet: Fleet;
@@ -27,8 +27,8 @@ const LOOK_MS = 10_000;
 /** Of a host that is gone nothing is heard: what is left of it is looked at this often. */
 const FORGOTTEN_LOOK_MS = 5_000;
 
-export class GhostSweep {
-  readonly #options: GhostSweepOptions;
+export class OrphanedKeyCollector {
+  readonly #options: OrphanedKeyCollectorOptions;
   readonly #alerts: Mirror<AlertEvent>;
   readonly #steadiness = new Map<string, Steadiness>();
   /** By host, of what is stored; absent when that has changed. */
@@ -36,7 +36,7 @@ export class GhostSweep {
   readonly #lookedAtMs = new Map<string, number>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(options: GhostSweepOptions) {
+  constructor(options: OrphanedKeyCollectorOptions) {
     this.#options = options;
     this.#alerts = new Mirror(options.bus.kv('alerts'), () => undefined);
     this.#timer = setInterval(() => void this.#sweepForgotten(), FORGOTTEN_LOOK_MS);
@@ -47,13 +47,13 @@ export class GhostSweep {
     this.#digests.delete(host);
   }
 
-  /** To be called with each beat. */
+  /** To be called with each heartbeat. */
   hear({ host, agentId, epoch, keysDigest: digest }: AgentPresence): void {
     const { connectedSinceMs } = this.#options.bus;
     if (connectedSinceMs === undefined) return;
     const nowMs = monotonicMs();
     const keeper = { agentId, epoch, keysDigest: digest };
-    const steadiness = noteBeat(this.#steadiness.get(host), keeper, nowMs, connectedSinceMs);
+    const steadiness = noteHeartbeat(this.#steadiness.get(host), keeper, nowMs, connectedSinceMs);
     this.#steadiness.set(host, steadiness);
     if (!isSteady(steadiness) || nowMs - (this.#lookedAtMs.get(host) ?? Number.NEGATIVE_INFINITY) < LOOK_MS) return;
     this.#lookedAtMs.set(host, nowMs);

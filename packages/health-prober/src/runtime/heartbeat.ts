@@ -1,9 +1,9 @@
 import { PRESENCE_INTERVAL_MS, type ProberPresence, rows } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
-import type { Stamp } from './announcer.ts';
 import { monotonicMs } from './clock.ts';
+import type { Stamp } from './publisher.ts';
 
-export interface BeatOptions {
+export interface HeartbeatOptions {
   readonly bus: Bus;
   readonly prober: string;
   readonly version: string;
@@ -12,21 +12,21 @@ export interface BeatOptions {
 }
 
 /** Says every 2 s that this prober lives; jittered by a quarter. */
-export class Beat {
-  readonly #options: BeatOptions;
+export class Heartbeat {
+  readonly #options: HeartbeatOptions;
   readonly #startedMs = monotonicMs();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: BeatOptions) {
+  constructor(options: HeartbeatOptions) {
     this.#options = options;
-    this.#beat(0);
+    this.#heartbeat(0);
   }
 
   stop(): void {
     clearTimeout(this.#timer);
   }
 
-  #beat(eventLoopLagMs: number): void {
+  #heartbeat(eventLoopLagMs: number): void {
     const { bus, prober, version, stamp, facts } = this.#options;
     const uptimeSeconds = (monotonicMs() - this.#startedMs) / 1_000;
     bus.publish(
@@ -36,6 +36,6 @@ export class Beat {
     );
     const waitMs = PRESENCE_INTERVAL_MS * (0.875 + 0.25 * Math.random());
     const dueMs = monotonicMs() + waitMs;
-    this.#timer = setTimeout(() => this.#beat(Math.max(0, monotonicMs() - dueMs)), waitMs);
+    this.#timer = setTimeout(() => this.#heartbeat(Math.max(0, monotonicMs() - dueMs)), waitMs);
   }
 }

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type KvBucket, MessageTooLargeError } from '@muster/contracts/bus';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { KvMirror } from './kv-mirror.ts';
+import { KvWriter } from './kv-writer.ts';
 
 /** A bucket in memory, which takes its time or refuses when told to. */
 class MemoryBucket implements Pick<KvBucket<string>, 'put' | 'delete'> {
@@ -56,8 +56,8 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
-function mirror(): KvMirror<string> {
-  return new KvMirror({
+function mirror(): KvWriter<string> {
+  return new KvWriter({
     bucket,
     journalFile,
     isConnected: () => bus.isConnected,
@@ -155,7 +155,7 @@ test('a deletion that did not get through is tried by the next agent too', async
 });
 
 test('a key that cannot be written down waits, and the agent goes on', async () => {
-  const keys = new KvMirror<string>({
+  const keys = new KvWriter<string>({
     bucket,
     journalFile: path.join(directory, 'in', 'keys.json'),
     isConnected: () => true,

@@ -11,8 +11,8 @@ import { brief, Listener, TestBus } from './test-bus.ts';
 // The prober looks every ten seconds, and on a busy machine all else takes as long.
 vi.setConfig({ testTimeout: 240_000 });
 
-/** Beats faster than an agent's: what counts is how many in a row say the same. */
-const BEAT_MS = 500;
+/** Heartbeats faster than an agent's: what counts is how many in a row say the same. */
+const HEARTBEAT_MS = 500;
 
 /** A bus with one agent and somebody who listens. */
 async function start() {
@@ -62,7 +62,7 @@ test.concurrent('the keys of services that an agent no longer knows of vanish, w
     agent.start(service);
   }
   agent.move('old', 'failed', { generation: 1 });
-  agent.beat({}, BEAT_MS);
+  agent.heartbeat({}, HEARTBEAT_MS);
   await agent.settled();
   await using _prober = await startLeadingProber(bus);
   await eventually(() => listener.alerts.map(brief).includes('failed firing'), { timeoutMs: 60_000 });
@@ -77,12 +77,12 @@ test.concurrent('the keys of services that an agent no longer knows of vanish, w
     );
   await untilStored(...ofOld, 'status web1.api.0');
 
-  // Its beats say so, but it can't be asked: nothing is removed on that alone.
+  // Its heartbeats say so, but it can't be asked: nothing is removed on that alone.
   agent.lose('old');
-  const heardBeats = 7;
-  let beats = 0;
-  listener.bus.subscribe(rows.hostPresence, {}, () => beats++);
-  await eventually(() => beats >= heardBeats, { timeoutMs: 60_000 });
+  const heardHeartbeats = 7;
+  let heartbeats = 0;
+  listener.bus.subscribe(rows.hostPresence, {}, () => heartbeats++);
+  await eventually(() => heartbeats >= heardHeartbeats, { timeoutMs: 60_000 });
   expect(await stored('web1')).toContain('status web1.old.0');
 
   agent.answer();
@@ -167,7 +167,7 @@ test.concurrent('who waits for a service of another host is told how it stands, 
   await next(({ met, reason }) => !met && reason.startsWith('host web2 is not heard for more than'));
   other.move('db', 'running', { generation: 2 });
   await other.settled();
-  other.beat();
+  other.heartbeat();
   await next(({ met }) => met && told.length > 3);
   // The last word is said again before it lapses.
   const before = told.length;

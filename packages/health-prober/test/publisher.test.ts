@@ -5,7 +5,7 @@ import { type AlertData, bucketName, keys, rows } from '@muster/contracts';
 import { type NatsBus, setupBus } from '@muster/contracts/bus';
 import { eventually } from '@muster/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Announcer } from '../src/runtime/announcer.ts';
+import { Publisher } from '../src/runtime/publisher.ts';
 import { ENVIRONMENT, TestBus } from './test-bus.ts';
 
 const SINCE = '2026-03-01T12:00:00.000Z';
@@ -37,7 +37,7 @@ function alert(service: string): AlertData {
 test('the cursor of alerts passes none that is not in the bucket', async () => {
   const client = await bus.connect('prober', 'main');
   const admin = (await bus.connect('admin', 'setup')) as NatsBus;
-  const announcer = await Announcer.open({
+  const publisher = await Publisher.open({
     bus: client,
     prober: 'main',
     epoch: 1,
@@ -47,18 +47,18 @@ test('the cursor of alerts passes none that is not in the bucket', async () => {
   });
   // Puts fail from now on, as they do when the process is killed before them.
   await admin.callJetStream(`STREAM.DELETE.KV_${bucketName(ENVIRONMENT, 'alerts')}`);
-  announcer.alert(alert('api'));
-  announcer.alert(alert('shop'));
-  await announcer.flushed(AbortSignal.timeout(30_000));
+  publisher.alert(alert('api'));
+  publisher.alert(alert('shop'));
+  await publisher.flushed(AbortSignal.timeout(30_000));
   expect((await client.history(rows.alert, {})).map(({ seq }) => seq)).toEqual([1, 2]);
-  expect(announcer.alerts).toEqual({ since: SINCE });
+  expect(publisher.alerts).toEqual({ since: SINCE });
 
   await setupBus(admin);
-  await eventually(() => announcer.alerts.seq === 2, { message: 'the cursor at the end' });
+  await eventually(() => publisher.alerts.seq === 2, { message: 'the cursor at the end' });
   for (const service of ['api', 'shop']) {
     expect(await client.kv('alerts').get(keys.alert('web1', service, 'unhealthy'))).toBeDefined();
   }
-  await announcer.close();
+  await publisher.close();
 });
 
 test('an alert that had arrived when its prober was killed is not heard again', async () => {
@@ -75,7 +75,7 @@ test('an alert that had arrived when its prober was killed is not heard again', 
   const heard: string[] = [];
   observer.subscribe(rows.alert, {}, ({ id }) => heard.push(id));
   await observer.flush();
-  const first = await Announcer.open(options);
+  const first = await Publisher.open(options);
   first.alert(alert('api'));
   await first.flushed(AbortSignal.timeout(30_000));
   await first.close();
@@ -86,7 +86,7 @@ test('an alert that had arrived when its prober was killed is not heard again', 
     .split('\n')
     .filter((line) => line !== '' && !line.includes('"stored"'));
   await writeFile(journal, `${lines.join('\n')}\n`);
-  const second = await Announcer.open({ ...options, epoch: 2 });
+  const second = await Publisher.open({ ...options, epoch: 2 });
   expect(second.backlog).toBe(1);
   await second.flushed(AbortSignal.timeout(30_000));
   await observer.flush();

@@ -3,14 +3,14 @@ import type { Exit } from '../../core/exit.ts';
 import type { ProcessIdentity } from './proc.ts';
 
 /*
- * The journal of one run: an append-only file of short records, written by the agent (`run`), the shim (`shim`, `exit`)
+ * The record of one run: an append-only file of short records, written by the agent (`run`), the shim (`shim`, `exit`)
  * and the launcher (`ready`, `go`). A writer may be killed within a record, so each record is one write that begins
  * with a newline (a torn predecessor can't swallow it) and ends with ` .` (a torn `exit 13` of `exit 137 .` is no
  * record).
  */
 
-/** What the journal of one run says so far. */
-export interface Journal {
+/** What the record of one run says so far. */
+export interface RunRecord {
   readonly bootId?: string;
   readonly generation?: number;
   readonly specHash?: string;
@@ -25,20 +25,20 @@ export interface Journal {
 }
 
 /** The first record: written by the agent before it starts the shim. */
-export function formatRunRecord(run: { bootId: string; generation: number; port?: number; specHash: string }): string {
+export function formatRunLine(run: { bootId: string; generation: number; port?: number; specHash: string }): string {
   return `\nrun ${run.bootId} ${run.generation} ${run.port ?? 0} ${encodeURIComponent(run.specHash)} .\n`;
 }
 
 /** Never throws: what is no whole record is skipped. */
-export function parseJournal(text: string): Journal {
-  let journal: Journal = {};
+export function parseRunRecord(text: string): RunRecord {
+  let record: RunRecord = {};
   const lines = text.split('\n');
   // What follows the last newline is still being written, or never will be.
   for (const line of lines.slice(0, -1)) {
     const words = line.split(' ');
-    if (words.at(-1) === '.') journal = { ...journal, ...parseRecord(words.slice(0, -1)) };
+    if (words.at(-1) === '.') record = { ...record, ...parseLine(words.slice(0, -1)) };
   }
-  return journal;
+  return record;
 }
 
 /**
@@ -50,7 +50,7 @@ export function exitOf(status: number): Exit {
   return signal === undefined ? { kind: 'code', code: status } : { kind: 'signal', signal: signal[0] };
 }
 
-function parseRecord([kind = '', ...values]: string[]): Journal {
+function parseLine([kind = '', ...values]: string[]): RunRecord {
   const [first, second, third, fourth] = values;
   switch (kind) {
     case 'run':

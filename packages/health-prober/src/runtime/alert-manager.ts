@@ -1,6 +1,6 @@
 /**
- * Keeps the book of alerts: what each rule sees goes in, what has to be told goes out. It is a function of the events and
- * of the memory it starts from, so that a second reading of the same events after a restart leads to the same alerts; what
+ * Keeps the states of alerts: what each rule sees goes in, what has to be told goes out. It is a function of the events and
+ * of the saved state it starts from, so that a second reading of the same events after a restart leads to the same alerts; what
  * was published before is then recognised by its cause and not told again.
  */
 import {
@@ -26,94 +26,99 @@ import {
 import { HostPositions } from '../core/host-positions.ts';
 import type { Judgement } from '../core/judge.ts';
 import {
-  type Fall,
-  type Healing,
+  type InstanceHistory,
+  type Outage,
   observeFact,
   observeGone,
   observeHost,
   observeRemovedHost,
   observeVerdict,
-  type Tale,
-  tellEvent,
-  tellQuiet,
-  tellStatus,
+  type Recovery,
+  readEvent,
+  readQuiet,
+  readStatus,
 } from '../core/rules.ts';
 import { monotonicMs, wallTime } from './clock.ts';
 
-export interface AlertDeskOptions {
+export interface AlertManagerOptions {
   /** `firing` is from the point at which the reading of events begins. Else it is from now, and older than no event. */
-  readonly isFromMemory: boolean;
+  readonly isFromSavedState: boolean;
   /** Alerts that were firing, by the last known event of each. */
   readonly firing: readonly AlertData[];
   /** What went down in the earlier life and was not seen up again, by instance key. */
-  readonly falls: Readonly<Record<string, Fall>>;
+  readonly outages: Readonly<Record<string, Outage>>;
   /** Alerts published since the point from which events are read again. */
   readonly published: readonly AlertEvent[];
   readonly announce: (alert: AlertData) => void;
 }
 
-export class AlertDesk {
+export class AlertManager {
   readonly #announce: (alert: AlertData) => void;
-  readonly #book = new Map<string, AlertData>();
-  readonly #histories = new Map<string, readonly Sample[]>();
-  readonly #tales = new Map<string, Tale>();
+  readonly #alerts = new Map<string, AlertData>();
+  readonly #samples = new Map<string, readonly Sample[]>();
+  readonly #histories = new Map<string, InstanceHistory>();
   /** Events may name any instance: of one host so many are followed. */
   readonly #quota = new HostQuota(MAX_INSTANCES_PER_HOST);
   readonly #positions = new HostPositions();
-  readonly #falls: Map<string, Fall>;
+  readonly #outages: Map<string, Outage>;
   /** What was told of which cause before: also behind a replay an event may come again, from an agent whose bus has lost it. */
   readonly #told: ReadonlySet<string>;
   /** Events are read again. */
   #isReplaying = true;
-  readonly #isFromMemory: boolean;
+  readonly #isFromSavedState: boolean;
 
-  constructor({ isFromMemory, firing, falls, published, announce }: AlertDeskOptions) {
-    this.#isFromMemory = isFromMemory;
+  constructor({ isFromSavedState, firing, outages, published, announce }: AlertManagerOptions) {
+    this.#isFromSavedState = isFromSavedState;
     this.#announce = announce;
-    this.#falls = new Map(Object.entries(falls));
+    this.#outages = new Map(Object.entries(outages));
     this.#told = new Set(published.flatMap(({ data }) => data.causes.map((cause) => toldKey(data, cause))));
-    for (const alert of firing) this.#book.set(alert.fingerprint, alert);
+    for (const alert of firing) this.#alerts.set(alert.fingerprint, alert);
   }
 
   get firing(): readonly AlertData[] {
-    return [...this.#book.values()].filter(({ state }) => state !== 'resolved');
+    return [...this.#alerts.values()].filter(({ state }) => state !== 'resolved');
   }
 
   /** What is down and not up again, for the next life. */
-  get falls(): Readonly<Record<string, Fall>> {
-    return Object.fromEntries([...this.#tales].flatMap(([key, { fall }]) => (fall === undefined ? [] : [[key, fall]])));
+  get outages(): Readonly<Record<string, Outage>> {
+    return Object.fromEntries(
+      [...this.#histories].flatMap(([key, { outage }]) => (outage === undefined ? [] : [[key, outage]])),
+    );
   }
 
   /** Drops what is not after the last one of its instance. */
   takeEvent(event: InstanceEvent): void {
     const key = keys.instance(event.host, event.service, event.instance);
-    const before = this.#tales.get(key);
+    const before = this.#histories.get(key);
     if (before !== undefined && comparePositions(event, before.fact) <= 0) return;
     if (!this.#quota.take(key)) return;
     this.#positions.noteEvent(event);
-    const { tale, observations, healing } = tellEvent(before, event, monotonicMs(), this.#falls.get(key));
-    this.#falls.delete(key);
-    this.#tales.set(key, tale);
-    if (healing !== undefined) this.#takeHealing(healing, event.time);
+    const { history, observations, recovery } = readEvent(before, event, monotonicMs(), this.#outages.get(key));
+    this.#outages.delete(key);
+    this.#histories.set(key, history);
+    if (recovery !== undefined) this.#takeRecovery(recovery, event.time);
     for (const seen of observations) if (this.#isDue(seen)) this.take(seen);
   }
 
   /**
-   * A beat of an agent. Where several in a row are behind what events of its host said, those were not its own, or those of a
+   * A heartbeat of an agent. Where several in a row are behind what events of its host said, those were not its own, or those of a
    * clock that was wrong: its word counts again, beginning with how its instances stand.
    */
-  takeBeat(beat: Pick<AgentPresence, 'host' | 'epoch'>, statusesOf: (host: string) => Iterable<InstanceStatus>): void {
-    if (!this.#positions.isBehind(beat)) return;
-    const { host, epoch } = beat;
-    for (const [key, { fact }] of this.#tales) {
-      if (fact.host === host && fact.epoch > epoch) this.#tales.delete(key);
+  takeHeartbeat(
+    heartbeat: Pick<AgentPresence, 'host' | 'epoch'>,
+    statusesOf: (host: string) => Iterable<InstanceStatus>,
+  ): void {
+    if (!this.#positions.isBehind(heartbeat)) return;
+    const { host, epoch } = heartbeat;
+    for (const [key, { fact }] of this.#histories) {
+      if (fact.host === host && fact.epoch > epoch) this.#histories.delete(key);
     }
     for (const status of statusesOf(host)) {
       const key = keys.instance(host, status.service, status.instance);
-      const telling = status.epoch > epoch ? undefined : tellStatus(this.#tales.get(key), status, monotonicMs());
-      if (telling === undefined) continue;
-      this.#tales.set(key, telling.tale);
-      for (const seen of telling.observations) this.take(seen);
+      const reading = status.epoch > epoch ? undefined : readStatus(this.#histories.get(key), status, monotonicMs());
+      if (reading === undefined) continue;
+      this.#histories.set(key, reading.history);
+      for (const seen of reading.observations) this.take(seen);
     }
   }
 
@@ -126,12 +131,12 @@ export class AlertDesk {
         if (!statuses.has(key)) this.takeGone(key);
       }
     }
-    for (const { fact } of this.#tales.values()) for (const seen of observeFact(fact)) this.take(seen);
+    for (const { fact } of this.#histories.values()) for (const seen of observeFact(fact)) this.take(seen);
     for (const [key, status] of statuses) {
-      const telling = tellStatus(this.#tales.get(key), status, monotonicMs());
-      if (telling === undefined) continue;
-      this.#tales.set(key, telling.tale);
-      for (const seen of telling.observations) this.take(seen);
+      const reading = readStatus(this.#histories.get(key), status, monotonicMs());
+      if (reading === undefined) continue;
+      this.#histories.set(key, reading.history);
+      for (const seen of reading.observations) this.take(seen);
     }
   }
 
@@ -141,8 +146,8 @@ export class AlertDesk {
     else this.#remember({ rule: 'unhealthy', subject, value: judgement.verdict }, wallTime());
   }
 
-  takeHost(host: string, silentMs: number, lastBeatId: string | undefined): void {
-    this.take(observeHost(host, silentMs, lastBeatId));
+  takeHost(host: string, silentMs: number, lastHeartbeatId: string | undefined): void {
+    this.take(observeHost(host, silentMs, lastHeartbeatId));
   }
 
   takeRemovedHost(host: string): void {
@@ -151,12 +156,12 @@ export class AlertDesk {
 
   /** The instance is no longer configured. */
   takeGone(key: string): void {
-    this.#tales.delete(key);
+    this.#histories.delete(key);
     this.#quota.drop(key);
     const [host = '', service = '', instance] = key.split('.');
     for (const seen of observeGone({ host, service, instance: Number(instance) })) {
       this.take(seen);
-      this.#histories.delete(fingerprintOf(seen));
+      this.#samples.delete(fingerprintOf(seen));
     }
   }
 
@@ -165,8 +170,8 @@ export class AlertDesk {
     for (const alert of this.firing) {
       if (alert.rule !== 'restart-loop') continue;
       for (const instance of alert.instances) {
-        const tale = this.#tales.get(keys.instance(alert.host, alert.service, instance));
-        if (tale !== undefined) for (const seen of tellQuiet(tale, monotonicMs())) this.take(seen);
+        const history = this.#histories.get(keys.instance(alert.host, alert.service, instance));
+        if (history !== undefined) for (const seen of readQuiet(history, monotonicMs())) this.take(seen);
       }
     }
   }
@@ -175,18 +180,18 @@ export class AlertDesk {
     const time = wallTime();
     const fingerprint = fingerprintOf(seen);
     const history = this.#remember(seen, time);
-    const { alert, isNews } = observe(this.#book.get(fingerprint), seen, history, time);
-    if (alert !== undefined) this.#book.set(fingerprint, alert);
+    const { alert, isNews } = observe(this.#alerts.get(fingerprint), seen, history, time);
+    if (alert !== undefined) this.#alerts.set(fingerprint, alert);
     if (alert !== undefined && isNews) this.#tell(alert, seen.causes);
   }
 
   /** While events are read again: what belongs to the present is left until their end. */
   #isDue(seen: Observation): boolean {
-    return !this.#isReplaying || (this.#isFromMemory && seen.rule !== 'unhealthy');
+    return !this.#isReplaying || (this.#isFromSavedState && seen.rule !== 'unhealthy');
   }
 
-  #takeHealing({ fall, seen }: Healing, time: string): void {
-    const alert = observeOnce(seen, this.#remember(seen, time), fall.time, time);
+  #takeRecovery({ outage, seen }: Recovery, time: string): void {
+    const alert = observeOnce(seen, this.#remember(seen, time), outage.time, time);
     this.#tell(alert, seen.causes);
   }
 
@@ -199,8 +204,8 @@ export class AlertDesk {
 
   #remember(seen: Pick<Observation, 'rule' | 'subject' | 'value'>, time: string): readonly Sample[] {
     const fingerprint = fingerprintOf(seen);
-    const history = remember(this.#histories.get(fingerprint) ?? [], seen.value, time);
-    this.#histories.set(fingerprint, history);
+    const history = remember(this.#samples.get(fingerprint) ?? [], seen.value, time);
+    this.#samples.set(fingerprint, history);
     return history;
   }
 }

@@ -3,12 +3,12 @@ import { Age } from '../../ui/age.tsx';
 import { Mark } from '../../ui/mark.tsx';
 
 /** How the fleet is doing, in one sentence that can be read from across the room. */
-export function FleetVerdict({ page: { fleet } }: { readonly page: PageData }) {
+export function FleetHeadline({ page: { fleet } }: { readonly page: PageData }) {
   return (
-    <section className={`verdict tone-${fleet.mood}`} aria-labelledby="verdict">
-      <Mark mood={fleet.mood} />
+    <section className={`headline tone-${fleet.status}`} aria-labelledby="headline">
+      <Mark status={fleet.status} />
       <div>
-        <h1 id="verdict">{fleet.headline}</h1>
+        <h1 id="headline">{fleet.headline}</h1>
         <p>
           {fleet.detail}
           {!fleet.bus.isConnected && (

@@ -1,6 +1,6 @@
 /**
  * One term as the leading prober: from the moment the lease is ours until it is lost. It begins with what is known (the
- * memory of an earlier life, the last values, what the streams hold since) and then goes on with what comes live.
+ * saved state of an earlier life, the last values, what the streams hold since) and then goes on with what comes live.
  */
 import { type AlertEvent, type Incarnation, type InstanceStatus, keys, rows, type Verdict } from '@muster/contracts';
 import type { Bus, Subscription } from '@muster/contracts/bus';
@@ -10,23 +10,23 @@ import { majority } from '../core/judge.ts';
 import type { Place, TargetRules } from '../core/reach.ts';
 import { countInstances } from '../core/recovery.ts';
 import type { Cadence, Caps } from '../core/schedule.ts';
-import { AlertDesk } from './alert-desk.ts';
-import type { Announcer } from './announcer.ts';
+import { AlertManager } from './alert-manager.ts';
 import { type Answer, Answers } from './answers.ts';
 import { timeAgo } from './clock.ts';
-import { Court } from './court.ts';
-import { DependencyTeller } from './dependency-teller.ts';
+import { DependencyPublisher } from './dependency-publisher.ts';
 import { EventFeed } from './event-feed.ts';
 import { Fleet } from './fleet.ts';
-import { GhostSweep } from './ghost-sweep.ts';
 import { HostWatch } from './host-watch.ts';
-import { type Cursor, cursorAfter, type Memory, type MemoryFile } from './memory-file.ts';
 import { Mirror } from './mirror.ts';
+import { OrphanedKeyCollector } from './orphaned-key-collector.ts';
 import { Probing } from './probing.ts';
-import { RevocationCourier } from './revocation-courier.ts';
+import type { Publisher } from './publisher.ts';
+import { RevocationPublisher } from './revocation-publisher.ts';
+import { type Cursor, cursorAfter, type SavedState, type StateFile } from './state-file.ts';
+import { VerdictEngine } from './verdict-engine.ts';
 
 const TICK_MS = 5_000;
-/** Without a memory, events of the last two minutes are read: a prober that died may have left them untold. */
+/** Without a saved state, events of the last two minutes are read: a prober that died may have left them untold. */
 const LOOK_BACK_MS = 120_000;
 /** Alerts are read from a little earlier on, so that those of all these events are among them. */
 const LOOK_BACK_MARGIN_MS = 60_000;
@@ -54,41 +54,41 @@ export interface TermOptions {
   readonly prober: string;
   readonly own: Place;
   readonly policy: ProbePolicy;
-  readonly memory: MemoryFile;
+  readonly stateFile: StateFile;
   /** Of the bus, when the term begins. */
   readonly incarnation: Incarnation | undefined;
-  readonly announcer: Announcer;
+  readonly publisher: Publisher;
   readonly onProblem: (what: string, error?: unknown) => void;
 }
 
-export class JudgeTerm {
+export class LeaderTerm {
   readonly #options: TermOptions;
   readonly #fleet: Fleet;
   readonly #hosts: HostWatch;
   readonly #probing: Probing;
-  readonly #desk: AlertDesk;
-  readonly #court: Court;
+  readonly #alerts: AlertManager;
+  readonly #verdicts: VerdictEngine;
   readonly #feed: EventFeed;
-  readonly #courier: RevocationCourier;
+  readonly #revocations: RevocationPublisher;
   readonly #votes: Subscription;
-  readonly #ghosts: GhostSweep;
-  readonly #dependencies: DependencyTeller;
+  readonly #orphanedKeys: OrphanedKeyCollector;
+  readonly #dependencies: DependencyPublisher;
   #answers: Answers | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isOpen = false;
   #alertsBefore: Cursor;
 
   /** @throws the signal's reason; the term has then been closed. */
-  static async begin(options: TermOptions, signal: AbortSignal): Promise<JudgeTerm> {
-    const { bus, announcer, memory } = options;
-    await announcer.flushed(signal);
-    const remembered = placedAnew(memory.load(), options.incarnation);
+  static async begin(options: TermOptions, signal: AbortSignal): Promise<LeaderTerm> {
+    const { bus, publisher, stateFile } = options;
+    await publisher.flushed(signal);
+    const remembered = placedAnew(stateFile.load(), options.incarnation);
     const [alerts, verdicts, published] = await Promise.all([
       snapshot(bus, 'alerts', signal),
       snapshot(bus, 'health', signal),
       alertsSince(bus, remembered?.alerts ?? { since: timeAgo(LOOK_BACK_MS + LOOK_BACK_MARGIN_MS) }, signal),
     ]);
-    const term = new JudgeTerm(options, { remembered, alerts, verdicts, published });
+    const term = new LeaderTerm(options, { remembered, alerts, verdicts, published });
     try {
       await term.#open(signal);
     } catch (error) {
@@ -99,37 +99,37 @@ export class JudgeTerm {
   }
 
   private constructor(options: TermOptions, known: Known) {
-    const { bus, prober, own, policy, announcer } = options;
+    const { bus, prober, own, policy, publisher } = options;
     this.#options = options;
-    this.#alertsBefore = known.remembered?.alerts ?? announcer.alerts;
+    this.#alertsBefore = known.remembered?.alerts ?? publisher.alerts;
     const last = lastOf(known.alerts.values(), known.published);
     for (const event of last.values()) {
-      if (known.alerts.get(alertKey(event))?.id !== event.id) announcer.putAlert(event);
+      if (known.alerts.get(alertKey(event))?.id !== event.id) publisher.putAlert(event);
     }
     const firing = [...last.values()].map(({ data }) => data).filter(({ state }) => state !== 'resolved');
-    this.#desk = new AlertDesk({
-      isFromMemory: known.remembered !== undefined,
+    this.#alerts = new AlertManager({
+      isFromSavedState: known.remembered !== undefined,
       firing:
         known.remembered === undefined
           ? firing
           : [...known.remembered.firing, ...firing.filter(({ rule }) => !EVENT_RULES.has(rule))],
-      falls: known.remembered?.falls ?? {},
+      outages: known.remembered?.outages ?? {},
       published: known.published,
-      announce: (alert) => announcer.alert(alert),
+      announce: (alert) => publisher.alert(alert),
     });
     this.#fleet = new Fleet({ bus, onChange: (key) => this.#update(key) });
-    this.#courier = new RevocationCourier({ bus, prober, onProblem: options.onProblem });
+    this.#revocations = new RevocationPublisher({ bus, prober, onProblem: options.onProblem });
     this.#hosts = new HostWatch({
       bus,
       expected: () => this.#fleet.hosts(),
-      onSilence: (host, silentMs, beatId) => this.#desk.takeHost(host, silentMs, beatId),
+      onSilence: (host, silentMs, heartbeatId) => this.#alerts.takeHost(host, silentMs, heartbeatId),
       onChange: (host) => {
         for (const key of this.#fleet.keysOn(host)) this.#update(key);
       },
-      onBeat: (presence) => {
-        this.#courier.noteBeat(presence);
-        this.#ghosts.hear(presence);
-        if (this.#isOpen) this.#desk.takeBeat(presence, (host) => this.#statusesOn(host));
+      onHeartbeat: (presence) => {
+        this.#revocations.noteHeartbeat(presence);
+        this.#orphanedKeys.hear(presence);
+        if (this.#isOpen) this.#alerts.takeHeartbeat(presence, (host) => this.#statusesOn(host));
       },
     });
     const commands = new FleetCommands({
@@ -137,7 +137,7 @@ export class JudgeTerm {
       actor: `prober/${prober}`,
       positionOf: (host) => (this.#hosts.silenceOf(host) === 0 ? this.#hosts.presenceOf(host) : undefined),
     });
-    this.#ghosts = new GhostSweep({
+    this.#orphanedKeys = new OrphanedKeyCollector({
       bus,
       commands,
       fleet: this.#fleet,
@@ -145,21 +145,21 @@ export class JudgeTerm {
       onRemoved: (host, removed) => {
         const some = removed.slice(0, NAMED_KEYS).join(', ');
         const rest = removed.length > NAMED_KEYS ? ` and ${removed.length - NAMED_KEYS} more` : '';
-        announcer.component('orphaned-keys-removed', `no agent keeps these any more: ${some}${rest}`, { host });
+        publisher.component('orphaned-keys-removed', `no agent keeps these any more: ${some}${rest}`, { host });
       },
       onProblem: options.onProblem,
     });
-    this.#dependencies = new DependencyTeller({ commands, fleet: this.#fleet, hosts: this.#hosts });
-    this.#court = new Court({
+    this.#dependencies = new DependencyPublisher({ commands, fleet: this.#fleet, hosts: this.#hosts });
+    this.#verdicts = new VerdictEngine({
       policy: { maxAttempts: policy.attempts, quorum: (voters) => policy.quorum ?? majority(voters) },
       voteMaxAgeMs: 3 * policy.cadence.intervalMs,
       known: known.verdicts,
       statusOf: (key) => this.#fleet.statuses.get(key),
       whyNoVote: (key) => this.#probing.whyNoVote(key),
-      stamp: () => announcer.stamp(),
-      announce: (verdict) => announcer.verdict(verdict),
+      stamp: () => publisher.stamp(),
+      announce: (verdict) => publisher.verdict(verdict),
       onJudgement: ({ host, service, instance }, generation, judgement) =>
-        this.#desk.takeVerdict({ host, service, instance, generation }, judgement, this.#hosts.isGone(host)),
+        this.#alerts.takeVerdict({ host, service, instance, generation }, judgement, this.#hosts.isGone(host)),
     });
     this.#probing = new Probing({
       bus,
@@ -173,18 +173,20 @@ export class JudgeTerm {
       rules: policy.rules,
       timeoutMs: policy.timeoutMs,
       degradedAfterMs: policy.degradedAfterMs,
-      stamp: () => announcer.stamp(),
-      onReport: (report) => ({ isSoft: this.#court.take(report, { kind: 'prober', id: prober })?.hardness === 'soft' }),
+      stamp: () => publisher.stamp(),
+      onReport: (report) => ({
+        isSoft: this.#verdicts.take(report, { kind: 'prober', id: prober })?.hardness === 'soft',
+      }),
     });
     this.#votes = bus.subscribe(rows.instanceProbe, {}, (report, { host }) => {
-      this.#court.take(report, { kind: 'agent', id: host });
+      this.#verdicts.take(report, { kind: 'agent', id: host });
     });
     this.#feed = new EventFeed({
       bus,
       cursor: known.remembered?.events ?? { since: timeAgo(LOOK_BACK_MS) },
-      onEvent: (event) => this.#desk.takeEvent(event),
+      onEvent: (event) => this.#alerts.takeEvent(event),
       onReading: () => {
-        this.#alertsBefore = announcer.alerts;
+        this.#alertsBefore = publisher.alerts;
       },
       onSynced: (cursor) => this.#save(cursor),
       onProblem: (reason) => options.onProblem(reason),
@@ -199,12 +201,12 @@ export class JudgeTerm {
     clearInterval(this.#timer);
     this.#answers?.stop();
     this.#dependencies.stop();
-    this.#ghosts.stop();
+    this.#orphanedKeys.stop();
     this.#votes.stop();
     this.#feed.stop();
     this.#probing.stop();
     this.#hosts.stop();
-    this.#courier.stop();
+    this.#revocations.stop();
     this.#fleet.stop();
   }
 
@@ -212,10 +214,10 @@ export class JudgeTerm {
     // Statuses first: an agent puts them once their events are in the stream, so the feed then finds all of those.
     await this.#fleet.ready(signal);
     await this.#feed.start(signal);
-    this.#desk.endReplay(this.#fleet.statuses);
+    this.#alerts.endReplay(this.#fleet.statuses);
     this.#isOpen = true;
     // Verdicts on what is gone meanwhile go as well.
-    for (const key of new Set([...this.#fleet.statuses.keys(), ...this.#court.judged()])) this.#update(key);
+    for (const key of new Set([...this.#fleet.statuses.keys(), ...this.#verdicts.judged()])) this.#update(key);
     const { bus, prober } = this.#options;
     this.#answers = new Answers({
       bus,
@@ -228,8 +230,8 @@ export class JudgeTerm {
     });
     this.#dependencies.start();
     this.#timer = setInterval(() => {
-      this.#court.judgeAll();
-      this.#desk.tick();
+      this.#verdicts.judgeAll();
+      this.#alerts.tick();
     }, TICK_MS);
   }
 
@@ -240,9 +242,9 @@ export class JudgeTerm {
       return { accepted: false, code: 'wrong-state', reason, keys: 0 };
     }
     this.#hosts.forget(host);
-    const keys = await this.#ghosts.forget(host);
-    this.#desk.takeRemovedHost(host);
-    this.#options.announcer.component('host-forgotten', `host ${host} was taken away: ${keys} keys removed`, { host });
+    const keys = await this.#orphanedKeys.forget(host);
+    this.#alerts.takeRemovedHost(host);
+    this.#options.publisher.component('host-forgotten', `host ${host} was taken away: ${keys} keys removed`, { host });
     return { accepted: true, code: 'ok', reason: `host ${host} is forgotten`, keys };
   }
 
@@ -254,53 +256,53 @@ export class JudgeTerm {
   }
 
   #update(key: string): void {
-    this.#ghosts.changed(key.slice(0, key.indexOf('.')));
+    this.#orphanedKeys.changed(key.slice(0, key.indexOf('.')));
     if (!this.#isOpen) return;
     const status = this.#fleet.statuses.get(key);
     this.#probing.update(key);
     if (status === undefined) {
-      this.#desk.takeGone(key);
+      this.#alerts.takeGone(key);
       this.#answers?.noteGone(key);
-      if (this.#court.forget(key)) this.#options.announcer.forgetVerdict(key);
+      if (this.#verdicts.forget(key)) this.#options.publisher.forgetVerdict(key);
       return;
     }
     this.#answers?.noteStatus(status);
     const hasUrl = this.#fleet.specOf(status)?.healthCheckUrl !== undefined;
-    if (hasUrl || this.#court.knows(key)) this.#court.judge(key);
+    if (hasUrl || this.#verdicts.knows(key)) this.#verdicts.judge(key);
   }
 
   #save(cursor: Cursor): void {
     try {
       const { incarnation } = this.#options;
-      this.#options.memory.save({
+      this.#options.stateFile.save({
         ...(incarnation !== undefined && { incarnation: incarnation.incarnation }),
         events: cursor,
         alerts: this.#alertsBefore,
-        firing: this.#desk.firing.filter(({ rule }) => EVENT_RULES.has(rule)),
-        falls: this.#desk.falls,
+        firing: this.#alerts.firing.filter(({ rule }) => EVENT_RULES.has(rule)),
+        outages: this.#alerts.outages,
       });
     } catch (error) {
-      this.#options.onProblem('cannot save the memory: after a restart older events are read again', error);
+      this.#options.onProblem('cannot save the state: after a restart older events are read again', error);
     }
   }
 }
 
 interface Known {
-  readonly remembered: ReturnType<MemoryFile['load']>;
+  readonly remembered: ReturnType<StateFile['load']>;
   readonly alerts: ReadonlyMap<string, AlertEvent>;
   readonly verdicts: ReadonlyMap<string, Verdict>;
-  /** Since the memory was saved or, without one, lately. */
+  /** Since the state was saved or, without one, lately. */
   readonly published: readonly AlertEvent[];
 }
 
 /** The cursors of an earlier life, in the bus of today. */
-function placedAnew(memory: Memory | undefined, told: Incarnation | undefined): Memory | undefined {
-  if (memory === undefined) return undefined;
-  const { incarnation } = memory;
-  if (told === undefined || incarnation === undefined || told.incarnation <= incarnation) return memory;
-  const events = cursorAfter(memory.events, told, incarnation, 'events', timeAgo(LOOK_BACK_MS));
+function placedAnew(saved: SavedState | undefined, told: Incarnation | undefined): SavedState | undefined {
+  if (saved === undefined) return undefined;
+  const { incarnation } = saved;
+  if (told === undefined || incarnation === undefined || told.incarnation <= incarnation) return saved;
+  const events = cursorAfter(saved.events, told, incarnation, 'events', timeAgo(LOOK_BACK_MS));
   // All that is sent again may come once more, and none of it may be told once more.
-  return { ...memory, events, alerts: { since: timeAgo(SENT_AGAIN_MS) } };
+  return { ...saved, events, alerts: { since: timeAgo(SENT_AGAIN_MS) } };
 }
 
 async function snapshot<B extends 'alerts' | 'health'>(bus: Bus, bucket: B, signal: AbortSignal) {

@@ -13,12 +13,12 @@ import { type Bus, Outbox, uuidv7 } from '@muster/contracts/bus';
 import { cloudEvent } from '../core/alert.ts';
 import { timeAgo, wallTime } from './clock.ts';
 import { LastValues } from './last-values.ts';
-import { type Cursor, cursorAfter } from './memory-file.ts';
+import { type Cursor, cursorAfter } from './state-file.ts';
 
 /** Where nothing is certain of a bus that went back, what is sent again is stored from here on. */
 const LOOK_BACK_MS = 180_000;
 
-export interface AnnouncerOptions {
+export interface PublisherOptions {
   readonly bus: Bus;
   readonly prober: string;
   readonly epoch: number;
@@ -38,8 +38,8 @@ export interface Stamp {
   readonly seq: number;
 }
 
-export class Announcer {
-  readonly #options: AnnouncerOptions;
+export class Publisher {
+  readonly #options: PublisherOptions;
   readonly #lastValues: LastValues;
   /** By message id: what follows once the stream has it. */
   readonly #afterwards = new Map<string, (seq: number) => void>();
@@ -53,7 +53,7 @@ export class Announcer {
   /** The furthest that the stream has acknowledged. */
   #alerts: Cursor;
 
-  private constructor(options: AnnouncerOptions, outbox: Outbox) {
+  private constructor(options: PublisherOptions, outbox: Outbox) {
     this.#options = options;
     this.#outbox = outbox;
     this.#alerts = options.alerts;
@@ -61,19 +61,19 @@ export class Announcer {
   }
 
   /** Opens the journal; what an earlier life left in it is on its way. */
-  static async open(options: AnnouncerOptions): Promise<Announcer> {
+  static async open(options: PublisherOptions): Promise<Publisher> {
     const { bus, directory, onProblem } = options;
     const outbox = await Outbox.open({
       directory,
       bus,
-      onDelivered: ({ id, seq }) => announcer.#delivered(id, seq),
-      onGap: (lost) => announcer.component('gap', 'the journal was full: the oldest messages were given up', { lost }),
+      onDelivered: ({ id, seq }) => publisher.#delivered(id, seq),
+      onGap: (lost) => publisher.component('gap', 'the journal was full: the oldest messages were given up', { lost }),
       onProblem: (error) => onProblem('the outbox is stuck for now', error),
       findArrived: (subject, id, afterSeq) => findAlert(bus, subject, id, afterSeq),
     });
-    const announcer = new Announcer(options, outbox);
-    outbox.tellLost((lost) => announcer.component('gap', 'lost with the last prober, whose disk was full', { lost }));
-    return announcer;
+    const publisher = new Publisher(options, outbox);
+    outbox.tellLost((lost) => publisher.component('gap', 'lost with the last prober, whose disk was full', { lost }));
+    return publisher;
   }
 
   /** Up to here all alerts of ours are in the bucket as well, or were followed there by later ones. */

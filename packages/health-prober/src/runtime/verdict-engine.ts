@@ -9,11 +9,11 @@ import {
   type Verdict,
 } from '@muster/contracts';
 import { type Judgement, type JudgePolicy, judge } from '../core/judge.ts';
-import { type Ballot, castVote, EMPTY_BALLOT, validVotes } from '../core/vote.ts';
-import type { Stamp } from './announcer.ts';
+import { castVote, NO_VOTES, type VoteTable, validVotes } from '../core/vote.ts';
 import { monotonicMs } from './clock.ts';
+import type { Stamp } from './publisher.ts';
 
-export interface CourtOptions {
+export interface VerdictEngineOptions {
   readonly policy: JudgePolicy;
   /** Older votes are void. */
   readonly voteMaxAgeMs: number;
@@ -28,15 +28,15 @@ export interface CourtOptions {
   readonly onJudgement: (instance: InstanceRef, generation: number, judgement: Judgement) => void;
 }
 
-export class Court {
-  readonly #options: CourtOptions;
-  readonly #ballots = new Map<string, Ballot>();
+export class VerdictEngine {
+  readonly #options: VerdictEngineOptions;
+  readonly #voteTables = new Map<string, VoteTable>();
   readonly #last = new Map<
     string,
     Pick<Verdict, 'verdict' | 'hardness' | 'attempt' | 'generation' | 'reason' | 'changedAt'>
   >();
 
-  constructor(options: CourtOptions) {
+  constructor(options: VerdictEngineOptions) {
     this.#options = options;
     for (const [key, verdict] of options.known) this.#last.set(key, verdict);
   }
@@ -49,11 +49,12 @@ export class Court {
     const key = keys.instance(report.host, report.service, report.instance);
     if (report.vantage.kind !== from.kind || report.vantage.id !== from.id) return undefined;
     if (this.#options.statusOf(key) === undefined) return undefined;
-    const before = this.#ballots.get(key) ?? EMPTY_BALLOT;
-    const ballot = castVote(before, report, monotonicMs());
+    const before = this.#voteTables.get(key) ?? NO_VOTES;
+    const voteTable = castVote(before, report, monotonicMs());
     // What this prober could not find out is the reason while nobody has a vote.
-    if (ballot === before) return from.kind === 'prober' && report.status === 'unknown' ? this.judge(key) : undefined;
-    this.#ballots.set(key, ballot);
+    if (voteTable === before)
+      return from.kind === 'prober' && report.status === 'unknown' ? this.judge(key) : undefined;
+    this.#voteTables.set(key, voteTable);
     return this.judge(key);
   }
 
@@ -64,8 +65,8 @@ export class Court {
     if (status === undefined) return undefined;
     const { generation } = status;
     const isRunning = status.state === 'running' && status.desired === 'up';
-    const ballot = isRunning ? (this.#ballots.get(key) ?? EMPTY_BALLOT) : EMPTY_BALLOT;
-    const votes = validVotes(ballot, { generation, nowMs: monotonicMs(), maxAgeMs: voteMaxAgeMs });
+    const voteTable = isRunning ? (this.#voteTables.get(key) ?? NO_VOTES) : NO_VOTES;
+    const votes = validVotes(voteTable, { generation, nowMs: monotonicMs(), maxAgeMs: voteMaxAgeMs });
     const judgement = judge(votes, policy, isRunning ? whyNoVote(key) : `it is ${status.state}`);
     this.#announceIfNew(key, status, judgement);
     if (isRunning) onJudgement(status, generation, judgement);
@@ -89,7 +90,7 @@ export class Court {
 
   /** Nothing more is to be judged there. True when there was a verdict. */
   forget(key: string): boolean {
-    this.#ballots.delete(key);
+    this.#voteTables.delete(key);
     return this.#last.delete(key);
   }
 

@@ -9,23 +9,23 @@ import { monotonicMs, wallTime } from './clock.ts';
 /** An agent that does not take it is asked again after this long. */
 const RETRY_MS = 30_000;
 const ANSWER_TIMEOUT_MS = 5_000;
-/** Of a large fleet the others are served at their next beats. */
+/** Of a large fleet the others are served at their next heartbeats. */
 const MAX_IN_FLIGHT = 50;
 
-export interface CourierOptions {
+export interface RevocationPublisherOptions {
   readonly bus: Bus;
   readonly prober: string;
   readonly onProblem: (what: string, error?: unknown) => void;
 }
 
-export class RevocationCourier {
-  readonly #options: CourierOptions;
+export class RevocationPublisher {
+  readonly #options: RevocationPublisherOptions;
   readonly #following: Subscription;
   readonly #triedAtMs = new Map<string, number>();
   #list: SignedRevocations | undefined;
   #inFlight = 0;
 
-  constructor(options: CourierOptions) {
+  constructor(options: RevocationPublisherOptions) {
     this.#options = options;
     const take = (list: SignedRevocations) => {
       if (list.list.version <= (this.#list?.list.version ?? 0)) return;
@@ -35,7 +35,7 @@ export class RevocationCourier {
     this.#following = followRevocations(options.bus, take, { isKeeper: true });
   }
 
-  noteBeat({ host, revocationsVersion = 0 }: AgentPresence): void {
+  noteHeartbeat({ host, revocationsVersion = 0 }: AgentPresence): void {
     const list = this.#list;
     if (list === undefined || revocationsVersion >= list.list.version) {
       this.#triedAtMs.delete(host);

@@ -7,7 +7,7 @@ export type EntryListener<V> = (key: string, value: V | undefined) => void;
  * All values of one bucket, as last told by the server. While a new snapshot is read after a reconnection the old picture
  * stays; then what is no longer there goes.
  */
-export class BucketView<V> {
+export class KvView<V> {
   readonly #values = new Map<string, V>();
   readonly #onChange: EntryListener<V>;
   readonly #subscription: Subscription;

@@ -1,26 +1,26 @@
 import type { InstanceStateName } from '@muster/contracts';
-import type { FleetView, Mood, PageData, ServiceRow } from '../protocol/page.ts';
+import type { FleetView, PageData, RowStatus, ServiceRow } from '../protocol/page.ts';
 import type { Fleet } from './fleet.ts';
-import { worstMood } from './mood.ts';
+import { worstStatus } from './row-status.ts';
 
-interface VerdictInput extends Pick<PageData, 'hosts' | 'services' | 'alerts' | 'components'> {
+interface HeadlineInput extends Pick<PageData, 'hosts' | 'services' | 'alerts' | 'components'> {
   readonly bus: Fleet['bus'];
   readonly isComplete: boolean;
 }
 
 /** The whole fleet in one line for people, and a second one with what lies under it. */
-export function fleetVerdict(input: VerdictInput): Pick<FleetView, 'mood' | 'headline' | 'detail'> {
+export function fleetHeadline(input: HeadlineInput): Pick<FleetView, 'status' | 'headline' | 'detail'> {
   const all = Object.values(input.services);
   const services = all.filter(({ isSystem }) => !isSystem);
-  const own = all.filter(({ isSystem, mood }) => isSystem && mood !== 'good' && mood !== 'idle');
+  const own = all.filter(({ isSystem, status }) => isSystem && status !== 'good' && status !== 'idle');
   const detail = detailOf(input);
   if (!input.bus.isConnected) {
-    return { mood: 'unknown', headline: 'Blind: the bus is away', detail };
+    return { status: 'unknown', headline: 'Blind: the bus is away', detail };
   }
-  if (!input.isComplete) return { mood: 'busy', headline: 'Reading the fleet from the bus', detail };
+  if (!input.isComplete) return { status: 'busy', headline: 'Reading the fleet from the bus', detail };
   const parts = [...troubles(services), ...ownTroubles(own)];
-  const mood = worstMood([...services, ...own].map(({ mood }) => mood)) ?? 'idle';
-  return { mood, headline: parts.length > 0 ? sentence(parts) : calm(services), detail };
+  const status = worstStatus([...services, ...own].map(({ status }) => status)) ?? 'idle';
+  return { status, headline: parts.length > 0 ? sentence(parts) : calm(services), detail };
 }
 
 /** Which words stand for which rows, worst first. A row counts once, for the first that fits. */
@@ -38,7 +38,7 @@ const TROUBLES: readonly {
   { words: (n) => `${n} recovering`, isMeant: isRecovering },
   {
     words: (n) => `${n} degraded`,
-    isMeant: ({ state, mood, ready }) => state === 'running' && mood === 'warn' && ready !== 'no',
+    isMeant: ({ state, status, ready }) => state === 'running' && status === 'warn' && ready !== 'no',
   },
   { words: (n) => `${n} not ready`, isMeant: ({ state, ready }) => state === 'running' && ready === 'no' },
   { words: (n) => `${n} starting`, isMeant: is('starting') },
@@ -59,12 +59,12 @@ function troubles(services: readonly ServiceRow[]): string[] {
   const counts = new Map<(count: number) => string, number>();
   for (const row of services) {
     // Most rows of a large fleet are fine: they are not asked about ten kinds of trouble.
-    if (row.mood === 'good' || row.mood === 'idle') continue;
+    if (row.status === 'good' || row.status === 'idle') continue;
     const trouble = TROUBLES.find(({ isMeant }) => isMeant(row));
     if (trouble !== undefined) counts.set(trouble.words, (counts.get(trouble.words) ?? 0) + 1);
   }
   const parts = TROUBLES.filter(({ words }) => counts.has(words)).map(({ words }) => words(counts.get(words) ?? 0));
-  const running = services.filter(({ mood }) => mood === 'good').length;
+  const running = services.filter(({ status }) => status === 'good').length;
   return parts.length > 0 && running > 0 ? [...parts, `${running} running`] : parts;
 }
 
@@ -76,7 +76,7 @@ function ownTroubles(own: readonly ServiceRow[]): string[] {
 }
 
 function calm(services: readonly ServiceRow[]): string {
-  const count = (mood: Mood) => services.filter((row) => row.mood === mood).length;
+  const count = (status: RowStatus) => services.filter((row) => row.status === status).length;
   const [running, idle] = [count('good'), count('idle')];
   if (services.length === 0) return 'No services yet';
   if (running === 0) return `${plural(idle, 'service')}, none of them meant to run`;
@@ -84,7 +84,7 @@ function calm(services: readonly ServiceRow[]): string {
   return `${plural(running, 'service')} running, ${idle} at rest`;
 }
 
-function detailOf({ hosts, alerts, components, bus }: VerdictInput): string {
+function detailOf({ hosts, alerts, components, bus }: HeadlineInput): string {
   const all = Object.values(hosts);
   const heard = all.filter(({ presence }) => presence === 'heard').length;
   const firing = Object.values(alerts).filter(({ state }) => state === 'firing').length;

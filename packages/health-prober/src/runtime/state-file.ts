@@ -29,7 +29,7 @@ export function cursorAfter(
   return kept === 0 ? { since: recently } : { ...cursor, seq: Math.min(cursor.seq, kept) };
 }
 
-const Memory = z.object({
+const SavedState = z.object({
   /** Of the bus in which the cursors are places; absent: not known. */
   incarnation: z.int().min(0).optional(),
   events: Cursor,
@@ -38,13 +38,13 @@ const Memory = z.object({
   /** Of alerts made from events: those that were firing. */
   firing: z.array(AlertData),
   /** By instance: what went down and is not up again. */
-  falls: z.record(z.string(), z.object({ eventId: z.string(), time: z.iso.datetime(), reason: z.string() })),
+  outages: z.record(z.string(), z.object({ eventId: z.string(), time: z.iso.datetime(), reason: z.string() })),
 });
-export type Memory = z.infer<typeof Memory>;
+export type SavedState = z.infer<typeof SavedState>;
 
 const Epoch = z.object({ epoch: z.int().min(0) });
 
-export class MemoryFile {
+export class StateFile {
   readonly #directory: string;
 
   /** @throws when the directory can't be made, or another account owns it */
@@ -54,12 +54,12 @@ export class MemoryFile {
   }
 
   /** `undefined` on the first start, and when the file is not readable: then the prober begins with the recent past. */
-  load(): Memory | undefined {
-    return this.#read('memory.json', Memory);
+  load(): SavedState | undefined {
+    return this.#read('state.json', SavedState);
   }
 
-  save(memory: Memory): void {
-    this.#write('memory.json', memory);
+  save(saved: SavedState): void {
+    this.#write('state.json', saved);
   }
 
   /** Greater than that of every earlier start, also when the file was lost. */

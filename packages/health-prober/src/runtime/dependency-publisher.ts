@@ -9,7 +9,7 @@ import { monotonicMs } from './clock.ts';
 import type { Fleet } from './fleet.ts';
 import type { HostWatch } from './host-watch.ts';
 
-export interface DependencyTellerOptions {
+export interface DependencyPublisherOptions {
   readonly commands: FleetCommands;
   readonly fleet: Fleet;
   readonly hosts: HostWatch;
@@ -28,13 +28,13 @@ interface Told {
   readonly dueMs: number;
 }
 
-export class DependencyTeller {
-  readonly #options: DependencyTellerOptions;
+export class DependencyPublisher {
+  readonly #options: DependencyPublisherOptions;
   readonly #told = new Map<string, Told>();
-  readonly #telling = new Set<string>();
+  readonly #reading = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: DependencyTellerOptions) {
+  constructor(options: DependencyPublisherOptions) {
     this.#options = options;
   }
 
@@ -49,7 +49,7 @@ export class DependencyTeller {
   #look(): void {
     const wanted = remoteDependenciesOf(this.#options.fleet.specs.values());
     for (const key of this.#told.keys()) if (!wanted.has(key)) this.#told.delete(key);
-    for (const [key, dependency] of wanted) if (!this.#telling.has(key)) void this.#tellIfDue(key, dependency);
+    for (const [key, dependency] of wanted) if (!this.#reading.has(key)) void this.#tellIfDue(key, dependency);
   }
 
   /** Never rejects. */
@@ -63,9 +63,9 @@ export class DependencyTeller {
     const text = `${isMet} ${reason}`;
     const told = this.#told.get(key);
     if (told?.text === text && told.epoch === epoch && monotonicMs() < told.dueMs) return;
-    this.#telling.add(key);
+    this.#reading.add(key);
     const result = await commands.command(host, 'dependency', { target, condition, met: isMet, reason });
-    this.#telling.delete(key);
+    this.#reading.delete(key);
     const isTaken = result.outcome === 'accepted' || result.outcome === 'refused';
     this.#told.set(key, { text, epoch, dueMs: monotonicMs() + (isTaken ? RENEW_MS : RETRY_MS) });
   }

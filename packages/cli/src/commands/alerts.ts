@@ -5,7 +5,7 @@ import { connect, OPERATOR } from '../bus/connect.ts';
 import { Denial, follow } from '../bus/follow.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { openFleet } from '../fleet/fleet.ts';
+import { openFleet } from '../fleet/read-fleet.ts';
 import { byUrgency, isCurrent, renderAlertLine, renderAlerts } from '../render/alerts.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
 

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
-import { openFleet } from '../fleet/fleet.ts';
+import { openFleet } from '../fleet/read-fleet.ts';
 import { formatTarget, parseTarget, resolveTarget } from '../fleet/target.ts';
 import { HISTORY_COLUMNS, renderHistory } from '../render/history.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';

@@ -143,7 +143,7 @@ export class Commands {
     this.#audit(verb, request, asker, answer);
     if (verb === 'adopt') void runner.recover([request.id]);
     else runner.post({ type: verb, by: request.actor }, [request.id]);
-    outcomes.accepted(request.id, act, runner.state);
+    outcomes.accepted(request.id, act, runner);
     const reason = verb === 'adopt' ? 'looks again for what of it can be proven' : runner.lastReason;
     return this.#reply(request, { ...answer, reason });
   }

@@ -51,7 +51,7 @@ async function alerts({ json, follow: isFollowing, ...flags }: AlertsOptions, co
     await follow(bus, terminal, denial.signal, signal);
     return EXIT.ok;
   }
-  using fleet = await openFleet(bus, settings.actor, signal);
+  using fleet = await openFleet(bus, settings.actor, { buckets: ['alerts'], senders: [] }, signal);
   const current = [...fleet.snapshot().alerts.values()].filter(isCurrent).sort(byUrgency);
   if (json) terminal.printJson(current);
   else terminal.print(...renderAlerts(current, Date.now(), terminal.paint));

@@ -39,7 +39,7 @@ async function hosts({ json, follow: isFollowing, ...flags }: HostsOptions, cont
   const settings = context.readSettings(flags);
   const denial = new Denial();
   await using bus = await connect(settings, OPERATOR, signal, denial.tell);
-  using fleet = await openFleet(bus, settings.actor, signal);
+  using fleet = await openFleet(bus, settings.actor, { buckets: ['status'] }, signal);
   terminal.note(`muster: listening for ${LISTEN_MS / 1_000} s`);
   await delay(LISTEN_MS, undefined, { signal }).catch(() => undefined);
   if (signal.aborted) return EXIT.ok;

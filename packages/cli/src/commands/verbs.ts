@@ -1,4 +1,4 @@
-import { Deadline, type InstanceStatus, printable } from '@muster/contracts';
+import { Deadline, type InstanceRef, type InstanceStatus, printable } from '@muster/contracts';
 import type { CommandResult } from '@muster/contracts/client';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
@@ -50,11 +50,10 @@ async function steer(verb: Verb, text: string, options: VerbOptions, context: Co
   const { json, wait, timeout: timeoutMs, ...flags } = options;
   const { terminal, signal } = context;
   const settings = context.readSettings(flags);
-  const target = parseTarget(text);
+  const name = parseTarget(text);
   await using bus = await connect(settings, OPERATOR, signal);
-  const instances = await findInstances(bus, settings.actor, target, signal);
-  const nameOf = ({ host, ...ref }: InstanceStatus) =>
-    formatTarget(instances.length > 1 ? { host, ...ref } : { ...target, host });
+  const { target, instances } = await findInstances(bus, settings.actor, name, signal);
+  const nameOf = (instance: InstanceRef) => formatTarget(instances.length > 1 ? instance : target);
 
   const agents = askAgents(bus, settings.actor);
   const startedAtMs = performance.now();

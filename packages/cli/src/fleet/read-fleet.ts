@@ -1,19 +1,19 @@
 import { type ComponentEvent, Deadline, keys } from '@muster/contracts';
 import { type Bus, PermissionDeniedError } from '@muster/contracts/bus';
-import { FleetClient } from '@muster/contracts/client';
+import { FleetClient, type Followed } from '@muster/contracts/client';
 import { CliError } from '../exit-codes.ts';
 import { ANSWER_TIMEOUT_MS, problemOf } from './agents.ts';
-import type { FleetReading, HostReading, InstanceReading, WhyReading } from './reading.ts';
+import type { FleetReading, HostReading, InstanceReading } from './reading.ts';
 import { isMatch, type Target } from './target.ts';
 
 const READ_TIMEOUT_MS = 10_000;
 
 /**
- * The fleet, once all that is stored has been read. `actor` is who asks, for the audit. The caller disposes it.
- * @throws CliError (busUnreachable) when the stored values don't come in time, PermissionDeniedError
+ * The fleet, once what is stored of `follow` has been read; no more of it is known. `actor` is who asks, for the audit. The caller
+ * disposes it. @throws CliError (busUnreachable) when the stored values don't come in time, PermissionDeniedError
  */
-export async function openFleet(bus: Bus, actor: string, signal: AbortSignal): Promise<FleetClient> {
-  const fleet = new FleetClient({ bus, actor, timeoutMs: ANSWER_TIMEOUT_MS });
+export async function openFleet(bus: Bus, actor: string, follow: Followed, signal: AbortSignal): Promise<FleetClient> {
+  const fleet = new FleetClient({ bus, actor, timeoutMs: ANSWER_TIMEOUT_MS, follow });
   using deadline = new Deadline(READ_TIMEOUT_MS, signal);
   try {
     await fleet.ready(deadline.signal);
@@ -71,15 +71,4 @@ export async function readFleet(
     hosts: readings.map(({ summary }) => summary),
     instances: readings.flatMap(({ instances }) => instances),
   };
-}
-
-/** The chain behind one instance. */
-export async function readWhy(
-  fleet: FleetClient,
-  instance: InstanceReading,
-  asOf: string,
-  signal: AbortSignal,
-): Promise<WhyReading> {
-  const { events } = await fleet.why(instance.status, signal);
-  return { source: 'bus', asOf, instance, events };
 }

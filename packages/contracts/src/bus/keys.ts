@@ -23,11 +23,11 @@ import {
   type User,
 } from '@nats-io/jwt';
 import { readIfPresent, replaceFile } from '../files/replace-file.ts';
-import { Id, isId } from '../ids.ts';
+import { Id } from '../ids.ts';
 import { messageOf } from '../message-of.ts';
 import type { Grant } from '../messages/grant.ts';
 import { permissionsFor } from '../permissions.ts';
-import { type PersonRole, ROLES, type Role } from '../roles.ts';
+import { type PersonRole, parseIdentity, type Role } from '../roles.ts';
 import { oldFile } from './old-file.ts';
 import { formatCredentials, parseCredentials } from './trust/credentials-file.ts';
 import { issueGrant, readGrant } from './trust/grant.ts';
@@ -110,16 +110,14 @@ export async function identitiesIn(directory: string, environment: string): Prom
 }
 
 function identityOf(file: string, environment: string): Identity | undefined {
-  const [, name, id = ''] = /^([a-z]+)-(.+)\.creds$/.exec(basename(file)) ?? [];
-  const role = ROLES.find((known) => known === name);
-  if (role === undefined || !isId(id)) return undefined;
+  const identity = file.endsWith('.creds') ? parseIdentity(basename(file, '.creds'), '-') : undefined;
+  if (identity === undefined) return undefined;
   const { grant = '', roots } = parseCredentials(readIfPresent(file) ?? '');
   const read = readGrant(grant, environment, roots.map(verifierFrom));
-  const isNarrow = read.ok && role !== 'agent' && read.value.hosts !== 'all';
+  const isNarrow = read.ok && identity.role !== 'agent' && read.value.hosts !== 'all';
   const delegates = read.ok ? read.value.delegates : undefined;
   return {
-    role,
-    id,
+    ...identity,
     ...(isNarrow && { hosts: read.value.hosts as readonly string[] }),
     ...(delegates !== undefined && { delegates }),
   };

@@ -1,8 +1,9 @@
+import type { ActingVerb } from '@muster/contracts';
 import type { State, StateName } from './state.ts';
 
 /** A command that was accepted, and the run that it found. */
 export interface Act {
-  readonly verb: 'start' | 'stop' | 'restart' | 'adopt' | 'forget';
+  readonly verb: ActingVerb;
   /** The instance's generation when the command was accepted. */
   readonly generation: number;
 }

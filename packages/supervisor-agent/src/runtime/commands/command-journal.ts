@@ -5,7 +5,7 @@
  */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { CommandCode } from '@muster/contracts';
+import { ACTING_VERBS, CommandCode } from '@muster/contracts';
 import { z } from 'zod';
 import { readFileIfAny, replaceFile } from '../../state/atomic-file.ts';
 
@@ -17,7 +17,7 @@ const Entry = z.object({
   /** What was to be done, and with which run of which instance. */
   act: z
     .object({
-      verb: z.enum(['start', 'stop', 'restart', 'adopt', 'forget']),
+      verb: z.enum(ACTING_VERBS),
       service: z.string(),
       instance: z.int().min(0),
       generation: z.int().min(0),

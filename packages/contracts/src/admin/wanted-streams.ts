@@ -49,6 +49,20 @@ export function wantedStreams(environment: string, { replicas, retention }: Setu
   ];
 }
 
+/** A server counts a byte or so too many where a bound is set that was not there. */
+const SPARE_STORE_BYTES = 64 * 1024 ** 2;
+
+/**
+ * How much JetStream must be allowed to store. A server refuses a stream whose bound does not fit, however little is in
+ * it, and by default allows three quarters of what is free on its disk: less than this on a small one.
+ */
+export function requiredStoreBytes(environment: string, retention?: RetentionChanges): number {
+  return wantedStreams(environment, retention === undefined ? {} : { retention }).reduce(
+    (sum, one) => sum + one.max_bytes,
+    SPARE_STORE_BYTES,
+  );
+}
+
 function wantedStream(definition: StreamDefinition): WantedStream {
   const { name, subjects, description, maxAgeSeconds, maxBytes, maxMessageBytes, maxMessagesPerSubject } = definition;
   return {

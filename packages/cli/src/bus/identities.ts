@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { MAIN_ID } from '@muster/contracts';
-import { type Identity, identitiesIn } from '@muster/contracts/bus';
+import { type Identity, identitiesIn } from '@muster/contracts/keys';
 import type { Settings } from '../config.ts';
 import { ADMIN, OPERATOR } from './connect.ts';
 

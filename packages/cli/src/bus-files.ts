@@ -10,10 +10,10 @@ import {
   mintKeys,
   readIncarnationFile,
   serverTlsFiles,
-  withFileLock,
   writeEmbeddedServerFiles,
   writeNatsServerConfig,
 } from '@muster/contracts/bus';
+import { withFileLock } from '@muster/contracts/files';
 import type { Settings } from './config.ts';
 import { pidFileOf } from './embedded-server.ts';
 import { CliError } from './exit-codes.ts';
@@ -77,7 +77,7 @@ async function makeFiles(
     pidFile: pidFileOf(settings),
   });
   const [createdConfig, keptConfig] = written === 'written' ? [[configFile], []] : [[], [configFile]];
-  const embedded = await giveToPrograms(settings, server);
+  const embedded = giveToPrograms(settings, server);
   return {
     created: [...minted.created, ...certificates.created, ...createdConfig, ...embedded],
     kept: [...minted.kept, ...certificates.kept, ...keptConfig],
@@ -90,13 +90,13 @@ async function makeFiles(
  * Started by root, Muster's own programs run as users that can't look into the folder of the keys: each is given what it
  * needs, before anybody is told to read it again.
  */
-async function giveToPrograms(
+function giveToPrograms(
   { stateDir, keysDir }: Settings,
   server: Parameters<typeof writeEmbeddedServerFiles>[1],
-): Promise<readonly string[]> {
+): readonly string[] {
   if (process.getuid?.() !== 0) return [];
-  await copyProgramKeys(stateDir, keysDir);
-  return await writeEmbeddedServerFiles(stateDir, server);
+  copyProgramKeys(stateDir, keysDir);
+  return writeEmbeddedServerFiles(stateDir, server);
 }
 
 /** What is to be done where servers elsewhere have certificates, or an authority, that were made anew. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { basename } from 'node:path';
-import { Deadline, isId } from '@muster/contracts';
+import { Deadline, isId, messageOf } from '@muster/contracts';
 import {
   type BusProblem,
   BusRefusedError,
@@ -126,7 +126,7 @@ function unreachable(servers: readonly string[], reason: string, cause?: unknown
 
 function reasonOf(error: unknown, waitMs: number): string {
   if (error instanceof Error && error.name === 'TimeoutError') return `no connection within ${waitMs / 1_000} s`;
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }
 
 const TCP_REASONS: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import { redact } from '@muster/contracts';
+import { messageOf, redact } from '@muster/contracts';
 import { PermissionDeniedError } from '@muster/contracts/bus';
 import { Command, CommanderError, Option } from 'commander';
 import { addAlerts } from './commands/alerts.ts';
@@ -104,6 +104,6 @@ function explain(error: unknown, terminal: Terminal): ExitCode {
     terminal.note(`muster: not allowed: these credentials may not use '${error.subject}': name others with --creds`);
     return EXIT.failed;
   }
-  terminal.note(`muster: ${redact(error instanceof Error ? error.message : String(error))}`);
+  terminal.note(`muster: ${redact(messageOf(error))}`);
   return EXIT.failed;
 }

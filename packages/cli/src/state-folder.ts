@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { claimStateFolder, PrivateFolderError } from '@muster/contracts/private-folder';
+import { claimStateFolder, PrivateFolderError } from '@muster/contracts/files';
 import type { Settings } from './config.ts';
 import { CliError } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { printableLines, redact, redactLogLine, type StatusFile } from '@muster/contracts';
 import { formatDiagnostic, type ServiceSpec } from '@muster/contracts/config';
-import { claimStateFolder, PrivateFolderError } from '@muster/contracts/private-folder';
+import { claimStateFolder, PrivateFolderError } from '@muster/contracts/files';
 import { type Logger, pino } from 'pino';
 import { parse } from 'yaml';
 import { HostTakenError } from './bus/host-taken-error.ts';

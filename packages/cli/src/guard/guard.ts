@@ -6,7 +6,7 @@
  * purged. All of it is told, here and on the bus.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ComponentEvent, type RetentionChanges, rows } from '@muster/contracts';
+import { type ComponentEvent, messageOf, type RetentionChanges, rows } from '@muster/contracts';
 import {
   ConnectionLoads,
   credentialsFile,
@@ -309,7 +309,7 @@ export class Guard implements AsyncDisposable {
       const nowMs = performance.now();
       if (nowMs - (this.#complainedAtMs.get(what) ?? Number.NEGATIVE_INFINITY) >= COMPLAIN_EVERY_MS) {
         this.#complainedAtMs.set(what, nowMs);
-        this.#options.say(`cannot ${what}: ${error instanceof Error ? error.message : String(error)}`);
+        this.#options.say(`cannot ${what}: ${messageOf(error)}`);
       }
       return undefined;
     }

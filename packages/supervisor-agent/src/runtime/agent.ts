@@ -4,7 +4,13 @@
  */
 import path from 'node:path';
 import { type Incarnation, type InstanceEvent, keys, rows, type StatusFile } from '@muster/contracts';
-import { followIncarnation, type IncarnationQuestions, NoStreamError, type Outbox } from '@muster/contracts/bus';
+import {
+  type Bus,
+  followIncarnation,
+  type IncarnationQuestions,
+  NoStreamError,
+  type Outbox,
+} from '@muster/contracts/bus';
 import type { ServiceSpec } from '@muster/contracts/config';
 import type { Logger } from 'pino';
 import { AgentKeys } from '../bus/agent-keys.ts';
@@ -22,7 +28,7 @@ import { readHostLogs } from '../log/host-logs.ts';
 import { LogShipping, logFilesOf } from '../log/log-shipping.ts';
 import { messageOf } from '../message-of.ts';
 import type { AgentIdentity } from '../state/agent-identity.ts';
-import { type HostKey, readHostKey } from '../state/hash-key.ts';
+import { type HashKey, readHashKey } from '../state/hash-key.ts';
 import { InstanceStore, keyOf } from '../state/instance-store.ts';
 import { ReserveKeeper } from '../state/state-reserve.ts';
 import { CommandJournal } from './commands/command-journal.ts';
@@ -86,9 +92,10 @@ const ORPHAN_LOOK_INTERVAL_MS = 5_000;
 export class Agent {
   readonly #setup: AgentSetup;
   readonly #envelopes: Envelopes;
-  readonly #bus: ClaimedBus;
+  readonly #claim: ClaimedBus;
+  readonly #bus: Bus;
   readonly #secrets: Secrets;
-  readonly #hostKey: HostKey;
+  readonly #hashKey: HashKey;
   readonly #outbox: Outbox;
   readonly #metricsOutbox: Outbox;
   readonly #events: HostEvents;
@@ -130,10 +137,11 @@ export class Agent {
     return agent;
   }
 
-  private constructor(setup: AgentSetup, { envelopes, bus, outbox, metricsOutbox }: BusSide) {
+  private constructor(setup: AgentSetup, { envelopes, claim, bus, outbox, metricsOutbox }: BusSide) {
     const { config, identity, logger } = setup;
     const { host, stateDir } = config;
     this.#setup = setup;
+    this.#claim = claim;
     this.#bus = bus;
     this.#outbox = outbox;
     this.#metricsOutbox = metricsOutbox;
@@ -141,7 +149,7 @@ export class Agent {
     this.#secrets = setup.secrets;
     const { hide } = setup.secrets;
     for (const spec of [...setup.systemServices, ...setup.services]) this.#noteSecrets(spec);
-    this.#hostKey = readHostKey(stateDir, (error) => logger.warn({ reason: messageOf(error) }, 'the key of hashes'));
+    this.#hashKey = readHashKey(stateDir, (error) => logger.warn({ reason: messageOf(error) }, 'the key of hashes'));
     this.#events = new HostEvents(host, this.#envelopes, outbox, hide);
     this.#registry = createDriverRegistry({ runtimeFolder: setup.runtimeFolder });
     this.#keys = new AgentKeys(bus, stateDir, (error, isFirst) => {
@@ -308,7 +316,7 @@ export class Agent {
     for (const { spec, isSystem } of this.#supervisor.services) {
       const entry = specEntryOf(spec, isSystem, config.host, this.#envelopes, {
         secrets: this.#secrets,
-        hostKey: this.#hostKey,
+        hashKey: this.#hashKey,
       });
       this.#keys.specs.set(keys.spec(config.host, spec.name), entry);
     }
@@ -321,7 +329,7 @@ export class Agent {
     this.#keys.dropFormer();
     this.#events.announce('started', `agent ${this.#setup.version} started with ${services.length} services`);
     if (this.#bus.isConnected) this.#onConnection(true, 'connected before anything was started');
-    else if (this.#bus.reason !== undefined) this.onHostTaken(this.#bus.reason);
+    else if (this.#claim.reason !== undefined) this.onHostTaken(this.#claim.reason);
     if (refusedConfig === '')
       this.#events.announce('config-loaded', `${services.length + systemServices.length} services`);
     else this.#events.announce('config-refused', refusedConfig);
@@ -463,7 +471,7 @@ export class Agent {
     const recentEvents = [...this.#supervisor.runners()]
       .flatMap(({ key }) => this.#reporter.recentEvents(key.service, key.instance))
       .sort((a, b) => a.epoch - b.epoch || a.seq - b.seq);
-    const { reason } = this.#bus;
+    const { reason } = this.#claim;
     return {
       writtenAt: new Date().toISOString(),
       host: this.#setup.config.host,
@@ -507,7 +515,7 @@ export class Agent {
     this.#rollups.save();
     await this.#metricsOutbox.close();
     await this.#outbox.close();
-    await this.#bus[Symbol.asyncDispose]();
+    await this.#claim[Symbol.asyncDispose]();
     await this.#registry[Symbol.asyncDispose]();
   }
 }

@@ -1,7 +1,7 @@
 import type { ServiceSpecEntry } from '@muster/contracts';
 import { type ServiceSpec, specHash } from '@muster/contracts/config';
 import type { Envelopes } from '../../bus/envelopes.ts';
-import type { HostKey } from '../../state/hash-key.ts';
+import type { HashKey } from '../../state/hash-key.ts';
 import type { Secrets } from '../secrets.ts';
 import { dependenciesOf } from '../services/supervisor.ts';
 
@@ -11,7 +11,7 @@ export function specEntryOf(
   isSystem: boolean,
   host: string,
   envelopes: Envelopes,
-  { secrets, hostKey }: { readonly secrets: Secrets; readonly hostKey: HostKey },
+  { secrets, hashKey }: { readonly secrets: Secrets; readonly hashKey: HashKey },
 ): ServiceSpecEntry {
   const hide = (text: string) => secrets.hide(text, spec.name);
   return {
@@ -31,6 +31,6 @@ export function specEntryOf(
     system: isSystem,
     instances: 1,
     labels: Object.fromEntries(Object.entries(spec.labels).map(([name, value]) => [name, hide(value)])),
-    specHash: hostKey.seal(specHash(spec)),
+    specHash: hashKey.seal(specHash(spec)),
   };
 }

@@ -68,6 +68,14 @@ export async function openBusSide(options: BusSideOptions): Promise<BusSide> {
   return { envelopes, claim, bus, outbox, metricsOutbox };
 }
 
+/** What the last agent on this directory could not write down. */
+export function tellLost({ outbox, metricsOutbox }: BusSide, onGap: BusSideOptions['onGap']): void {
+  const told = (what: string) => (lost: number) =>
+    onGap(`${lost} ${what} were lost with the last agent: its disk was full`, lost);
+  outbox.tellLost(told('events'));
+  metricsOutbox.tellLost(told('chunks of metrics'));
+}
+
 async function openClaimedBus(envelopes: Envelopes, options: BusSideOptions): Promise<ClaimedBus> {
   const { config, identity, logger, onHostTaken } = options;
   const { agentId, bootId, epoch } = identity;

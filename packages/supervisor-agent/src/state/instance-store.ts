@@ -1,4 +1,5 @@
 /** What must outlive the agent about each instance: what somebody wants of it, its generation and its restart tracker. */
+import type { InstanceEvent } from '@muster/contracts';
 import { z } from 'zod';
 import type { PersistedState } from '../core/state.ts';
 import { LastLineJournal } from './last-line-journal.ts';
@@ -65,6 +66,14 @@ export class InstanceStore implements Disposable {
     const { key: _, bootId, ...persisted } = saved;
     if (bootId === this.#bootId) return persisted;
     return { desired: persisted.desired, generation: persisted.generation };
+  }
+
+  /** What the outbox still has of the last agent's events. Before `load`. */
+  noteFound(events: Iterable<Pick<InstanceEvent, 'service' | 'instance' | 'generation' | 'to' | 'exit'>>): void {
+    for (const { service, instance, generation, to, exit } of events) {
+      // An exit that is followed at once by the next run is told under that run's number.
+      if (exit !== undefined) this.noteTold(service, instance, to === 'starting' ? generation - 1 : generation);
+    }
   }
 
   /** The end of this run was told, though an agent that was killed could not say so here. Before `load`. */

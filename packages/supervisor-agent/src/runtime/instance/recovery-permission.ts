@@ -10,7 +10,9 @@ import type { InstanceKey } from '../../drivers/driver.ts';
 import { monotonicNowMs } from '../../host/clock.ts';
 import { messageOf } from '../../message-of.ts';
 import { keyOf } from '../../state/instance-store.ts';
+import type { Listener } from '../listener.ts';
 import { type Hide, hideByLooks } from '../secrets.ts';
+import type { InstanceRunner, Transition } from './instance-runner.ts';
 
 export interface Permission {
   readonly granted: boolean;
@@ -20,7 +22,7 @@ export interface Permission {
 /** How long the prober may take to answer. */
 const ANSWER_TIMEOUT_MS = 2_000;
 
-export class RecoveryPermission {
+export class RecoveryPermission implements Listener {
   readonly #bus: Pick<Bus, 'request' | 'isConnected'>;
   readonly #host: string;
   readonly #envelopes: Envelopes;
@@ -59,6 +61,11 @@ export class RecoveryPermission {
     } catch (error) {
       return this.#decideAlone(holder, reason, messageOf(error));
     }
+  }
+
+  transitioned({ key }: InstanceRunner, { to }: Transition): void {
+    const isUpOrDown = to.name !== 'stopping' && (to.name !== 'running' || to.ready === 'yes');
+    if (isUpOrDown) this.over(key.service, key.instance);
   }
 
   /** The instance is up again, or down for good: its place under the local cap is free. */

@@ -1,9 +1,33 @@
-import type { ServiceSpecEntry } from '@muster/contracts';
+import { keys, type ServiceSpecEntry } from '@muster/contracts';
 import { type ServiceSpec, specHash } from '@muster/contracts/config';
 import type { Envelopes } from '../../bus/envelopes.ts';
+import type { KvWriter } from '../../bus/kv-writer.ts';
 import type { HashKey } from '../../state/hash-key.ts';
+import type { Listener } from '../listener.ts';
 import type { Secrets } from '../secrets.ts';
-import { dependenciesOf } from '../services/supervisor.ts';
+import { dependenciesOf, type ManagedService } from '../services/managed-service.ts';
+
+export interface SpecEntriesOptions {
+  readonly host: string;
+  readonly envelopes: Envelopes;
+  readonly secrets: Secrets;
+  readonly hashKey: HashKey;
+  readonly specs: Pick<KvWriter<ServiceSpecEntry>, 'set'>;
+}
+
+/** Keeps the bucket of specs as the configuration is. */
+export class SpecEntries implements Listener {
+  readonly #options: SpecEntriesOptions;
+
+  constructor(options: SpecEntriesOptions) {
+    this.#options = options;
+  }
+
+  added({ spec, isSystem }: ManagedService): void {
+    const { host, envelopes, specs } = this.#options;
+    specs.set(keys.spec(host, spec.name), specEntryOf(spec, isSystem, host, envelopes, this.#options));
+  }
+}
 
 /** What others may know of a configuration: names of the environment, never its values, nor what else looks secret. */
 export function specEntryOf(

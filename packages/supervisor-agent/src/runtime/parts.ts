@@ -1,6 +1,6 @@
 /** What an agent is made of. */
 import path from 'node:path';
-import { type Incarnation, rows, type StatusFile } from '@muster/contracts';
+import { type Incarnation, messageOf, rows, type StatusFile } from '@muster/contracts';
 import { followIncarnation, NoStreamError } from '@muster/contracts/bus';
 import type { ServiceSpec } from '@muster/contracts/config';
 import type { Logger } from 'pino';
@@ -15,7 +15,6 @@ import { askInventory } from '../host/ask-inventory.ts';
 import { DiskWatch } from '../log/disk-watch.ts';
 import { readHostLogs } from '../log/host-logs.ts';
 import { LogShipping, logFilesOf } from '../log/log-shipping.ts';
-import { messageOf } from '../message-of.ts';
 import type { AgentIdentity } from '../state/agent-identity.ts';
 import { readHashKey } from '../state/hash-key.ts';
 import { InstanceStore, keyOf } from '../state/instance-store.ts';

@@ -1,7 +1,7 @@
 /** A secret of this host that never leaves it: what is published as a hash is made with it, so that nobody can guess back. */
 import { createHmac, randomBytes } from 'node:crypto';
 import path from 'node:path';
-import { readFileIfAny, replaceFile } from './atomic-file.ts';
+import { readIfPresent, replaceFile } from '@muster/contracts/files';
 
 const HASH_KEY = /^[0-9a-f]{64}$/;
 
@@ -29,7 +29,7 @@ export function readHashKey(stateDir: string, onProblem: (error: unknown) => voi
   if (HASH_KEY.test(saved)) return new HashKey(Buffer.from(saved, 'hex'));
   const made = randomBytes(32);
   try {
-    replaceFile(file, `${made.toString('hex')}\n`, { isDurable: true, mode: 0o600 });
+    replaceFile(file, `${made.toString('hex')}\n`);
   } catch (error) {
     onProblem(error);
   }
@@ -38,7 +38,7 @@ export function readHashKey(stateDir: string, onProblem: (error: unknown) => voi
 
 function readIfReadable(file: string, onProblem: (error: unknown) => void): string | undefined {
   try {
-    return readFileIfAny(file);
+    return readIfPresent(file);
   } catch (error) {
     onProblem(error);
     return undefined;

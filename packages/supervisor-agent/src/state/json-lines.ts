@@ -1,6 +1,7 @@
 /** Files of one JSON value a line, only ever appended to. */
+
+import { readIfPresent } from '@muster/contracts/files';
 import type { z } from 'zod';
-import { readFileIfAny } from './atomic-file.ts';
 
 export interface ReadLines<T> {
   readonly values: readonly T[];
@@ -12,7 +13,7 @@ export interface ReadLines<T> {
 export function readLines<S extends z.ZodType>(file: string, schema: S): ReadLines<z.output<S>> {
   const values: z.output<S>[] = [];
   let unreadable = 0;
-  for (const line of (readFileIfAny(file) ?? '').split('\n')) {
+  for (const line of (readIfPresent(file) ?? '').split('\n')) {
     if (line === '') continue;
     try {
       values.push(schema.parse(JSON.parse(line)));

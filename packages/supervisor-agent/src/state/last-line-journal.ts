@@ -8,8 +8,8 @@
  */
 import { appendFileSync, closeSync, fstatSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { replaceFile } from '@muster/contracts/files';
 import type { z } from 'zod';
-import { replaceFile } from './atomic-file.ts';
 import { lineOf, readLines } from './json-lines.ts';
 
 export interface LastLineJournalOptions<S extends z.ZodType> {

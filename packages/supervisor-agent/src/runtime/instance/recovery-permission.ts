@@ -2,13 +2,12 @@
  * May a service be restarted for its health? The leading prober knows the fleet and grants few slots. When nobody
  * answers, the host decides by itself within a small cap, so that neither a dead prober nor a sick one stops recovery.
  */
-import { proberCommands } from '@muster/contracts';
+import { messageOf, proberCommands } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
 import type { Envelopes } from '../../bus/envelopes.ts';
 import { EMPTY_CAP, releaseSlot, takeSlot } from '../../core/local-cap.ts';
 import type { InstanceKey } from '../../drivers/driver.ts';
 import { monotonicNowMs } from '../../host/clock.ts';
-import { messageOf } from '../../message-of.ts';
 import { keyOf } from '../../state/instance-store.ts';
 import type { Listener } from '../listener.ts';
 import { type Hide, hideByLooks } from '../secrets.ts';

@@ -4,9 +4,9 @@
  */
 import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { readIfPresent } from '@muster/contracts/files';
 import { z } from 'zod';
 import { isAlive, readBootId, readStat } from '../drivers/process/proc.ts';
-import { readFileIfAny } from './atomic-file.ts';
 
 const Holder = z.object({ pid: z.int(), startTimeTicks: z.number(), bootId: z.string() });
 type Holder = z.infer<typeof Holder>;
@@ -55,7 +55,7 @@ export function lockStateDirectory(directory: string): () => void {
 
 function readHolder(file: string): Holder | undefined {
   try {
-    return Holder.parse(JSON.parse(readFileIfAny(file) ?? ''));
+    return Holder.parse(JSON.parse(readIfPresent(file) ?? ''));
   } catch {
     // Torn or foreign text: nobody who is alive writes such a file.
     return undefined;

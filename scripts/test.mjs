@@ -32,7 +32,7 @@ async function testEverything(progress, signal) {
   /** @type {string | undefined} */
   let natsServer;
   try {
-    ({ natsServer } = await setUp({ rootDir, configDir: join(rootDir, 'config'), env: process.env, progress }, signal));
+    natsServer = await setUp({ rootDir, configDir: join(rootDir, 'config'), env: process.env, progress }, signal);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     // Most checks need no build and no bus: they go on, and those that do will say so.

@@ -31,7 +31,7 @@ import { copyFileSync, createWriteStream, openSync, statSync, truncateSync } fro
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readAgentFile } from '@muster/contracts/agent-file';
-import { claimStateFolder } from '@muster/contracts/private-folder';
+import { claimStateFolder } from '@muster/contracts/files';
 import { execa } from 'execa';
 import { AgentParent } from './lib/agent-parent.mjs';
 import { lockInstance } from './lib/instance-lock.mjs';

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { findLockHolder, LockFile, takeLockFile } from '../../packages/contracts/src/plain/lock-file.js';
+import { findLockHolder, ProcessLock, takeProcessLock } from '../../packages/contracts/src/plain/process-lock.js';
 import { Refusal } from './refusal.mjs';
 
-/** @typedef {import('../../packages/contracts/src/plain/lock-file.js').LockHolder} LockHolder */
+/** @typedef {import('../../packages/contracts/src/plain/process-lock.js').LockHolder} LockHolder */
 
 const FILE = 'launcher.json';
 
@@ -28,7 +28,7 @@ export function describeRunning({ pid, url }) {
  * @throws {Refusal} when another launcher runs on it
  */
 export function lockInstance(stateDir) {
-  const lock = takeLockFile(join(stateDir, FILE));
-  if (lock instanceof LockFile) return lock;
+  const lock = takeProcessLock(join(stateDir, FILE));
+  if (lock instanceof ProcessLock) return lock;
   throw new Refusal(describeRunning(lock));
 }

@@ -19,6 +19,7 @@ export { HostQuota } from './host-quota.ts';
 export * from './host-subjects.ts';
 export * from './ids.ts';
 export * from './log-filter.ts';
+export { messageOf } from './message-of.ts';
 export * from './messages/alert.ts';
 export * from './messages/command.ts';
 export * from './messages/component.ts';

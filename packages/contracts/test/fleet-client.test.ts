@@ -96,6 +96,22 @@ test('it follows probers and dashboards as well, measures an agent, and asks wha
   expect(await fleet.measure('db1')).toMatchObject({ result: { outcome: 'undelivered' } });
 });
 
+test('it reads no more than it is told to follow', async () => {
+  for (const host of ['web1', 'web2']) {
+    await bus.kv('status').put(`${host}.rag-api.0`, { ...sampleValue('status'), host, source: `agent/${host}` });
+    await bus.kv('specs').put(`${host}.rag-api._`, { ...sampleValue('specs'), host, source: `agent/${host}` });
+  }
+  using names = new FleetClient({ bus, actor: 'user/ada', follow: { buckets: ['status'], senders: [], host: 'web2' } });
+  using hosts = new FleetClient({ bus, actor: 'user/ada', follow: { buckets: [], senders: ['host'], host: 'web1' } });
+  await Promise.all([names.ready(soon()), hosts.ready(soon()), bus.flush()]);
+  expect([...names.snapshot().status.keys()]).toEqual(['web2.rag-api.0']);
+  expect(names.snapshot().specs.size).toBe(0);
+  agent.publish(rows.hostPresence, { host: 'web1' }, sample('hostPresence'));
+  await eventually(() => hosts.host('web1').isAlive);
+  expect(hosts.snapshot()).toMatchObject({ hosts: [{ host: 'web1' }], status: new Map() });
+  expect(names.host('web1').isAlive).toBe(false);
+});
+
 test('waiting for what is stored ends with its signal', async () => {
   await server.kill();
   using fleet = new FleetClient({ bus, actor: 'user/ada' });

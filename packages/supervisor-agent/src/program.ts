@@ -2,17 +2,17 @@
  * The agent as a program: configuration, signals, exit codes. Under the launcher it is told over IPC to stop everything;
  * TERM, INT or a vanished launcher mean that only the agent goes, and its services stay.
  */
-import './interpreted-schemas.ts';
+import './config/interpreted-schemas.ts';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Listen, printableLines, redact, redactLogLine, type StatusFile } from '@muster/contracts';
 import { formatDiagnostic, type ServiceSpec } from '@muster/contracts/config';
-import { claimStateFolder, PrivateFolderError } from '@muster/contracts/private-folder';
+import { claimStateFolder, PrivateFolderError } from '@muster/contracts/files';
 import { type Logger, pino } from 'pino';
 import { parse } from 'yaml';
-import { readFileIfAny } from './atomic-file.ts';
+import { HostTakenError } from './bus/host-taken-error.ts';
 import { type AgentConfig, configDirOf, readAgentConfig } from './config/agent-config.ts';
 import { type LoadedServices, loadServices } from './config/load-services.ts';
 import { AccountError } from './confine/accounts.ts';
@@ -20,16 +20,16 @@ import { confineSystem } from './confine/confinement.ts';
 import { describeTakenPorts } from './host/taken-ports.ts';
 import { messageOf } from './message-of.ts';
 import { Agent } from './runtime/agent.ts';
-import { AgentIdError, readIdentity } from './runtime/agent-identity.ts';
-import { HostTakenError } from './runtime/host-taken-error.ts';
-import { LauncherLink } from './runtime/launcher-link.ts';
-import { claimRuntimeFolder, RuntimeFolderError } from './runtime/runtime-folder.ts';
+import { LauncherLink } from './runtime/launcher/launcher-link.ts';
+import { StartProgress } from './runtime/launcher/start-progress.ts';
+import { readStatusFile } from './runtime/report/status-file-writer.ts';
 import { Secrets } from './runtime/secrets.ts';
-import { StartProgress } from './runtime/start-progress.ts';
-import { lockStateDirectory, StateLockedError } from './runtime/state-lock.ts';
-import { spendReserve } from './runtime/state-reserve.ts';
-import { readStatusFile } from './runtime/status-file-writer.ts';
-import { dashboardListen, ownersOf, systemServices } from './runtime/system-services.ts';
+import { dashboardListen, ownersOf, systemServices } from './runtime/services/system-services.ts';
+import { AgentIdError, readIdentity } from './state/agent-identity.ts';
+import { readFileIfAny } from './state/atomic-file.ts';
+import { claimRuntimeFolder, RuntimeFolderError } from './state/runtime-folder.ts';
+import { lockStateDirectory, StateLockedError } from './state/state-lock.ts';
+import { spendReserve } from './state/state-reserve.ts';
 
 const HELP = `Usage: node packages/supervisor-agent/bundle/main.js
 

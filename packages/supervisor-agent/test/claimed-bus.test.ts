@@ -10,8 +10,8 @@ import {
   temporaryDirectory,
 } from '@muster/testkit';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { ClaimedBus } from '../src/runtime/claimed-bus.ts';
-import { Envelopes } from '../src/runtime/envelopes.ts';
+import { ClaimedBus } from '../src/bus/claimed-bus.ts';
+import { Envelopes } from '../src/bus/envelopes.ts';
 
 const HOSTS = ['alone', 'ended', 'healed', 'race'];
 const ADA = { role: 'operator', id: 'ada' } as const;

@@ -12,7 +12,7 @@ import { isIP } from 'node:net';
 import { basename, join } from 'node:path';
 import type * as X509 from '@peculiar/x509';
 import type { TlsFiles } from '../bus-address.ts';
-import { readIfPresent, writePrivateFile } from './atomic-file.ts';
+import { readIfPresent, replaceFile } from '../files/replace-file.ts';
 import { credentialsFile, type Identity, KeyFileError } from './keys.ts';
 import { oldFile } from './old-file.ts';
 import { tlsFilesBeside } from './tls.ts';
@@ -124,7 +124,7 @@ class CertificateMint {
 
   /** While one is being replaced, the one before it (`ca.crt.old`) is trusted beside it. */
   async authority(certFile: string, keyFile: string, name: string): Promise<Authority> {
-    const [bundle, keyPem, oldPem] = await Promise.all([certFile, keyFile, oldFile(certFile)].map(readIfPresent));
+    const [bundle, keyPem, oldPem] = [certFile, keyFile, oldFile(certFile)].map(readIfPresent);
     const isThere = bundle !== undefined && keyPem !== undefined;
     const made = isThere
       ? { pem: firstPem(bundle), key: await signingKeyFrom(keyFile, keyPem) }
@@ -132,7 +132,7 @@ class CertificateMint {
     const text = `${made.pem}\n${oldPem === undefined ? '' : `${firstPem(oldPem)}\n`}`;
     if (isThere) this.kept.push(keyFile);
     if (text === bundle) this.kept.push(certFile);
-    else await this.#write(certFile, text);
+    else this.#write(certFile, text);
     const old = oldPem === undefined ? undefined : certificateFrom(oldFile(certFile), oldPem);
     return { ...made, certificate: certificateFrom(certFile, made.pem), old };
   }
@@ -153,12 +153,12 @@ class CertificateMint {
         await SubjectKeyIdentifierExtension.create(keys.publicKey),
       ],
     });
-    await this.#write(keyFile, await privateKeyPem(keys.privateKey));
+    this.#write(keyFile, await privateKeyPem(keys.privateKey));
     return { pem: certificate.toString('pem'), key: keys.privateKey };
   }
 
   async certificate({ certFile, keyFile }: Required<TlsFiles>, ca: Authority, subject: Subject): Promise<void> {
-    const [pem, keyPem] = await Promise.all([readIfPresent(certFile), readIfPresent(keyFile)]);
+    const [pem, keyPem] = [readIfPresent(certFile), readIfPresent(keyFile)];
     if (pem !== undefined && keyPem !== undefined && this.#isGood(certificateFrom(certFile, pem), ca, subject)) {
       this.kept.push(certFile, keyFile);
       return;
@@ -184,8 +184,8 @@ class CertificateMint {
         ...(altNames.length > 0 ? [new SubjectAlternativeNameExtension(altNames)] : []),
       ],
     });
-    await this.#write(keyFile, await privateKeyPem(keys.privateKey));
-    await this.#write(certFile, `${certificate.toString('pem')}\n`);
+    this.#write(keyFile, await privateKeyPem(keys.privateKey));
+    this.#write(certFile, `${certificate.toString('pem')}\n`);
   }
 
   /** Signed by this authority, for long enough, and for each name that it must be for. */
@@ -207,8 +207,8 @@ class CertificateMint {
     };
   }
 
-  async #write(file: string, text: string): Promise<void> {
-    await writePrivateFile(file, text);
+  #write(file: string, text: string): void {
+    replaceFile(file, text);
     this.created.push(file);
   }
 }

@@ -7,7 +7,7 @@
 import { join } from 'node:path';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
-import { readIfPresent } from './atomic-file.ts';
+import { readIfPresent } from '../files/replace-file.ts';
 import { ConnectionCounts, type ConnectionGrowth } from './connection-counts.ts';
 import { connectAsSystem, type SystemAccountOptions } from './system-account.ts';
 import { claimsIn } from './trust/nkey.ts';
@@ -182,7 +182,7 @@ function ownerOf({ jwt = '', name_tag: tag = '' }: Connection): ConnectionOwner 
 
 async function fleetAccountIn(directory: string): Promise<string> {
   const file = join(directory, 'account.jwt');
-  const jwt = (await readIfPresent(file))?.trim();
+  const jwt = readIfPresent(file)?.trim();
   if (jwt === undefined) throw new Error(`there is no '${file}': run this where the keys of the bus are`);
   return claimsIn(jwt).sub;
 }

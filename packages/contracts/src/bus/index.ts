@@ -1,4 +1,3 @@
-export { writePrivateFile } from './atomic-file.ts';
 export type {
   Bus,
   BusCounters,
@@ -32,7 +31,6 @@ export {
 export { ConnectionLoads, type IdentityLoad } from './connection-loads.ts';
 export { type CredentialClaims, notGranted, readCredentialClaims } from './credentials.ts';
 export * from './errors.ts';
-export { withFileLock } from './file-lock.ts';
 export { FloodMeter, type FlowLimit } from './flood-meter.ts';
 export { FAULTS, type Fault, type ImproperAnswer } from './improper-question.ts';
 export {

@@ -22,11 +22,12 @@ import {
   type KeyPair,
   type User,
 } from '@nats-io/jwt';
+import { readIfPresent, replaceFile } from '../files/replace-file.ts';
 import { Id, isId } from '../ids.ts';
+import { messageOf } from '../message-of.ts';
 import type { Grant } from '../messages/grant.ts';
 import { permissionsFor } from '../permissions.ts';
 import { type PersonRole, ROLES, type Role } from '../roles.ts';
-import { readIfPresent, writePrivateFile } from './atomic-file.ts';
 import { oldFile } from './old-file.ts';
 import { formatCredentials, parseCredentials } from './trust/credentials-file.ts';
 import { issueGrant, readGrant } from './trust/grant.ts';
@@ -77,7 +78,7 @@ export class KeyFileError extends Error {
   readonly file: string;
 
   constructor(file: string, cause: unknown) {
-    super(`cannot read the key file '${file}': ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`cannot read the key file '${file}': ${messageOf(cause)}`, { cause });
     this.name = 'KeyFileError';
     this.file = file;
   }
@@ -99,21 +100,20 @@ export class ForeignCredentialsError extends Error {
 
 /** The public key in a creds file. @throws KeyFileError */
 export async function publicKeyIn(file: string): Promise<string> {
-  return credentialsFrom(file, (await readIfPresent(file)) ?? '').key.getPublicKey();
+  return credentialsFrom(file, readIfPresent(file) ?? '').key.getPublicKey();
 }
 
 /** Everybody who has credentials in this directory, with the scope that they were granted. */
 export async function identitiesIn(directory: string, environment: string): Promise<readonly Identity[]> {
   const names = (await readdir(directory)).sort();
-  const identities = await Promise.all(names.map((name) => identityOf(join(directory, name), environment)));
-  return identities.filter((identity) => identity !== undefined);
+  return names.flatMap((name) => identityOf(join(directory, name), environment) ?? []);
 }
 
-async function identityOf(file: string, environment: string): Promise<Identity | undefined> {
+function identityOf(file: string, environment: string): Identity | undefined {
   const [, name, id = ''] = /^([a-z]+)-(.+)\.creds$/.exec(basename(file)) ?? [];
   const role = ROLES.find((known) => known === name);
   if (role === undefined || !isId(id)) return undefined;
-  const { grant = '', roots } = parseCredentials((await readIfPresent(file)) ?? '');
+  const { grant = '', roots } = parseCredentials(readIfPresent(file) ?? '');
   const read = readGrant(grant, environment, roots.map(verifierFrom));
   const isNarrow = read.ok && role !== 'agent' && read.value.hosts !== 'all';
   const delegates = read.ok ? read.value.delegates : undefined;
@@ -138,11 +138,11 @@ export function leafCredentialsFile(directory: string, site: string): string {
 /** What the servers of one cluster know each other by. Made once. */
 export async function clusterPassword(directory: string): Promise<string> {
   const file = join(directory, 'cluster.password');
-  const present = (await readIfPresent(file))?.trim();
+  const present = readIfPresent(file)?.trim();
   if (present !== undefined && present !== '') return present;
   // Without characters that an address would have to escape.
   const password = randomBytes(24).toString('base64url');
-  await writePrivateFile(file, `${password}\n`);
+  replaceFile(file, `${password}\n`);
   return password;
 }
 
@@ -154,13 +154,13 @@ export async function mintKeys(options: MintOptions): Promise<MintedKeys> {
 async function mintAlone(options: MintOptions): Promise<MintedKeys> {
   const { directory, environment, identities, leafSites = [] } = options;
   const mint = new Mint(directory);
-  const root = signerOf(await mint.key(ROOT_KEY_FILE, createOperator));
-  const oldRoot = await mint.oldKey(ROOT_KEY_FILE);
-  const operator = await mint.key('operator.nk', createOperator);
-  const account = await mint.key('account.nk', createAccount);
-  const signing = await mint.key(SIGNING_KEY_FILE, createAccount);
-  const oldSigning = await mint.oldKey(SIGNING_KEY_FILE);
-  const system = await mint.key('system.nk', createAccount);
+  const root = signerOf(mint.key(ROOT_KEY_FILE, createOperator));
+  const oldRoot = mint.oldKey(ROOT_KEY_FILE);
+  const operator = mint.key('operator.nk', createOperator);
+  const account = mint.key('account.nk', createAccount);
+  const signing = mint.key(SIGNING_KEY_FILE, createAccount);
+  const oldSigning = mint.oldKey(SIGNING_KEY_FILE);
+  const system = mint.key('system.nk', createAccount);
   const operatorJwt = await mint.jwt('operator.jwt', () =>
     encodeOperator(`muster-${environment}`, operator, { system_account: system.getPublicKey() }),
   );
@@ -268,34 +268,34 @@ class Mint {
     this.#directory = directory;
   }
 
-  async key(name: string, create: () => KeyPair): Promise<KeyPair> {
+  key(name: string, create: () => KeyPair): KeyPair {
     const file = join(this.#directory, name);
-    const seed = await readIfPresent(file);
+    const seed = readIfPresent(file);
     if (seed !== undefined) {
       this.kept.push(file);
       return keyFrom(file, seed);
     }
     const key = create();
-    await this.#write(file, `${seedOf(key)}\n`);
+    this.#write(file, `${seedOf(key)}\n`);
     return key;
   }
 
   /** The key before that one, while it is being replaced. */
-  async oldKey(name: string): Promise<KeyPair | undefined> {
+  oldKey(name: string): KeyPair | undefined {
     const file = oldFile(join(this.#directory, name));
-    const seed = await readIfPresent(file);
+    const seed = readIfPresent(file);
     return seed === undefined ? undefined : keyFrom(file, seed);
   }
 
   async jwt(name: string, encode: () => Promise<string>): Promise<string> {
     const file = join(this.#directory, name);
     const fresh = await encode();
-    const present = (await readIfPresent(file))?.trim();
+    const present = readIfPresent(file)?.trim();
     if (present !== undefined && saysTheSame(present, fresh)) {
       this.kept.push(file);
       return present;
     }
-    await this.#write(file, `${fresh}\n`);
+    this.#write(file, `${fresh}\n`);
     return fresh;
   }
 
@@ -315,7 +315,7 @@ class Mint {
     issuer: Issuer,
     grantOf: (key: string, present: string | undefined) => string | undefined,
   ): Promise<void> {
-    const present = await readIfPresent(file);
+    const present = readIfPresent(file);
     const found = present === undefined ? undefined : credentialsFrom(file, present);
     if (found !== undefined && found.account !== issuer.account.getPublicKey()) throw new ForeignCredentialsError(file);
     const old = found !== undefined && !issuer.isRevoked(found.key.getPublicKey()) ? found : undefined;
@@ -328,11 +328,11 @@ class Mint {
       roots: issuer.roots,
     });
     if (text === present) this.kept.push(file);
-    else await this.#write(file, text);
+    else this.#write(file, text);
   }
 
-  async #write(file: string, text: string): Promise<void> {
-    await writePrivateFile(file, text);
+  #write(file: string, text: string): void {
+    replaceFile(file, text);
     this.created.push(file);
   }
 }

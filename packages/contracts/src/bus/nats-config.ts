@@ -1,7 +1,7 @@
 import { inUrl, type TlsFiles } from '../bus-address.ts';
 import { MAX_MESSAGE_BYTES } from '../envelope.ts';
+import { readIfPresent, replaceFile } from '../files/replace-file.ts';
 import type { RetentionChanges } from '../streams.ts';
-import { readIfPresent, writePrivateFile } from './atomic-file.ts';
 import type { BusTrust } from './keys.ts';
 import { wantedStreams } from './wanted-streams.ts';
 
@@ -199,8 +199,8 @@ export function writeNatsServerConfig(file: string, options: NatsServerOptions):
 
 /** As `writeNatsServerConfig`, for a text. Readable by its owner only. */
 export async function writeServerConfig(file: string, text: string): Promise<'written' | 'unchanged'> {
-  if ((await readIfPresent(file)) === text) return 'unchanged';
-  await writePrivateFile(file, text);
+  if (readIfPresent(file) === text) return 'unchanged';
+  replaceFile(file, text);
   return 'written';
 }
 

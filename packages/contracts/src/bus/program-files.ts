@@ -3,10 +3,9 @@
  * keys. The agent lays their folders out, for a group each and with the set-group-id bit (ADR 21): whoever replaces a file
  * there leaves it readable for that group. So new keys need no agent: who makes them puts them there as well.
  */
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { readIfPresent, writeGroupFile } from './atomic-file.ts';
+import { readIfPresent, replaceFile } from '../files/replace-file.ts';
 import { type NatsServerOptions, natsServerConfig } from './nats-config.ts';
 import { tlsFilesBeside } from './tls.ts';
 
@@ -33,27 +32,27 @@ export const EMBEDDED_SERVER = {
 } as const;
 
 /** Gives the programs whose folders are laid out the keys as they are now. */
-export async function copyProgramKeys(stateDir: string, keysDir = join(stateDir, 'keys')): Promise<void> {
+export function copyProgramKeys(stateDir: string, keysDir = join(stateDir, 'keys')): void {
   for (const [program, identity] of Object.entries(PROGRAM_IDENTITIES)) {
     const folder = join(programFolder(stateDir, program as ProgramName), 'keys');
     if (!existsSync(folder)) continue;
     const credentials = join(keysDir, `${identity}.creds`);
-    for (const file of [credentials, ...Object.values(tlsFilesBeside(credentials))]) await copyInto(folder, file);
+    for (const file of [credentials, ...Object.values(tlsFilesBeside(credentials))]) copyInto(folder, file);
   }
 }
 
 /** Writes what the embedded server needs; with the paths of what was written anew. */
-export async function writeEmbeddedServerFiles(
+export function writeEmbeddedServerFiles(
   stateDir: string,
   options: Omit<NatsServerOptions, 'storeDir' | 'pidFile'>,
-): Promise<readonly string[]> {
+): readonly string[] {
   const { folder, configFile, storeDir, pidFile, tlsDir } = EMBEDDED_SERVER;
   const directory = join(stateDir, folder);
   const { tls, ...rest } = options;
   const written: string[] = [];
   for (const file of Object.values(tls ?? {})) {
     const copy = join(directory, tlsDir, basename(file));
-    if (await writeIfChanged(copy, await readFile(file, 'utf8'))) written.push(copy);
+    if (writeIfChanged(copy, readFileSync(file, 'utf8'))) written.push(copy);
   }
   const named = (file: string) => join(tlsDir, basename(file));
   const ownTls = tls && {
@@ -63,17 +62,17 @@ export async function writeEmbeddedServerFiles(
   };
   const config = natsServerConfig({ ...rest, storeDir, pidFile, ...(ownTls && { tls: ownTls }) });
   const file = join(directory, configFile);
-  if (await writeIfChanged(file, config)) written.push(file);
+  if (writeIfChanged(file, config)) written.push(file);
   return written;
 }
 
-async function copyInto(folder: string, file: string): Promise<void> {
-  const text = await readIfPresent(file);
-  if (text !== undefined) await writeIfChanged(join(folder, basename(file)), text);
+function copyInto(folder: string, file: string): void {
+  const text = readIfPresent(file);
+  if (text !== undefined) writeIfChanged(join(folder, basename(file)), text);
 }
 
-async function writeIfChanged(file: string, text: string): Promise<boolean> {
-  if ((await readIfPresent(file)) === text) return false;
-  await writeGroupFile(file, text);
+function writeIfChanged(file: string, text: string): boolean {
+  if (readIfPresent(file) === text) return false;
+  replaceFile(file, text, { mode: 0o640 });
   return true;
 }

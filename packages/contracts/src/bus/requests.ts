@@ -1,6 +1,7 @@
 import type { Msg } from '@nats-io/transport-node';
 import type { z } from 'zod';
 import { isAnswerAddress } from '../answers.ts';
+import { messageOf } from '../message-of.ts';
 import { Refusal, SIGNATURE_HEADER } from '../messages/command.ts';
 import type { Asker, Grant } from '../messages/grant.ts';
 import { whyForeign } from '../names.ts';
@@ -169,7 +170,7 @@ export class Requests {
       refuseForeign(row.names.reply, values, subject, answer);
       this.#send(reply, signature, encodeMessage(row.reply, subject, answer));
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#tally.problem('error', subject, `handler failed: ${reason}`);
       this.#refuse(reply, signature, 'internal', reason);
     }

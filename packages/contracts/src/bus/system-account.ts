@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { createUser, encodeUser, fmtCreds, fromSeed } from '@nats-io/jwt';
 import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
 import type { TlsFiles } from '../bus-address.ts';
-import { readIfPresent } from './atomic-file.ts';
+import { readIfPresent } from '../files/replace-file.ts';
+import { messageOf } from '../message-of.ts';
 import { isTlsAsked, tlsFor, tlsRefusal } from './tls.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -21,8 +22,8 @@ export interface SystemAccountOptions {
 }
 
 /** The key of the account that is the servers' own; `undefined` where it does not lie. */
-async function systemSeed(directory: string): Promise<string | undefined> {
-  return (await readIfPresent(join(directory, SYSTEM_KEY_FILE)))?.trim();
+function systemSeed(directory: string): string | undefined {
+  return readIfPresent(join(directory, SYSTEM_KEY_FILE))?.trim();
 }
 
 /**
@@ -33,7 +34,7 @@ export async function connectAsSystem(
   { directory, servers, ...rest }: SystemAccountOptions,
   publish: readonly string[],
 ): Promise<NatsConnection> {
-  const seed = await systemSeed(directory);
+  const seed = systemSeed(directory);
   if (seed === undefined) {
     throw new Error(`there is no '${join(directory, SYSTEM_KEY_FILE)}': run this where the keys of the bus are`);
   }
@@ -62,5 +63,5 @@ export async function connectAsSystem(
       last = tlsRefusal(server, isTlsAsked(server, rest), error) ?? error;
     }
   }
-  throw new Error(last instanceof Error ? last.message : String(last), { cause: last });
+  throw new Error(messageOf(last), { cause: last });
 }

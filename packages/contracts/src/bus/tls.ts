@@ -10,7 +10,7 @@ import { basename, dirname, join } from 'node:path';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import type { TlsOptions } from '@nats-io/transport-node';
 import type { TlsFiles } from '../bus-address.ts';
-import { readIfPresent } from './atomic-file.ts';
+import { readIfPresent } from '../files/replace-file.ts';
 import type { BusOptions } from './bus.ts';
 import { BusRefusedError } from './errors.ts';
 
@@ -54,7 +54,7 @@ export async function tlsFor(
 async function readBeside(credentialsFile: string | undefined): Promise<TlsOptions> {
   if (credentialsFile === undefined) return {};
   const { caFile, certFile, keyFile } = tlsFilesBeside(credentialsFile);
-  const [ca, cert, key] = await Promise.all([caFile, certFile, keyFile].map(readIfPresent));
+  const [ca, cert, key] = [caFile, certFile, keyFile].map(readIfPresent);
   return { ...(ca !== undefined && { ca }), ...(cert !== undefined && key !== undefined && { cert, key }) };
 }
 

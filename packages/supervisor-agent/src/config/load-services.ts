@@ -1,7 +1,7 @@
 /** Reads services.yaml, and says what to do when it is broken while services of the last good one may still run. */
 import path from 'node:path';
 import { type Diagnostic, type ReservedService, readServices, type ServiceSpec } from '@muster/contracts/config';
-import { readFileIfAny, replaceFile } from '../atomic-file.ts';
+import { readFileIfAny, replaceFile } from '../state/atomic-file.ts';
 
 export interface LoadedServices {
   readonly services: readonly ServiceSpec[];

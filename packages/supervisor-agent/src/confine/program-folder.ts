@@ -68,7 +68,7 @@ export async function layOutProgram(layout: ProgramLayout): Promise<void> {
   copyFile(path.join(configDir, CONFIG_FILES[program]), path.join(folder, 'config', CONFIG_FILES[program]));
   const keys = path.join(folder, 'keys');
   ownFolder(keys, user.gid, 0o2750);
-  await copyProgramKeys(stateDir);
+  copyProgramKeys(stateDir);
   ownFiles(keys, user.gid);
   const state = path.join(folder, 'state');
   mkdirSync(state, { recursive: true, mode: 0o700 });

@@ -4,7 +4,7 @@
  */
 import { appendFileSync, closeSync, openSync, renameSync, statSync } from 'node:fs';
 import { z } from 'zod';
-import { readFileIfAny } from '../atomic-file.ts';
+import { readFileIfAny } from '../state/atomic-file.ts';
 import { Attempt } from './cursor.ts';
 
 const Line = z.object({

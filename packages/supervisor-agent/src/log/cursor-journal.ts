@@ -5,7 +5,7 @@
 import { appendFileSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { readFileIfAny, replaceFile } from '../atomic-file.ts';
+import { readFileIfAny, replaceFile } from '../state/atomic-file.ts';
 import { Cursor } from './cursor.ts';
 
 const Line = z.object({ key: z.string(), cursor: Cursor });

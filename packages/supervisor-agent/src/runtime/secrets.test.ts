@@ -5,10 +5,10 @@ import { REDACTED } from '@muster/contracts';
 import { specHash } from '@muster/contracts/config';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { specOf } from '../../test/support/memory-host.ts';
-import { Envelopes } from './envelopes.ts';
-import { readHostKey } from './host-key.ts';
+import { Envelopes } from '../bus/envelopes.ts';
+import { readHostKey } from '../state/hash-key.ts';
+import { specEntryOf } from './report/spec-entry.ts';
 import { Secrets } from './secrets.ts';
-import { specEntryOf } from './spec-entry.ts';
 
 let stateDir: string;
 beforeEach(() => {

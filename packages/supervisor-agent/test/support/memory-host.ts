@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ServiceSpec } from '@muster/contracts/config';
-import { InstanceRunner, type Transition } from '../../src/runtime/instance-runner.ts';
-import type { ProbeFinding } from '../../src/runtime/probe-runner.ts';
-import { policyOf } from '../../src/runtime/service-policy.ts';
-import { Supervisor } from '../../src/runtime/supervisor.ts';
+import { InstanceRunner, type Transition } from '../../src/runtime/instance/instance-runner.ts';
+import type { ProbeFinding } from '../../src/runtime/instance/probe-runner.ts';
+import { policyOf } from '../../src/runtime/instance/service-policy.ts';
+import { Supervisor } from '../../src/runtime/services/supervisor.ts';
 import { MemoryDriver } from './memory-driver.ts';
 
 export interface MemoryService {

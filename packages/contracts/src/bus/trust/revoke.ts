@@ -5,9 +5,9 @@
  * hands it to every agent that announces an older one.
  */
 import { join } from 'node:path';
+import { withFileLock } from '../../files/file-lock.ts';
+import { readIfPresent, replaceFile } from '../../files/replace-file.ts';
 import { MAX_REVOKED_KEYS, RevocationList, type RevokedKey } from '../../messages/grant.ts';
-import { readIfPresent, writePrivateFile } from '../atomic-file.ts';
-import { withFileLock } from '../file-lock.ts';
 import { oldFile } from '../old-file.ts';
 import { type Signer, signerFrom, verifierFrom } from './nkey.ts';
 import { openText, signText } from './signed-text.ts';
@@ -39,7 +39,7 @@ export class RevokeError extends Error {
 
 /** Voids all grants of these keys, in the list on disk. Publish it afterwards. @throws RevokeError */
 export async function revoke(options: RevokeOptions): Promise<SignedRevocations> {
-  await readRoots(options.directory);
+  readRoots(options.directory);
   return await withKeysLock(options.directory, () => revokeAlone(options));
 }
 
@@ -49,7 +49,7 @@ export async function withKeysLock<T>(directory: string, work: () => Promise<T>)
 }
 
 async function revokeAlone({ directory, environment, keys }: RevokeOptions): Promise<SignedRevocations> {
-  const { root, signer } = await readRoots(directory);
+  const { root, signer } = readRoots(directory);
   const present = await readRevocations(directory, environment, [root.publicKey, signer.publicKey]);
   const known = present?.list.revoked ?? [];
   const added = keys.filter(({ key }) => !known.some((entry) => entry.key === key));
@@ -57,36 +57,36 @@ async function revokeAlone({ directory, environment, keys }: RevokeOptions): Pro
   if (known.length + added.length > MAX_REVOKED_KEYS) {
     throw new RevokeError(`the list is full (${MAX_REVOKED_KEYS} keys): replace the root, which voids all old grants`);
   }
-  return await write(directory, environment, [...known, ...added], present, signer);
+  return write(directory, environment, [...known, ...added], present, signer);
 }
 
 /** Signs the list with the new root, before the old one is dropped. */
 export async function resignRevocations(directory: string, environment: string): Promise<void> {
   await withKeysLock(directory, async () => {
-    const { root, signer } = await readRoots(directory);
+    const { root, signer } = readRoots(directory);
     const present = await readRevocations(directory, environment, [root.publicKey, signer.publicKey]);
-    if (present !== undefined) await write(directory, environment, present.list.revoked, present, root);
+    if (present !== undefined) write(directory, environment, present.list.revoked, present, root);
   });
 }
 
 /** The root, and which one signs: the old one while it is being replaced, since not everybody knows the new one yet. */
-async function readRoots(directory: string): Promise<{ root: Signer; signer: Signer }> {
+function readRoots(directory: string): { root: Signer; signer: Signer } {
   const file = join(directory, ROOT_KEY_FILE);
-  const seed = await readIfPresent(file);
+  const seed = readIfPresent(file);
   if (seed === undefined) {
     throw new RevokeError(`there is no '${ROOT_KEY_FILE}' in '${directory}': run it where the keys of the bus are`);
   }
-  const oldSeed = await readIfPresent(oldFile(file));
+  const oldSeed = readIfPresent(oldFile(file));
   return { root: signerFrom(seed.trim()), signer: signerFrom((oldSeed ?? seed).trim()) };
 }
 
-async function write(
+function write(
   directory: string,
   environment: string,
   revoked: readonly (Omit<RevokedKey, 'revokedAt'> & Partial<RevokedKey>)[],
   present: SignedRevocations | undefined,
   signer: Signer,
-): Promise<SignedRevocations> {
+): SignedRevocations {
   const now = new Date();
   const list = RevocationList.parse({
     // A list that was lost and begun anew must not have a lower version than the one that agents know.
@@ -96,7 +96,7 @@ async function write(
     revoked: revoked.map((key) => ({ revokedAt: now.toISOString(), ...key })),
   });
   const text = signText('revocations', list, signer);
-  await writePrivateFile(join(directory, LIST_FILE), `${text}\n`);
+  replaceFile(join(directory, LIST_FILE), `${text}\n`);
   return { list, text };
 }
 
@@ -107,7 +107,7 @@ export async function readRevocations(
   roots: readonly string[],
 ): Promise<SignedRevocations | undefined> {
   const file = join(directory, LIST_FILE);
-  const text = (await readIfPresent(file))?.trim();
+  const text = readIfPresent(file)?.trim();
   if (text === undefined) return undefined;
   const opened = openText('revocations', RevocationList, text, roots.map(verifierFrom));
   if (!opened.ok) {

@@ -45,15 +45,15 @@ export async function ensureDependencies({ rootDir, env, onInstall }, signal) {
 }
 
 /**
- * @typedef {{ packages: Record<string, { version?: string, optional?: boolean, link?: boolean }> }} ProcessLock
+ * @typedef {{ packages: Record<string, { version?: string, optional?: boolean, link?: boolean }> }} LockFile
  */
 
 /**
  * Whether everything the lock file asks for is in node_modules, by npm's own record of what it put there.
  * Optional packages may be missing: they are other platforms' builds.
  *
- * @param {ProcessLock} wanted package-lock.json
- * @param {ProcessLock} installed node_modules/.package-lock.json
+ * @param {LockFile} wanted package-lock.json
+ * @param {LockFile} installed node_modules/.package-lock.json
  */
 export function hasInstalled(wanted, installed) {
   return Object.entries(wanted.packages).every(

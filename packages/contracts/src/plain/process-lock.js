@@ -1,6 +1,6 @@
 /*
- * At most one process holds a lock, for its whole life. The lock is a file that names its holder by pid, start time and boot id, so that a holder that died, or
- * a pid that was given to somebody else, holds nothing.
+ * At most one process holds a lock, for its whole life. The lock is a file that names its holder by pid, start time and boot id, so
+ * that a holder that died, or a pid that was given to somebody else, holds nothing.
  */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { isAlive, readBootId, readStat } from './process.js';

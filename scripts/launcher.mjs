@@ -117,9 +117,9 @@ async function makeKeys({ cliFile, rootDir, stateDir }, env) {
 async function runAgent({ paths, agentEnv, progress, onReady }) {
   const logFile = join(paths.stateDir, 'agent.log');
   const parent = new AgentParent({ spawnAgent: () => spawnAgent(paths, agentEnv, logFile), progress, onReady });
-  // They stay to the very end: what npm passes on may come behind the stop, and must not end this process by itself.
+  // The handlers stay to the very end: a signal that npm passes on may arrive after the stop, and must not end this process.
   const onSignal = () => parent.signal();
-  // A closed terminal fails every further write: the stop goes on unseen.
+  // Once the terminal is closed every write fails. The stop goes on all the same.
   const ignore = () => {};
   for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
   for (const stream of [process.stdout, process.stderr]) stream.on('error', ignore);
@@ -139,7 +139,7 @@ async function runAgent({ paths, agentEnv, progress, onReady }) {
  * @param {string} logFile
  */
 function spawnAgent({ agentFile, rootDir }, env, logFile) {
-  // A stream that has its descriptor already is handed to the agent itself: the log needs no launcher.
+  // execa hands a stream that has a descriptor to the agent itself, so the agent can log without a launcher.
   const log = createWriteStream(logFile, { fd: openSync(logFile, 'a', 0o600) });
   try {
     const agent = execa(process.execPath, [agentFile], {

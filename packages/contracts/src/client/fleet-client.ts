@@ -1,46 +1,47 @@
 import { keys, type ValueOf } from '../buckets.ts';
 import type { Bus, Subscription } from '../bus/bus.ts';
+import { FLEET_BUCKETS, type FleetBucket, type FleetChange } from '../fleet-change.ts';
 import type { AlertEvent } from '../messages/alert.ts';
 import type { AgentVerb } from '../messages/command.ts';
 import type { ComponentEvent } from '../messages/component.ts';
-import type { InstanceEvent, InstanceRef } from '../messages/service.ts';
+import type { AgentPresence, DashboardPresence, ProberPresence } from '../messages/presence.ts';
+import type { InstanceEvent, InstanceRef, InstanceStatus, ServiceSpecEntry } from '../messages/service.ts';
+import { type Listening, LOOK_EVERY_MS, look, type Patience, READER_PATIENCE, type Wakefulness } from '../presence.ts';
 import { rows } from '../rows.ts';
 import type { SubjectParams } from '../subject.ts';
 import type { CommandArguments, CommandResult } from './commanding.ts';
 import { type Chain, FleetCommands } from './fleet-commands.ts';
 import { type ForgetOutcome, forgetHost } from './forget-host.ts';
-import { Heartbeats } from './heartbeats.ts';
+import { Heartbeats, type Presence } from './heartbeats.ts';
 import { KvView } from './kv-view.ts';
 import { type Measured, measure } from './measure.ts';
 import { type HistoryQuery, type MetricsHistory, readMetricsHistory } from './metrics-history.ts';
-import type { DashboardStanding, HostPresence, ProberStanding } from './presence.ts';
-
-/** The buckets that a client can follow. */
-const FOLLOWED_BUCKETS = ['specs', 'status', 'health', 'alerts'] as const;
-export type FollowedBucket = (typeof FOLLOWED_BUCKETS)[number];
 
 /** Whose heartbeats a client can hear. */
-const FOLLOWED_SENDERS = ['host', 'prober', 'dashboard'] as const;
-export type FollowedSender = (typeof FOLLOWED_SENDERS)[number];
+const SENDERS = ['host', 'prober', 'dashboard'] as const;
+export type FollowedSender = (typeof SENDERS)[number];
 
 /** How much of the fleet a client follows. What is left out it does not know. */
 export interface Followed {
   /** Default: all of them. */
-  readonly buckets?: readonly FollowedBucket[];
+  readonly buckets?: readonly FleetBucket[];
   /** Default: all of them. */
   readonly senders?: readonly FollowedSender[];
   /** Only the keys and heartbeats of this host. */
   readonly host?: string;
 }
 
-/** One thing that changed. `value` is `undefined` when the entry is gone. */
-export type FleetChange =
-  | {
-      [B in FollowedBucket]: { readonly kind: B; readonly key: string; readonly value: ValueOf<B> | undefined };
-    }[FollowedBucket]
-  | { readonly kind: 'presence'; readonly host: string }
-  | { readonly kind: 'prober'; readonly prober: string }
-  | { readonly kind: 'dashboard'; readonly dashboard: string };
+export interface HostPresence extends Presence<AgentPresence> {
+  readonly host: string;
+}
+
+export interface ProberStanding extends Presence<ProberPresence> {
+  readonly prober: string;
+}
+
+export interface DashboardStanding extends Presence<DashboardPresence> {
+  readonly dashboard: string;
+}
 
 export interface FleetSnapshot {
   readonly specs: ReadonlyMap<string, ValueOf<'specs'>>;
@@ -66,70 +67,82 @@ export interface FleetClientOptions {
   readonly nowMs?: () => number;
   /** Default: everything. A command that only looks up a name reads one bucket. */
   readonly follow?: Followed;
+  /** When a silent sender is missed; default: as all readers. */
+  readonly patience?: Patience;
 }
 
+type Views = { readonly [B in FleetBucket]?: KvView<ValueOf<B>> };
+
 /**
- * The fleet as one value that stays up to date, and the way to command it. For a program that looks once and for one that
- * follows for years. The bus is its owner's to close.
+ * The fleet as one value that stays up to date, and the way to command it: the one follower of every program, whether it looks
+ * once or follows for years. The bus is its owner's to close.
  */
 export class FleetClient implements Disposable {
   readonly #bus: Bus;
-  readonly #actor: string;
+  readonly #options: FleetClientOptions;
+  readonly #nowMs: () => number;
   readonly #commands: FleetCommands;
-  readonly #timeoutMs: number | undefined;
-  readonly #views: { readonly [B in FollowedBucket]?: KvView<ValueOf<B>> };
+  readonly #views: Views;
   readonly #hosts: Heartbeats<typeof rows.hostPresence.template, typeof rows.hostPresence.schema> | undefined;
   readonly #probers: Heartbeats<typeof rows.proberPresence.template, typeof rows.proberPresence.schema> | undefined;
   readonly #dashboards:
     | Heartbeats<typeof rows.dashboardPresence.template, typeof rows.dashboardPresence.schema>
     | undefined;
+  readonly #forgotten: Subscription | undefined;
   readonly #listeners = new Set<(change: FleetChange) => void>();
+  readonly #timer: NodeJS.Timeout;
+  #wakefulness: Wakefulness;
 
   /** Begins to follow at once. */
-  constructor({ nowMs = () => performance.now(), follow = {}, ...options }: FleetClientOptions) {
-    const { bus } = options;
-    const { buckets = FOLLOWED_BUCKETS, senders = FOLLOWED_SENDERS, host: onlyHost } = follow;
+  constructor(options: FleetClientOptions) {
+    const { bus, nowMs = () => performance.now(), follow = {}, patience = READER_PATIENCE } = options;
+    const { buckets = FLEET_BUCKETS, senders = SENDERS, host } = follow;
     this.#bus = bus;
-    const positionOf = (host: string) => {
-      const { isAlive, heartbeat } = this.host(host);
-      return isAlive ? heartbeat : undefined;
-    };
-    this.#commands = new FleetCommands({ ...options, positionOf });
-    this.#actor = options.actor;
-    this.#timeoutMs = options.timeoutMs;
-    const view = <B extends FollowedBucket>(kind: B) => {
-      const onChange = (key: string, value: ValueOf<B> | undefined) => this.#tell({ kind, key, value } as FleetChange);
-      return new KvView<ValueOf<B>>(bus.kv(kind), onChange, onlyHost === undefined ? '>' : `${onlyHost}.>`);
-    };
+    this.#options = options;
+    this.#nowMs = nowMs;
+    this.#wakefulness = { lookedAtMs: nowMs(), awakeSinceMs: nowMs() };
+    this.#commands = this.as(options.actor);
+    const view = <B extends FleetBucket>(bucket: B) =>
+      new KvView<ValueOf<B>>((handlers) => bus.kv(bucket).watch(handlers, host === undefined ? '>' : `${host}.>`), {
+        onListed: (entries, gone) => this.#tell({ kind: 'listed', bucket, entries, gone } as FleetChange),
+        onEntry: (key, value) => this.#tell({ kind: 'entry', bucket, key, value } as FleetChange),
+        onExcess: (crowded, notTaken) => this.#tell({ kind: 'excess', bucket, host: crowded, notTaken }),
+      });
     this.#views = Object.fromEntries(buckets.map((bucket) => [bucket, view(bucket)]));
-    const hosts = () =>
-      new Heartbeats({
-        bus,
+    const common = { bus, patience, listening: () => this.#listening() };
+    const filter = host === undefined ? {} : { host };
+    if (senders.includes('host')) {
+      this.#hosts = new Heartbeats({
+        ...common,
         row: rows.hostPresence,
-        filter: onlyHost === undefined ? {} : { host: onlyHost },
-        senderOf: (params) => params.host,
-        nowMs,
-        onHeartbeat: (host) => this.#tell({ kind: 'presence', host }),
+        filter,
+        senderOf: (heartbeat) => heartbeat.host,
+        onHeartbeat: (heartbeat, before) => this.#tell({ kind: 'host-presence', heartbeat, before }),
       });
-    const probers = () =>
-      new Heartbeats({
-        bus,
+      this.#forgotten = bus.subscribe(rows.proberEvent, {}, ({ kind, host: gone }) => {
+        if (kind === 'host-forgotten' && gone !== undefined) this.forgotten(gone);
+      });
+    }
+    if (senders.includes('prober')) {
+      this.#probers = new Heartbeats({
+        ...common,
         row: rows.proberPresence,
-        senderOf: (params) => params.prober,
-        nowMs,
-        onHeartbeat: (prober) => this.#tell({ kind: 'prober', prober }),
+        filter: {},
+        senderOf: ({ prober }) => prober,
+        onHeartbeat: (heartbeat) => this.#tell({ kind: 'prober-presence', heartbeat }),
       });
-    const dashboards = () =>
-      new Heartbeats({
-        bus,
+    }
+    if (senders.includes('dashboard')) {
+      this.#dashboards = new Heartbeats({
+        ...common,
         row: rows.dashboardPresence,
-        senderOf: (params) => params.dashboard,
-        nowMs,
-        onHeartbeat: (dashboard) => this.#tell({ kind: 'dashboard', dashboard }),
+        filter: {},
+        senderOf: ({ dashboard }) => dashboard,
+        onHeartbeat: (heartbeat) => this.#tell({ kind: 'dashboard-presence', heartbeat }),
       });
-    this.#hosts = senders.includes('host') ? hosts() : undefined;
-    this.#probers = senders.includes('prober') ? probers() : undefined;
-    this.#dashboards = senders.includes('dashboard') ? dashboards() : undefined;
+    }
+    this.#timer = setInterval(() => this.#listening(), LOOK_EVERY_MS);
+    this.#timer.unref();
   }
 
   /** Waits until all that is stored has been read. @throws PermissionDeniedError, or the signal's reason */
@@ -139,29 +152,68 @@ export class FleetClient implements Disposable {
 
   /** Everything known now. The maps go on changing: copy what must stay. */
   snapshot(): FleetSnapshot {
-    const { specs, status, health, alerts } = this.#views;
-    const known = status?.values ?? new Map<string, ValueOf<'status'>>();
-    const hosts = new Set([...(this.#hosts?.senders() ?? []), ...[...known.values()].map(({ host }) => host)]);
     return {
-      specs: specs?.values ?? new Map(),
-      status: known,
-      health: health?.values ?? new Map(),
-      alerts: alerts?.values ?? new Map(),
+      specs: this.specs,
+      status: this.statuses,
+      health: this.#views.health?.values ?? new Map(),
+      alerts: this.#views.alerts?.values ?? new Map(),
       excess: this.#excess(),
-      hosts: [...hosts].sort().map((host) => this.host(host)),
-      probers: this.#probers?.standings().map(([prober, standing]) => ({ prober, ...standing })) ?? [],
-      dashboards: this.#dashboards?.standings().map(([dashboard, standing]) => ({ dashboard, ...standing })) ?? [],
+      hosts: [...this.hosts()].sort().map((host) => this.host(host)),
+      probers: this.#probers?.presences().map(([prober, presence]) => ({ prober, ...presence })) ?? [],
+      dashboards: this.#dashboards?.presences().map(([dashboard, presence]) => ({ dashboard, ...presence })) ?? [],
     };
   }
 
+  get specs(): FleetSnapshot['specs'] {
+    return this.#views.specs?.values ?? new Map();
+  }
+
+  get statuses(): FleetSnapshot['status'] {
+    return this.#views.status?.values ?? new Map();
+  }
+
+  specOf({ host, service }: Pick<InstanceRef, 'host' | 'service'>): ServiceSpecEntry | undefined {
+    return this.specs.get(keys.spec(host, service));
+  }
+
+  *statusesOn(host: string): Iterable<InstanceStatus> {
+    for (const key of this.keysOn('status', host)) yield this.statuses.get(key) as InstanceStatus;
+  }
+
+  /** The keys of a bucket that are a host's. */
+  keysOn(bucket: FleetBucket, host: string): Iterable<string> {
+    return this.#views[bucket]?.keysOf(host) ?? [];
+  }
+
+  /** Every host that was heard within a day, or has a status. */
+  hosts(): ReadonlySet<string> {
+    return new Set([...(this.#hosts?.senders() ?? []), ...(this.#views.status?.hosts() ?? [])]);
+  }
+
   host(host: string): HostPresence {
-    return { host, ...(this.#hosts?.presence(host) ?? { isAlive: false }) };
+    return { host, ...(this.#hosts?.presence(host) ?? { state: 'awaited', silentForMs: 0, isAlive: false }) };
+  }
+
+  /** It was taken away: until it is heard again nothing is known of it. */
+  forgotten(host: string): void {
+    this.#hosts?.forget(host);
+    this.#tell({ kind: 'host-forgotten', host });
   }
 
   /** Returns how to stop listening. */
   onChange(listener: (change: FleetChange) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** The way to command agents in the name of somebody else. */
+  as(actor: string): FleetCommands {
+    const { bus, timeoutMs } = this.#options;
+    const positionOf = (host: string) => {
+      const { isAlive, heartbeat } = this.host(host);
+      return isAlive ? heartbeat : undefined;
+    };
+    return new FleetCommands({ bus, actor, ...(timeoutMs !== undefined && { timeoutMs }), positionOf });
   }
 
   /** As `FleetCommands.command`, quoting the last heartbeat heard lately. */
@@ -200,14 +252,14 @@ export class FleetClient implements Disposable {
    * the host is heard, so this waits for its silence.
    */
   forgetHost(host: string, signal: AbortSignal): Promise<ForgetOutcome> {
-    return forgetHost({ bus: this.#bus, actor: this.#actor, timeoutMs: this.#timeoutMs }, host, signal);
+    return forgetHost(this.#options, host, signal);
   }
 
   /** Why an instance is as it is; when its agent does not answer, with the status that the bucket has. */
   async why(ref: InstanceRef, signal?: AbortSignal): Promise<Chain> {
     const chain = await this.#commands.chain(ref, signal);
     const { host, service, instance } = ref;
-    return { ...chain, status: chain.status ?? this.#views.status?.values.get(keys.instance(host, service, instance)) };
+    return { ...chain, status: chain.status ?? this.statuses.get(keys.instance(host, service, instance)) };
   }
 
   /**
@@ -231,7 +283,7 @@ export class FleetClient implements Disposable {
 
   /** The metrics of a host or service as a chart shows them. @throws as `readMetricsHistory` */
   history(query: HistoryQuery, signal?: AbortSignal): Promise<MetricsHistory> {
-    return readMetricsHistory({ bus: this.#bus, actor: this.#actor }, query, signal);
+    return readMetricsHistory({ bus: this.#bus, actor: this.#options.actor }, query, signal);
   }
 
   /** Each transition from now on. */
@@ -248,6 +300,8 @@ export class FleetClient implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    this.#forgotten?.stop();
     for (const heartbeats of [this.#hosts, this.#probers, this.#dashboards]) heartbeats?.stop();
     for (const view of Object.values(this.#views)) view.stop();
     this.#listeners.clear();
@@ -259,6 +313,17 @@ export class FleetClient implements Disposable {
       for (const [host, count] of excess) all.set(host, (all.get(host) ?? 0) + count);
     }
     return all;
+  }
+
+  /** Also notices when this program has slept. */
+  #listening(): Listening {
+    const nowMs = this.#nowMs();
+    const { awakeSinceMs } = this.#wakefulness;
+    this.#wakefulness = look(this.#wakefulness, nowMs);
+    if (this.#wakefulness.awakeSinceMs !== awakeSinceMs) this.#tell({ kind: 'overslept' });
+    const { connectedSinceMs } = this.#bus;
+    if (connectedSinceMs === undefined) return { sinceMs: undefined, nowMs };
+    return { sinceMs: Math.max(connectedSinceMs, this.#wakefulness.awakeSinceMs), nowMs };
   }
 
   #tell(change: FleetChange): void {

@@ -1,5 +1,6 @@
 import { keys, type ValueOf } from '../buckets.ts';
-import type { Bus, Subscription } from '../bus/bus.ts';
+import type { Bus, KvHandlers, Subscription } from '../bus/bus.ts';
+import type { Position } from '../envelope.ts';
 import { FLEET_BUCKETS, type FleetBucket, type FleetChange } from '../fleet-change.ts';
 import type { AlertEvent } from '../messages/alert.ts';
 import type { AgentVerb } from '../messages/command.ts';
@@ -12,7 +13,7 @@ import type { SubjectParams } from '../subject.ts';
 import type { CommandArguments, CommandResult } from './commanding.ts';
 import { type Chain, FleetCommands } from './fleet-commands.ts';
 import { type ForgetOutcome, forgetHost } from './forget-host.ts';
-import { Heartbeats, type Presence } from './heartbeats.ts';
+import { Heartbeats, type HeartbeatsOptions, type Presence } from './heartbeats.ts';
 import { KvView } from './kv-view.ts';
 import { type Measured, measure } from './measure.ts';
 import { type HistoryQuery, type MetricsHistory, readMetricsHistory } from './metrics-history.ts';
@@ -71,7 +72,8 @@ export interface FleetClientOptions {
   readonly patience?: Patience;
 }
 
-type Views = { readonly [B in FleetBucket]?: KvView<ValueOf<B>> };
+/** Of what is not followed nothing comes. */
+const NOTHING: Subscription = { stop: () => {} };
 
 /**
  * The fleet as one value that stays up to date, and the way to command it: the one follower of every program, whether it looks
@@ -82,72 +84,60 @@ export class FleetClient implements Disposable {
   readonly #options: FleetClientOptions;
   readonly #nowMs: () => number;
   readonly #commands: FleetCommands;
-  readonly #views: Views;
-  readonly #hosts: Heartbeats<typeof rows.hostPresence.template, typeof rows.hostPresence.schema> | undefined;
-  readonly #probers: Heartbeats<typeof rows.proberPresence.template, typeof rows.proberPresence.schema> | undefined;
-  readonly #dashboards:
-    | Heartbeats<typeof rows.dashboardPresence.template, typeof rows.dashboardPresence.schema>
-    | undefined;
-  readonly #forgotten: Subscription | undefined;
+  readonly #specs: KvView<ValueOf<'specs'>>;
+  readonly #status: KvView<ValueOf<'status'>>;
+  readonly #health: KvView<ValueOf<'health'>>;
+  readonly #alerts: KvView<ValueOf<'alerts'>>;
+  readonly #hosts: Heartbeats<AgentPresence>;
+  readonly #probers: Heartbeats<ProberPresence>;
+  readonly #dashboards: Heartbeats<DashboardPresence>;
+  readonly #forgotten: Subscription;
   readonly #listeners = new Set<(change: FleetChange) => void>();
   readonly #timer: NodeJS.Timeout;
   #wakefulness: Wakefulness;
 
   /** Begins to follow at once. */
   constructor(options: FleetClientOptions) {
-    const { bus, nowMs = () => performance.now(), follow = {}, patience = READER_PATIENCE } = options;
-    const { buckets = FLEET_BUCKETS, senders = SENDERS, host } = follow;
+    const { bus, nowMs = () => performance.now(), follow = {} } = options;
+    const { senders = SENDERS, host } = follow;
     this.#bus = bus;
     this.#options = options;
     this.#nowMs = nowMs;
     this.#wakefulness = { lookedAtMs: nowMs(), awakeSinceMs: nowMs() };
     this.#commands = this.as(options.actor);
-    const view = <B extends FleetBucket>(bucket: B) =>
-      new KvView<ValueOf<B>>((handlers) => bus.kv(bucket).watch(handlers, host === undefined ? '>' : `${host}.>`), {
-        onListed: (entries, gone) => this.#tell({ kind: 'listed', bucket, entries, gone } as FleetChange),
-        onEntry: (key, value) => this.#tell({ kind: 'entry', bucket, key, value } as FleetChange),
-        onExcess: (crowded, notTaken) => this.#tell({ kind: 'excess', bucket, host: crowded, notTaken }),
-      });
-    this.#views = Object.fromEntries(buckets.map((bucket) => [bucket, view(bucket)]));
-    const common = { bus, patience, listening: () => this.#listening() };
-    const filter = host === undefined ? {} : { host };
-    if (senders.includes('host')) {
-      this.#hosts = new Heartbeats({
-        ...common,
-        row: rows.hostPresence,
-        filter,
-        senderOf: (heartbeat) => heartbeat.host,
-        onHeartbeat: (heartbeat, before) => this.#tell({ kind: 'host-presence', heartbeat, before }),
-      });
-      this.#forgotten = bus.subscribe(rows.proberEvent, {}, ({ kind, host: gone }) => {
-        if (kind === 'host-forgotten' && gone !== undefined) this.forgotten(gone);
-      });
-    }
-    if (senders.includes('prober')) {
-      this.#probers = new Heartbeats({
-        ...common,
-        row: rows.proberPresence,
-        filter: {},
-        senderOf: ({ prober }) => prober,
-        onHeartbeat: (heartbeat) => this.#tell({ kind: 'prober-presence', heartbeat }),
-      });
-    }
-    if (senders.includes('dashboard')) {
-      this.#dashboards = new Heartbeats({
-        ...common,
-        row: rows.dashboardPresence,
-        filter: {},
-        senderOf: ({ dashboard }) => dashboard,
-        onHeartbeat: (heartbeat) => this.#tell({ kind: 'dashboard-presence', heartbeat }),
-      });
-    }
+    this.#specs = this.#view('specs');
+    this.#status = this.#view('status');
+    this.#health = this.#view('health');
+    this.#alerts = this.#view('alerts');
+    this.#hosts = this.#heartbeats<AgentPresence>(
+      'host',
+      (take) =>
+        bus.subscribe(rows.hostPresence, host === undefined ? {} : { host }, (heartbeat) =>
+          take(heartbeat.host, heartbeat),
+        ),
+      (heartbeat, before) => this.#tell({ kind: 'host-presence', heartbeat, before }),
+    );
+    this.#probers = this.#heartbeats<ProberPresence>(
+      'prober',
+      (take) => bus.subscribe(rows.proberPresence, {}, (heartbeat) => take(heartbeat.prober, heartbeat)),
+      (heartbeat) => this.#tell({ kind: 'prober-presence', heartbeat }),
+    );
+    this.#dashboards = this.#heartbeats<DashboardPresence>(
+      'dashboard',
+      (take) => bus.subscribe(rows.dashboardPresence, {}, (heartbeat) => take(heartbeat.dashboard, heartbeat)),
+      (heartbeat) => this.#tell({ kind: 'dashboard-presence', heartbeat }),
+    );
+    const onProberEvent = ({ kind, host: gone }: ComponentEvent) => {
+      if (kind === 'host-forgotten' && gone !== undefined) this.forgotten(gone);
+    };
+    this.#forgotten = senders.includes('host') ? bus.subscribe(rows.proberEvent, {}, onProberEvent) : NOTHING;
     this.#timer = setInterval(() => this.#listening(), LOOK_EVERY_MS);
     this.#timer.unref();
   }
 
   /** Waits until all that is stored has been read. @throws PermissionDeniedError, or the signal's reason */
   async ready(signal: AbortSignal): Promise<void> {
-    await Promise.all(Object.values(this.#views).map((view) => view.ready(signal)));
+    await Promise.all(this.#views().map((view) => view.ready(signal)));
   }
 
   /** Everything known now. The maps go on changing: copy what must stay. */
@@ -155,21 +145,25 @@ export class FleetClient implements Disposable {
     return {
       specs: this.specs,
       status: this.statuses,
-      health: this.#views.health?.values ?? new Map(),
-      alerts: this.#views.alerts?.values ?? new Map(),
+      health: this.#health.values,
+      alerts: this.alerts,
       excess: this.#excess(),
       hosts: [...this.hosts()].sort().map((host) => this.host(host)),
-      probers: this.#probers?.presences().map(([prober, presence]) => ({ prober, ...presence })) ?? [],
-      dashboards: this.#dashboards?.presences().map(([dashboard, presence]) => ({ dashboard, ...presence })) ?? [],
+      probers: this.#probers.presences().map(([prober, presence]) => ({ prober, ...presence })),
+      dashboards: this.#dashboards.presences().map(([dashboard, presence]) => ({ dashboard, ...presence })),
     };
   }
 
   get specs(): FleetSnapshot['specs'] {
-    return this.#views.specs?.values ?? new Map();
+    return this.#specs.values;
   }
 
   get statuses(): FleetSnapshot['status'] {
-    return this.#views.status?.values ?? new Map();
+    return this.#status.values;
+  }
+
+  get alerts(): FleetSnapshot['alerts'] {
+    return this.#alerts.values;
   }
 
   specOf({ host, service }: Pick<InstanceRef, 'host' | 'service'>): ServiceSpecEntry | undefined {
@@ -180,23 +174,23 @@ export class FleetClient implements Disposable {
     for (const key of this.keysOn('status', host)) yield this.statuses.get(key) as InstanceStatus;
   }
 
-  /** The keys of a bucket that are a host's. */
-  keysOn(bucket: FleetBucket, host: string): Iterable<string> {
-    return this.#views[bucket]?.keysOf(host) ?? [];
+  /** The keys that a host has. */
+  keysOn(bucket: 'specs' | 'status', host: string): Iterable<string> {
+    return (bucket === 'specs' ? this.#specs : this.#status).keysOf(host);
   }
 
   /** Every host that was heard within a day, or has a status. */
   hosts(): ReadonlySet<string> {
-    return new Set([...(this.#hosts?.senders() ?? []), ...(this.#views.status?.hosts() ?? [])]);
+    return new Set([...this.#hosts.senders(), ...this.#status.hosts()]);
   }
 
   host(host: string): HostPresence {
-    return { host, ...(this.#hosts?.presence(host) ?? { state: 'awaited', silentForMs: 0, isAlive: false }) };
+    return { host, ...this.#hosts.presence(host) };
   }
 
   /** It was taken away: until it is heard again nothing is known of it. */
   forgotten(host: string): void {
-    this.#hosts?.forget(host);
+    this.#hosts.forget(host);
     this.#tell({ kind: 'host-forgotten', host });
   }
 
@@ -224,6 +218,11 @@ export class FleetClient implements Disposable {
     signal?: AbortSignal,
   ): Promise<CommandResult<V>> {
     return this.#commands.command(host, verb, args, signal);
+  }
+
+  /** As `FleetCommands.ask`. */
+  ask<V extends AgentVerb>(host: string, verb: V, args: CommandArguments<V>, signal?: AbortSignal) {
+    return this.#commands.ask(host, verb, args, signal);
   }
 
   /** What an agent says of its services now, and where it stands. */
@@ -301,15 +300,47 @@ export class FleetClient implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
-    this.#forgotten?.stop();
-    for (const heartbeats of [this.#hosts, this.#probers, this.#dashboards]) heartbeats?.stop();
-    for (const view of Object.values(this.#views)) view.stop();
+    this.#forgotten.stop();
+    for (const heartbeats of [this.#hosts, this.#probers, this.#dashboards]) heartbeats.stop();
+    for (const view of this.#views()) view.stop();
     this.#listeners.clear();
+  }
+
+  #view<B extends FleetBucket>(bucket: B): KvView<ValueOf<B>> {
+    const { bus, follow: { buckets = FLEET_BUCKETS, host } = {} } = this.#options;
+    const watch = (handlers: KvHandlers<ValueOf<B>>) => {
+      if (buckets.includes(bucket)) return bus.kv(bucket).watch(handlers, host === undefined ? '>' : `${host}.>`);
+      handlers.onReady();
+      return NOTHING;
+    };
+    return new KvView(watch, {
+      onListed: (entries, gone) => this.#tell({ kind: 'listed', bucket, entries, gone } as FleetChange),
+      onEntry: (key, value) => this.#tell({ kind: 'entry', bucket, key, value } as FleetChange),
+      onExcess: (crowded, notTaken) => this.#tell({ kind: 'excess', bucket, host: crowded, notTaken }),
+    });
+  }
+
+  #views() {
+    return [this.#specs, this.#status, this.#health, this.#alerts];
+  }
+
+  #heartbeats<Heartbeat extends Position & { readonly time: string }>(
+    sender: FollowedSender,
+    subscribe: HeartbeatsOptions<Heartbeat>['subscribe'],
+    onHeartbeat: HeartbeatsOptions<Heartbeat>['onHeartbeat'],
+  ): Heartbeats<Heartbeat> {
+    const { follow: { senders = SENDERS } = {}, patience = READER_PATIENCE } = this.#options;
+    return new Heartbeats({
+      subscribe: senders.includes(sender) ? subscribe : () => NOTHING,
+      listening: () => this.#listening(),
+      patience,
+      onHeartbeat,
+    });
   }
 
   #excess(): ReadonlyMap<string, number> {
     const all = new Map<string, number>();
-    for (const { excess } of Object.values(this.#views)) {
+    for (const { excess } of this.#views()) {
       for (const [host, count] of excess) all.set(host, (all.get(host) ?? 0) + count);
     }
     return all;

@@ -57,14 +57,24 @@ export class FleetCommands {
     return sendCommand(this.#sender, host, verb, args, { fresh: status.reply, signal });
   }
 
+  /** Asks what changes nothing that an agent's position could be too old for. */
+  ask<V extends AgentVerb>(
+    host: string,
+    verb: V,
+    args: CommandArguments<V>,
+    signal?: AbortSignal,
+  ): Promise<CommandResult<V>> {
+    return sendCommand(this.#sender, host, verb, args, { signal });
+  }
+
   /** What an agent says of its services now, and where it stands. */
   status(host: string, signal?: AbortSignal): Promise<CommandResult<'status'>> {
-    return sendCommand(this.#sender, host, 'status', {}, { signal });
+    return this.ask(host, 'status', {}, signal);
   }
 
   /** What became of the command `of` that went to this host. `unknown`: its agent has never seen it. */
   outcome(host: string, of: string, signal?: AbortSignal): Promise<CommandResult<'outcome'>> {
-    return sendCommand(this.#sender, host, 'outcome', { of }, { signal });
+    return this.ask(host, 'outcome', { of }, signal);
   }
 
   /**
@@ -72,7 +82,7 @@ export class FleetCommands {
    * nobody knows has no status and no events. @throws what reading the stream throws
    */
   async chain({ host, service, instance }: InstanceRef, signal?: AbortSignal): Promise<Chain> {
-    const told = await sendCommand(this.#sender, host, 'why', { service, instance }, { signal });
+    const told = await this.ask(host, 'why', { service, instance }, signal);
     if (told.outcome === 'accepted') {
       const { status, events } = told.reply;
       return { source: 'agent', status, events: [...events].sort(comparePositions) };

@@ -1,5 +1,4 @@
-import type { z } from 'zod';
-import type { Bus, Subscription } from '../bus/bus.ts';
+import type { Subscription } from '../bus/bus.ts';
 import type { Position } from '../envelope.ts';
 import {
   clockSkewMs,
@@ -10,8 +9,6 @@ import {
   type Patience,
   type PresenceVerdict,
 } from '../presence.ts';
-import type { Row } from '../rows.ts';
-import type { SubjectParams } from '../subject.ts';
 
 /** What can be said about a sender of heartbeats now. */
 export interface Presence<Heartbeat> extends PresenceVerdict {
@@ -28,30 +25,25 @@ export interface Presence<Heartbeat> extends PresenceVerdict {
 /** What has been silent for so long, and left nothing else behind, was most likely taken away. */
 const FORGET_MS = 24 * 3_600_000;
 
-type HeartbeatSchema = z.ZodType<Position & { time: string }>;
-
-export interface HeartbeatsOptions<T extends string, S extends HeartbeatSchema> {
-  readonly bus: Bus;
-  readonly row: Row<T, S>;
-  readonly filter: Partial<SubjectParams<T>>;
-  readonly senderOf: (heartbeat: z.output<S>) => string;
+export interface HeartbeatsOptions<Heartbeat> {
+  /** Begins to listen. */
+  readonly subscribe: (take: (sender: string, heartbeat: Heartbeat) => void) => Subscription;
   readonly listening: () => Listening;
   readonly patience: Patience;
   /** Told of each heartbeat; `before`: the last one that was taken. */
-  readonly onHeartbeat: (heartbeat: z.output<S>, before: z.output<S> | undefined) => void;
+  readonly onHeartbeat: (heartbeat: Heartbeat, before: Heartbeat | undefined) => void;
 }
 
 /** The last heartbeat of every sender of one kind. */
-export class Heartbeats<T extends string, S extends HeartbeatSchema> {
-  readonly #options: HeartbeatsOptions<T, S>;
-  readonly #last = new Map<string, Heard<z.output<S>>>();
+export class Heartbeats<Heartbeat extends Position & { readonly time: string }> {
+  readonly #options: HeartbeatsOptions<Heartbeat>;
+  readonly #last = new Map<string, Heard<Heartbeat>>();
   readonly #subscription: Subscription;
 
-  constructor(options: HeartbeatsOptions<T, S>) {
+  constructor(options: HeartbeatsOptions<Heartbeat>) {
     this.#options = options;
-    const { bus, row, filter, senderOf, listening, onHeartbeat } = options;
-    this.#subscription = bus.subscribe(row, filter, (heartbeat) => {
-      const sender = senderOf(heartbeat);
+    const { subscribe, listening, onHeartbeat } = options;
+    this.#subscription = subscribe((sender, heartbeat) => {
       const last = this.#last.get(sender);
       this.#last.set(sender, hear(last, heartbeat, listening().nowMs));
       onHeartbeat(heartbeat, last?.heartbeat);
@@ -61,10 +53,10 @@ export class Heartbeats<T extends string, S extends HeartbeatSchema> {
   /** Who has been heard within the last day. */
   senders(): readonly string[] {
     const { nowMs } = this.#options.listening();
-    return [...this.#last].flatMap(([sender, { heardAtMs }]) => (nowMs - heardAtMs > FORGET_MS ? [] : [sender])).sort();
+    return [...this.#last].flatMap(([sender, { heardAtMs }]) => (nowMs - heardAtMs > FORGET_MS ? [] : [sender]));
   }
 
-  presence(sender: string): Presence<z.output<S>> {
+  presence(sender: string): Presence<Heartbeat> {
     const listening = this.#options.listening();
     const { nowMs } = listening;
     const heard = this.#last.get(sender);
@@ -77,8 +69,8 @@ export class Heartbeats<T extends string, S extends HeartbeatSchema> {
   }
 
   /** Of each that was heard within the last day. */
-  presences(): readonly (readonly [string, Presence<z.output<S>>])[] {
-    return this.senders().map((sender) => [sender, this.presence(sender)]);
+  presences(): readonly (readonly [string, Presence<Heartbeat>])[] {
+    return [...this.senders()].sort().map((sender) => [sender, this.presence(sender)]);
   }
 
   forget(sender: string): void {

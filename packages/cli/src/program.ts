@@ -16,7 +16,7 @@ import { addVerbs } from './commands/verbs.ts';
 import { addWhy } from './commands/why.ts';
 import type { Context, ExitCode } from './context.ts';
 import { CliError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts';
-import { holdsJoinLine, SPOKEN_JOIN_LINE } from './join-token.ts';
+import { holdsJoinLine, SPOKEN_JOIN_LINE } from './hosts/join-token.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Reads the command line, runs the command it names, and answers with what to exit with. Never throws for a user's mistake. */

@@ -14,11 +14,11 @@ import {
   writeServerConfig,
 } from '@muster/contracts/bus';
 import { type Command, InvalidArgumentError } from 'commander';
+import { claimState } from '../bus/state-folder.ts';
 import type { Flags, Settings } from '../config.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { type Address, parseAbsoluteFolder, parseAddress, parseHostName } from '../option-values.ts';
-import { claimState } from '../state-folder.ts';
 import type { Terminal } from '../terminal.ts';
 import { examples } from './options.ts';
 

@@ -7,12 +7,12 @@ import { isatty } from 'node:tty';
 import { credentialsFile, tlsFilesBeside } from '@muster/contracts/bus';
 import { replaceFile } from '@muster/contracts/files';
 import type { Command } from 'commander';
-import { withBusSettings } from '../agent-file.ts';
+import { claimState } from '../bus/state-folder.ts';
 import type { Flags, Settings } from '../config.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
-import { type Joining, parseJoinToken, SPOKEN_JOIN_LINE } from '../join-token.ts';
-import { claimState } from '../state-folder.ts';
+import { withBusSettings } from '../hosts/agent-file.ts';
+import { type Joining, parseJoinToken, SPOKEN_JOIN_LINE } from '../hosts/join-token.ts';
 import { examples, JSON_FLAG } from './options.ts';
 
 interface JoinOptions extends Flags {

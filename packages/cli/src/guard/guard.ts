@@ -23,9 +23,9 @@ import {
   uuidv7,
   WrongLastSequenceError,
 } from '@muster/contracts/bus';
+import { observersIn } from '../bus/identities.ts';
+import { markStore } from '../bus/store-age.ts';
 import type { Settings } from '../config.ts';
-import { observersIn } from '../own-identities.ts';
-import { markStore } from '../store-age.ts';
 import { FLOOD_LIMITS, type FloodLimits } from './flood-limits.ts';
 import { type Flooder, FloodWatch } from './flood-watch.ts';
 import { canRevoke, cutOff, howToCutOff, identityOf, isOwn, purgedText } from './stop-flood.ts';

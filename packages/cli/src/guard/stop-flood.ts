@@ -8,11 +8,11 @@ import {
   publishRevocations,
   ROOT_KEY_FILE,
 } from '@muster/contracts/bus';
-import { configurationAdvice, makeBusFiles } from '../bus-files.ts';
+import { configurationAdvice, makeBusFiles } from '../bus/files.ts';
+import { ownIdentities } from '../bus/identities.ts';
+import { tellServers } from '../bus/tell-servers.ts';
 import type { Settings } from '../config.ts';
 import { voidKeysOf } from '../hosts/void-keys.ts';
-import { ownIdentities } from '../own-identities.ts';
-import { tellServers } from '../tell-servers.ts';
 
 /** Are the keys here that make a revocation count? */
 export function canRevoke({ keysDir }: Settings): boolean {

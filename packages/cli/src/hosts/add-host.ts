@@ -15,11 +15,11 @@ import {
   serverTlsFiles,
   tlsFilesBeside,
 } from '@muster/contracts/bus';
-import { type BusFiles, expectBusKeys, makeBusFiles } from '../bus-files.ts';
+import { type BusFiles, expectBusKeys, makeBusFiles } from '../bus/files.ts';
+import { ownAddresses } from '../bus/own-names.ts';
 import type { Settings } from '../config.ts';
 import { CliError } from '../exit-codes.ts';
-import { formatJoinToken } from '../join-token.ts';
-import { ownAddresses } from '../own-names.ts';
+import { formatJoinToken } from './join-token.ts';
 import { voidKeysOf } from './void-keys.ts';
 
 export interface AddedHost {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type Document, isMap, isScalar, parseDocument, YAMLMap } from 'yaml';
-import { CliError } from './exit-codes.ts';
+import { CliError } from '../exit-codes.ts';
 
 /** What joining a bus writes into agent.yaml. */
 export interface BusSettings {

@@ -1,9 +1,9 @@
 import { permissionsFor } from '@muster/contracts';
 import type { ConsumerInspection, CopyInspection, StreamInspection } from '@muster/contracts/bus';
 import { expect, test } from 'vitest';
+import { renderFindings } from '../render/findings.ts';
+import { paintPlain } from '../render/paint.ts';
 import { type BusFacts, type Finding, judgeBus } from './bus-check.ts';
-import { renderFindings } from './render/findings.ts';
-import { paintPlain } from './render/paint.ts';
 
 const NOW_MS = Date.parse('2026-11-27T12:00:00Z');
 const needed = permissionsFor('development', 'operator', 'cli');

@@ -11,14 +11,14 @@ import {
   revoke,
 } from '@muster/contracts/bus';
 import { type Command, InvalidArgumentError } from 'commander';
-import { certificateAdvice, configurationAdvice, expectBusKeys, makeBusFiles } from '../bus-files.ts';
+import { signalServer } from '../bus/embedded-server.ts';
+import { certificateAdvice, configurationAdvice, expectBusKeys, makeBusFiles } from '../bus/files.ts';
+import { readRetentionOf } from '../bus/retention.ts';
+import { claimState } from '../bus/state-folder.ts';
+import { tellEverybody, tellServers } from '../bus/tell-servers.ts';
 import type { Flags, Settings } from '../config.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
-import { signalServer } from '../embedded-server.ts';
 import { EXIT } from '../exit-codes.ts';
-import { readRetentionOf } from '../retention.ts';
-import { claimState } from '../state-folder.ts';
-import { tellEverybody, tellServers } from '../tell-servers.ts';
 import { examples, JSON_FLAG } from './options.ts';
 
 type What = Rotatable | 'operator';

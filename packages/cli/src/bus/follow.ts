@@ -1,6 +1,6 @@
 import type { Bus } from '@muster/contracts/bus';
-import { CliError } from './exit-codes.ts';
-import type { Terminal } from './terminal.ts';
+import { CliError } from '../exit-codes.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** Whether the server turned a subscription down, which it says beside everything else. */
 export class Denial {

@@ -1,6 +1,6 @@
 import type { InstanceStateName } from '@muster/contracts';
 import { describe, expect, test } from 'vitest';
-import { instanceStatus } from '../test/samples.ts';
+import { instanceStatus } from '../../test/samples.ts';
 import { judgeOutcome, type Outcome, type Verb } from './outcome.ts';
 
 type Seen = [state: InstanceStateName, generation: number, seq: number];

@@ -1,9 +1,9 @@
 import { type ComponentEvent, Deadline, keys } from '@muster/contracts';
 import { type Bus, PermissionDeniedError } from '@muster/contracts/bus';
 import { type CommandResult, FleetClient, type NoAnswer } from '@muster/contracts/client';
+import { CliError } from '../exit-codes.ts';
 import { Changes } from './changes.ts';
-import { CliError } from './exit-codes.ts';
-import type { FleetReading, HostReading, InstanceReading, WhyReading } from './fleet-reading.ts';
+import type { FleetReading, HostReading, InstanceReading, WhyReading } from './reading.ts';
 import { isMatch, type ResolvedTarget, type Target } from './target.ts';
 
 /** An agent on a busy machine answers within this; a silent one must not keep people waiting. */

@@ -10,9 +10,9 @@ import {
   type SignedRevocations,
 } from '@muster/contracts/bus';
 import { type ForgetOutcome, forgetHost } from '@muster/contracts/client';
-import type { Settings } from './config.ts';
+import type { Settings } from '../config.ts';
+import { CliError } from '../exit-codes.ts';
 import { ADMIN, open } from './connect.ts';
-import { CliError } from './exit-codes.ts';
 
 /**
  * Tells every running server what its configuration says by now of the fleet's account: who was revoked is cut off at once.

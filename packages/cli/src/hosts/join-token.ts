@@ -4,7 +4,7 @@
  */
 import { brotliCompressSync, brotliDecompressSync } from 'node:zlib';
 import { isId } from '@muster/contracts';
-import { CliError } from './exit-codes.ts';
+import { CliError } from '../exit-codes.ts';
 
 const PREFIX = 'muster1.';
 

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { claimStateFolder, PrivateFolderError } from '@muster/contracts/files';
-import type { Settings } from './config.ts';
-import { CliError } from './exit-codes.ts';
-import type { Terminal } from './terminal.ts';
+import type { Settings } from '../config.ts';
+import { CliError } from '../exit-codes.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** As `claimState`, where there is one: nothing is made. @throws CliError (failed) */
 export function closeState(settings: Settings, terminal: Terminal): void {

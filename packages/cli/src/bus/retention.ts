@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { RetentionChanges } from '@muster/contracts';
 import { readRetention } from '@muster/contracts/config';
-import type { Settings } from './config.ts';
-import { CliError } from './exit-codes.ts';
-import { renderDiagnostics } from './render/diagnostics.ts';
-import type { Terminal } from './terminal.ts';
+import type { Settings } from '../config.ts';
+import { CliError } from '../exit-codes.ts';
+import { renderDiagnostics } from '../render/diagnostics.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** What agent.yaml wants the streams to keep. @throws CliError (usage) when that can't be read, once it has shown where */
 export async function readRetentionOf({ configDir }: Settings, terminal: Terminal): Promise<RetentionChanges> {

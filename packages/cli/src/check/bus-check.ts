@@ -8,8 +8,8 @@ import {
   type StoreInspection,
   type StreamInspection,
 } from '@muster/contracts/bus';
-import { formatBytes } from './render/bytes.ts';
-import { formatSpan } from './render/time.ts';
+import { formatBytes } from '../render/bytes.ts';
+import { formatSpan } from '../render/time.ts';
 
 /** What `muster bus check` could learn. Where a part is undefined, these credentials may not ask for it. */
 export interface BusFacts {

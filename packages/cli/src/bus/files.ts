@@ -14,9 +14,9 @@ import {
   writeNatsServerConfig,
 } from '@muster/contracts/bus';
 import { withFileLock } from '@muster/contracts/files';
-import type { Settings } from './config.ts';
+import type { Settings } from '../config.ts';
+import { CliError } from '../exit-codes.ts';
 import { pidFileOf } from './embedded-server.ts';
-import { CliError } from './exit-codes.ts';
 import { ownNames } from './own-names.ts';
 
 export interface BusFiles {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Settings } from './config.ts';
+import type { Settings } from '../config.ts';
 
 /** Where the embedded nats-server writes its pid. */
 export function pidFileOf({ stateDir }: Pick<Settings, 'stateDir'>): string {

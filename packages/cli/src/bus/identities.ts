@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type Identity, identitiesIn } from '@muster/contracts/bus';
-import type { Settings } from './config.ts';
+import type { Settings } from '../config.ts';
 import { ADMIN, OPERATOR } from './connect.ts';
 
 /** Everybody who speaks on the bus of one machine that runs the whole system. */

@@ -1,6 +1,6 @@
 import { type NatsBus, setUpIncarnation } from '@muster/contracts/bus';
-import { hasBusKeys } from './bus-files.ts';
-import type { Settings } from './config.ts';
+import type { Settings } from '../config.ts';
+import { hasBusKeys } from './files.ts';
 
 /**
  * Compares the store with what is noted beside the keys, and raises its incarnation when it has gone back, or when somebody

@@ -11,8 +11,8 @@ import {
   openBus,
   readCredentialClaims,
 } from '@muster/contracts/bus';
-import type { Settings } from './config.ts';
-import { CliError } from './exit-codes.ts';
+import type { Settings } from '../config.ts';
+import { CliError } from '../exit-codes.ts';
 
 /** Whom a command speaks as, unless it is given the credentials of somebody else. */
 export const OPERATOR: Identity = { role: 'operator', id: 'cli' };

@@ -1,5 +1,5 @@
 import { type InstanceRef, isId } from '@muster/contracts';
-import { CliError } from './exit-codes.ts';
+import { CliError } from '../exit-codes.ts';
 
 /** What a person wrote: `service`, `host/service` or `host/service.instance`. */
 export interface Target {

@@ -1,10 +1,10 @@
 import { printable, type StatusFile } from '@muster/contracts';
-import type { Settings } from './config.ts';
-import { CliError } from './exit-codes.ts';
-import type { FleetReading } from './fleet-reading.ts';
-import { formatSpan } from './render/time.ts';
+import type { Settings } from '../config.ts';
+import { CliError } from '../exit-codes.ts';
+import { formatSpan } from '../render/time.ts';
+import type { Terminal } from '../terminal.ts';
+import type { FleetReading } from './reading.ts';
 import { readStatusFile } from './status-file.ts';
-import type { Terminal } from './terminal.ts';
 
 /** An agent writes its file at every change and at least this often; an older file says nothing about now. */
 const FRESH_MS = 30_000;

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { withBusSettings } from './agent-file.ts';
 
-const SHIPPED = readFileSync(new URL('../../../config/agent.yaml', import.meta.url), 'utf8');
+const SHIPPED = readFileSync(new URL('../../../../config/agent.yaml', import.meta.url), 'utf8');
 const WANTED = {
   environment: 'production',
   host: 'web2',

@@ -10,8 +10,13 @@ import type { InstanceEvent, InstanceRef, InstanceStatus, ServiceSpecEntry } fro
 import { type Listening, LOOK_EVERY_MS, look, type Patience, READER_PATIENCE, type Wakefulness } from '../presence.ts';
 import { rows } from '../rows.ts';
 import type { SubjectParams } from '../subject.ts';
-import type { CommandArguments, CommandResult } from './commanding.ts';
-import { type Chain, FleetCommands } from './fleet-commands.ts';
+import {
+  type AskOptions,
+  type Chain,
+  type CommandArguments,
+  type CommandResult,
+  FleetCommands,
+} from './fleet-commands.ts';
 import { type ForgetOutcome, forgetHost } from './forget-host.ts';
 import { Heartbeats, type HeartbeatsOptions, type Presence } from './heartbeats.ts';
 import { KvView } from './kv-view.ts';
@@ -221,8 +226,8 @@ export class FleetClient implements Disposable {
   }
 
   /** As `FleetCommands.ask`. */
-  ask<V extends AgentVerb>(host: string, verb: V, args: CommandArguments<V>, signal?: AbortSignal) {
-    return this.#commands.ask(host, verb, args, signal);
+  ask<V extends AgentVerb>(host: string, verb: V, args: CommandArguments<V>, options?: AskOptions) {
+    return this.#commands.ask(host, verb, args, options);
   }
 
   /** What an agent says of its services now, and where it stands. */

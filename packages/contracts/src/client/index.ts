@@ -1,10 +1,3 @@
-export {
-  type CommandArguments,
-  type CommandResult,
-  type CommandSender,
-  type NoAnswer,
-  sendCommand,
-} from './commanding.ts';
 export type { ChartSeries } from './downsample.ts';
 export {
   type DashboardStanding,
@@ -16,7 +9,15 @@ export {
   type HostPresence,
   type ProberStanding,
 } from './fleet-client.ts';
-export { type Chain, FleetCommands, type FleetCommandsOptions } from './fleet-commands.ts';
+export {
+  type AskOptions,
+  type Chain,
+  type CommandArguments,
+  type CommandResult,
+  FleetCommands,
+  type FleetCommandsOptions,
+  type NoAnswer,
+} from './fleet-commands.ts';
 export { type AlertGap, followAlerts } from './follow-alerts.ts';
 export { type ForgetOutcome, forgetHost } from './forget-host.ts';
 export type { Presence } from './heartbeats.ts';

@@ -233,7 +233,7 @@ export class LeaderTerm {
   }
 
   #learn(change: FleetChange): void {
-    if (change.kind === 'listed') {
+    if (change.kind === 'listed' && change.bucket !== 'alerts') {
       if (change.bucket === 'status') for (const key of change.gone ?? []) this.#update(key);
       for (const key of this.#fleet.statuses.keys()) this.#update(key);
     } else if (change.kind === 'entry') {

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { printableLines, redact, redactLogLine, type StatusFile } from '@muster/contracts';
 import { formatDiagnostic, type ServiceSpec } from '@muster/contracts/config';
-import { claimStateFolder, PrivateFolderError } from '@muster/contracts/files';
+import { claimStateFolder, credentialsFile, PrivateFolderError, stateLayout } from '@muster/contracts/files';
 import { type Logger, pino } from 'pino';
 import { parse } from 'yaml';
 import { HostTakenError } from './bus/host-taken-error.ts';
@@ -228,7 +228,7 @@ function openLog({ logLevel, host }: { readonly logLevel: string; readonly host:
 /** In one whole system the keys lie in the state directory; elsewhere agent.yaml says where. */
 function withOwnCredentials(config: AgentConfig): AgentConfig {
   if (config.bus.credsFile !== undefined || config.bus.isExternal) return config;
-  const credsFile = path.join(config.stateDir, 'keys', `agent-${config.host}.creds`);
+  const credsFile = credentialsFile(stateLayout(config.stateDir).keysDir, { role: 'agent', id: config.host });
   return { ...config, bus: { ...config.bus, credsFile } };
 }
 

@@ -1,6 +1,8 @@
 /* Several agents for one host on a real bus, as far as their connections go. */
 import { commands } from '@muster/contracts';
-import { CONTROL_LINE_BYTES, credentialsFile, mintKeys, openBus, uuidv7 } from '@muster/contracts/bus';
+import { openBus, uuidv7 } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import { CONTROL_LINE_BYTES, mintKeys } from '@muster/contracts/keys';
 import {
   eventually,
   type NatsServer,

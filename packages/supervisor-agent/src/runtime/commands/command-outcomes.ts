@@ -2,6 +2,7 @@
 import { settle, settleLate } from '../../core/command-outcome.ts';
 import { keyOf } from '../../state/instance-store.ts';
 import type { InstanceRunner } from '../instance/instance-runner.ts';
+import type { Listener } from '../listener.ts';
 import type { Answer, CommandJournal } from './command-journal.ts';
 
 type AcceptedAct = NonNullable<Answer['act']>;
@@ -14,7 +15,7 @@ interface Ongoing {
   readonly isFormer: boolean;
 }
 
-export class CommandOutcomes {
+export class CommandOutcomes implements Listener {
   readonly #journal: CommandJournal;
   /** By instance: one command at a time, for the next one overtakes it. */
   readonly #ongoing = new Map<string, Ongoing>();
@@ -32,7 +33,6 @@ export class CommandOutcomes {
     this.transitioned(runner);
   }
 
-  /** To be called after every transition. */
   transitioned({ key: { service, instance }, state, lastReason }: InstanceRunner): void {
     const key = keyOf(service, instance);
     const ongoing = this.#ongoing.get(key);

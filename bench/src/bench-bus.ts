@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Role, type rows, type StreamName, streamName } from '@muster/contracts';
-import { type NatsBus, openBus, setupBus } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { type NatsBus, openBus } from '@muster/contracts/bus';
 import { type NatsServer, startNatsServer } from '@muster/testkit';
 import { eventOf } from './bench-messages.ts';
 

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { embeddedBusUrl, hostIdFrom, isId, type Listen, type TlsFiles } from '@muster/contracts';
 import { readAgentFile } from '@muster/contracts/agent-file';
 import { tlsFilesFrom } from '@muster/contracts/config';
+import { stateLayout } from '@muster/contracts/files';
 import { CliError } from './exit-codes.ts';
 
 /** What the options of every command can say; absent ones are undefined. */
@@ -64,7 +65,7 @@ export function readSettings(flags: Flags, env: Readonly<Record<string, string |
     rootDir: ROOT_DIR,
     stateDir,
     configDir,
-    keysDir: join(stateDir, 'keys'),
+    keysDir: stateLayout(stateDir).keysDir,
     ...(creds !== undefined && creds !== '' && { credentialsFile: resolve(creds) }),
     hostId: env.MUSTER_HOST || agent.host || hostIdFrom(hostname()),
     ...(agent.tls !== undefined && { tls: tlsFilesFrom(agent.tls, ROOT_DIR) }),

@@ -43,5 +43,6 @@ export * from './row-match.ts';
 export * from './rows.ts';
 export { isSecretName } from './secret-name.ts';
 export { secretValues } from './secret-values.ts';
+export * from './stream-definitions.ts';
 export * from './streams.ts';
 export * from './subject.ts';

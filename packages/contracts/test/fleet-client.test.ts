@@ -1,5 +1,6 @@
 import { commands, rows } from '@muster/contracts';
-import { type NatsBus, openBus, setupBus } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { type NatsBus, openBus } from '@muster/contracts/bus';
 import { type FleetChange, FleetClient } from '@muster/contracts/client';
 import { eventually, type NatsServer, startNatsServer } from '@muster/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';

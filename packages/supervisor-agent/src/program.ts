@@ -7,9 +7,15 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Listen, printableLines, redact, redactLogLine, type StatusFile } from '@muster/contracts';
+import { type Listen, messageOf, printableLines, redact, redactLogLine, type StatusFile } from '@muster/contracts';
 import { formatDiagnostic, type ServiceSpec } from '@muster/contracts/config';
-import { claimStateFolder, PrivateFolderError } from '@muster/contracts/files';
+import {
+  claimStateFolder,
+  credentialsFile,
+  PrivateFolderError,
+  readIfPresent,
+  stateLayout,
+} from '@muster/contracts/files';
 import { type Logger, pino } from 'pino';
 import { parse } from 'yaml';
 import { HostTakenError } from './bus/host-taken-error.ts';
@@ -18,7 +24,6 @@ import { type LoadedServices, loadServices } from './config/load-services.ts';
 import { AccountError } from './confine/accounts.ts';
 import { confineSystem } from './confine/confinement.ts';
 import { describeTakenPorts } from './host/taken-ports.ts';
-import { messageOf } from './message-of.ts';
 import { Agent } from './runtime/agent.ts';
 import { LauncherLink } from './runtime/launcher/launcher-link.ts';
 import { StartProgress } from './runtime/launcher/start-progress.ts';
@@ -26,7 +31,6 @@ import { readStatusFile } from './runtime/report/status-file-writer.ts';
 import { Secrets } from './runtime/secrets.ts';
 import { dashboardListen, ownersOf, systemServices } from './runtime/services/system-services.ts';
 import { AgentIdError, readIdentity } from './state/agent-identity.ts';
-import { readFileIfAny } from './state/atomic-file.ts';
 import { claimRuntimeFolder, RuntimeFolderError } from './state/runtime-folder.ts';
 import { lockStateDirectory, StateLockedError } from './state/state-lock.ts';
 import { spendReserve } from './state/state-reserve.ts';
@@ -134,7 +138,7 @@ async function main(): Promise<void> {
 function readConfig(): AgentConfig {
   const around = { env: process.env, hostname: hostname(), currentDir: process.cwd() };
   const file = path.join(configDirOf(around), 'agent.yaml');
-  const reading = readAgentConfig(readFileIfAny(file) ?? '', file, around);
+  const reading = readAgentConfig(readIfPresent(file) ?? '', file, around);
   if ('errors' in reading) throw new Refusal(reading.errors.map(formatDiagnostic).join('\n'));
   if (process.platform !== 'linux') {
     throw new Refusal('the agent supervises Linux processes; on macOS and Windows run it in WSL2 or in a Linux VM');
@@ -240,7 +244,7 @@ function openLog({ logLevel, host }: { readonly logLevel: string; readonly host:
 /** In one whole system the keys lie in the state directory; elsewhere agent.yaml says where. */
 function withOwnCredentials(config: AgentConfig): AgentConfig {
   if (config.bus.credsFile !== undefined || config.bus.isExternal) return config;
-  const credsFile = path.join(config.stateDir, 'keys', `agent-${config.host}.creds`);
+  const credsFile = credentialsFile(stateLayout(config.stateDir).keysDir, { role: 'agent', id: config.host });
   return { ...config, bus: { ...config.bus, credsFile } };
 }
 
@@ -256,7 +260,7 @@ function tellOfAccount(name: string): void {
 
 function parseYamlFile(file: string): unknown {
   try {
-    return parse(readFileIfAny(file) ?? '');
+    return parse(readIfPresent(file) ?? '');
   } catch {
     return undefined; // its owner refuses it, with line and column
   }

@@ -2,15 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { basename } from 'node:path';
 import { Deadline, isId, messageOf } from '@muster/contracts';
-import {
-  type BusProblem,
-  BusRefusedError,
-  credentialsFile,
-  type Identity,
-  type NatsBus,
-  openBus,
-  readCredentialClaims,
-} from '@muster/contracts/bus';
+import { type BusProblem, BusRefusedError, type NatsBus, openBus, readCredentialClaims } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import type { Identity } from '@muster/contracts/keys';
 import type { Settings } from '../config.ts';
 import { CliError } from '../exit-codes.ts';
 

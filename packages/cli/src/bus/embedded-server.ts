@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SERVER_FILES, stateLayout } from '@muster/contracts/files';
 import type { Settings } from '../config.ts';
 
 /** Where the embedded nats-server writes its pid. */
 export function pidFileOf({ stateDir }: Pick<Settings, 'stateDir'>): string {
-  return join(stateDir, 'nats', 'nats.pid');
+  return join(stateLayout(stateDir).serverDir, SERVER_FILES.pid);
 }
 
 /**

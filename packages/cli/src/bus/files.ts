@@ -1,19 +1,18 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isLoopbackHost, type RetentionChanges } from '@muster/contracts';
+import { readIncarnationFile } from '@muster/contracts/bus';
+import { copyProgramKeys, SERVER_FILES, stateLayout, withFileLock } from '@muster/contracts/files';
 import {
   type BusTrust,
-  copyProgramKeys,
   furtherServersIn,
   type Identity,
   mintCertificates,
   mintKeys,
-  readIncarnationFile,
   serverTlsFiles,
   writeEmbeddedServerFiles,
   writeNatsServerConfig,
-} from '@muster/contracts/bus';
-import { withFileLock } from '@muster/contracts/files';
+} from '@muster/contracts/keys';
 import type { Settings } from '../config.ts';
 import { CliError } from '../exit-codes.ts';
 import { pidFileOf } from './embedded-server.ts';
@@ -60,7 +59,8 @@ async function makeFiles(
           ...(isOpen && { serverNames: ownNames(listen.host, names) }),
         })
       : { created: [], kept: [] };
-  const configFile = join(stateDir, 'nats', 'nats.conf');
+  const { serverDir } = stateLayout(stateDir);
+  const configFile = join(serverDir, SERVER_FILES.config);
   // A hint for who connects; what counts is what probers answer, signed.
   const { incarnation = 1 } = (await readIncarnationFile(keysDir)) ?? {};
   const server = {
@@ -73,7 +73,7 @@ async function makeFiles(
   };
   const written = await writeNatsServerConfig(configFile, {
     ...server,
-    storeDir: join(stateDir, 'nats', 'jetstream'),
+    storeDir: join(serverDir, SERVER_FILES.store),
     pidFile: pidFileOf(settings),
   });
   const [createdConfig, keptConfig] = written === 'written' ? [[configFile], []] : [[], [configFile]];

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { type Identity, identitiesIn } from '@muster/contracts/bus';
+import { type Identity, identitiesIn } from '@muster/contracts/keys';
 import type { Settings } from '../config.ts';
 import { ADMIN, OPERATOR } from './connect.ts';
 

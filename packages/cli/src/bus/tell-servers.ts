@@ -1,15 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Deadline } from '@muster/contracts';
-import {
-  type BusTrust,
-  credentialsFile,
-  PushError,
-  publishRevocations,
-  pushAccount,
-  type SignedRevocations,
-} from '@muster/contracts/bus';
+import { PushError, pushAccount } from '@muster/contracts/admin';
+import { publishRevocations, type SignedRevocations } from '@muster/contracts/bus';
 import { type ForgetOutcome, forgetHost } from '@muster/contracts/client';
+import { credentialsFile } from '@muster/contracts/files';
+import type { BusTrust } from '@muster/contracts/keys';
 import type { Settings } from '../config.ts';
 import { CliError } from '../exit-codes.ts';
 import { ADMIN, open } from './connect.ts';

@@ -1,5 +1,5 @@
 import { permissionsFor } from '@muster/contracts';
-import type { ConsumerInspection, CopyInspection, StreamInspection } from '@muster/contracts/bus';
+import type { ConsumerInspection, CopyInspection, StreamInspection } from '@muster/contracts/admin';
 import { expect, test } from 'vitest';
 import { renderFindings } from '../render/findings.ts';
 import { paintPlain } from '../render/paint.ts';

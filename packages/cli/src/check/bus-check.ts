@@ -1,13 +1,6 @@
 import { isLoopbackHost, MAX_HEADER_BYTES, MAX_MESSAGE_BYTES, type Permissions } from '@muster/contracts';
-import {
-  type ConsumerInspection,
-  type CopyInspection,
-  type CredentialClaims,
-  notGranted,
-  type ServerFacts,
-  type StoreInspection,
-  type StreamInspection,
-} from '@muster/contracts/bus';
+import type { ConsumerInspection, CopyInspection, StoreInspection, StreamInspection } from '@muster/contracts/admin';
+import { type CredentialClaims, notGranted, type ServerFacts } from '@muster/contracts/bus';
 import { formatBytes } from '../render/bytes.ts';
 import { formatSpan } from '../render/time.ts';
 

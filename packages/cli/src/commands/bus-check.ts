@@ -7,6 +7,8 @@ import {
   inspectStreams,
   isApiStrict,
   measureClockOffset,
+} from '@muster/contracts/admin';
+import {
   type NatsBus,
   NoStreamError,
   notGranted,

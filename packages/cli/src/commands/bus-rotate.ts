@@ -9,7 +9,7 @@ import {
   type Rotatable,
   replaceOperator,
   revoke,
-} from '@muster/contracts/bus';
+} from '@muster/contracts/keys';
 import { type Command, InvalidArgumentError } from 'commander';
 import { signalServer } from '../bus/embedded-server.ts';
 import { certificateAdvice, configurationAdvice, expectBusKeys, makeBusFiles } from '../bus/files.ts';

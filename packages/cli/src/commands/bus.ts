@@ -1,16 +1,10 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { isLoopbackHost, MAX_GRANTED_HOSTS, PERSON_ROLES, type PersonRole, ROLES, type Role } from '@muster/contracts';
-import {
-  credentialsFile,
-  type Identity,
-  identitiesIn,
-  isApiStrict,
-  type NatsBus,
-  SetupError,
-  setUpObservers,
-  setupBus,
-} from '@muster/contracts/bus';
+import { isApiStrict, SetupError, setUpObservers, setupBus } from '@muster/contracts/admin';
+import type { NatsBus } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import { type Identity, identitiesIn } from '@muster/contracts/keys';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ADMIN, open } from '../bus/connect.ts';
 import { signalServer } from '../bus/embedded-server.ts';

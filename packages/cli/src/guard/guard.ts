@@ -9,20 +9,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type ComponentEvent, messageOf, type RetentionChanges, rows } from '@muster/contracts';
 import {
   ConnectionLoads,
-  credentialsFile,
-  type Identity,
   type KnownServices,
   knownServices,
-  type NatsBus,
   purgeInvented,
   purgeMonitor,
   StoredLoads,
   type StoreLook,
   setUpObservers,
   setupBus,
-  uuidv7,
-  WrongLastSequenceError,
-} from '@muster/contracts/bus';
+} from '@muster/contracts/admin';
+import { type NatsBus, uuidv7, WrongLastSequenceError } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import type { Identity } from '@muster/contracts/keys';
 import { observersIn } from '../bus/identities.ts';
 import { markStore } from '../bus/store-age.ts';
 import type { Settings } from '../config.ts';

@@ -3,18 +3,16 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import { inUrl, isLoopbackHost, type RetentionChanges } from '@muster/contracts';
+import type { SignedRevocations } from '@muster/contracts/bus';
+import { credentialsFile, oldFile, tlsFilesBeside } from '@muster/contracts/files';
 import {
-  credentialsFile,
   furtherServersIn,
   type Identity,
   isCertifiedFor,
   mintCertificates,
   mintKeys,
-  oldFile,
-  type SignedRevocations,
   serverTlsFiles,
-  tlsFilesBeside,
-} from '@muster/contracts/bus';
+} from '@muster/contracts/keys';
 import { type BusFiles, expectBusKeys, makeBusFiles } from '../bus/files.ts';
 import { ownAddresses } from '../bus/own-names.ts';
 import type { Settings } from '../config.ts';

@@ -20,6 +20,7 @@ import {
   type Stats,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { PROGRAMS_FOLDER, SERVER_FOLDER } from './state-layout.ts';
 
 const OTHERS = 0o077;
 const OTHERS_WRITE = 0o022;
@@ -95,7 +96,7 @@ export function claimStateFolder(folder: string): ClosedFolder {
  * they find it from where they are, and nobody else finds a way.
  */
 function isForOwnUsers(name: string, { gid }: Stats): boolean {
-  return ownUid() === ROOT && (name === 'programs' || (name === 'nats' && gid !== ROOT));
+  return ownUid() === ROOT && (name === PROGRAMS_FOLDER || (name === SERVER_FOLDER && gid !== ROOT));
 }
 
 /** `wasWritable`: what others own in it, they may have put there, so that it is taken for this user's. */

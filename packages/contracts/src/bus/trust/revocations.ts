@@ -4,6 +4,12 @@ import { RevocationList } from '../../messages/grant.ts';
 import type { Verifier } from './nkey.ts';
 import { type Opened, openText } from './signed-text.ts';
 
+export interface SignedRevocations {
+  readonly list: RevocationList;
+  /** The list as it travels. */
+  readonly text: string;
+}
+
 /** What became of a list that somebody brought. */
 export interface Offered {
   /** `newer`: it is in force now. `known`: this very version was. `older`: a later one is. `forged`: the root did not sign it. */

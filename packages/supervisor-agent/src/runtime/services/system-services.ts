@@ -4,8 +4,8 @@
  */
 import path from 'node:path';
 import { type Listen, parseListen, reachableHost } from '@muster/contracts';
-import { EMBEDDED_SERVER, PROGRAM_IDENTITIES, type ProgramName } from '@muster/contracts/bus';
 import type { ProbeSpec, ServiceSpec } from '@muster/contracts/config';
+import { PROGRAM_IDENTITIES, type ProgramName, SERVER_FILES, stateLayout } from '@muster/contracts/files';
 import type { AgentConfig } from '../../config/agent-config.ts';
 import type { ConfinedPrograms } from '../../confine/confinement.ts';
 
@@ -35,13 +35,14 @@ const DASHBOARD_ID = 'main';
 export function systemServices(config: AgentConfig, layout: SystemLayout): readonly ServiceSpec[] {
   const { stateDir, configDir, environment: environmentName, bus } = config;
   const { rootDir, confined, owners, dashboard, start } = layout;
+  const { keysDir, programsDir, serverDir } = stateLayout(stateDir);
   const bundle = (name: string): string => path.join(rootDir, 'packages', name, 'bundle', 'main.js');
   const environment = (identity: string): Record<string, string> => ({
     MUSTER_STATE_DIR: stateDir,
     MUSTER_CONFIG_DIR: configDir,
     MUSTER_ENVIRONMENT: environmentName,
     MUSTER_BUS_URL: bus.url,
-    MUSTER_BUS_CREDENTIALS: path.join(stateDir, 'keys', `${identity}.creds`),
+    MUSTER_BUS_CREDENTIALS: path.join(keysDir, `${identity}.creds`),
   });
   const program = (name: ProgramName): Pick<ServiceSpec, 'command' | 'environment' | 'workingDirectory'> => {
     const common = environment(PROGRAM_IDENTITIES[name]);
@@ -51,7 +52,7 @@ export function systemServices(config: AgentConfig, layout: SystemLayout): reado
     return {
       // Node would look where the links lead, and there every folder above is closed.
       command: [confined.node, '--preserve-symlinks', '--preserve-symlinks-main', `${folder}/bundle/main.js`],
-      workingDirectory: path.join(stateDir, 'programs'),
+      workingDirectory: programsDir,
       environment: {
         ...common,
         MUSTER_STATE_DIR: `${folder}/state`,
@@ -64,10 +65,10 @@ export function systemServices(config: AgentConfig, layout: SystemLayout): reado
   };
   const server: Pick<ServiceSpec, 'command' | 'workingDirectory'> =
     confined === undefined
-      ? { command: [layout.natsServer, '-c', path.join(stateDir, 'nats', 'nats.conf')] }
+      ? { command: [layout.natsServer, '-c', path.join(serverDir, SERVER_FILES.config)] }
       : {
-          command: [confined.natsServer, '-c', EMBEDDED_SERVER.configFile],
-          workingDirectory: path.join(stateDir, EMBEDDED_SERVER.folder),
+          command: [confined.natsServer, '-c', SERVER_FILES.confinedConfig],
+          workingDirectory: serverDir,
         };
   const prober = program('health-prober');
   const page = program('dashboard');

@@ -1,9 +1,9 @@
+import { requiredStoreBytes } from '../admin/wanted-streams.ts';
 import { inUrl, type TlsFiles } from '../bus-address.ts';
 import { MAX_MESSAGE_BYTES } from '../envelope.ts';
 import { readIfPresent, replaceFile } from '../files/replace-file.ts';
 import type { RetentionChanges } from '../streams.ts';
-import type { BusTrust } from './keys.ts';
-import { wantedStreams } from './wanted-streams.ts';
+import type { BusTrust } from './mint.ts';
 
 /**
  * A client's first line carries its JWT, which names each subject that it may use: a reader's is larger than the
@@ -13,9 +13,6 @@ export const CONTROL_LINE_BYTES = 64 * 1024;
 
 /** Ten dashboards and a fleet of 10,000 hosts, with room; what knocks without credentials counts too, until it is turned away. */
 const MAX_CONNECTIONS = 16_384;
-
-/** A server counts a byte or so too many where a bound is set that was not there. */
-const SPARE_STORE_BYTES = 64 * 1024 ** 2;
 
 /** Where a server is reached. */
 export interface ServerAddress {
@@ -71,17 +68,6 @@ export interface LeafServerOptions extends CommonOptions {
 
 /** One user name for all routes: the password is what counts. */
 const ROUTE_USER = 'route';
-
-/**
- * How much JetStream must be allowed to store. A server refuses a stream whose bound does not fit, however little is in
- * it, and by default allows three quarters of what is free on its disk: less than this on a small one.
- */
-export function requiredStoreBytes(environment: string, retention?: RetentionChanges): number {
-  return wantedStreams(environment, retention === undefined ? {} : { retention }).reduce(
-    (sum, one) => sum + one.max_bytes,
-    SPARE_STORE_BYTES,
-  );
-}
 
 /**
  * The configuration of one nats-server that knows this bus's identities. It holds no secrets, but for the password of a

@@ -3,10 +3,10 @@
  * a bound per subject limits nobody who invents subjects, which is what the guard is for.
  */
 import type { StreamConfig } from '@nats-io/jetstream';
-import { type BucketName, bucketName, bucketStoreBytes, buckets } from '../buckets.ts';
+import { type BucketName, bucketName, buckets, kvStream, kvSubject } from '../buckets.ts';
 import { MAX_HEADER_BYTES } from '../envelope.ts';
-import { FLOOD_HEADROOM_BYTES, type RetentionChanges, type StreamDefinition, streamDefinitions } from '../streams.ts';
-import { kvStream, kvSubject } from './kv-entry.ts';
+import { type StreamDefinition, streamDefinitions } from '../stream-definitions.ts';
+import { FLOOD_HEADROOM_BYTES, type RetentionChanges } from '../streams.ts';
 
 const NANOS_PER_SECOND = 1_000_000_000;
 const DUPLICATE_WINDOW_SECONDS = 120;
@@ -49,6 +49,20 @@ export function wantedStreams(environment: string, { replicas, retention }: Setu
   ];
 }
 
+/** A server counts a byte or so too many where a bound is set that was not there. */
+const SPARE_STORE_BYTES = 64 * 1024 ** 2;
+
+/**
+ * How much JetStream must be allowed to store. A server refuses a stream whose bound does not fit, however little is in
+ * it, and by default allows three quarters of what is free on its disk: less than this on a small one.
+ */
+export function requiredStoreBytes(environment: string, retention?: RetentionChanges): number {
+  return wantedStreams(environment, retention === undefined ? {} : { retention }).reduce(
+    (sum, one) => sum + one.max_bytes,
+    SPARE_STORE_BYTES,
+  );
+}
+
 function wantedStream(definition: StreamDefinition): WantedStream {
   const { name, subjects, description, maxAgeSeconds, maxBytes, maxMessageBytes, maxMessagesPerSubject } = definition;
   return {
@@ -76,7 +90,7 @@ function wantedBucket(environment: string, name: BucketName): WantedStream {
     // What is full refuses: the oldest entry is somebody's last word, and its loss would be told to nobody.
     discard: 'new',
     max_age: 0,
-    max_bytes: bucketStoreBytes(name),
+    max_bytes: buckets[name].storeBytes,
     max_msgs: MAX_KEYS * buckets[name].history,
     max_msg_size: buckets[name].maxBytes + MAX_HEADER_BYTES,
     max_msgs_per_subject: buckets[name].history,

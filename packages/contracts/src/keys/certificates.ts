@@ -13,9 +13,9 @@ import { basename, join } from 'node:path';
 import type * as X509 from '@peculiar/x509';
 import type { TlsFiles } from '../bus-address.ts';
 import { readIfPresent, replaceFile } from '../files/replace-file.ts';
-import { credentialsFile, type Identity, KeyFileError } from './keys.ts';
-import { oldFile } from './old-file.ts';
-import { tlsFilesBeside } from './tls.ts';
+import { credentialsFile, oldFile, tlsFilesBeside } from '../files/state-layout.ts';
+import type { Identity } from './identities.ts';
+import { KeyFileError } from './key-files.ts';
 
 const DAY_MS = 86_400_000;
 /** Of the authority, and of what it signs. Nobody outside this bus trusts it, so no public rule asks for less. */

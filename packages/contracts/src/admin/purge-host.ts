@@ -3,12 +3,11 @@
  * there is too much to be told apart, or the stream is fuller than it is meant to be without it: then all that this host has
  * there goes. Nothing of any other host is touched.
  */
-import { bucketName } from '../buckets.ts';
+import { bucketName, kvStream } from '../buckets.ts';
+import { NoStreamError } from '../bus/errors.ts';
+import type { NatsBus } from '../bus/nats-bus.ts';
 import { type HostStore, hostOfSubject, hostStores, monitorStores } from '../host-subjects.ts';
 import { streamName } from '../streams.ts';
-import { NoStreamError } from './errors.ts';
-import { kvStream } from './kv-entry.ts';
-import type { NatsBus } from './nats-bus.ts';
 
 /** A server goes through a whole stream for each. */
 const MAX_PURGES = 50;

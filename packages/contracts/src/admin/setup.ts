@@ -7,10 +7,15 @@
  * back.
  */
 import type { StreamConfig, StreamInfo } from '@nats-io/jetstream';
-import { NoStreamError, StoreRefusedError } from './errors.ts';
-import type { NatsBus } from './nats-bus.ts';
-import { requiredStoreBytes } from './nats-config.ts';
-import { LAYOUT_VERSION, type SetupOptions, type WantedStream, wantedStreams } from './wanted-streams.ts';
+import { NoStreamError, StoreRefusedError } from '../bus/errors.ts';
+import type { NatsBus } from '../bus/nats-bus.ts';
+import {
+  LAYOUT_VERSION,
+  requiredStoreBytes,
+  type SetupOptions,
+  type WantedStream,
+  wantedStreams,
+} from './wanted-streams.ts';
 
 const LAYOUT_MARK = /\(layout (\d+)\)$/;
 const INSUFFICIENT_STORAGE = [10_023, 10_047, 10_028];

@@ -7,12 +7,9 @@
  * what each identity may say to the others. All of it is repeatable: a key, once made, stays, unless it was revoked; a JWT
  * or a grant is signed again only when what it must say has changed.
  */
-import { randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import {
-  type Account,
   createAccount,
   createOperator,
   createUser,
@@ -20,34 +17,32 @@ import {
   encodeOperator,
   encodeUser,
   type KeyPair,
-  type User,
 } from '@nats-io/jwt';
+import { formatCredentials } from '../bus/trust/credentials-file.ts';
+import { issueGrant, readGrant } from '../bus/trust/grant.ts';
+import { type Signer, signerFrom, verifierFrom } from '../bus/trust/nkey.ts';
 import { readIfPresent, replaceFile } from '../files/replace-file.ts';
-import { Id, isId } from '../ids.ts';
-import { messageOf } from '../message-of.ts';
+import { credentialsFile, oldFile } from '../files/state-layout.ts';
 import type { Grant } from '../messages/grant.ts';
-import { permissionsFor } from '../permissions.ts';
-import { type PersonRole, ROLES, type Role } from '../roles.ts';
-import { oldFile } from './old-file.ts';
-import { formatCredentials, parseCredentials } from './trust/credentials-file.ts';
-import { issueGrant, readGrant } from './trust/grant.ts';
-import { claimsIn, keyPairFrom, type Signer, signerFrom, verifierFrom } from './trust/nkey.ts';
-import { ROOT_KEY_FILE, readRevocations, withKeysLock } from './trust/revoke.ts';
-import { userLimits } from './user-limits.ts';
-
-/** Signs users; the account's own key, which can never be replaced, need not. */
-export const SIGNING_KEY_FILE = 'account-signing.nk';
-const UNLIMITED = -1;
-
-/** One who speaks on the bus. */
-export interface Identity {
-  readonly role: Role;
-  readonly id: string;
-  /** For which hosts its word counts; default: an agent's for its own, everybody else's for all. */
-  readonly hosts?: readonly string[];
-  /** Up to what role it may speak for people; default: a dashboard for all, nobody else for any. */
-  readonly delegates?: PersonRole;
-}
+import type { Role } from '../roles.ts';
+import {
+  CONNECTION_LIMITS,
+  encodeFleetAccount,
+  leafClaims,
+  saysTheSame,
+  type UserClaims,
+  userClaims,
+} from './claims.ts';
+import type { Identity } from './identities.ts';
+import {
+  credentialsFrom,
+  ForeignCredentialsError,
+  keyFrom,
+  leafCredentialsFile,
+  SIGNING_KEY_FILE,
+  seedOf,
+} from './key-files.ts';
+import { ROOT_KEY_FILE, readRevocations, withKeysLock } from './revoke.ts';
 
 /** What a nats-server must know in order to let the identities in. No secrets. */
 export interface BusTrust {
@@ -71,79 +66,6 @@ export interface MintedKeys {
   /** Paths of what was there already and still says what it must. */
   readonly kept: readonly string[];
   readonly trust: BusTrust;
-}
-
-/** A key file that is not one. It is never replaced by itself: all credentials hang on it. */
-export class KeyFileError extends Error {
-  readonly file: string;
-
-  constructor(file: string, cause: unknown) {
-    super(`cannot read the key file '${file}': ${messageOf(cause)}`, { cause });
-    this.name = 'KeyFileError';
-    this.file = file;
-  }
-}
-
-/** Credentials that came from another bus. They cannot be made again here, so they are never replaced. */
-export class ForeignCredentialsError extends Error {
-  readonly file: string;
-
-  constructor(file: string) {
-    super(
-      `cannot sign '${file}' again: another bus's account signed it: ` +
-        'set bus.url in config/agent.yaml to use that bus, or move the file away to get new credentials for this one',
-    );
-    this.name = 'ForeignCredentialsError';
-    this.file = file;
-  }
-}
-
-/** The public key in a creds file. @throws KeyFileError */
-export async function publicKeyIn(file: string): Promise<string> {
-  return credentialsFrom(file, readIfPresent(file) ?? '').key.getPublicKey();
-}
-
-/** Everybody who has credentials in this directory, with the scope that they were granted. */
-export async function identitiesIn(directory: string, environment: string): Promise<readonly Identity[]> {
-  const names = (await readdir(directory)).sort();
-  return names.flatMap((name) => identityOf(join(directory, name), environment) ?? []);
-}
-
-function identityOf(file: string, environment: string): Identity | undefined {
-  const [, name, id = ''] = /^([a-z]+)-(.+)\.creds$/.exec(basename(file)) ?? [];
-  const role = ROLES.find((known) => known === name);
-  if (role === undefined || !isId(id)) return undefined;
-  const { grant = '', roots } = parseCredentials(readIfPresent(file) ?? '');
-  const read = readGrant(grant, environment, roots.map(verifierFrom));
-  const isNarrow = read.ok && role !== 'agent' && read.value.hosts !== 'all';
-  const delegates = read.ok ? read.value.delegates : undefined;
-  return {
-    role,
-    id,
-    ...(isNarrow && { hosts: read.value.hosts as readonly string[] }),
-    ...(delegates !== undefined && { delegates }),
-  };
-}
-
-/** Where an identity's credentials are: `<directory>/<role>-<id>.creds`. */
-export function credentialsFile(directory: string, { role, id }: Pick<Identity, 'role' | 'id'>): string {
-  return join(directory, `${role}-${id}.creds`);
-}
-
-/** Where the credentials of a site's server are: `<directory>/leaf-<site>.creds`. */
-export function leafCredentialsFile(directory: string, site: string): string {
-  return join(directory, `leaf-${site}.creds`);
-}
-
-/** What the servers of one cluster know each other by. Made once. */
-export async function clusterPassword(directory: string): Promise<string> {
-  const file = join(directory, 'cluster.password');
-  const present = readIfPresent(file)?.trim();
-  if (present !== undefined && present !== '') return present;
-  // Without characters that an address would have to escape.
-  const password = randomBytes(24).toString('base64url');
-  replaceFile(file, `${password}\n`);
-  return password;
 }
 
 /** Makes what is missing and signs again what has changed. Files are 0600. @throws KeyFileError, ForeignCredentialsError */
@@ -198,32 +120,6 @@ async function mintAlone(options: MintOptions): Promise<MintedKeys> {
   };
 }
 
-const CONNECTION_LIMITS = {
-  subs: UNLIMITED,
-  data: UNLIMITED,
-  payload: UNLIMITED,
-  conn: UNLIMITED,
-  leaf: UNLIMITED,
-  imports: UNLIMITED,
-  exports: UNLIMITED,
-  wildcards: true,
-};
-
-function encodeFleetAccount(
-  environment: string,
-  account: KeyPair,
-  operator: KeyPair,
-  claims: Partial<Account>,
-): Promise<string> {
-  const jetstream = { mem_storage: UNLIMITED, disk_storage: UNLIMITED, streams: UNLIMITED, consumer: UNLIMITED };
-  return encodeAccount(
-    `muster-${environment}`,
-    account,
-    { ...claims, limits: { ...CONNECTION_LIMITS, ...jetstream } },
-    { signer: operator },
-  );
-}
-
 /** Who signs what an identity is given. */
 interface Issuer {
   readonly environment: string;
@@ -233,29 +129,6 @@ interface Issuer {
   readonly rootFor: (role: Role) => Signer;
   readonly roots: readonly string[];
   readonly isRevoked: (key: string) => boolean;
-}
-
-interface UserClaims {
-  readonly name: string;
-  readonly claims: Partial<User>;
-}
-
-function userClaims(environment: string, { role, id }: Identity): UserClaims {
-  Id.parse(id);
-  const { publish, subscribe } = permissionsFor(environment, role, id);
-  return {
-    name: `${role}/${id}`,
-    claims: {
-      ...userLimits(role),
-      pub: publish.length > 0 ? { allow: [...publish] } : { deny: ['>'] },
-      sub: { allow: [...subscribe] },
-    },
-  };
-}
-
-/** A server speaks for all of its clients, whose own rights it checks. So it may do everything, but not log in as a client. */
-function leafClaims(site: string): UserClaims {
-  return { name: `leaf/${Id.parse(site)}`, claims: { allowed_connection_types: ['LEAFNODE'] } };
 }
 
 /** The files of one run, and what became of them. */
@@ -337,32 +210,8 @@ class Mint {
   }
 }
 
-function keyFrom(file: string, seed: string): KeyPair {
-  try {
-    return keyPairFrom(seed.trim());
-  } catch (error) {
-    throw new KeyFileError(file, error);
-  }
-}
-
-function seedOf(key: KeyPair): string {
-  return new TextDecoder().decode(key.getSeed());
-}
-
 function signerOf(key: KeyPair): Signer {
   return signerFrom(seedOf(key));
-}
-
-function credentialsFrom(file: string, text: string) {
-  const credentials = parseCredentials(text);
-  const key = keyFrom(file, credentials.seed);
-  try {
-    // What a signing key has signed names the account that it signed for.
-    const { iss, nats } = claimsIn(credentials.jwt);
-    return { ...credentials, key, account: nats.issuer_account ?? iss };
-  } catch (error) {
-    throw new KeyFileError(file, error);
-  }
 }
 
 /** The present grant as long as it says what it must. */
@@ -395,17 +244,4 @@ function ownHosts(role: Role, id: string): Grant['hosts'] {
 
 function secondsOf(time: string): number {
   return Math.floor(Date.parse(time) / 1_000);
-}
-
-/** Do two JWTs claim the same, whenever they were signed? */
-function saysTheSame(a: string, b: string): boolean {
-  try {
-    return isDeepStrictEqual(timelessClaims(a), timelessClaims(b));
-  } catch {
-    return false;
-  }
-}
-
-function timelessClaims(jwt: string): object {
-  return { ...claimsIn(jwt), iat: undefined, jti: undefined };
 }

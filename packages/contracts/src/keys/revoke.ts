@@ -5,22 +5,17 @@
  * hands it to every agent that announces an older one.
  */
 import { join } from 'node:path';
-import { withFileLock } from '../../files/file-lock.ts';
-import { readIfPresent, replaceFile } from '../../files/replace-file.ts';
-import { MAX_REVOKED_KEYS, RevocationList, type RevokedKey } from '../../messages/grant.ts';
-import { oldFile } from '../old-file.ts';
-import { type Signer, signerFrom, verifierFrom } from './nkey.ts';
-import { openText, signText } from './signed-text.ts';
+import { type Signer, signerFrom, verifierFrom } from '../bus/trust/nkey.ts';
+import type { SignedRevocations } from '../bus/trust/revocations.ts';
+import { openText, signText } from '../bus/trust/signed-text.ts';
+import { withFileLock } from '../files/file-lock.ts';
+import { readIfPresent, replaceFile } from '../files/replace-file.ts';
+import { oldFile } from '../files/state-layout.ts';
+import { MAX_REVOKED_KEYS, RevocationList, type RevokedKey } from '../messages/grant.ts';
 
 /** The environment's root: whoever has this file decides who may say what. */
 export const ROOT_KEY_FILE = 'root.nk';
 const LIST_FILE = 'revocations.signed';
-
-export interface SignedRevocations {
-  readonly list: RevocationList;
-  /** The list as it travels. */
-  readonly text: string;
-}
 
 export interface RevokeOptions {
   /** Where `mintKeys` keeps its keys. */

@@ -2,11 +2,11 @@
  * Looks at a bus without changing it: what the server is, and whether its streams and buckets are as they must be.
  */
 import type { ConsumerInfo, JetStreamAccountStats, PeerInfo, StreamInfo } from '@nats-io/jetstream';
+import { notGranted } from '../bus/credentials.ts';
+import { NoStreamError, RequestTimeoutError, StoreRefusedError } from '../bus/errors.ts';
+import type { NatsBus } from '../bus/nats-bus.ts';
 import { permissionsFor } from '../permissions.ts';
 import type { RetentionChanges } from '../streams.ts';
-import { notGranted } from './credentials.ts';
-import { NoStreamError, RequestTimeoutError, StoreRefusedError } from './errors.ts';
-import type { NatsBus } from './nats-bus.ts';
 import { differencesOf, layoutOf } from './setup.ts';
 import { LAYOUT_VERSION, wantedStreams } from './wanted-streams.ts';
 

@@ -6,10 +6,10 @@
  * and asks the probers for it.
  */
 import type { ConsumerConfig, ConsumerInfo } from '@nats-io/jetstream';
+import { NoStreamError } from '../bus/errors.ts';
+import type { NatsBus } from '../bus/nats-bus.ts';
 import { observerConsumer, observerDelivery } from '../observers.ts';
 import { streamName } from '../streams.ts';
-import { NoStreamError } from './errors.ts';
-import type { NatsBus } from './nats-bus.ts';
 
 /** Makes what is missing, for these observers' ids. What fired before it was made is not delivered. @throws as `callJetStream` */
 export async function setUpObservers(bus: NatsBus, ids: readonly string[]): Promise<readonly string[]> {

@@ -7,10 +7,10 @@
 import { join } from 'node:path';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
+import { claimsIn } from '../bus/trust/nkey.ts';
 import { readIfPresent } from '../files/replace-file.ts';
 import { ConnectionCounts, type ConnectionGrowth } from './connection-counts.ts';
 import { connectAsSystem, type SystemAccountOptions } from './system-account.ts';
-import { claimsIn } from './trust/nkey.ts';
 
 const PAGE = 1_024;
 /** Of those that are closed the last ones only: the server remembers ten thousand. */

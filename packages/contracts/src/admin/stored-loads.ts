@@ -9,11 +9,11 @@
  * found here is a hint, which the counters of that sender's connections must bear out, and acknowledgements are charged to nobody.
  */
 import type { StreamConfig, StreamInfo } from '@nats-io/jetstream';
+import { NoStreamError } from '../bus/errors.ts';
+import type { NatsBus } from '../bus/nats-bus.ts';
 import { hostStores, meteredSender } from '../host-subjects.ts';
 import { FLOOD_HEADROOM_BYTES, type RetentionChanges } from '../streams.ts';
 import { isAcknowledgement } from './acknowledgement.ts';
-import { NoStreamError } from './errors.ts';
-import type { NatsBus } from './nats-bus.ts';
 import { differencesOf } from './setup.ts';
 import { type Drawn, type Growth, shareOut } from './share-out.ts';
 import { wantedStreams } from './wanted-streams.ts';

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { createUser, encodeUser, fmtCreds, fromSeed } from '@nats-io/jwt';
 import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
+import { isTlsAsked, tlsFor, tlsRefusal } from '../bus/tls.ts';
 import type { TlsFiles } from '../bus-address.ts';
 import { readIfPresent } from '../files/replace-file.ts';
 import { messageOf } from '../message-of.ts';
-import { isTlsAsked, tlsFor, tlsRefusal } from './tls.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** The user is made for one connection: what is stolen of it later opens none. */

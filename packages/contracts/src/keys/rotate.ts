@@ -7,9 +7,10 @@
  */
 import { access, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { credentialsFile, type Identity, publicKeyIn, SIGNING_KEY_FILE } from './keys.ts';
-import { oldFile } from './old-file.ts';
-import { ROOT_KEY_FILE, resignRevocations, revoke } from './trust/revoke.ts';
+import { credentialsFile, oldFile } from '../files/state-layout.ts';
+import type { Identity } from './identities.ts';
+import { publicKeyIn, SIGNING_KEY_FILE } from './key-files.ts';
+import { ROOT_KEY_FILE, resignRevocations, revoke } from './revoke.ts';
 
 /** The account's signing key, the root of all grants, and the authority of the certificates; or an identity's own key. */
 export type Rotatable = 'account' | 'root' | 'ca' | Identity;

@@ -1,6 +1,6 @@
+import { StoreRefusedError } from '../bus/errors.ts';
+import type { NatsBus } from '../bus/nats-bus.ts';
 import { STREAM_NAMES, streamName } from '../streams.ts';
-import { StoreRefusedError } from './errors.ts';
-import type { NatsBus } from './nats-bus.ts';
 
 /** In nobody's API. */
 const UNKNOWN_FIELD = { muster_asks_whether_this_is_refused: true };

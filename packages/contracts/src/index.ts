@@ -32,7 +32,7 @@ export * from './messages/service.ts';
 export * from './messages/status-file.ts';
 export * from './messages/stored.ts';
 export * from './observers.ts';
-export { Pattern, PatternError } from './pattern.ts';
+export { PatternError } from './pattern-error.ts';
 export * from './permissions.ts';
 export { parseShown, printable, printableJson, printableLine, printableLines } from './printable.ts';
 export { isRedacted, REDACTED, redact, redactCommand, redactDeep, redactLogLine } from './redact.ts';

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { isId, isLoopbackHost } from '@muster/contracts';
-import type { ServerAddress } from '@muster/contracts/bus';
 import { parseDuration } from '@muster/contracts/config';
+import type { ServerAddress } from '@muster/contracts/keys';
 import { Pattern } from '@muster/contracts/pattern';
 import { InvalidArgumentError } from 'commander';
 

@@ -9,7 +9,7 @@ import { type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Fault, Killed, MemoryStream } from '../../test/support/memory-stream.ts';
-import { Envelopes } from '../runtime/envelopes.ts';
+import { Envelopes } from '../bus/envelopes.ts';
 import { AcknowledgedBatches } from './acknowledged-batches.ts';
 import { CursorJournal } from './cursor-journal.ts';
 import { Shipper } from './shipper.ts';

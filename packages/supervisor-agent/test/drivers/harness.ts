@@ -129,8 +129,8 @@ export async function buildDriverHost(folder: string): Promise<string> {
   };
   await compile(packageFolder, 'test/drivers/fixtures/driver-host.ts', folder, {});
   // The one thing that a driver needs of another package.
-  await compile(join(packageFolder, '../contracts/src/bus'), 'private-folder.ts', join(folder, CONTRACTS), {
-    exports: { './private-folder': './private-folder.js' },
+  await compile(join(packageFolder, '../contracts/src/files'), 'index.ts', join(folder, CONTRACTS), {
+    exports: { './files': './index.js' },
   });
   return join(folder, 'test/drivers/fixtures/driver-host.js');
 }

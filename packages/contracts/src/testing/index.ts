@@ -1,0 +1,1 @@
+export { TestBus } from './test-bus.ts';

@@ -3,6 +3,7 @@ import { type Act, settle, settleLate } from '../../core/command-outcome.ts';
 import type { State } from '../../core/state.ts';
 import { keyOf } from '../../state/instance-store.ts';
 import type { InstanceRunner } from '../instance/instance-runner.ts';
+import type { Listener } from '../listener.ts';
 import type { Answer, CommandJournal } from './command-journal.ts';
 
 type AcceptedAct = NonNullable<Answer['act']>;
@@ -15,7 +16,7 @@ interface Ongoing {
   readonly isFormer: boolean;
 }
 
-export class CommandOutcomes {
+export class CommandOutcomes implements Listener {
   readonly #journal: CommandJournal;
   /** By instance: one command at a time, for the next one overtakes it. */
   readonly #ongoing = new Map<string, Ongoing>();
@@ -33,7 +34,6 @@ export class CommandOutcomes {
     this.#look(keyOf(act.service, act.instance), state);
   }
 
-  /** To be called after every transition. */
   transitioned({ key, state }: InstanceRunner): void {
     this.#look(keyOf(key.service, key.instance), state);
   }

@@ -23,6 +23,7 @@ import type { Freshness } from '../../bus/freshness.ts';
 import { monotonicNowMs } from '../../host/clock.ts';
 import type { HostLogPage } from '../../log/host-logs.ts';
 import type { InstanceRunner } from '../instance/instance-runner.ts';
+import type { Listener } from '../listener.ts';
 import type { Reporter } from '../report/reporter.ts';
 import type { Hide } from '../secrets.ts';
 import type { RemoteDependencies } from '../services/remote-dependencies.ts';
@@ -80,7 +81,7 @@ const STALE = {
   reason: 'the command does not quote a position this agent said within 10 s: ask for its status and try again',
 } as const;
 
-export class Commands {
+export class Commands implements Listener {
   readonly #options: CommandsOptions;
   readonly #subscriptions: Subscription[] = [];
 
@@ -116,7 +117,7 @@ export class Commands {
     }
   }
 
-  stop(): void {
+  ending(): void {
     for (const subscription of this.#subscriptions.splice(0)) subscription.stop();
   }
 

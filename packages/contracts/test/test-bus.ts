@@ -1,14 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setupBus } from '@muster/contracts/admin';
+import { type BusOptions, type NatsBus, openBus } from '@muster/contracts/bus';
+import { credentialsFile, stateLayout } from '@muster/contracts/files';
+import { type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
 import { type NatsServer, startNatsServer, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 import { type ConnectionOptions, connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
-import { setupBus } from '../admin/setup.ts';
-import type { BusOptions } from '../bus/bus.ts';
-import { type NatsBus, openBus } from '../bus/nats-bus.ts';
-import { credentialsFile, stateLayout } from '../files/state-layout.ts';
-import type { Identity } from '../keys/identities.ts';
-import { mintKeys } from '../keys/mint.ts';
-import { natsServerConfig } from '../keys/nats-config.ts';
 
 const LONG_MS = 60_000;
 const SET_UP: Identity = { role: 'admin', id: 'setup' };

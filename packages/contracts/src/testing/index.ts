@@ -1,1 +1,0 @@
-export { TestBus } from './test-bus.ts';

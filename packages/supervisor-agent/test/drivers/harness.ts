@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { eventually } from '@muster/testkit';
+import { eventually, NOBODY } from '@muster/testkit';
 import type { Run, RunSpec } from '../../src/drivers/driver.ts';
 import { ProcessDriver } from '../../src/drivers/process/driver.ts';
 import { isDead, listProcesses, readStat, signalProcess } from '../../src/drivers/process/proc.ts';
 
 /** Without an account of that id the numbers do just as well. */
-export const NOBODY = { uid: 65_534, gid: 65_534 } as const;
+export const OTHER_USER = { uid: NOBODY, gid: NOBODY } as const;
 
 /** Never aborts: the deadline of a test is the runner's. */
 export const never = new AbortController().signal;

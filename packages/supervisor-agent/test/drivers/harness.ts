@@ -128,9 +128,10 @@ export async function buildDriverHost(folder: string): Promise<string> {
     await promisify(execFile)(process.execPath, argv, { cwd: rootDir });
   };
   await compile(packageFolder, 'test/drivers/fixtures/driver-host.ts', folder, {});
-  // The one thing that a driver needs of another package.
+  // What a driver needs of another package.
+  await compile(join(packageFolder, '../contracts/src'), 'message-of.ts', join(folder, CONTRACTS), {});
   await compile(join(packageFolder, '../contracts/src/files'), 'index.ts', join(folder, CONTRACTS), {
-    exports: { './files': './index.js' },
+    exports: { '.': './message-of.js', './files': './index.js' },
   });
   return join(folder, 'test/drivers/fixtures/driver-host.js');
 }

@@ -35,7 +35,7 @@ export * from './messages/stored.ts';
 export * from './observers.ts';
 export { Pattern, PatternError } from './pattern.ts';
 export * from './permissions.ts';
-export { parseShown, printable, printableJson, printableLine, printableLines } from './printable.ts';
+export { parseShown, printable, printableJson, printableLine, printableLines } from './plain/printable.js';
 export { isRedacted, REDACTED, redact, redactCommand, redactDeep, redactLogLine } from './redact.ts';
 export * from './roles.ts';
 export * from './rollups.ts';

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -131,8 +131,9 @@ export async function buildDriverHost(folder: string): Promise<string> {
   // What a driver needs of another package.
   await compile(join(packageFolder, '../contracts/src'), 'message-of.ts', join(folder, CONTRACTS), {});
   await compile(join(packageFolder, '../contracts/src/files'), 'index.ts', join(folder, CONTRACTS), {
-    exports: { '.': './message-of.js', './files': './index.js' },
+    exports: { '.': './message-of.js', './files': './index.js', './process': './process.js' },
   });
+  copyFileSync(join(packageFolder, '../contracts/src/plain/process.js'), join(folder, CONTRACTS, 'process.js'));
   return join(folder, 'test/drivers/fixtures/driver-host.js');
 }
 

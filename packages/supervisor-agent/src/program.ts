@@ -7,9 +7,15 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { printableLines, redact, redactLogLine, type StatusFile } from '@muster/contracts';
+import { type Listen, messageOf, printableLines, redact, redactLogLine, type StatusFile } from '@muster/contracts';
 import { formatDiagnostic, type ServiceSpec } from '@muster/contracts/config';
-import { claimStateFolder, credentialsFile, PrivateFolderError, stateLayout } from '@muster/contracts/files';
+import {
+  claimStateFolder,
+  credentialsFile,
+  PrivateFolderError,
+  readIfPresent,
+  stateLayout,
+} from '@muster/contracts/files';
 import { type Logger, pino } from 'pino';
 import { parse } from 'yaml';
 import { HostTakenError } from './bus/host-taken-error.ts';
@@ -17,7 +23,7 @@ import { type AgentConfig, configDirOf, readAgentConfig } from './config/agent-c
 import { type LoadedServices, loadServices } from './config/load-services.ts';
 import { AccountError } from './confine/accounts.ts';
 import { confineSystem } from './confine/confinement.ts';
-import { messageOf } from './message-of.ts';
+import { describeTakenPorts } from './host/taken-ports.ts';
 import { Agent } from './runtime/agent.ts';
 import { LauncherLink } from './runtime/launcher/launcher-link.ts';
 import { StartProgress } from './runtime/launcher/start-progress.ts';
@@ -25,7 +31,6 @@ import { readStatusFile } from './runtime/report/status-file-writer.ts';
 import { Secrets } from './runtime/secrets.ts';
 import { dashboardListen, ownersOf, systemServices } from './runtime/services/system-services.ts';
 import { AgentIdError, readIdentity } from './state/agent-identity.ts';
-import { readFileIfAny } from './state/atomic-file.ts';
 import { claimRuntimeFolder, RuntimeFolderError } from './state/runtime-folder.ts';
 import { lockStateDirectory, StateLockedError } from './state/state-lock.ts';
 import { spendReserve } from './state/state-reserve.ts';
@@ -73,6 +78,7 @@ async function main(): Promise<void> {
   const natsServer = config.bus.serverProgram ?? 'nats-server';
   // With a bus that somebody else runs this host is one of many, and only its services are its own.
   const isWhole = config.isEmbedded && !config.bus.isExternal;
+  if (isWhole) expectFreePorts(config.bus.listen, dashboard, identity.agentId);
   const owners = ownersOf(process.getuid?.() ?? 0, process.env['SUDO_UID']);
   const confinement =
     isWhole && process.getuid?.() === 0
@@ -132,7 +138,7 @@ async function main(): Promise<void> {
 function readConfig(): AgentConfig {
   const around = { env: process.env, hostname: hostname(), currentDir: process.cwd() };
   const file = path.join(configDirOf(around), 'agent.yaml');
-  const reading = readAgentConfig(readFileIfAny(file) ?? '', file, around);
+  const reading = readAgentConfig(readIfPresent(file) ?? '', file, around);
   if ('errors' in reading) throw new Refusal(reading.errors.map(formatDiagnostic).join('\n'));
   if (process.platform !== 'linux') {
     throw new Refusal('the agent supervises Linux processes; on macOS and Windows run it in WSL2 or in a Linux VM');
@@ -217,6 +223,16 @@ function takeStateDirectory(stateDir: string, formerId: string | undefined) {
   }
 }
 
+/** @throws Refusal */
+function expectFreePorts(bus: Listen, dashboard: Listen, agentId: string): void {
+  const needed = [
+    { purpose: 'the bus', listen: bus, setting: 'bus.listen in config/agent.yaml' },
+    { purpose: 'the dashboard', listen: dashboard, setting: 'listen in config/dashboard.yaml' },
+  ];
+  const taken = describeTakenPorts(needed, agentId);
+  if (taken.length > 0) throw new Refusal(`muster: ${taken.join('\n')}`);
+}
+
 /** A log that cannot be written, on a full disk for one, must not end supervision. */
 function openLog({ logLevel, host }: { readonly logLevel: string; readonly host: string }, secrets: Secrets): Logger {
   const destination = pino.destination({ fd: process.stdout.fd, sync: true });
@@ -244,7 +260,7 @@ function tellOfAccount(name: string): void {
 
 function parseYamlFile(file: string): unknown {
   try {
-    return parse(readFileIfAny(file) ?? '');
+    return parse(readIfPresent(file) ?? '');
   } catch {
     return undefined; // its owner refuses it, with line and column
   }

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { eventually } from './eventually.ts';
 import { type FixtureProcess, startFixture } from './fixture-process.ts';
-import { isAlive } from './is-alive.ts';
+import { isAlive, killIfAlive } from './is-alive.ts';
 import { startTcpFaults, type TcpFaults } from './tcp-faults.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
@@ -101,20 +101,12 @@ async function removeNamespace(namespace: string): Promise<void> {
     async () => {
       const { stdout } = await run('ip', ['netns', 'pids', namespace]);
       const pids = stdout.split('\n').filter((line) => line !== '');
-      for (const pid of pids) kill(Number(pid));
+      for (const pid of pids) killIfAlive(Number(pid));
       return pids.every((pid) => !isAlive(Number(pid)));
     },
     { message: `an end of everything in ${namespace}` },
   );
   await run('ip', ['netns', 'delete', namespace]);
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended by itself.
-  }
 }
 
 class SwitchedNetwork implements TestNetwork {

@@ -10,9 +10,9 @@ import type { RequestRow } from '../rows.ts';
 import { buildFilter, buildSubject, parseSubject, type SubjectParams } from '../subject.ts';
 import type { RequestOptions, Subscription } from './bus.ts';
 import { decodeMessage, encodeMessage, refuseForeign } from './codec.ts';
-import type { Connection } from './connection.ts';
 import { BadReplyError, BusAwayError, RequestRefusedError } from './errors.ts';
 import { FloodMeter } from './flood-meter.ts';
+import type { Link } from './gate.ts';
 import { type Inbox, withHeaders } from './inbox.ts';
 import type { Tally } from './tally.ts';
 import { permit, whyNotNamed } from './trust/permit.ts';
@@ -45,14 +45,14 @@ export class Requests {
   readonly #environment: string;
   readonly #source: string;
   readonly #signatures: Signatures;
-  readonly #connection: Connection;
+  readonly #connection: Link;
   readonly #inbox: Inbox;
   readonly #tally: Tally;
   /** By the key that was proven: nobody uses up what is another's. */
   readonly #asked = new FloodMeter(QUESTIONS);
   readonly #unsigned = new FloodMeter(UNSIGNED_REFUSALS);
 
-  constructor({ environment, source, signatures }: Speaker, connection: Connection, inbox: Inbox, tally: Tally) {
+  constructor({ environment, source, signatures }: Speaker, connection: Link, inbox: Inbox, tally: Tally) {
     this.#environment = environment;
     this.#source = source;
     this.#signatures = signatures;

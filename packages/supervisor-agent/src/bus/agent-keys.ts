@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { type InstanceStatus, PRESENCE_INTERVAL_MS, type ServiceSpecEntry } from '@muster/contracts';
+import { type Incarnation, type InstanceStatus, PRESENCE_INTERVAL_MS, type ServiceSpecEntry } from '@muster/contracts';
 import { type Bus, keysDigest } from '@muster/contracts/bus';
 import { KvWriter } from './kv-writer.ts';
 
@@ -9,7 +9,7 @@ const RESYNC_JITTER_MS = PRESENCE_INTERVAL_MS / 4;
 const RESYNC_EVERY_MS = 15 * 60_000;
 
 /** All that this agent keeps in buckets: the spec of each service, the status of each instance. */
-export class AgentKeys {
+export class AgentKeys implements Disposable {
   readonly statuses: KvWriter<InstanceStatus>;
   readonly specs: KvWriter<ServiceSpecEntry>;
   #resyncTimer: NodeJS.Timeout | undefined;
@@ -26,7 +26,7 @@ export class AgentKeys {
     const common = { isConnected, onProblem };
     this.statuses = new KvWriter({ ...common, bucket: bus.kv('status'), journalFile: journal('status') });
     this.specs = new KvWriter({ ...common, bucket: bus.kv('specs'), journalFile: journal('specs') });
-    this.#resyncs = setInterval(() => this.busChanged(isConnected()), RESYNC_EVERY_MS * (0.75 + Math.random() / 2));
+    this.#resyncs = setInterval(() => this.putAgain(), RESYNC_EVERY_MS * (0.75 + Math.random() / 2));
   }
 
   /** All is said: what only a former agent put is deleted. */
@@ -35,10 +35,17 @@ export class AgentKeys {
     this.statuses.dropFormer();
   }
 
-  /** The bus came or went. What it lost is not known, so all keys are put again, soon after it came. */
-  busChanged(isConnected: boolean): void {
+  connection(isConnected: boolean): void {
+    if (isConnected) this.putAgain();
+  }
+
+  incarnation(_told: Incarnation, hasGoneBack: boolean): void {
+    if (hasGoneBack) this.putAgain();
+  }
+
+  /** What the bus has lost is not known: all keys are put again, soon. */
+  putAgain(): void {
     clearTimeout(this.#resyncTimer);
-    if (!isConnected) return;
     this.#resyncTimer = setTimeout(() => {
       this.statuses.resync();
       this.specs.resync();
@@ -50,7 +57,7 @@ export class AgentKeys {
     return keysDigest([...this.statuses.keys(), ...this.specs.keys()]);
   }
 
-  stop(): void {
+  [Symbol.dispose](): void {
     clearTimeout(this.#resyncTimer);
     clearInterval(this.#resyncs);
     this.statuses.stop();

@@ -3,7 +3,7 @@
  * disk for it.
  */
 import path from 'node:path';
-import { limitProblems, Outbox, uuidv7 } from '@muster/contracts/bus';
+import { type Bus, limitProblems, Outbox, uuidv7 } from '@muster/contracts/bus';
 import { busServers } from '@muster/contracts/config';
 import type { Logger } from 'pino';
 import type { AgentConfig } from '../config/agent-config.ts';
@@ -14,7 +14,8 @@ import { HostTakenError } from './host-taken-error.ts';
 
 export interface BusSide {
   readonly envelopes: Envelopes;
-  readonly bus: ClaimedBus;
+  readonly claim: ClaimedBus;
+  readonly bus: Bus;
   /** Of events nothing may be lost. */
   readonly outbox: Outbox;
   /** Of metrics the oldest may: no event ever makes room for them. */
@@ -45,7 +46,8 @@ const CLAIM_TIMEOUT_MS = 1_000;
 export async function openBusSide(options: BusSideOptions): Promise<BusSide> {
   const { config, identity, logger, onGap, onDelivered, onGoneBack } = options;
   const envelopes = new Envelopes(config.host, identity.epoch);
-  const bus = await openClaimedBus(envelopes, options);
+  const claim = await openClaimedBus(envelopes, options);
+  const { bus } = claim;
   const outbox = await Outbox.open({
     directory: path.join(config.stateDir, 'outbox'),
     bus,
@@ -63,13 +65,21 @@ export async function openBusSide(options: BusSideOptions): Promise<BusSide> {
     onProblem: (error) => logger.warn({ reason: error.message }, 'history of metrics'),
     onGoneBack,
   });
-  return { envelopes, bus, outbox, metricsOutbox };
+  return { envelopes, claim, bus, outbox, metricsOutbox };
+}
+
+/** What the last agent on this directory could not write down. */
+export function tellLost({ outbox, metricsOutbox }: BusSide, onGap: BusSideOptions['onGap']): void {
+  const told = (what: string) => (lost: number) =>
+    onGap(`${lost} ${what} were lost with the last agent: its disk was full`, lost);
+  outbox.tellLost(told('events'));
+  metricsOutbox.tellLost(told('chunks of metrics'));
 }
 
 async function openClaimedBus(envelopes: Envelopes, options: BusSideOptions): Promise<ClaimedBus> {
   const { config, identity, logger, onHostTaken } = options;
   const { agentId, bootId, epoch } = identity;
-  const bus = new ClaimedBus({
+  const claim = new ClaimedBus({
     servers: busServers(config.bus.url),
     ...(config.bus.credsFile !== undefined && { credentialsFile: config.bus.credsFile }),
     ...(config.bus.tls !== undefined && { tls: config.bus.tls }),
@@ -83,10 +93,10 @@ async function openClaimedBus(envelopes: Envelopes, options: BusSideOptions): Pr
     onTaken: onHostTaken,
     onRival: onHostTaken,
   });
-  if (config.bus.isExternal) await bus.settled(AbortSignal.timeout(CLAIM_TIMEOUT_MS));
-  if (bus.rival?.bootId === bootId) {
-    await bus.drain();
-    throw new HostTakenError(config.host, bus.rival);
+  if (config.bus.isExternal) await claim.settled(AbortSignal.timeout(CLAIM_TIMEOUT_MS));
+  if (claim.rival?.bootId === bootId) {
+    await claim[Symbol.asyncDispose]();
+    throw new HostTakenError(config.host, claim.rival);
   }
-  return bus;
+  return claim;
 }

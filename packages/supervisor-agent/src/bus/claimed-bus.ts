@@ -1,17 +1,10 @@
 /**
- * The bus of an agent that may not be the only one for its host. To all who use it the bus is away unless this agent holds
- * the host: what must not be lost waits on disk, what is only worth something fresh is dropped, no command is heard.
+ * The bus of an agent that may not be the only one for its host. It stands behind a gate that is open only while this agent
+ * holds the host: to all who use it the bus is away otherwise. What must not be lost waits on disk then, what is only worth
+ * something fresh is dropped, no command is heard. Only the question who holds the host is asked and answered past the gate.
  */
-import { type Claimant, commands, type Grant, type RequestRow, type Row, type SubjectParams } from '@muster/contracts';
-import {
-  BusAwayError,
-  type BusOptions,
-  type ConnectionEvent,
-  NatsBus,
-  type OrderedOptions,
-  type Subscription,
-} from '@muster/contracts/bus';
-import type { z } from 'zod';
+import { type Claimant, commands } from '@muster/contracts';
+import { type Bus, type BusOptions, type NatsBus, openBus, type Subscription } from '@muster/contracts/bus';
 import { type ClaimEvent, type ClaimState, NOT_CONNECTED, stepClaim, TAKE_OVER_AFTER_MS } from '../core/host-claim.ts';
 import { monotonicNowMs } from '../host/clock.ts';
 import type { Envelopes } from './envelopes.ts';
@@ -30,16 +23,13 @@ export interface ClaimedBusOptions extends BusOptions {
 const ANSWER_TIMEOUT_MS = 2_000;
 const JITTER = 0.25;
 
-/** Something that answers while the host is held. */
-interface Responder {
-  readonly attach: () => Subscription;
-  live: Subscription | undefined;
-}
-
-export class ClaimedBus extends NatsBus {
+export class ClaimedBus implements AsyncDisposable {
+  /** Away unless this agent holds its host. */
+  readonly bus: Bus;
   readonly #options: ClaimedBusOptions;
-  readonly #listeners = new Set<(event: ConnectionEvent) => void>();
-  readonly #responders = new Set<Responder>();
+  /** Past the gate. */
+  readonly #open: NatsBus;
+  readonly #gate: ReturnType<NatsBus['gated']>['gate'];
   readonly #knownRivals = new Set<string>();
   readonly #waiters = new Set<() => void>();
   readonly #stopListening: () => void;
@@ -53,19 +43,14 @@ export class ClaimedBus extends NatsBus {
 
   /** Connects in the background, and asks on each connection. */
   constructor(options: ClaimedBusOptions) {
-    super(options);
     this.#options = options;
-    this.#stopListening = super.onConnection(({ connected, reason }) => {
+    this.#open = openBus(options);
+    const { bus, gate } = this.#open.gated();
+    this.bus = bus;
+    this.#gate = gate;
+    this.#stopListening = this.#open.onConnection(({ connected, reason }) => {
       this.#take({ type: connected ? 'connected' : 'disconnected' }, reason);
     });
-  }
-
-  override get isConnected(): boolean {
-    return this.#state.name === 'holding' && super.isConnected;
-  }
-
-  override get connectedSinceMs(): number | undefined {
-    return this.isConnected ? super.connectedSinceMs : undefined;
   }
 
   /** Who speaks for this host instead. */
@@ -92,45 +77,12 @@ export class ClaimedBus extends NatsBus {
     });
   }
 
-  override onConnection(listener: (event: ConnectionEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  override publish<T extends string, S extends z.ZodType>(
-    row: Row<T, S>,
-    params: SubjectParams<T>,
-    message: z.input<S>,
-  ): void {
-    if (this.isConnected) super.publish(row, params, message);
-  }
-
-  override publishEncoded(subject: string, payload: Uint8Array, options: OrderedOptions): Promise<{ seq: number }> {
-    if (!this.isConnected) return Promise.reject(new BusAwayError(subject, false));
-    return super.publishEncoded(subject, payload, options);
-  }
-
-  override respond<T extends string, Q extends z.ZodType, R extends z.ZodType>(
-    row: RequestRow<T, Q, R>,
-    filter: Partial<SubjectParams<T>>,
-    handler: (request: z.output<Q>, params: SubjectParams<T>, asker: Grant) => Promise<z.input<R> | undefined>,
-  ): Subscription {
-    const responder: Responder = { attach: () => super.respond(row, filter, handler), live: undefined };
-    this.#responders.add(responder);
-    if (this.#state.name === 'holding') responder.live = responder.attach();
-    return {
-      stop: () => {
-        this.#responders.delete(responder);
-        responder.live?.stop();
-      },
-    };
-  }
-
-  override drain(): Promise<void> {
+  /** Sends what is still to be sent, and closes. */
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#hasEnded = true;
     clearTimeout(this.#timer);
     this.#stopListening();
-    return super.drain();
+    await this.#open.drain();
   }
 
   get #isSettled(): boolean {
@@ -153,31 +105,31 @@ export class ClaimedBus extends NatsBus {
   }
 
   #hold(before: ClaimState, reason: string): void {
-    const host = this.id;
+    const host = this.#open.id;
     const { self, envelopes } = this.#options;
-    this.#answering = super.respond(commands.claim, { host }, async (request) => {
+    this.#answering = this.#open.respond(commands.claim, { host }, async (request) => {
       if (request.claimant === self.claimant) return undefined;
       this.#hear(request);
       const answer = { accepted: false, code: 'wrong-state' as const, reason: `another agent speaks for '${host}'` };
       return { ...envelopes.unordered(), commandId: request.id, ...answer, ...self };
     });
-    for (const responder of this.#responders) responder.live = responder.attach();
     const isSuccessor = before.name === 'waiting';
     const why = `the other agent of '${host}' has been silent for ${TAKE_OVER_AFTER_MS / 1_000} s: this one speaks now`;
-    this.#tell({ connected: true, reason: isSuccessor ? why : reason });
+    this.#gate.open(isSuccessor ? why : reason);
   }
 
   #letGo(reason: string): void {
     this.#answering?.stop();
-    for (const responder of this.#responders) responder.live?.stop();
-    this.#tell({ connected: false, reason });
+    this.#gate.shut(reason);
   }
 
   #hear({ claimant, agentId, isHolder }: Claimant & { readonly isHolder: boolean }): void {
     if (isHolder) this.#take({ type: 'asked-by-holder' }, '');
     if (this.#knownRivals.has(claimant)) return;
     this.#knownRivals.add(claimant);
-    this.#options.onRival(`another agent (${agentId}) wants to speak for '${this.id}' too: give it another host id`);
+    this.#options.onRival(
+      `another agent (${agentId}) wants to speak for '${this.#open.id}' too: give it another host id`,
+    );
   }
 
   #askIn(waitMs: number): void {
@@ -191,16 +143,16 @@ export class ClaimedBus extends NatsBus {
     this.#asksAgain = this.#isAsking;
     if (this.#isAsking) return;
     this.#isAsking = true;
-    const sinceMs = super.connectedSinceMs;
+    const sinceMs = this.#open.connectedSinceMs;
     const rival = await this.#whoElse();
     this.#isAsking = false;
     // Of a connection that is gone an answer says nothing, and who ends has nothing more to say.
     if (this.#hasEnded) return;
-    if (super.connectedSinceMs === sinceMs) {
+    if (this.#open.connectedSinceMs === sinceMs) {
       if (rival === undefined) this.#take({ type: 'unanswered' }, 'connected');
       else this.#take({ type: 'answered', rival }, this.#whyWaiting(rival));
     }
-    if (this.#asksAgain && super.isConnected) this.#askIn(0);
+    if (this.#asksAgain && this.#open.isConnected) this.#askIn(0);
   }
 
   /** Never rejects. */
@@ -210,7 +162,7 @@ export class ClaimedBus extends NatsBus {
     const isHolder = this.#state.name === 'holding';
     const request = { ...envelope, actor: envelope.source, ...self, isHolder };
     try {
-      return await super.request(commands.claim, { host: this.id }, request, { timeoutMs });
+      return await this.#open.request(commands.claim, { host: this.#open.id }, request, { timeoutMs });
     } catch {
       return undefined;
     }
@@ -218,10 +170,6 @@ export class ClaimedBus extends NatsBus {
 
   #whyWaiting({ agentId, bootId }: Claimant): string {
     const place = bootId === this.#options.self.bootId ? 'on this machine' : 'on another machine, or before a reboot';
-    return `another agent (${agentId}, ${place}) speaks for '${this.id}': this one supervises and says nothing until that one has been silent for ${TAKE_OVER_AFTER_MS / 1_000} s; give one of them another host id`;
-  }
-
-  #tell(event: ConnectionEvent): void {
-    for (const listener of this.#listeners) listener(event);
+    return `another agent (${agentId}, ${place}) speaks for '${this.#open.id}': this one supervises and says nothing until that one has been silent for ${TAKE_OVER_AFTER_MS / 1_000} s; give one of them another host id`;
   }
 }

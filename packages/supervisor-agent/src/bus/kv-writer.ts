@@ -3,7 +3,7 @@
  * which keys it has put; whenever the bus is back it puts all of them again and deletes those that are gone.
  */
 import { InvalidMessageError, type KvBucket, MessageTooLargeError, type Subscription } from '@muster/contracts/bus';
-import { readFileIfAny, replaceFile } from '../state/atomic-file.ts';
+import { readIfPresent, replaceFile } from '@muster/contracts/files';
 
 /** Puts under way at a time. */
 const MAX_PUTS = 16;
@@ -151,14 +151,15 @@ export class KvWriter<V> implements Subscription {
   }
 
   #writeDown(): void {
-    replaceFile(this.#options.journalFile, JSON.stringify([...this.#values.keys(), ...this.#former]));
+    const keys = [...this.#values.keys(), ...this.#former];
+    replaceFile(this.#options.journalFile, JSON.stringify(keys), { isDurable: false });
     this.#isJournalStale = false;
   }
 }
 
 function readKeys(file: string): string[] {
   try {
-    const keys: unknown = JSON.parse(readFileIfAny(file) ?? '[]');
+    const keys: unknown = JSON.parse(readIfPresent(file) ?? '[]');
     return Array.isArray(keys) ? keys.filter((key) => typeof key === 'string') : [];
   } catch {
     return [];

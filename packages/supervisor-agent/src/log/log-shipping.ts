@@ -4,11 +4,11 @@
  */
 import path from 'node:path';
 import type { Incarnation } from '@muster/contracts';
+import { messageOf } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
 import type { LogSpec } from '@muster/contracts/config';
 import type { Envelopes } from '../bus/envelopes.ts';
 import { monotonicNowMs } from '../host/clock.ts';
-import { messageOf } from '../message-of.ts';
 import { keyOf } from '../state/instance-store.ts';
 import { AcknowledgedBatches } from './acknowledged-batches.ts';
 import { CursorJournal } from './cursor-journal.ts';

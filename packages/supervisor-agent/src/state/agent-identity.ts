@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { nextEpoch } from '@muster/contracts';
+import { readIfPresent, replaceFile } from '@muster/contracts/files';
 import { readBootId } from '../drivers/process/proc.ts';
-import { readFileIfAny, replaceFile } from './atomic-file.ts';
 
 export interface AgentIdentity {
   /** Random, made once for a state directory: several agents live on one machine. */
@@ -43,22 +43,22 @@ export function readIdentity(stateDir: string, formerId: string | undefined): Ag
 }
 
 function readAgentId(file: string, formerId: string | undefined): string {
-  const text = readFileIfAny(file);
+  const text = readIfPresent(file);
   const saved = text?.trim() ?? '';
   if (AGENT_ID.test(saved)) return saved;
   const isKnown = formerId !== undefined && AGENT_ID.test(formerId);
   if (text !== undefined && !isKnown) throw new AgentIdError(file);
   const made = isKnown ? formerId : randomBytes(8).toString('hex');
-  replaceFile(file, `${made}\n`, { isDurable: true });
+  replaceFile(file, `${made}\n`);
   return made;
 }
 
 /** Larger than every one before, also when the file is lost or the clock was set back. */
 function beginEpoch(file: string): number {
-  const saved = Number(readFileIfAny(file)?.trim() ?? 0);
+  const saved = Number(readIfPresent(file)?.trim() ?? 0);
   const last = Number.isSafeInteger(saved + 1) ? saved : 0;
   const epoch = nextEpoch(last, Math.floor(Date.now() / 1_000));
-  replaceFile(file, `${epoch}\n`, { isDurable: true });
+  replaceFile(file, `${epoch}\n`);
   return epoch;
 }
 

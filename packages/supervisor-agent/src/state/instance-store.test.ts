@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -89,14 +89,14 @@ test('a journal that has grown is rewritten, and loses nothing', () => {
 
 test('a journal that cannot be rewritten goes on being appended to', () => {
   const problems: unknown[] = [];
-  using store = new InstanceStore(file, 'boot-a', new Set(['api.0']), (error) => problems.push(error));
-  // Where the shorter file would be written stands a directory.
-  mkdirSync(`${file}.${process.pid}.tmp`);
+  // So long that there is no name for the shorter file that would take its place.
+  const longNamed = path.join(directory, 'i'.repeat(230));
+  using store = new InstanceStore(longNamed, 'boot-a', new Set(['api.0']), (error) => problems.push(error));
   for (let generation = 1; generation <= 10_000; generation += 1)
     store.save('api', 0, { ...persisted, generation }, marks);
-  expect(problems).toHaveLength(1);
-  rmSync(`${file}.${process.pid}.tmp`, { recursive: true });
-  expect(open().load('api', 0)).toMatchObject({ generation: 10_000 });
+  expect(problems).toEqual([expect.objectContaining({ code: 'ENAMETOOLONG' })]);
+  using next = new InstanceStore(longNamed, 'boot-a', new Set(['api.0']));
+  expect(next.load('api', 0)).toMatchObject({ generation: 10_000 });
 });
 
 test('lines that nobody can read are counted, and cost no other line', () => {

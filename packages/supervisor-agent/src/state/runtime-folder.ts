@@ -4,8 +4,8 @@
  */
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { messageOf } from '@muster/contracts';
 import { claimPrivateFolder, expectOwnEntries, PrivateFolderError } from '@muster/contracts/files';
-import { messageOf } from '../message-of.ts';
 
 /** There is no folder for records of runs that is this user's alone. Starting again does not help. */
 export class RuntimeFolderError extends Error {

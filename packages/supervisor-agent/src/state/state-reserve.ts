@@ -6,8 +6,8 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { replaceFile } from '@muster/contracts/files';
 import { freeBytes } from '../host/free-bytes.ts';
-import { replaceFile } from './atomic-file.ts';
 
 /** A start writes two outboxes anew, of 256 KiB each and what waits in them, and some small files. */
 export const RESERVE_BYTES = 1024 * 1024;
@@ -26,7 +26,7 @@ export function makeReserve(stateDir: string): void {
   try {
     if (isWhole(file) || roomIn(stateDir) < 2 * RESERVE_BYTES) return;
     // Random: a file system that compresses would keep no room for anything else.
-    replaceFile(file, randomBytes(RESERVE_BYTES));
+    replaceFile(file, randomBytes(RESERVE_BYTES), { isDurable: false });
   } catch {
     // Somebody else was faster with the room, or the directory is not ours any more; the next look tries again.
   }

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -128,10 +128,11 @@ export async function buildDriverHost(folder: string): Promise<string> {
     await promisify(execFile)(process.execPath, argv, { cwd: rootDir });
   };
   await compile(packageFolder, 'test/drivers/fixtures/driver-host.ts', folder, {});
-  // The one thing that a driver needs of another package.
+  // What a driver needs of another package.
   await compile(join(packageFolder, '../contracts/src/files'), 'index.ts', join(folder, CONTRACTS), {
-    exports: { './files': './index.js' },
+    exports: { './files': './index.js', './process': './process.js' },
   });
+  copyFileSync(join(packageFolder, '../contracts/src/plain/process.js'), join(folder, CONTRACTS, 'process.js'));
   return join(folder, 'test/drivers/fixtures/driver-host.js');
 }
 

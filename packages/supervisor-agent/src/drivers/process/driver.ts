@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../../message-of.ts';
+import { messageOf } from '@muster/contracts';
 import {
   type Driver,
   describeInstance,

@@ -37,18 +37,19 @@ test('old answers are forgotten, so the file stays bounded', () => {
 });
 
 test('a file that cannot be shortened still records, so that what was accepted is acted on', () => {
-  const journal = new CommandJournal(file);
-  // Where the shorter file would be written stands a directory.
-  mkdirSync(`${file}.${process.pid}.tmp`);
-  for (let i = 0; i < 8_200; i += 1) journal.record(`id-${i}`, accepted);
-  expect(journal.find('id-8199')).toEqual(accepted);
-  expect(new CommandJournal(file).find('id-8199')).toEqual(accepted);
+  // There is no name for the shorter file that would take its place.
+  const longNamed = path.join(directory, 'c'.repeat(230));
+  const journal = new CommandJournal(longNamed);
+  for (let i = 0; i < 10_200; i += 1) journal.record(`id-${i}`, accepted);
+  expect(journal.find('id-10199')).toEqual(accepted);
+  expect(new CommandJournal(longNamed).find('id-10199')).toEqual(accepted);
 });
 
 test('what the disk did not take is known all the same, and written once there is room', () => {
   const problems: unknown[] = [];
   const journal = new CommandJournal(file, (error) => problems.push(error));
   // Nothing can be written to a directory, or put in its place.
+  rmSync(file);
   mkdirSync(file);
   journal.record('one', accepted);
   journal.record('two', accepted);
@@ -56,6 +57,7 @@ test('what the disk did not take is known all the same, and written once there i
   expect(problems).toHaveLength(1);
   rmSync(file, { recursive: true });
   journal.record('three', accepted);
+  journal[Symbol.dispose]();
   const again = new CommandJournal(file);
   expect([again.find('one'), again.find('two'), again.find('three')]).toEqual([accepted, accepted, accepted]);
 });

@@ -92,13 +92,13 @@ async function commanded() {
       { spec: specOf('page', { dependencies: [{ host: 'db1', service: 'postgres', condition: 'ready' }] }) },
     ],
     onTransition: (runner, transition) => {
-      reporter.report(runner, transition);
+      reporter.transitioned(runner, transition);
       outcomes.transitioned(runner);
     },
     remote: (dependency) => dependencies.status(dependency),
   });
   const dependencies = new RemoteDependencies(() => host.supervisor.remoteChanged());
-  for (const runner of host.supervisor.runners()) reporter.introduce(runner);
+  for (const service of host.supervisor.services) reporter.added(service);
   await host.supervisor.begin([]);
   await host.settled();
   const bus = new MemoryResponder();
@@ -468,6 +468,6 @@ test('the series that no stream has yet are told, of what has any', async () => 
 test('what has stopped listening answers nothing', async () => {
   const { host, bus, listening } = await commanded();
   using _ = host;
-  listening.stop();
+  listening.ending();
   expect(bus.isSilent).toBe(true);
 });

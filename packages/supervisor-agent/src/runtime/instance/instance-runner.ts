@@ -4,6 +4,7 @@
  * saved first, so that no run is ever started that a killed agent would not know of; then it is announced; then it is done.
  */
 
+import { messageOf } from '@muster/contracts';
 import type { Effect } from '../../core/effect.ts';
 import type { Event } from '../../core/event.ts';
 import { type Exit, isSuccess } from '../../core/exit.ts';
@@ -12,7 +13,6 @@ import { initialState, type PersistedState, type State } from '../../core/state.
 import { step } from '../../core/step.ts';
 import type { Driver, InstanceKey, Run, RunEnded, RunSpec, StartFailed } from '../../drivers/driver.ts';
 import { monotonicNowMs } from '../../host/clock.ts';
-import { messageOf } from '../../message-of.ts';
 import type { RunMarks, SavedInstance } from '../../state/instance-store.ts';
 import type { ProbeFinding } from './probe-runner.ts';
 

@@ -2,15 +2,16 @@
  * May a service be restarted for its health? The leading prober knows the fleet and grants few slots. When nobody
  * answers, the host decides by itself within a small cap, so that neither a dead prober nor a sick one stops recovery.
  */
-import { proberCommands } from '@muster/contracts';
+import { messageOf, proberCommands } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
 import type { Envelopes } from '../../bus/envelopes.ts';
 import { EMPTY_CAP, releaseSlot, takeSlot } from '../../core/local-cap.ts';
 import type { InstanceKey } from '../../drivers/driver.ts';
 import { monotonicNowMs } from '../../host/clock.ts';
-import { messageOf } from '../../message-of.ts';
 import { keyOf } from '../../state/instance-store.ts';
+import type { Listener } from '../listener.ts';
 import { type Hide, hideByLooks } from '../secrets.ts';
+import type { InstanceRunner, Transition } from './instance-runner.ts';
 
 export interface Permission {
   readonly granted: boolean;
@@ -20,7 +21,7 @@ export interface Permission {
 /** How long the prober may take to answer. */
 const ANSWER_TIMEOUT_MS = 2_000;
 
-export class RecoveryPermission {
+export class RecoveryPermission implements Listener {
   readonly #bus: Pick<Bus, 'request' | 'isConnected'>;
   readonly #host: string;
   readonly #envelopes: Envelopes;
@@ -59,6 +60,11 @@ export class RecoveryPermission {
     } catch (error) {
       return this.#decideAlone(holder, reason, messageOf(error));
     }
+  }
+
+  transitioned({ key }: InstanceRunner, { to }: Transition): void {
+    const isUpOrDown = to.name !== 'stopping' && (to.name !== 'running' || to.ready === 'yes');
+    if (isUpOrDown) this.over(key.service, key.instance);
   }
 
   /** The instance is up again, or down for good: its place under the local cap is free. */

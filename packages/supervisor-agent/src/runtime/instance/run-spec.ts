@@ -6,6 +6,7 @@ import { type ServiceSpec, specHash } from '@muster/contracts/config';
 import type { Account } from '../../confine/accounts.ts';
 import type { InstanceKey, RunSpec } from '../../drivers/driver.ts';
 import { keyOf } from '../../state/instance-store.ts';
+import type { Secrets } from '../secrets.ts';
 
 export interface RunSurroundings {
   /** Relative paths in services.yaml start here. */
@@ -53,9 +54,19 @@ export function runSpecOf(
 }
 
 /** Of its files and its configuration. @throws Error when a file cannot be read */
-export function ownEnvironment(spec: ServiceSpec, rootDir: string): Record<string, string> {
+function ownEnvironment(spec: ServiceSpec, rootDir: string): Record<string, string> {
   const files = spec.envFiles.map((file) => readEnvFile(spec.name, path.resolve(rootDir, file)));
   return { ...Object.assign({}, ...files), ...spec.environment };
+}
+
+/** Before anything is said of it. */
+export function noteSecrets(secrets: Pick<Secrets, 'note'>, spec: ServiceSpec, rootDir: string): void {
+  secrets.note(spec.name, spec.environment);
+  try {
+    secrets.note(spec.name, ownEnvironment(spec, rootDir));
+  } catch {
+    // The start itself says so.
+  }
 }
 
 function inheritedFrom(env: RunSurroundings['env'], account: Account | undefined): Record<string, string> {

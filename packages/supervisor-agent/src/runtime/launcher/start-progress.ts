@@ -1,6 +1,7 @@
 /** Tells the launcher how the start goes: each state once it changed, and once that everything is up. */
 
-import type { ManagedService, Supervisor } from '../services/supervisor.ts';
+import type { ManagedService } from '../services/managed-service.ts';
+import type { Supervisor } from '../services/supervisor.ts';
 import type { ToLauncher } from './launcher-link.ts';
 
 /** Changes within this time are told together. */

@@ -1,10 +1,10 @@
 /** What a rollup knows, on disk: replaced as a whole each minute, so that `kill -9` costs at most the last minute. */
 import type { RollupTier } from '@muster/contracts';
+import { readIfPresent, replaceFile } from '@muster/contracts/files';
 import type { Bucket, Stat } from '../../core/rollup/bucket.ts';
 import type { Span } from '../../core/rollup/closed-spans.ts';
 import type { RollupState } from '../../core/rollup/rollup.ts';
 import type { TierState } from '../../core/rollup/tier.ts';
-import { readFileIfAny, replaceFile } from '../../state/atomic-file.ts';
 
 /** The unit, then count, sum, min, max, last. */
 type SavedStat = readonly [unit: string, count: number, sum: number, min: number, max: number, last: number];
@@ -28,12 +28,12 @@ export function saveRollup(file: string, state: RollupState): void {
     const { open, closed, spans } = state[tier];
     return { open: open === undefined ? null : bucketToJson(open), closed: closed.map(bucketToJson), spans };
   });
-  replaceFile(file, JSON.stringify(saved));
+  replaceFile(file, JSON.stringify(saved), { isDurable: false });
 }
 
 /** `undefined` when there is none yet. @throws Error when it can't be read, or is none of ours */
 export function readRollup(file: string): RollupState | undefined {
-  const text = readFileIfAny(file);
+  const text = readIfPresent(file);
   if (text === undefined) return undefined;
   const saved = JSON.parse(text) as SavedRollup;
   return eachTier((tier): TierState => {

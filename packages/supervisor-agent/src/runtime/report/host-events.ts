@@ -1,11 +1,12 @@
 import { type ComponentEvent, rows } from '@muster/contracts';
 import type { Outbox } from '@muster/contracts/bus';
 import type { Envelopes } from '../../bus/envelopes.ts';
+import type { Listener } from '../listener.ts';
 import { type Hide, hideByLooks } from '../secrets.ts';
 import { shortenedReason } from './shortened-reason.ts';
 
 /** Journals what happens to the agent itself, as events of its host. */
-export class HostEvents {
+export class HostEvents implements Listener {
   readonly #host: string;
   readonly #envelopes: Envelopes;
   readonly #outbox: Pick<Outbox, 'append'>;
@@ -16,6 +17,10 @@ export class HostEvents {
     this.#host = host;
     this.#envelopes = envelopes;
     this.#outbox = outbox;
+  }
+
+  connection(isConnected: boolean, reason: string): void {
+    this.announce(isConnected ? 'bus-connected' : 'bus-lost', reason);
   }
 
   /** `lost` counts the events that a gap swallowed. */

@@ -6,7 +6,7 @@ import { Envelopes } from '../../bus/envelopes.ts';
 import { Reporter } from './reporter.ts';
 
 /** A reporter on a host in memory: what it has journaled, and what its keys say. */
-function reported(spec = specOf('api')) {
+function reported(spec = specOf('api'), former: readonly InstanceEvent[] = []) {
   const events: InstanceEvent[] = [];
   const keys = new Map<string, InstanceStatus>();
   const append: Outbox['append'] = (_row, _params, message) => {
@@ -17,12 +17,13 @@ function reported(spec = specOf('api')) {
     envelopes: new Envelopes('web1', 7),
     outbox: { append },
     statuses: { set: (key, status) => keys.set(key, status) },
+    former,
   });
   const host = new MemoryHost({
     services: [{ spec }],
-    onTransition: (runner, transition) => reporter.report(runner, transition),
+    onTransition: (runner, transition) => reporter.transitioned(runner, transition),
   });
-  reporter.introduce(host.runner(spec.name));
+  for (const service of host.supervisor.services) reporter.added(service);
   return { events, keys, reporter, host, runner: host.runner(spec.name) };
 }
 
@@ -155,12 +156,15 @@ test('an exit is told with its code, also when the next run follows at once', as
 });
 
 test('the last 50 events are remembered, those of before the restart first', async () => {
-  const { events, reporter, host, runner } = reported();
+  const before = reported();
+  using _before = before.host;
+  await before.host.supervisor.begin([]);
+  await before.host.settled();
+  const former = Array.from({ length: 60 }, (_unused, at) => ({ ...lastOf(before.events), id: `former-${at}` }));
+  const { events, reporter, host, runner } = reported(specOf('api'), former);
   using _ = host;
   await host.supervisor.begin([]);
   await host.settled();
-  const former = Array.from({ length: 60 }, (_unused, at) => ({ ...lastOf(events), id: `former-${at}` }));
-  reporter.remember('api', 0, former);
   runner.post({ type: 'stop' });
   await host.settled();
   const ids = reporter.recentEvents('api', 0).map(({ id }) => id);

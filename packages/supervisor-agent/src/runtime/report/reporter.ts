@@ -22,7 +22,9 @@ import type { State } from '../../core/state.ts';
 import { monotonicNowMs, wallTimeOf } from '../../host/clock.ts';
 import { keyOf } from '../../state/instance-store.ts';
 import type { InstanceRunner, Transition } from '../instance/instance-runner.ts';
+import type { Listener } from '../listener.ts';
 import { type Hide, hideByLooks } from '../secrets.ts';
+import type { ManagedService } from '../services/managed-service.ts';
 import { shortenedReason } from './shortened-reason.ts';
 
 export interface ReporterOptions {
@@ -30,6 +32,8 @@ export interface ReporterOptions {
   readonly envelopes: Envelopes;
   readonly outbox: Pick<Outbox, 'append'>;
   readonly statuses: Pick<KvWriter<InstanceStatus>, 'set'>;
+  /** Events of before the agent's restart, so that `why` goes on where it was. */
+  readonly former?: readonly InstanceEvent[];
   /** Default: by looks. */
   readonly hide?: Hide;
 }
@@ -46,7 +50,7 @@ interface Told {
   changedAtMs: number;
 }
 
-export class Reporter {
+export class Reporter implements Listener {
   readonly #options: ReporterOptions;
   readonly #hide: Hide;
   readonly #told = new Map<string, Told>();
@@ -71,27 +75,39 @@ export class Reporter {
     return this.#told.get(keyOf(service, instance))?.recent ?? [];
   }
 
-  /** Events of before the agent's restart, so that `why` goes on where it was. */
-  remember(service: string, instance: number, events: readonly InstanceEvent[]): void {
-    const told = this.#told.get(keyOf(service, instance));
-    if (told === undefined) return;
-    // What an earlier version wrote down is told on, too.
-    told.recent.unshift(...events.map((event) => ({ ...event, reason: this.#hide(event.reason, service) })));
-    told.recent.splice(0, told.recent.length - RECENT_EVENTS);
+  /** Of all instances, in the order of the agents that told them. */
+  allRecentEvents(): InstanceEvent[] {
+    return [...this.#told.values()].flatMap(({ recent }) => recent).sort((a, b) => a.epoch - b.epoch || a.seq - b.seq);
+  }
+
+  added({ runners }: ManagedService): void {
+    for (const runner of runners) this.#introduce(runner);
   }
 
   /** The first word on an instance: its status as it stands, without an event. */
-  introduce(runner: InstanceRunner): void {
+  #introduce(runner: InstanceRunner): void {
+    const { envelopes, former = [] } = this.#options;
     const { service, instance } = runner.key;
     const changedAtMs = monotonicNowMs();
-    const envelope = this.#options.envelopes.next();
-    const status = this.#statusOf(runner, envelope, runner.state, 'the agent has just started', [], changedAtMs);
-    this.#told.set(keyOf(service, instance), { status, recent: [], changedAtMs });
+    const status = this.#statusOf(
+      runner,
+      envelopes.next(),
+      runner.state,
+      'the agent has just started',
+      [],
+      changedAtMs,
+    );
+    const recent = former
+      .filter((event) => event.service === service && event.instance === instance)
+      .slice(-RECENT_EVENTS)
+      // What an earlier version wrote down is told on, too.
+      .map((event) => ({ ...event, reason: this.#hide(event.reason, service) }));
+    this.#told.set(keyOf(service, instance), { status, recent, changedAtMs });
     this.#put(status);
   }
 
   /** Journals the transition as an event, unless nothing that others can see has changed. */
-  report(runner: InstanceRunner, transition: Transition): void {
+  transitioned(runner: InstanceRunner, transition: Transition): void {
     const { service, instance } = runner.key;
     const told = this.#told.get(keyOf(service, instance));
     if (told === undefined) return;

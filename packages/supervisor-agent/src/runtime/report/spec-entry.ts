@@ -1,9 +1,33 @@
-import type { ServiceSpecEntry } from '@muster/contracts';
+import { keys, type ServiceSpecEntry } from '@muster/contracts';
 import { type ServiceSpec, specHash } from '@muster/contracts/config';
 import type { Envelopes } from '../../bus/envelopes.ts';
-import type { HostKey } from '../../state/hash-key.ts';
+import type { KvWriter } from '../../bus/kv-writer.ts';
+import type { HashKey } from '../../state/hash-key.ts';
+import type { Listener } from '../listener.ts';
 import type { Secrets } from '../secrets.ts';
-import { dependenciesOf } from '../services/supervisor.ts';
+import { dependenciesOf, type ManagedService } from '../services/managed-service.ts';
+
+export interface SpecEntriesOptions {
+  readonly host: string;
+  readonly envelopes: Envelopes;
+  readonly secrets: Secrets;
+  readonly hashKey: HashKey;
+  readonly specs: Pick<KvWriter<ServiceSpecEntry>, 'set'>;
+}
+
+/** Keeps the bucket of specs as the configuration is. */
+export class SpecEntries implements Listener {
+  readonly #options: SpecEntriesOptions;
+
+  constructor(options: SpecEntriesOptions) {
+    this.#options = options;
+  }
+
+  added({ spec, isSystem }: ManagedService): void {
+    const { host, envelopes, specs } = this.#options;
+    specs.set(keys.spec(host, spec.name), specEntryOf(spec, isSystem, host, envelopes, this.#options));
+  }
+}
 
 /** What others may know of a configuration: names of the environment, never its values, nor what else looks secret. */
 export function specEntryOf(
@@ -11,7 +35,7 @@ export function specEntryOf(
   isSystem: boolean,
   host: string,
   envelopes: Envelopes,
-  { secrets, hostKey }: { readonly secrets: Secrets; readonly hostKey: HostKey },
+  { secrets, hashKey }: { readonly secrets: Secrets; readonly hashKey: HashKey },
 ): ServiceSpecEntry {
   const hide = (text: string) => secrets.hide(text, spec.name);
   return {
@@ -31,6 +55,6 @@ export function specEntryOf(
     system: isSystem,
     instances: 1,
     labels: Object.fromEntries(Object.entries(spec.labels).map(([name, value]) => [name, hide(value)])),
-    specHash: hostKey.seal(specHash(spec)),
+    specHash: hashKey.seal(specHash(spec)),
   };
 }

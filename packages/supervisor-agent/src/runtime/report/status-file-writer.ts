@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { STATUS_FILE_NAME, StatusFile } from '@muster/contracts';
-import { readFileIfAny, replaceFile } from '../../state/atomic-file.ts';
+import { readIfPresent, replaceFile } from '@muster/contracts/files';
 
 /** Changes within this time are written together. */
 const COLLECT_MS = 100;
@@ -29,7 +29,7 @@ export class StatusFileWriter implements Disposable {
     clearTimeout(this.#pending);
     this.#pending = undefined;
     try {
-      replaceFile(this.#file, JSON.stringify(this.#read()));
+      replaceFile(this.#file, JSON.stringify(this.#read()), { isDurable: false });
     } catch (error) {
       // A full disk must not stop supervision.
       this.#onProblem(error);
@@ -45,7 +45,7 @@ export class StatusFileWriter implements Disposable {
 /** What the last agent on this directory had to say; `undefined` when there is nothing readable. */
 export function readStatusFile(stateDir: string): StatusFile | undefined {
   try {
-    return StatusFile.parse(JSON.parse(readFileIfAny(path.join(stateDir, STATUS_FILE_NAME)) ?? ''));
+    return StatusFile.parse(JSON.parse(readIfPresent(path.join(stateDir, STATUS_FILE_NAME)) ?? ''));
   } catch {
     return undefined;
   }

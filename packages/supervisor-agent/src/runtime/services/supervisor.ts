@@ -2,26 +2,20 @@
  * All instances of this host together: who waits for whom, and the order of an orderly stop. Dependencies are an
  * invariant, not a moment: after every transition it is asked again what each dependent lacks.
  */
-import type { ServiceSpec } from '@muster/contracts/config';
 import { type Dependency, isRemote, type RemoteStatus, type TargetState, unmetReason } from '../../core/dependency.ts';
 import { mayStop, type ServiceNode } from '../../core/dependency-order.ts';
 import type { Event } from '../../core/event.ts';
 import type { StateName } from '../../core/state.ts';
+import type { SampledInstance } from '../../host/service-sampler.ts';
 import type { InstanceRunner } from '../instance/instance-runner.ts';
-
-/** One service of this host with its running copies. */
-export interface ManagedService {
-  readonly spec: ServiceSpec;
-  /** One of Muster's own: it stops after everything else. */
-  readonly isSystem: boolean;
-  readonly runners: readonly InstanceRunner[];
-}
+import type { Listener } from '../listener.ts';
+import { dependenciesOf, type ManagedService } from './managed-service.ts';
 
 /** Nothing of it lives and nothing will start by itself. */
 const AT_REST: ReadonlySet<StateName> = new Set(['stopped', 'completed', 'failed', 'pending', 'orphaned', 'unknown']);
 
-export class Supervisor {
-  readonly #services: ReadonlyMap<string, ManagedService>;
+export class Supervisor implements Listener {
+  readonly #services = new Map<string, ManagedService>();
   readonly #remote: (dependency: Dependency) => RemoteStatus;
   /** Who depends on a service directly. */
   readonly #dependents = new Map<string, readonly ManagedService[]>();
@@ -32,13 +26,14 @@ export class Supervisor {
   #held: ReadonlySet<string> = new Set();
 
   /** `remote`: what is known of a dependency on another host. */
-  constructor(services: readonly ManagedService[], remote: (dependency: Dependency) => RemoteStatus) {
+  constructor(remote: (dependency: Dependency) => RemoteStatus) {
     this.#remote = remote;
-    this.#services = new Map(services.map((service) => [service.spec.name, service]));
-    for (const service of services) {
-      for (const { target } of dependenciesOf(service.spec)) {
-        this.#dependents.set(target, [...(this.#dependents.get(target) ?? []), service]);
-      }
+  }
+
+  added(service: ManagedService): void {
+    this.#services.set(service.spec.name, service);
+    for (const { target } of dependenciesOf(service.spec)) {
+      this.#dependents.set(target, [...(this.#dependents.get(target) ?? []), service]);
     }
   }
 
@@ -58,6 +53,13 @@ export class Supervisor {
     for (const { runners } of this.#services.values()) yield* runners;
   }
 
+  /** What lives, for its metrics. */
+  sampledInstances(): readonly SampledInstance[] {
+    return [...this.runners()].flatMap(({ key: { service, instance }, run }) =>
+      run === undefined ? [] : [{ service, instance, pids: [run.pid] }],
+    );
+  }
+
   /** Finds what lives already, then starts what is wanted. Settles once every driver has answered. */
   async begin(causes: readonly string[]): Promise<void> {
     // Told before anything may start: an instance holds back until it has heard of its dependencies.
@@ -74,9 +76,9 @@ export class Supervisor {
     await Promise.all(orphans.map((runner) => runner.recover()));
   }
 
-  /** To be called after every transition of a service: what depends on it may have to start, or to stop. */
-  transitioned(service: string): void {
-    this.#checkDependencies(this.#dependents.get(service) ?? []);
+  /** What depends on it may have to start, or to stop. */
+  moved({ key }: InstanceRunner): void {
+    this.#checkDependencies(this.#dependents.get(key.service) ?? []);
     this.#goOnHolding();
   }
 
@@ -171,11 +173,4 @@ export class Supervisor {
       isJob: policy.kind === 'job',
     }));
   }
-}
-
-export function dependenciesOf(spec: ServiceSpec): readonly Dependency[] {
-  return spec.dependencies.map(({ host, service, condition }) => ({
-    target: host === undefined ? service : `${host}/${service}`,
-    condition,
-  }));
 }

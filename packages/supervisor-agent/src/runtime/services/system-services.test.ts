@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { readAgentConfig } from '../../config/agent-config.ts';
 import type { ConfinedPrograms } from '../../confine/confinement.ts';
 import { startOrder } from '../../core/dependency-order.ts';
-import { dependenciesOf } from './supervisor.ts';
+import { dependenciesOf } from './managed-service.ts';
 import { dashboardListen, ownersOf, systemServices } from './system-services.ts';
 
 const DEFAULT = { host: '127.0.0.1', port: 8003 };

@@ -3,15 +3,14 @@ import { probe } from '@muster/probes';
 import type { Confinement } from '../../confine/confinement.ts';
 import type { DriverRegistry } from '../../drivers/registry.ts';
 import { type InstanceStore, keyOf } from '../../state/instance-store.ts';
-import { explainExit } from '../instance/explain-exit.ts';
-import { InstanceRunner, type Transition } from '../instance/instance-runner.ts';
-import type { PrepareQueue } from '../instance/prepare-queue.ts';
-import { ProbeRunner } from '../instance/probe-runner.ts';
-import type { RecoveryPermission } from '../instance/recovery-permission.ts';
-import { type RunSurroundings, runSpecOf } from '../instance/run-spec.ts';
-import { policyOf } from '../instance/service-policy.ts';
-import type { VotePublisher } from '../instance/vote-publisher.ts';
-import type { ManagedService } from './supervisor.ts';
+import { explainExit } from './explain-exit.ts';
+import { InstanceRunner, type Transition } from './instance-runner.ts';
+import type { PrepareQueue } from './prepare-queue.ts';
+import { ProbeRunner } from './probe-runner.ts';
+import type { RecoveryPermission } from './recovery-permission.ts';
+import { type RunSurroundings, runSpecOf } from './run-spec.ts';
+import { policyOf } from './service-policy.ts';
+import type { VotePublisher } from './vote-publisher.ts';
 
 /** What every runner of this agent works with. */
 export interface RunnerSurroundings {
@@ -31,12 +30,13 @@ export interface RunnerSurroundings {
 /** What the system's own services write, such as the store of the bus, is for nobody else. */
 const SYSTEM_UMASK = 0o077;
 
-/** Gives a configured service the runner of its one instance. */
-export function manageService(spec: ServiceSpec, isSystem: boolean, surroundings: RunnerSurroundings): ManagedService {
-  return { spec, isSystem, runners: [createRunner(spec, isSystem, 0, surroundings)] };
-}
-
-function createRunner(spec: ServiceSpec, isSystem: boolean, instance: number, surroundings: RunnerSurroundings) {
+/** The runner of one instance of a configured service. */
+export function createRunner(
+  spec: ServiceSpec,
+  isSystem: boolean,
+  instance: number,
+  surroundings: RunnerSurroundings,
+): InstanceRunner {
   const { agentId, registry, store, votes, recovery, prepareQueue } = surroundings;
   const key = { agentId, service: spec.name, instance };
   const around = isSystem ? { ...surroundings.run, umask: SYSTEM_UMASK } : surroundings.run;

@@ -1,6 +1,7 @@
-import { LOG_LEVELS, type LogLevelName, type LogOffsets, type Pattern } from '@muster/contracts';
+import { LOG_LEVELS, type LogLevelName, type LogOffsets } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
 import { type FleetCommands, type LogEntry, type LogQuery, type LogSource, readLogs } from '@muster/contracts/client';
+import type { Pattern } from '@muster/contracts/pattern';
 import { type Command, Option } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
 import { tellOfBus } from '../bus/follow.ts';

@@ -1,3 +1,4 @@
+export { isRoot, NOBODY } from './accounts.ts';
 export { type EventuallyOptions, eventually } from './eventually.ts';
 export { findChromium, findPython } from './find-program.ts';
 export {

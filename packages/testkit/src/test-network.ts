@@ -12,6 +12,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { isRoot } from './accounts.ts';
 import { eventually } from './eventually.ts';
 import { type FixtureProcess, startFixture } from './fixture-process.ts';
 import { isAlive, killIfAlive } from './is-alive.ts';
@@ -53,7 +54,7 @@ let made = 0;
 
 /** Why there can be no test network here; `undefined` when there can. */
 export function whyNoTestNetwork(): string | undefined {
-  if (process.getuid?.() !== 0) return 'needs root for network namespaces';
+  if (!isRoot) return 'needs root for network namespaces';
   const missing = TOOLS.filter((tool) => !canRun(tool));
   return missing.length > 0 ? `needs ${missing.join(', ')}: apt-get install iproute2 nftables` : undefined;
 }

@@ -2,7 +2,7 @@
 import { Deadline, type InstanceStatus, isRedacted, keys, type ProbeReport, rows } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
 import type { FleetClient } from '@muster/contracts/client';
-import { type Gate, type HttpTarget, type ProbeResult, probe } from '@muster/probes';
+import { type Gate, type ProbeResult, probe, type TargetOf } from '@muster/probes';
 import { noVantage, type Place, reachOf, type TargetRules, whyNotAddress } from '../core/reach.ts';
 import type { Cadence, Caps } from '../core/schedule.ts';
 import { NameLookups } from './name-lookups.ts';
@@ -93,7 +93,9 @@ export class Probing {
     this.#scheduler.stop();
   }
 
-  #targetOf(key: string): { readonly status: InstanceStatus; readonly http: HttpTarget } | { readonly why: string } {
+  #targetOf(
+    key: string,
+  ): { readonly status: InstanceStatus; readonly http: TargetOf<'http'> } | { readonly why: string } {
     const { fleet, own, rules } = this.#options;
     const status = fleet.statuses.get(key);
     if (status === undefined) return { why: 'it is not known here' };
@@ -105,7 +107,7 @@ export class Probing {
     return reach.canReach ? { status, http: { kind: 'http', url } } : { why: reach.reason };
   }
 
-  async #probe(status: InstanceStatus, http: HttpTarget, stopping: AbortSignal): Promise<{ isSoft: boolean }> {
+  async #probe(status: InstanceStatus, http: TargetOf<'http'>, stopping: AbortSignal): Promise<{ isSoft: boolean }> {
     const { timeoutMs, degradedAfterMs, onReport } = this.#options;
     using deadline = new Deadline(timeoutMs, stopping);
     const result = await probe({ ...http, gate: this.#gateOf(status.host, deadline.signal) }, deadline.signal);

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { eventually } from '@muster/testkit';
+import { eventually, NOBODY } from '@muster/testkit';
 import type { Run, RunSpec } from '../../src/drivers/driver.ts';
 import { ProcessDriver } from '../../src/drivers/process/driver.ts';
 import { isDead, listProcesses, readStat, signalProcess } from '../../src/drivers/process/proc.ts';
 
 /** Without an account of that id the numbers do just as well. */
-export const NOBODY = { uid: 65_534, gid: 65_534 } as const;
+export const OTHER_USER = { uid: NOBODY, gid: NOBODY } as const;
 
 /** Never aborts: the deadline of a test is the runner's. */
 export const never = new AbortController().signal;
@@ -129,8 +129,9 @@ export async function buildDriverHost(folder: string): Promise<string> {
   };
   await compile(packageFolder, 'test/drivers/fixtures/driver-host.ts', folder, {});
   // What a driver needs of another package.
+  await compile(join(packageFolder, '../contracts/src'), 'message-of.ts', join(folder, CONTRACTS), {});
   await compile(join(packageFolder, '../contracts/src/files'), 'index.ts', join(folder, CONTRACTS), {
-    exports: { './files': './index.js', './process': './process.js' },
+    exports: { '.': './message-of.js', './files': './index.js', './process': './process.js' },
   });
   copyFileSync(join(packageFolder, '../contracts/src/plain/process.js'), join(folder, CONTRACTS, 'process.js'));
   return join(folder, 'test/drivers/fixtures/driver-host.js');

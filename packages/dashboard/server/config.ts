@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { ID_PATTERN, parseListen, type TlsFiles } from '@muster/contracts';
+import { ID_PATTERN, MAIN_ID, parseListen, type TlsFiles } from '@muster/contracts';
 import {
   BusTls,
   BusUrls,
@@ -125,7 +125,7 @@ export function readConfig(
   const stateDir = resolve(env['MUSTER_STATE_DIR'] || join(ROOT_DIR, '.muster'));
   // What is read may be a copy, for a dashboard that cannot reach the file itself: messages name the file.
   const file = readFile(join(configDir, FILE), join(resolve(env['MUSTER_CONFIG_SOURCE'] || configDir), FILE));
-  const id = env['MUSTER_DASHBOARD_ID'] || file.id || 'main';
+  const id = env['MUSTER_DASHBOARD_ID'] || file.id || MAIN_ID;
   const environment = env['MUSTER_ENVIRONMENT'] || file.environment || 'development';
   const problems = Object.entries({ MUSTER_DASHBOARD_ID: id, MUSTER_ENVIRONMENT: environment })
     .filter(([, value]) => !ID_PATTERN.test(value))

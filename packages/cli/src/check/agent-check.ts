@@ -2,6 +2,7 @@
  * What `muster bus check-agent` makes of what it heard: does this agent do what docs/write-an-agent.md says? Pure.
  */
 import {
+  ACTING_VERBS,
   type AgentPresence,
   type AgentVerb,
   comparePositions,
@@ -180,11 +181,9 @@ function judgeOutcome({ outcome }: AgentFacts): Finding {
   return problem(check, `of a command that nobody gave it says ${told}`, "say 'unknown': nothing was done");
 }
 
-const ACTING: readonly AgentVerb[] = ['start', 'stop', 'restart', 'adopt', 'forget'];
-
 function judgeActing({ others }: AgentFacts): Finding {
   const check = 'acting';
-  for (const verb of ACTING) {
+  for (const verb of ACTING_VERBS) {
     const result = others.get(verb);
     if (result === undefined) continue;
     if (result.outcome === 'accepted') {
@@ -193,7 +192,7 @@ function judgeActing({ others }: AgentFacts): Finding {
     }
     if (result.outcome !== 'refused') return problem(check, `${verb}: ${result.reason}`, 'refuse by name, signed');
   }
-  return ok(check, `${ACTING.join(', ')} refuse what is old or not there`);
+  return ok(check, `${ACTING_VERBS.join(', ')} refuse what is old or not there`);
 }
 
 function judgeOthers({ others }: AgentFacts): Finding {

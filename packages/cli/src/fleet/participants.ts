@@ -1,6 +1,6 @@
 import type { InstanceStatus } from '@muster/contracts';
 import type { FleetClient, Presence } from '@muster/contracts/client';
-import { problemOf } from './fleet.ts';
+import { problemOf } from './agents.ts';
 
 /** A host's agent, a prober or a dashboard: who takes part in the fleet, and how it stands. */
 export interface Participant {

@@ -6,7 +6,7 @@
  * purged. All of it is told, here and on the bus.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ComponentEvent, messageOf, type RetentionChanges, rows } from '@muster/contracts';
+import { type ComponentEvent, messageOf, parseIdentity, type RetentionChanges, rows } from '@muster/contracts';
 import {
   ConnectionLoads,
   type KnownServices,
@@ -26,7 +26,7 @@ import { markStore } from '../bus/store-age.ts';
 import type { Settings } from '../config.ts';
 import { FLOOD_LIMITS, type FloodLimits } from './flood-limits.ts';
 import { type Flooder, FloodWatch } from './flood-watch.ts';
-import { canRevoke, cutOff, howToCutOff, identityOf, isOwn, purgedText } from './stop-flood.ts';
+import { canRevoke, cutOff, howToCutOff, isOwn, purgedText } from './stop-flood.ts';
 
 /** A flood needs ten to fill what is kept free for it. */
 const LOOK_EVERY_MS = 1_000;
@@ -213,7 +213,7 @@ export class Guard implements AsyncDisposable {
   }
 
   async #stop({ identity: name, key, why, isProven }: Flooder): Promise<void> {
-    const identity = identityOf(name);
+    const identity = parseIdentity(name, '/');
     if (identity === undefined) return;
     const cut = isProven
       ? await this.#try(`cut off ${name}`, () => this.#cutOff(identity, key))

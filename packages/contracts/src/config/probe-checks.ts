@@ -68,7 +68,11 @@ export function checksIn(probe: ProbeEntry, servicePort: number | undefined): re
   return CHECK_KINDS.flatMap((kind) => checkIn(kind, probe, servicePort) ?? []);
 }
 
-function checkIn<K extends CheckKind>(kind: K, probe: ProbeEntry, port: number | undefined): WrittenCheck | undefined {
+function checkIn<K extends CheckKind>(
+  kind: K,
+  probe: Pick<ProbeEntry, K>,
+  port: number | undefined,
+): WrittenCheck | undefined {
   const entry: ProbeEntry[K] = probe[kind];
   if (entry === undefined) return undefined;
   const { contradictions, toCheck } = CHECKS[kind];

@@ -3,7 +3,7 @@
  * dashboard. They are services like any other, so the system is kept alive by itself.
  */
 import path from 'node:path';
-import { type Listen, parseListen, reachableHost } from '@muster/contracts';
+import { type Listen, MAIN_ID, parseListen, reachableHost } from '@muster/contracts';
 import type { ProbeSpec, ServiceSpec } from '@muster/contracts/config';
 import { PROGRAM_IDENTITIES, type ProgramName, SERVER_FILES, stateLayout } from '@muster/contracts/files';
 import type { AgentConfig } from '../../config/agent-config.ts';
@@ -29,8 +29,6 @@ const NATS_MEMORY_LIMIT = '768MiB';
 /** The job that makes the bus's streams and buckets, or leaves them as they are. */
 export const BUS_SETUP = 'bus-setup';
 const BUS_GUARD = 'bus-guard';
-const PROBER_ID = 'main';
-const DASHBOARD_ID = 'main';
 
 export function systemServices(config: AgentConfig, layout: SystemLayout): readonly ServiceSpec[] {
   const { stateDir, configDir, environment: environmentName, bus } = config;
@@ -106,7 +104,7 @@ export function systemServices(config: AgentConfig, layout: SystemLayout): reado
       name: 'health-prober',
       ...prober,
       // Half of these threads look names up, and each waits as long as its name server is silent.
-      environment: { ...prober.environment, MUSTER_PROBER_ID: PROBER_ID, UV_THREADPOOL_SIZE: '32' },
+      environment: { ...prober.environment, MUSTER_PROBER_ID: MAIN_ID, UV_THREADPOOL_SIZE: '32' },
       dependencies: [{ service: BUS_SETUP, condition: 'completed' }],
     },
     {
@@ -115,7 +113,7 @@ export function systemServices(config: AgentConfig, layout: SystemLayout): reado
       ...page,
       environment: {
         ...page.environment,
-        MUSTER_DASHBOARD_ID: DASHBOARD_ID,
+        MUSTER_DASHBOARD_ID: MAIN_ID,
         MUSTER_OWNERS: owners.join(','),
       },
       dependencies: [{ service: BUS_SETUP, condition: 'completed' }],

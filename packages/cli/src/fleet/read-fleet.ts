@@ -1,21 +1,19 @@
 import { type ComponentEvent, Deadline, keys } from '@muster/contracts';
 import { type Bus, PermissionDeniedError } from '@muster/contracts/bus';
-import { type CommandResult, FleetClient, type NoAnswer } from '@muster/contracts/client';
+import { FleetClient, type Followed } from '@muster/contracts/client';
 import { CliError } from '../exit-codes.ts';
-import { Changes } from './changes.ts';
-import type { FleetReading, HostReading, InstanceReading, WhyReading } from './reading.ts';
-import { isMatch, type ResolvedTarget, type Target } from './target.ts';
+import { ANSWER_TIMEOUT_MS, problemOf } from './agents.ts';
+import type { FleetReading, HostReading, InstanceReading } from './reading.ts';
+import { isMatch, type Target } from './target.ts';
 
-/** An agent on a busy machine answers within this; a silent one must not keep people waiting. */
-const ANSWER_TIMEOUT_MS = 2_000;
 const READ_TIMEOUT_MS = 10_000;
 
 /**
- * The fleet, once all that is stored has been read. `actor` is who asks, for the audit. The caller disposes it.
- * @throws CliError (busUnreachable) when the stored values don't come in time, PermissionDeniedError
+ * The fleet, once what is stored of `follow` has been read; no more of it is known. `actor` is who asks, for the audit. The caller
+ * disposes it. @throws CliError (busUnreachable) when the stored values don't come in time, PermissionDeniedError
  */
-export async function openFleet(bus: Bus, actor: string, signal: AbortSignal): Promise<FleetClient> {
-  const fleet = new FleetClient({ bus, actor, timeoutMs: ANSWER_TIMEOUT_MS });
+export async function openFleet(bus: Bus, actor: string, follow: Followed, signal: AbortSignal): Promise<FleetClient> {
+  const fleet = new FleetClient({ bus, actor, timeoutMs: ANSWER_TIMEOUT_MS, follow });
   using deadline = new Deadline(READ_TIMEOUT_MS, signal);
   try {
     await fleet.ready(deadline.signal);
@@ -73,38 +71,4 @@ export async function readFleet(
     hosts: readings.map(({ summary }) => summary),
     instances: readings.flatMap(({ instances }) => instances),
   };
-}
-
-/** The chain behind one instance. */
-export async function readWhy(
-  fleet: FleetClient,
-  instance: InstanceReading,
-  asOf: string,
-  signal: AbortSignal,
-): Promise<WhyReading> {
-  const { events } = await fleet.why(instance.status, signal);
-  return { source: 'bus', asOf, instance, events };
-}
-
-/** Whenever a service says that something changed. The caller disposes it. */
-export function changesOf(fleet: FleetClient, { host, service }: ResolvedTarget): Changes {
-  return new Changes((onChange) => {
-    const subscription = fleet.watchEvents({ host, service }, onChange);
-    return () => subscription.stop();
-  });
-}
-
-const PROBLEMS: Readonly<Record<NoAnswer, string>> = {
-  'no-agent': 'its agent is not on the bus',
-  'no-grant': "these credentials hold no grant that counts: run 'muster bus keys' where the keys of the bus are",
-  'not-allowed': 'these credentials may not ask its agent',
-  'bus-away': 'the bus is away',
-  timeout: `its agent has not answered within ${ANSWER_TIMEOUT_MS / 1_000} s`,
-  unreadable:
-    'its agent gave an answer that is not signed or not readable: are its version and its credentials up to date?',
-};
-
-/** Why an agent did not do what it was asked, to be said after the name of what it is about. */
-export function problemOf(result: Exclude<CommandResult, { outcome: 'accepted' }>): string {
-  return result.outcome === 'refused' ? `its agent refused: ${result.reason}` : PROBLEMS[result.code];
 }

@@ -57,7 +57,9 @@ await build({
     target: 'node20',
     minify: false,
     sourcemap: true,
-    rollupOptions: { output: { format: 'cjs', entryFileNames: 'main.cjs', chunkFileNames: '[name].cjs' } },
+    rollupOptions: {
+      output: { format: 'cjs', comments: false, entryFileNames: 'main.cjs', chunkFileNames: '[name].cjs' },
+    },
   },
 });
 const main = join(root, 'bundle/main.js');

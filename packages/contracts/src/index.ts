@@ -34,7 +34,7 @@ export * from './messages/service.ts';
 export * from './messages/status-file.ts';
 export * from './messages/stored.ts';
 export * from './observers.ts';
-export { Pattern, PatternError } from './pattern.ts';
+export { PatternError } from './pattern-error.ts';
 export * from './permissions.ts';
 export { parseShown, printable, printableJson, printableLine, printableLines } from './plain/printable.js';
 export * from './presence.ts';

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import { PRESENCE_LIMIT_MS } from './messages/presence.ts';
 import {
   ALERT_PATIENCE,
-  clockSkewMs,
   type Heard,
   hear,
   judgePresence,
@@ -79,12 +78,10 @@ test('who has slept listens from when it woke: what was sent meanwhile it has no
   expect(judgePresence(10_000, { sinceMs: look(awake, 70_000).awakeSinceMs, nowMs: 70_500 }).state).toBe('awaited');
 });
 
-const time = '2026-03-01T12:00:00.000Z';
-
 /** One after the other, each with its instant. */
 function heardOf(...heartbeats: readonly [atMs: number, epoch: number, seq: number][]) {
-  let last: Heard<{ time: string; epoch: number; seq: number }> | undefined;
-  for (const [atMs, epoch, seq] of heartbeats) last = hear(last, { time, epoch, seq }, atMs);
+  let last: Heard<{ epoch: number; seq: number }> | undefined;
+  for (const [atMs, epoch, seq] of heartbeats) last = hear(last, { epoch, seq }, atMs);
   return last;
 }
 
@@ -105,19 +102,4 @@ test.each([
   ],
 ])('what confirms a sender: %s', (_what, last, heardAtMs) => {
   expect(last?.heardAtMs).toBe(heardAtMs);
-});
-
-test.each([
-  ['the heartbeat that was least late', [40, 3, 200], 90_000, 89_997],
-  ['a clock behind ours', [3], -250, -253],
-  ['heartbeats that were held up for seconds', [3, 6_000, 4_000, 2_000], 0, -3],
-  ['a clock that was set back, after a while', [0, ...Array.from({ length: 8 }, () => 60_000)], 0, -60_000],
-])('the skew is told by %s', (_what, delaysMs, aheadMs, skewMs) => {
-  const own = { wallMs: Date.parse(time), nowMs: 700 };
-  let last: Heard<{ time: string; epoch: number; seq: number }> | undefined;
-  for (const [seq, delayMs] of delaysMs.entries()) {
-    const sentAt = new Date(own.wallMs + aheadMs - delayMs).toISOString();
-    last = hear(last, { time: sentAt, epoch: 1, seq }, own.nowMs);
-  }
-  expect(last && clockSkewMs(last, own)).toBe(skewMs);
 });

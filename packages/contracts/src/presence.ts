@@ -75,8 +75,6 @@ export function look({ lookedAtMs, awakeSinceMs }: Wakefulness, nowMs: number): 
 export interface Heard<Heartbeat> {
   readonly heartbeat: Heartbeat;
   readonly heardAtMs: number;
-  /** The sender's wall clock minus the reader's monotonic one, at each of the last heartbeats, the newest last. */
-  readonly offsetsMs: readonly number[];
   /** The newest of those that came since and stand before it, and how many they are. */
   readonly behind?: { readonly position: Position; readonly heartbeats: number };
 }
@@ -86,15 +84,12 @@ const HEARTBEATS_OF_A_SENDER = 3;
 /** Of whom nothing came for so long, two heartbeats are missed. */
 const LAPSED_MS = PRESENCE_INTERVAL_MS * 2.25;
 
-/** So many tell of the sender's clock: some were not delayed, and a clock that is set back shows after as many. */
-const OFFSETS = 8;
-
 /**
  * One heartbeat more. They may overtake each other, and old ones may be told again; those confirm nothing new. But a position of
  * the far future, which anybody with the sender's key can say once, must not mute it for ever: when nothing behind it comes any
  * more, and a sender goes on before it, that is who is heard.
  */
-export function hear<Heartbeat extends Position & { readonly time: string }>(
+export function hear<Heartbeat extends Position>(
   last: Heard<Heartbeat> | undefined,
   heartbeat: Heartbeat,
   nowMs: number,
@@ -107,17 +102,5 @@ export function hear<Heartbeat extends Position & { readonly time: string }>(
       return { ...last, behind: { position: heartbeat, heartbeats } };
     }
   }
-  const offsetsMs = [...(last?.offsetsMs ?? []), Date.parse(heartbeat.time) - nowMs].slice(-OFFSETS);
-  return { heartbeat, heardAtMs: nowMs, offsetsMs };
-}
-
-/**
- * How far a sender's wall clock is ahead of ours, for people: no decision hangs on it. A heartbeat that was late makes it look
- * as far behind, so the least late of the last ones tells it best.
- */
-export function clockSkewMs(
-  { offsetsMs }: Heard<unknown>,
-  own: { readonly wallMs: number; readonly nowMs: number },
-): number {
-  return Math.max(...offsetsMs) - (own.wallMs - own.nowMs);
+  return { heartbeat, heardAtMs: nowMs };
 }

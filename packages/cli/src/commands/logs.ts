@@ -1,8 +1,10 @@
-import { LOG_LEVELS, type LogLevelName, type LogOffsets, type Pattern } from '@muster/contracts';
+import { LOG_LEVELS, type LogLevelName, type LogOffsets } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
 import { type FleetCommands, type LogEntry, type LogQuery, type LogSource, readLogs } from '@muster/contracts/client';
+import type { Pattern } from '@muster/contracts/pattern';
 import { type Command, Option } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
+import { tellOfBus } from '../bus/follow.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { askAgents, problemOf } from '../fleet/agents.ts';
@@ -85,7 +87,7 @@ async function logs(text: string | undefined, options: LogsOptions, context: Con
     return EXIT.ok;
   }
   await using bus = await connect(settings, OPERATOR, signal);
-  const stopTelling = follow ? tellOfTheBus(bus, terminal) : undefined;
+  const stopTelling = follow ? tellOfBus(bus, terminal, 'the bus is back, going on where it was') : undefined;
   let count = 0;
   for await (const entry of readLogs(bus, query, signal)) {
     print(entry);
@@ -94,14 +96,6 @@ async function logs(text: string | undefined, options: LogsOptions, context: Con
   stopTelling?.();
   if (count === 0 && !follow) await explainSilence(bus, settings.actor, named, context);
   return EXIT.ok;
-}
-
-function tellOfTheBus(bus: Bus, terminal: Terminal): () => void {
-  terminal.note('muster: listening, Ctrl-C ends it');
-  return bus.onConnection(({ connected, reason }) => {
-    const what = connected ? 'the bus is back, going on where it was' : `the bus is away (${reason}), waiting for it`;
-    terminal.note(`muster: ${what}`);
-  });
 }
 
 /** @throws CliError (notFound) when there is no such service */

@@ -51,11 +51,7 @@ export async function readFleet(
         const verdict = health.get(keys.instance(host, status.service, status.instance));
         return { status, isAlive, ...(verdict !== undefined && { health: verdict }) };
       });
-      const lastEvent = told.get(host);
-      const lastHeardAt = [...known, ...(lastEvent === undefined ? [] : [lastEvent])]
-        .map(({ time }) => time)
-        .sort()
-        .at(-1);
+      const lastHeardAt = newestTime([...known, told.get(host)]);
       const summary: HostReading = {
         host,
         isAlive,
@@ -71,4 +67,12 @@ export async function readFleet(
     hosts: readings.map(({ summary }) => summary),
     instances: readings.flatMap(({ instances }) => instances),
   };
+}
+
+/** RFC 3339, by their sender's clock: when the newest of these was said. */
+export function newestTime(words: readonly ({ readonly time: string } | undefined)[]): string | undefined {
+  return words
+    .flatMap((word) => word?.time ?? [])
+    .sort()
+    .at(-1);
 }

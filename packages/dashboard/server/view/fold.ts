@@ -198,9 +198,10 @@ function heard<Heartbeat extends Position & { readonly time: string }>(
   nowMs: number,
 ): HeardSender<Heartbeat> {
   const next = hear(last, heartbeat, nowMs);
-  const offsetMs = next.offsetsMs.at(-1) ?? 0;
+  if (last !== undefined && next.heartbeat !== heartbeat) return { ...last, ...next };
+  const offsetMs = Date.parse(heartbeat.time) - nowMs;
   const isSteady = last !== undefined && Math.abs(offsetMs - last.wallMinusMonotonicMs) <= CLOCK_TOLERANCE_MS;
-  return { ...next, wallMinusMonotonicMs: isSteady ? last.wallMinusMonotonicMs : offsetMs };
+  return { heartbeat, heardAtMs: nowMs, wallMinusMonotonicMs: isSteady ? last.wallMinusMonotonicMs : offsetMs };
 }
 
 function changeHost(fleet: OwnedFleet, host: string, change: (facts: HostFacts) => HostFacts): void {

@@ -129,8 +129,9 @@ export async function buildDriverHost(folder: string): Promise<string> {
   };
   await compile(packageFolder, 'test/drivers/fixtures/driver-host.ts', folder, {});
   // What a driver needs of another package.
+  await compile(join(packageFolder, '../contracts/src'), 'message-of.ts', join(folder, CONTRACTS), {});
   await compile(join(packageFolder, '../contracts/src/files'), 'index.ts', join(folder, CONTRACTS), {
-    exports: { './files': './index.js', './process': './process.js' },
+    exports: { '.': './message-of.js', './files': './index.js', './process': './process.js' },
   });
   copyFileSync(join(packageFolder, '../contracts/src/plain/process.js'), join(folder, CONTRACTS, 'process.js'));
   return join(folder, 'test/drivers/fixtures/driver-host.js');

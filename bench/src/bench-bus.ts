@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Role, type rows, type StreamName, streamName } from '@muster/contracts';
 import { setupBus } from '@muster/contracts/admin';
-import { type NatsBus, openBus } from '@muster/contracts/bus';
+import { type Bus, openBus } from '@muster/contracts/bus';
 import { type NatsServer, startNatsServer } from '@muster/testkit';
 import { eventOf } from './bench-messages.ts';
 
@@ -12,10 +12,10 @@ export const BENCH_ENVIRONMENT = 'bench';
 /** A real nats-server with Muster's streams and buckets, on a disk of its own; no keys. */
 export interface BenchBus extends AsyncDisposable {
   readonly server: NatsServer;
-  readonly admin: NatsBus;
+  readonly admin: Bus;
   /** A place for files, gone with the rest. */
   readonly directory: string;
-  open(role: Role, id: string): Promise<NatsBus>;
+  open(role: Role, id: string): Promise<Bus>;
   /** What the server itself says it keeps of a stream. */
   stored(stream: StreamName): Promise<{ readonly messages: number; readonly bytes: number }>;
 }
@@ -62,7 +62,7 @@ export async function inParallel<T>(
 
 /** So many events, each stored behind the one before it on its subject; all subjects at once. */
 export async function publishInOrder(
-  bus: NatsBus,
+  bus: Bus,
   { row, count, services, host, reason, lastSeq }: OrderedEvents,
 ): Promise<void> {
   // Made once: minting ids is the sender's work, and takes as long as all the rest.

@@ -83,7 +83,7 @@ export async function startTreeBus(rootDir: string, signal: AbortSignal): Promis
   return {
     url: server.url,
     async ask(count) {
-      const operator = operators[calls++ % operators.length] as BusModule.NatsBus;
+      const operator = operators[calls++ % operators.length] as BusModule.Bus;
       for (let asked = 0; asked < count; asked += 1) {
         const question = { ...envelope(), source: `operator/${operator.id}`, actor: 'user/ada', of: 'none' };
         await operator.request(contracts.commands.outcome, { host: HOST }, question, { timeoutMs: TIMEOUT_MS, signal });

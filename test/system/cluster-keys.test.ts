@@ -4,7 +4,7 @@ import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { streamName } from '@muster/contracts';
-import type { NatsBus } from '@muster/contracts/bus';
+import type { Bus } from '@muster/contracts/bus';
 import { eventually, seededRandom, startNatsCluster, temporaryDirectory } from '@muster/testkit';
 import { expect, test } from 'vitest';
 import { joinFleet, mintFleetKeys, openFleetBus, setUpFleetBus } from './hub.ts';
@@ -101,7 +101,7 @@ async function copyKeys(from: string, to: string): Promise<void> {
 }
 
 /** The servers talk to each other: of what is stored each has all. */
-async function copiesAreCurrent(admin: NatsBus): Promise<void> {
+async function copiesAreCurrent(admin: Bus): Promise<void> {
   await eventually(
     async () => {
       const { cluster } = await admin.callJetStream<{

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import type { InstanceEvent } from '@muster/contracts';
 import { rows, streamName } from '@muster/contracts';
-import { BusRefusedError, type NatsBus, PermissionDeniedError } from '@muster/contracts/bus';
+import { type Bus, BusRefusedError, PermissionDeniedError } from '@muster/contracts/bus';
 import { FleetClient } from '@muster/contracts/client';
 import {
   eventually,
@@ -73,12 +73,12 @@ interface StreamState {
   readonly cluster?: { readonly leader?: string; readonly replicas?: readonly { readonly current: boolean }[] };
 }
 
-function eventsStream(admin: NatsBus): Promise<StreamState> {
+function eventsStream(admin: Bus): Promise<StreamState> {
   return admin.callJetStream<StreamState>(`STREAM.INFO.${streamName(environment, 'events')}`);
 }
 
 /** Of the stream of events, once all its replicas are up to date. */
-function healthyLeader(admin: NatsBus): Promise<string> {
+function healthyLeader(admin: Bus): Promise<string> {
   return eventually(
     async () => {
       const { cluster } = await eventsStream(admin);

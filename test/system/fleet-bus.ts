@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { Bus, NatsBus } from '@muster/contracts/bus';
+import type { Bus } from '@muster/contracts/bus';
 import type { Identity } from '@muster/contracts/keys';
 import { TestBus } from '@muster/contracts/testing';
 import { type FixtureProcess, type NatsServer, startNodeFixture } from '@muster/testkit';
@@ -33,7 +33,7 @@ export class FleetBus implements AsyncDisposable {
     return { url: `nats://127.0.0.1:${port}`, credentialsFile: credentials };
   }
 
-  open(identity: Identity): NatsBus {
+  open(identity: Identity): Bus {
     return this.#bus.open(identity);
   }
 

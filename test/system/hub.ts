@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { setupBus } from '@muster/contracts/admin';
-import { type NatsBus, openBus } from '@muster/contracts/bus';
+import { type Bus, openBus } from '@muster/contracts/bus';
 import { credentialsFile } from '@muster/contracts/files';
 import { type BusTrust, type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
 import {
@@ -44,7 +44,7 @@ export async function openFleetBus(
   keysDir: string,
   servers: string | readonly string[],
   identity: Identity,
-): Promise<NatsBus> {
+): Promise<Bus> {
   const bus = openBus({
     servers,
     credentialsFile: credentialsFile(keysDir, identity),
@@ -151,7 +151,7 @@ export class Hub implements AsyncDisposable {
   }
 
   /** The bus, as an operator sees it from the test's own process. */
-  connect(): Promise<NatsBus> {
+  connect(): Promise<Bus> {
     return openFleetBus(this.keysDir, this.url, { role: 'operator', id: 'cli' });
   }
 

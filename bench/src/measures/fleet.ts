@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { keys } from '@muster/contracts';
 import { setupBus } from '@muster/contracts/admin';
-import { type NatsBus, openBus } from '@muster/contracts/bus';
+import { type Bus, openBus } from '@muster/contracts/bus';
 import { startNatsServer } from '@muster/testkit';
 import type { Finding } from '../finding.ts';
 import { hostName, messagesOf } from '../fleet/messages.ts';
@@ -157,7 +157,7 @@ async function findLimit(
 }
 
 /** What agents would have put: one status for each service, up to a bound. */
-async function storeStatuses(bus: NatsBus, hosts: number, signal: AbortSignal): Promise<number> {
+async function storeStatuses(bus: Bus, hosts: number, signal: AbortSignal): Promise<number> {
   const bucket = bus.kv('status');
   const count = Math.min(hosts * SERVICES, MAX_STATUSES);
   const waiting = Array.from({ length: count / SERVICES }, (_, index) => messagesOf(hostName(index), SERVICES).statuses)

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bucketName, buildSubject, observerConsumer, type RetentionChanges, rows, streamName } from '@muster/contracts';
 import { setupBus } from '@muster/contracts/admin';
-import { type NatsBus, openBus } from '@muster/contracts/bus';
+import { type Bus, openBus } from '@muster/contracts/bus';
 import { credentialsFile } from '@muster/contracts/files';
 import type { Identity } from '@muster/contracts/keys';
 import { eventually, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
@@ -35,7 +35,7 @@ const SMALL = {
 };
 
 let bus: TestBus;
-let admin: NatsBus;
+let admin: Bus;
 let stolen: TemporaryDirectory;
 beforeEach(async () => {
   bus = await startTestBus();
@@ -51,7 +51,7 @@ afterEach(async () => {
 const muster = (...args: string[]) => runCli(args, bus.env);
 const add = (host: string) => muster('host', 'add', host, '--url', bus.url, '--json');
 
-async function open({ role, id }: Identity, file = credentialsFile(bus.keysDir, { role, id })): Promise<NatsBus> {
+async function open({ role, id }: Identity, file = credentialsFile(bus.keysDir, { role, id })): Promise<Bus> {
   const opened = openBus({ servers: bus.url, credentialsFile: file, environment: ENVIRONMENT, role, id });
   await opened.connected(AbortSignal.timeout(20_000));
   return opened;

@@ -20,8 +20,8 @@ import {
 } from '@muster/contracts';
 import {
   BadReplyError,
+  type Bus,
   type BusProblem,
-  type NatsBus,
   NoGrantError,
   Outbox,
   openBus,
@@ -56,7 +56,7 @@ const NOT_SIGNED_SO = 'it is not what operator/ada has signed';
 const soon = { timeoutMs: 10_000 };
 
 let testBus: TestBus;
-let web1: NatsBus;
+let web1: Bus;
 /** What web1 was asked to stop, by whom. */
 const acted: string[] = [];
 const problems: BusProblem[] = [];
@@ -75,7 +75,7 @@ afterAll(async () => {
   await testBus[Symbol.asyncDispose]();
 });
 
-function open(identity: Identity, told: BusProblem[] = [], credentials?: string): Promise<NatsBus> {
+function open(identity: Identity, told: BusProblem[] = [], credentials?: string): Promise<Bus> {
   const onProblem = (problem: BusProblem) => void told.push(problem);
   return testBus.connect(identity, { onProblem, ...(credentials !== undefined && { credentials }) });
 }
@@ -390,7 +390,7 @@ describe('a person behind a dashboard', () => {
     expiresAt: '2999-01-01T00:00:00Z',
   };
   const actors: string[] = [];
-  let narrow: NatsBus;
+  let narrow: Bus;
 
   beforeAll(async () => {
     await testBus.mint([NARROW]);
@@ -480,9 +480,9 @@ describe('what a question names in its body', () => {
   const NARROW = { role: 'dashboard', id: 'narrow-asker', hosts: ['web1'] } as const;
   const HALF = { role: 'prober', id: 'half', hosts: ['web1'] } as const;
   const answered: string[] = [];
-  let prober: NatsBus;
-  let narrow: NatsBus;
-  let bob: NatsBus;
+  let prober: Bus;
+  let narrow: Bus;
+  let bob: Bus;
 
   beforeAll(async () => {
     await testBus.mint([NARROW, HALF]);
@@ -507,14 +507,14 @@ describe('what a question names in its body', () => {
   });
 
   type Verb = 'probe' | 'remove' | 'acknowledge' | 'silence' | 'recover';
-  const question = (verb: Verb, bus: NatsBus, changes: object) =>
+  const question = (verb: Verb, bus: Bus, changes: object) =>
     ({
       ...golden(`prober-commands/${verb}.request`),
       id: uuidv7(),
       source: `${bus.role}/${bus.id}`,
       ...changes,
     }) as never;
-  const ask = (bus: NatsBus, verb: Verb, changes: object, person?: string) => {
+  const ask = (bus: Bus, verb: Verb, changes: object, person?: string) => {
     const row: RequestRow = proberCommands[verb];
     const options = { ...soon, ...(person !== undefined && { person }) };
     return bus.request(row, {}, question(verb, bus, changes), options);
@@ -664,7 +664,7 @@ describe('a verdict', () => {
     await bus.flush();
     return { bus, heard };
   }
-  async function readBack(bus: NatsBus): Promise<{ history: number[]; inOrder: number[] }> {
+  async function readBack(bus: Bus): Promise<{ history: number[]; inOrder: number[] }> {
     const inOrder: number[] = [];
     for await (const next of bus.read(rows.health, API, { signal: AbortSignal.timeout(20_000) })) {
       if (next !== 'caught-up') inOrder.push(next.message.seq);
@@ -947,7 +947,7 @@ describe("the server's acknowledgement of a thief's own event", () => {
   const INSTANCE = { host: 'web1', service: 'acked', instance: 0 } as const;
   const SUBJECT = buildSubject(environment, rows.instanceEvent.template, INSTANCE);
   let thief: NatsConnection;
-  let reader: NatsBus;
+  let reader: Bus;
   beforeAll(async () => {
     [thief, reader] = await Promise.all([openRaw(DB1), open(PROBER)]);
   });

@@ -4,7 +4,7 @@
  */
 import { bucketName, buckets, buildSubject, rows, streamName, type ValueOf } from '@muster/contracts';
 import { setupBus } from '@muster/contracts/admin';
-import { type NatsBus } from '@muster/contracts/bus';
+import { type Bus } from '@muster/contracts/bus';
 import { type Identity } from '@muster/contracts/keys';
 import { TestBus } from '@muster/contracts/testing';
 import { eventually } from '@muster/testkit';
@@ -22,7 +22,7 @@ const OBSERVER = { role: 'observer', id: 'pager' } as const;
 const IDENTITIES: readonly Identity[] = [ADMIN, WEB1, DB1, PROBER, OBSERVER];
 
 let testBus: TestBus;
-let admin: NatsBus;
+let admin: Bus;
 
 beforeAll(async () => {
   testBus = await TestBus.start(IDENTITIES, { isEmpty: true });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
 import { ENCODING_HEADER, MAX_BUCKETS_PER_CHUNK, MAX_MESSAGE_BYTES, rows } from '@muster/contracts';
 import { setupBus } from '@muster/contracts/admin';
-import { type NatsBus, Outbox, openBus } from '@muster/contracts/bus';
+import { type Bus, Outbox, openBus } from '@muster/contracts/bus';
 import { eventually, type NatsServer, startNatsServer, temporaryDirectory } from '@muster/testkit';
 import { connect, headers } from '@nats-io/transport-node';
 import * as fc from 'fast-check';
@@ -17,7 +17,7 @@ const seed = Number(process.env['MUSTER_SEED'] ?? Date.now() % 1_000_000_007);
 console.log(`encoding: MUSTER_SEED=${seed}`);
 
 let server: NatsServer;
-let bus: NatsBus;
+let bus: Bus;
 beforeAll(async () => {
   server = await startNatsServer();
   bus = openBus({ servers: server.url, environment, role: 'admin', id: 'tester' });

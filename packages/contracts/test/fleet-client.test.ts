@@ -1,6 +1,6 @@
 import { commands, type FleetChange, rows } from '@muster/contracts';
 import { setupBus } from '@muster/contracts/admin';
-import { type NatsBus, openBus } from '@muster/contracts/bus';
+import { type Bus, openBus } from '@muster/contracts/bus';
 import { FleetClient } from '@muster/contracts/client';
 import { eventually, type NatsServer, startNatsServer } from '@muster/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -13,8 +13,8 @@ const P1 = { role: 'prober', id: 'p1' } as const;
 const INSTANCE = { host: 'web1', service: 'rag-api', instance: 0 };
 
 let server: NatsServer;
-let bus: NatsBus;
-let agent: NatsBus;
+let bus: Bus;
+let agent: Bus;
 let identities: TestIdentities;
 beforeAll(async () => {
   identities = await TestIdentities.mint('test', [ADA, WEB1, P1]);

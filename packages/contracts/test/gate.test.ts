@@ -1,6 +1,6 @@
 /* A bus behind a gate: while that is shut the server hears nothing of it, whichever of its methods is called. */
 import { commands, proberCommands, rows } from '@muster/contracts';
-import { type NatsBus, openBus, uuidv7 } from '@muster/contracts/bus';
+import { type Bus, openBus, uuidv7 } from '@muster/contracts/bus';
 import { type NatsServer, startNatsServer } from '@muster/testkit';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 
 type Method = Exclude<
-  { [K in keyof NatsBus]: NatsBus[K] extends (...args: never) => unknown ? K : never }[keyof NatsBus],
+  { [K in keyof Bus]: Bus[K] extends (...args: never) => unknown ? K : never }[keyof Bus],
   symbol | 'drain'
 >;
 
@@ -30,7 +30,7 @@ const SOON = { timeoutMs: 500 };
 const claims = { who: 'ada', role: 'viewer', hosts: 'all', expiresAt: new Date().toISOString() } as const;
 
 /** A call of each method: who adds one to the bus is told by the compiler that it belongs here. */
-const CALLS: Readonly<Record<Method, (bus: NatsBus) => unknown>> = {
+const CALLS: Readonly<Record<Method, (bus: Bus) => unknown>> = {
   connected: (bus) => bus.connected(AbortSignal.timeout(SOON.timeoutMs)),
   onConnection: (bus) => bus.onConnection(() => {}),
   publish: (bus) => bus.publish(rows.hostPresence, HOST, sample('hostPresence')),
@@ -59,7 +59,7 @@ const CALLS: Readonly<Record<Method, (bus: NatsBus) => unknown>> = {
   flush: (bus) => bus.flush(),
 };
 
-function questionOf(bus: NatsBus) {
+function questionOf(bus: Bus) {
   const source = `${bus.role}/${bus.id}`;
   return { id: uuidv7(), time: new Date().toISOString(), source, actor: source };
 }

@@ -2,7 +2,7 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bucketName, certainlyKept, type Incarnation, keys } from '@muster/contracts';
 import { setupBus } from '@muster/contracts/admin';
-import { type NatsBus, openBus, raised, readIncarnation, setUpIncarnation } from '@muster/contracts/bus';
+import { type Bus, openBus, raised, readIncarnation, setUpIncarnation } from '@muster/contracts/bus';
 import { startNatsServer, temporaryDirectory } from '@muster/testkit';
 import { expect, test } from 'vitest';
 
@@ -31,7 +31,7 @@ test('only so many raises are told of', () => {
   expect(told.raises.at(-1)?.incarnation).toBe(59);
 });
 
-async function setUp(bus: NatsBus, directory?: string, isRestored = false): Promise<number> {
+async function setUp(bus: Bus, directory?: string, isRestored = false): Promise<number> {
   await bus.connected(AbortSignal.timeout(30_000));
   await setupBus(bus);
   return (await setUpIncarnation(bus, { isRestored, ...(directory !== undefined && { directory }) })).incarnation;

@@ -10,7 +10,7 @@ import {
   type RollupTier,
   serviceRollups,
 } from '@muster/contracts';
-import { type NatsBus } from '@muster/contracts/bus';
+import { type Bus } from '@muster/contracts/bus';
 import { FleetClient, type HistoryQuery } from '@muster/contracts/client';
 import { type Identity } from '@muster/contracts/keys';
 import { TestBus } from '@muster/contracts/testing';
@@ -27,8 +27,8 @@ const IDENTITIES = [
 ] as const satisfies readonly Identity[];
 
 let testBus: TestBus;
-let agent: NatsBus;
-let dashboard: NatsBus;
+let agent: Bus;
+let dashboard: Bus;
 beforeAll(async () => {
   testBus = await TestBus.start(IDENTITIES);
   agent = testBus.open(IDENTITIES[1]);

@@ -8,7 +8,7 @@ import {
   streamName,
 } from '@muster/contracts';
 import { setUpObservers } from '@muster/contracts/admin';
-import { type NatsBus, uuidv7 } from '@muster/contracts/bus';
+import { type Bus, uuidv7 } from '@muster/contracts/bus';
 import { type AlertGap, followAlerts } from '@muster/contracts/client';
 import { TestBus } from '@muster/contracts/testing';
 import { eventually, startTcpFaults, type TcpFaults } from '@muster/testkit';
@@ -23,7 +23,7 @@ const PLACE = { severity: 'critical', host: 'web1', service: 'rag-api', rule: 'f
 
 let testBus: TestBus;
 let faults: TcpFaults;
-let prober: NatsBus;
+let prober: Bus;
 /** By the first set-up and by the second. */
 let made: readonly (readonly string[])[];
 let seq = 0;
@@ -51,7 +51,7 @@ async function fire(): Promise<string> {
 }
 let lastStored = 0;
 
-function follow(bus: NatsBus, afterSeq?: number, askEveryMs?: number) {
+function follow(bus: Bus, afterSeq?: number, askEveryMs?: number) {
   const heard: string[] = [];
   const gaps: AlertGap[] = [];
   const onGap = (gap: AlertGap) => void gaps.push(gap);

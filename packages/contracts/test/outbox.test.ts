@@ -3,7 +3,7 @@ import { appendFile, cp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rows, streamName } from '@muster/contracts';
 import { setupBus } from '@muster/contracts/admin';
-import { type NatsBus, Outbox, type OutboxOptions, openBus } from '@muster/contracts/bus';
+import { type Bus, Outbox, type OutboxOptions, openBus } from '@muster/contracts/bus';
 import {
   eventually,
   type NatsServer,
@@ -21,7 +21,7 @@ const environment = 'test';
 
 let server: NatsServer;
 let directory: TemporaryDirectory;
-let bus: NatsBus;
+let bus: Bus;
 beforeEach(async () => {
   server = await startNatsServer();
   directory = await temporaryDirectory();

@@ -11,7 +11,7 @@ import {
   type Role,
   rows,
 } from '@muster/contracts';
-import { type BusProblem, type NatsBus, NoResponderError, PermissionDeniedError } from '@muster/contracts/bus';
+import { type Bus, type BusProblem, NoResponderError, PermissionDeniedError } from '@muster/contracts/bus';
 import { FleetClient } from '@muster/contracts/client';
 import { CONTROL_LINE_BYTES, type Identity } from '@muster/contracts/keys';
 import { TestBus } from '@muster/contracts/testing';
@@ -39,7 +39,7 @@ afterAll(async () => {
   await testBus[Symbol.asyncDispose]();
 });
 
-function open(identity: Identity, problems: BusProblem[] = []): Promise<NatsBus> {
+function open(identity: Identity, problems: BusProblem[] = []): Promise<Bus> {
   return testBus.connect(identity, { onProblem: (problem) => void problems.push(problem) });
 }
 

@@ -1,7 +1,7 @@
 /* Logs of many instances, as a reader of the stream sees them. */
 import { type LogBatch, type LogGap, type LogLine, rows } from '@muster/contracts';
 import { setupBus } from '@muster/contracts/admin';
-import { type NatsBus, NoStreamError, openBus, uuidv7 } from '@muster/contracts/bus';
+import { type Bus, NoStreamError, openBus, uuidv7 } from '@muster/contracts/bus';
 import { type LogEntry, type LogQuery, readLogs } from '@muster/contracts/client';
 import { Pattern } from '@muster/contracts/pattern';
 import { eventually, type NatsServer, startNatsServer } from '@muster/testkit';
@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { sample } from './golden.ts';
 
 let server: NatsServer;
-let bus: NatsBus;
+let bus: Bus;
 const lastSeqs = new Map<string, number>();
 beforeEach(async () => {
   server = await startNatsServer();

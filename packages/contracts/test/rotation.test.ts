@@ -8,8 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { commands } from '@muster/contracts';
 import { pushAccount } from '@muster/contracts/admin';
 import {
+  type Bus,
   BusAwayError,
-  type NatsBus,
   NoResponderError,
   openBus,
   parseCredentials,
@@ -50,8 +50,8 @@ const ASK_EVERY_MS = 20;
 let directory: string;
 let home: TemporaryDirectory;
 let server: NatsServer;
-let agent: NatsBus;
-let operator: NatsBus;
+let agent: Bus;
+let operator: Bus;
 let traffic: Traffic;
 
 beforeEach(async () => {
@@ -114,7 +114,7 @@ function tlsUrl(): string {
   return server.url.replace('nats:', 'tls:');
 }
 
-function open(identity: Identity, credentials?: string): NatsBus {
+function open(identity: Identity, credentials?: string): Bus {
   const { role, id } = identity;
   const own = { servers: tlsUrl(), credentialsFile: credentialsFile(directory, identity), environment, role, id };
   return openBus(credentials === undefined ? own : { ...own, credentials });

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setupBus } from '@muster/contracts/admin';
-import { type BusOptions, type NatsBus, openBus } from '@muster/contracts/bus';
+import { type Bus, type BusOptions, openBus } from '@muster/contracts/bus';
 import { credentialsFile, stateLayout } from '@muster/contracts/files';
 import { type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
 import { type NatsServer, startNatsServer, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
@@ -17,7 +17,7 @@ export class TestBus implements AsyncDisposable {
   /** Its keys are where an agent's are. */
   readonly stateDir: string;
   readonly #home: TemporaryDirectory;
-  readonly #opened: NatsBus[] = [];
+  readonly #opened: Bus[] = [];
 
   /** `isEmpty`: without streams and buckets. They are made as the first admin, or as one that is added. */
   static async start(identities: readonly Identity[], { isEmpty = false } = {}): Promise<TestBus> {
@@ -60,7 +60,7 @@ export class TestBus implements AsyncDisposable {
   }
 
   /** Closed with the server at the latest. */
-  open({ role, id }: Identity, options: Partial<BusOptions> = {}): NatsBus {
+  open({ role, id }: Identity, options: Partial<BusOptions> = {}): Bus {
     const own = options.credentials === undefined ? { credentialsFile: this.credentials({ role, id }) } : {};
     const bus = openBus({ servers: this.url, ...own, environment: this.environment, role, id, ...options });
     this.#opened.push(bus);
@@ -68,7 +68,7 @@ export class TestBus implements AsyncDisposable {
   }
 
   /** As `open`, and connected. */
-  async connect(identity: Identity, options: Partial<BusOptions> = {}): Promise<NatsBus> {
+  async connect(identity: Identity, options: Partial<BusOptions> = {}): Promise<Bus> {
     const bus = this.open(identity, options);
     await bus.connected(AbortSignal.timeout(LONG_MS));
     return bus;

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { basename } from 'node:path';
 import { Deadline, isId, messageOf } from '@muster/contracts';
-import { type BusProblem, BusRefusedError, type NatsBus, openBus, readCredentialClaims } from '@muster/contracts/bus';
+import { type Bus, type BusProblem, BusRefusedError, openBus, readCredentialClaims } from '@muster/contracts/bus';
 import { credentialsFile } from '@muster/contracts/files';
 import type { Identity } from '@muster/contracts/keys';
 import type { Settings } from '../config.ts';
@@ -25,7 +25,7 @@ export async function connect(
   signal: AbortSignal,
   onDenied?: (subject: string) => void,
   onProblem?: (problem: BusProblem) => void,
-): Promise<NatsBus> {
+): Promise<Bus> {
   const { servers } = settings;
   checkGivenCredentials(settings);
   // openBus would try for ever; whether anybody listens at all is known at once, with the reason.
@@ -42,7 +42,7 @@ export async function open(
   signal: AbortSignal,
   onDenied: (subject: string) => void = () => {},
   onProblem: (problem: BusProblem) => void = () => {},
-): Promise<NatsBus> {
+): Promise<Bus> {
   const { servers, environment, tls } = settings;
   checkGivenCredentials(settings);
   const file = credentialsOf(settings, identity);

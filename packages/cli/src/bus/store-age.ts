@@ -1,4 +1,4 @@
-import { type NatsBus, setUpIncarnation } from '@muster/contracts/bus';
+import { type Bus, setUpIncarnation } from '@muster/contracts/bus';
 import type { Settings } from '../config.ts';
 import { hasBusKeys } from './files.ts';
 
@@ -6,7 +6,7 @@ import { hasBusKeys } from './files.ts';
  * Compares the store with what is noted beside the keys, and raises its incarnation when it has gone back, or when somebody
  * says so. Returns what is worth saying of it.
  */
-export async function markStore(bus: NatsBus, { keysDir }: Settings, isRestored: boolean): Promise<readonly string[]> {
+export async function markStore(bus: Bus, { keysDir }: Settings, isRestored: boolean): Promise<readonly string[]> {
   const { incarnation, isRaised } = await setUpIncarnation(bus, {
     isRestored,
     ...(hasBusKeys(keysDir) && { directory: keysDir }),

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AGENT_VERB_ROLES, type AgentVerb, commands, rows } from '@muster/contracts';
 import {
+  type Bus,
   type BusProblem,
   FAULTS,
   type Fault,
   followRevocations,
   type ImproperAnswer,
-  type NatsBus,
   uuidv7,
 } from '@muster/contracts/bus';
 import { type CommandResult, FleetClient } from '@muster/contracts/client';
@@ -87,7 +87,7 @@ function isOf(host: string, subject = ''): boolean {
 }
 
 async function gather(
-  bus: NatsBus,
+  bus: Bus,
   host: string,
   listenMs: number,
   signal: AbortSignal,
@@ -154,7 +154,7 @@ async function askOthers(
   return asked;
 }
 
-async function askImproperly(bus: NatsBus, host: string): Promise<Record<Fault, readonly ImproperAnswer[]>> {
+async function askImproperly(bus: Bus, host: string): Promise<Record<Fault, readonly ImproperAnswer[]>> {
   const answers = await Promise.all(FAULTS.map((fault) => bus.askImproperly(host, fault, IMPROPER_WAIT_MS)));
   return Object.fromEntries(FAULTS.map((fault, at) => [fault, answers[at] ?? []])) as never;
 }

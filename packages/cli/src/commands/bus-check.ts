@@ -8,13 +8,7 @@ import {
   isApiStrict,
   measureClockOffset,
 } from '@muster/contracts/admin';
-import {
-  type NatsBus,
-  NoStreamError,
-  notGranted,
-  readCredentialClaims,
-  StoreRefusedError,
-} from '@muster/contracts/bus';
+import { type Bus, NoStreamError, notGranted, readCredentialClaims, StoreRefusedError } from '@muster/contracts/bus';
 import type { Command } from 'commander';
 import { connect, credentialsOf, OPERATOR } from '../bus/connect.ts';
 import { readRetentionOf } from '../bus/retention.ts';
@@ -60,11 +54,7 @@ async function check({ json, ...flags }: ReadOptions, context: Context): Promise
   return findings.some(({ level }) => level === 'problem') ? EXIT.failed : EXIT.ok;
 }
 
-async function gather(
-  bus: NatsBus,
-  credentials: string,
-  retention: RetentionChanges,
-): Promise<Omit<BusFacts, 'backlogs'>> {
+async function gather(bus: Bus, credentials: string, retention: RetentionChanges): Promise<Omit<BusFacts, 'backlogs'>> {
   const { environment, role, id } = bus;
   const needed = permissionsFor(environment, role, id);
   const mayAskStore = notGranted(needed.publish, ['$JS.API.INFO']).length === 0;
@@ -91,7 +81,7 @@ async function gather(
 }
 
 /** How many events wait at each agent that is heard; `undefined` for a role that may not hear them. */
-async function listenToAgents(bus: NatsBus, signal: AbortSignal): Promise<ReadonlyMap<string, number> | undefined> {
+async function listenToAgents(bus: Bus, signal: AbortSignal): Promise<ReadonlyMap<string, number> | undefined> {
   const { environment, role, id } = bus;
   const heartbeats = buildFilter(environment, rows.hostPresence.template);
   if (notGranted(permissionsFor(environment, role, id).subscribe, [heartbeats]).length > 0) return undefined;

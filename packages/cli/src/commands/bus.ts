@@ -10,7 +10,7 @@ import {
   type Role,
 } from '@muster/contracts';
 import { isApiStrict, SetupError, setUpObservers, setupBus } from '@muster/contracts/admin';
-import type { NatsBus } from '@muster/contracts/bus';
+import type { Bus } from '@muster/contracts/bus';
 import { credentialsFile } from '@muster/contracts/files';
 import { type Identity, identitiesIn } from '@muster/contracts/keys';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -240,7 +240,7 @@ async function setup(
 }
 
 /** One that was there before an update still goes by the configuration of then. @returns false when it does not run here */
-async function restartServer(bus: NatsBus, settings: Settings, waitMs: number): Promise<boolean> {
+async function restartServer(bus: Bus, settings: Settings, waitMs: number): Promise<boolean> {
   const away = new Promise<void>((resolve) => {
     bus.onConnection(({ connected }) => !connected && resolve());
   });
@@ -252,7 +252,7 @@ async function restartServer(bus: NatsBus, settings: Settings, waitMs: number): 
 }
 
 /** @throws CliError (failed) for a server that others reach, and that may be made to send itself calls of its own API */
-async function expectStrictApi(bus: NatsBus): Promise<void> {
+async function expectStrictApi(bus: Bus): Promise<void> {
   const { server } = bus;
   if (server === undefined || isLoopbackHost(server.listensOn) || (await isApiStrict(bus))) return;
   throw new CliError(

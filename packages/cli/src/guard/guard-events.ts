@@ -1,16 +1,16 @@
 import { type ComponentEvent, rows } from '@muster/contracts';
-import { type NatsBus, uuidv7, WrongLastSequenceError } from '@muster/contracts/bus';
+import { type Bus, uuidv7, WrongLastSequenceError } from '@muster/contracts/bus';
 
 const MAX_REASON_CHARS = 1_000;
 
 /** The events of the bus itself, which a guard publishes. */
 export class GuardEvents {
-  readonly #bus: NatsBus;
+  readonly #bus: Bus;
   readonly #epoch = Math.floor(Date.now() / 1_000);
   #seq = 0;
   #lastSeq = 0;
 
-  constructor(bus: NatsBus) {
+  constructor(bus: Bus) {
     this.#bus = bus;
   }
 

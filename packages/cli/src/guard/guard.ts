@@ -18,7 +18,7 @@ import {
   setUpObservers,
   setupBus,
 } from '@muster/contracts/admin';
-import type { NatsBus } from '@muster/contracts/bus';
+import type { Bus } from '@muster/contracts/bus';
 import { credentialsFile } from '@muster/contracts/files';
 import type { Identity } from '@muster/contracts/keys';
 import { observersIn } from '../bus/identities.ts';
@@ -43,7 +43,7 @@ export interface GuardOptions {
   readonly settings: Settings;
   /** What the streams are to keep, as it is configured by now. */
   readonly readRetention: () => Promise<RetentionChanges>;
-  readonly bus: NatsBus;
+  readonly bus: Bus;
   readonly say: (line: string) => void;
   readonly limits?: FloodLimits;
 }
@@ -278,7 +278,7 @@ export class Guard implements AsyncDisposable {
   }
 }
 
-function connectionLoads(settings: Settings, { role, id }: NatsBus): ConnectionLoads {
+function connectionLoads(settings: Settings, { role, id }: Bus): ConnectionLoads {
   const { keysDir, servers, tls } = settings;
   return new ConnectionLoads({
     directory: keysDir,

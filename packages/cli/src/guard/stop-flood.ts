@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RetentionChanges } from '@muster/contracts';
 import type { PurgedStore } from '@muster/contracts/admin';
-import { type NatsBus, publishRevocations } from '@muster/contracts/bus';
+import { type Bus, publishRevocations } from '@muster/contracts/bus';
 import { type Identity, ROOT_KEY_FILE } from '@muster/contracts/keys';
 import { configurationAdvice, makeBusFiles } from '../bus/files.ts';
 import { ownIdentities } from '../bus/identities.ts';
@@ -23,7 +23,7 @@ export function isOwn({ role, id }: Identity, { hostId }: Settings): boolean {
 export interface StopOptions {
   readonly settings: Settings;
   readonly retention: RetentionChanges;
-  readonly bus: NatsBus;
+  readonly bus: Bus;
 }
 
 /**

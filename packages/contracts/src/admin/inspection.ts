@@ -2,9 +2,9 @@
  * Looks at a bus without changing it: what the server is, and whether its streams and buckets are as they must be.
  */
 import type { ConsumerInfo, JetStreamAccountStats, PeerInfo, StreamInfo } from '@nats-io/jetstream';
+import type { Bus } from '../bus/bus.ts';
 import { notGranted } from '../bus/credentials.ts';
 import { NoStreamError, RequestTimeoutError, StoreRefusedError } from '../bus/errors.ts';
-import type { NatsBus } from '../bus/nats-bus.ts';
 import { permissionsFor } from '../permissions.ts';
 import type { RetentionChanges } from '../streams.ts';
 import { differencesOf, layoutOf } from './setup.ts';
@@ -42,13 +42,13 @@ export interface StreamInspection {
  * Every stream and bucket that this role may look at, in the order of the set-up. `retention`: what they are to keep, where
  * it is not the default. @throws as `callJetStream`
  */
-export async function inspectStreams(bus: NatsBus, retention?: RetentionChanges): Promise<readonly StreamInspection[]> {
+export async function inspectStreams(bus: Bus, retention?: RetentionChanges): Promise<readonly StreamInspection[]> {
   return await Promise.all(visibleStreams(bus, retention).map((wanted) => inspectStream(bus, wanted)));
 }
 
 /** What `bus` may ask about. None for a role without JetStream. */
 function visibleStreams(
-  { environment, role, id }: NatsBus,
+  { environment, role, id }: Bus,
   retention?: RetentionChanges,
 ): ReturnType<typeof wantedStreams> {
   const { publish } = permissionsFor(environment, role, id);
@@ -57,10 +57,7 @@ function visibleStreams(
   );
 }
 
-async function inspectStream(
-  bus: NatsBus,
-  wanted: ReturnType<typeof wantedStreams>[number],
-): Promise<StreamInspection> {
+async function inspectStream(bus: Bus, wanted: ReturnType<typeof wantedStreams>[number]): Promise<StreamInspection> {
   const { name } = wanted;
   try {
     const { config, state, cluster } = await bus.callJetStream<StreamInfo>(`STREAM.INFO.${name}`);
@@ -102,7 +99,7 @@ export interface ConsumerInspection {
 }
 
 /** Everybody who reads a stream or bucket now; `undefined` when this role may not ask. @throws as `callJetStream` */
-export async function inspectConsumers(bus: NatsBus): Promise<readonly ConsumerInspection[] | undefined> {
+export async function inspectConsumers(bus: Bus): Promise<readonly ConsumerInspection[] | undefined> {
   const { publish } = permissionsFor(bus.environment, bus.role, bus.id);
   const streams = visibleStreams(bus).map(({ name }) => name);
   if (streams.length === 0 || notGranted(publish, streams.map(consumerList)).length > 0) return undefined;
@@ -113,7 +110,7 @@ function consumerList(stream: string): string {
   return `$JS.API.CONSUMER.LIST.${stream}`;
 }
 
-async function consumersOf(bus: NatsBus, stream: string): Promise<readonly ConsumerInspection[]> {
+async function consumersOf(bus: Bus, stream: string): Promise<readonly ConsumerInspection[]> {
   const found: ConsumerInspection[] = [];
   for (;;) {
     const page = await bus
@@ -149,7 +146,7 @@ export interface StoreInspection {
 }
 
 /** What JetStream stores for this account. @throws NoStreamError when there is no JetStream; as `callJetStream` */
-export async function inspectStore(bus: NatsBus): Promise<StoreInspection> {
+export async function inspectStore(bus: Bus): Promise<StoreInspection> {
   const { storage, limits } = await bus.callJetStream<JetStreamAccountStats>('INFO');
   return { usedBytes: storage, maxBytes: limits.max_storage };
 }
@@ -158,7 +155,7 @@ export async function inspectStore(bus: NatsBus): Promise<StoreInspection> {
  * How far the server's clock is ahead of ours, in ms, to within half a round trip; `undefined` when this role can't ask.
  * The server stamps whoever reads a stream with the time of its creation.
  */
-export async function measureClockOffset(bus: NatsBus): Promise<number | undefined> {
+export async function measureClockOffset(bus: Bus): Promise<number | undefined> {
   const [stream] = visibleStreams(bus);
   if (stream === undefined) return undefined;
   const sentAtMs = Date.now();

@@ -6,19 +6,19 @@
  * and asks the probers for it.
  */
 import type { ConsumerConfig, ConsumerInfo } from '@nats-io/jetstream';
+import type { Bus } from '../bus/bus.ts';
 import { NoStreamError } from '../bus/errors.ts';
-import type { NatsBus } from '../bus/nats-bus.ts';
 import { observerConsumer, observerDelivery } from '../observers.ts';
 import { streamName } from '../streams.ts';
 
 /** Makes what is missing, for these observers' ids. What fired before it was made is not delivered. @throws as `callJetStream` */
-export async function setUpObservers(bus: NatsBus, ids: readonly string[]): Promise<readonly string[]> {
+export async function setUpObservers(bus: Bus, ids: readonly string[]): Promise<readonly string[]> {
   const made = await Promise.all(ids.map((id) => setUpObserver(bus, id)));
   return ids.filter((_, at) => made[at]);
 }
 
 /** False when it was as it must be. */
-async function setUpObserver(bus: NatsBus, id: string): Promise<boolean> {
+async function setUpObserver(bus: Bus, id: string): Promise<boolean> {
   const stream = streamName(bus.environment, 'alerts');
   const name = observerConsumer(id);
   const wanted = consumerConfig(bus.environment, id);
@@ -41,7 +41,7 @@ function consumerConfig(env: string, id: string): Partial<ConsumerConfig> {
   };
 }
 
-async function findConsumer(bus: NatsBus, stream: string, name: string): Promise<ConsumerInfo | undefined> {
+async function findConsumer(bus: Bus, stream: string, name: string): Promise<ConsumerInfo | undefined> {
   return bus.callJetStream<ConsumerInfo>(`CONSUMER.INFO.${stream}.${name}`).catch((error: unknown) => {
     if (error instanceof NoStreamError) return undefined;
     throw error;

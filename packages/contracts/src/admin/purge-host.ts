@@ -4,8 +4,8 @@
  * there goes. Nothing of any other host is touched.
  */
 import { bucketName, kvStream } from '../buckets.ts';
+import type { Bus } from '../bus/bus.ts';
 import { NoStreamError } from '../bus/errors.ts';
-import type { NatsBus } from '../bus/nats-bus.ts';
 import { type HostStore, hostOfSubject, hostStores, monitorStores } from '../host-subjects.ts';
 import { streamName } from '../streams.ts';
 
@@ -30,7 +30,7 @@ interface SubjectsAnswer {
 }
 
 /** Every service that has a spec or an event. @throws as `callJetStream` */
-export async function knownServices(bus: NatsBus): Promise<KnownServices> {
+export async function knownServices(bus: Bus): Promise<KnownServices> {
   const known = new Map<string, Set<string>>();
   const { environment } = bus;
   for (const stream of [kvStream(bucketName(environment, 'specs')), streamName(environment, 'events')]) {
@@ -46,7 +46,7 @@ export async function knownServices(bus: NatsBus): Promise<KnownServices> {
 
 /** @throws as `callJetStream` */
 export async function purgeInvented(
-  bus: NatsBus,
+  bus: Bus,
   host: string,
   known: ReadonlySet<string>,
   isTooFull: (stream: string) => Promise<boolean>,
@@ -60,7 +60,7 @@ export async function purgeInvented(
 }
 
 /** All of it: what a monitor tells is about others, and is measured again. @throws as `callJetStream` */
-export async function purgeMonitor(bus: NatsBus, monitor: string): Promise<readonly PurgedStore[]> {
+export async function purgeMonitor(bus: Bus, monitor: string): Promise<readonly PurgedStore[]> {
   const purged: PurgedStore[] = [];
   for (const { stream, filter } of monitorStores(bus.environment)) {
     const messages = await purge(bus, stream, [filter(monitor)]);
@@ -70,7 +70,7 @@ export async function purgeMonitor(bus: NatsBus, monitor: string): Promise<reado
 }
 
 async function purgeStore(
-  bus: NatsBus,
+  bus: Bus,
   store: HostStore,
   host: string,
   known: ReadonlySet<string>,
@@ -98,7 +98,7 @@ async function purgeStore(
 
 /** One page of them: who has more is not told apart. */
 async function subjectsOf(
-  bus: NatsBus,
+  bus: Bus,
   stream: string,
   filter: string,
 ): Promise<{ subjects: readonly string[]; isAll: boolean }> {
@@ -112,7 +112,7 @@ async function subjectsOf(
   }
 }
 
-async function purge(bus: NatsBus, stream: string, filters: readonly string[]): Promise<number> {
+async function purge(bus: Bus, stream: string, filters: readonly string[]): Promise<number> {
   let messages = 0;
   for (const filter of filters) {
     try {

@@ -7,8 +7,8 @@
  * back.
  */
 import type { StreamConfig, StreamInfo } from '@nats-io/jetstream';
+import type { Bus } from '../bus/bus.ts';
 import { NoStreamError, StoreRefusedError } from '../bus/errors.ts';
-import type { NatsBus } from '../bus/nats-bus.ts';
 import {
   LAYOUT_VERSION,
   requiredStoreBytes,
@@ -42,7 +42,7 @@ export class SetupError extends Error {
 }
 
 /** Creates or updates all streams and buckets. Needs an admin. @throws SetupError, BusAwayError */
-export async function setupBus(bus: NatsBus, options: SetupOptions = {}): Promise<SetupReport> {
+export async function setupBus(bus: Bus, options: SetupOptions = {}): Promise<SetupReport> {
   const report = { created: [] as string[], updated: [] as string[], unchanged: [] as string[] };
   const all = wantedStreams(bus.environment, options);
   const found = await Promise.all(all.map(async (wanted) => ({ wanted, present: await findStream(bus, wanted.name) })));
@@ -65,7 +65,7 @@ export async function setupBus(bus: NatsBus, options: SetupOptions = {}): Promis
   return report;
 }
 
-async function findStream(bus: NatsBus, name: string): Promise<StreamInfo | undefined> {
+async function findStream(bus: Bus, name: string): Promise<StreamInfo | undefined> {
   try {
     return await bus.callJetStream<StreamInfo>(`STREAM.INFO.${name}`);
   } catch (error) {
@@ -107,7 +107,7 @@ function isSame(a: unknown, b: unknown): boolean {
 }
 
 async function change(
-  bus: NatsBus,
+  bus: Bus,
   verb: 'CREATE' | 'UPDATE',
   config: WantedStream,
   { retention }: SetupOptions,

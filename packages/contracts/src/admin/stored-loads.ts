@@ -9,8 +9,8 @@
  * found here is a hint, which the counters of that sender's connections must bear out, and acknowledgements are charged to nobody.
  */
 import type { StreamConfig, StreamInfo } from '@nats-io/jetstream';
+import type { Bus } from '../bus/bus.ts';
 import { NoStreamError } from '../bus/errors.ts';
-import type { NatsBus } from '../bus/nats-bus.ts';
 import { hostStores, meteredSender } from '../host-subjects.ts';
 import { FLOOD_HEADROOM_BYTES, type RetentionChanges } from '../streams.ts';
 import { isAcknowledgement } from './acknowledgement.ts';
@@ -62,11 +62,11 @@ interface Seen {
 }
 
 export class StoredLoads {
-  readonly #bus: NatsBus;
+  readonly #bus: Bus;
   readonly #hostStreams: ReadonlySet<string>;
   readonly #seen = new Map<string, Seen>();
 
-  constructor(bus: NatsBus) {
+  constructor(bus: Bus) {
     this.#bus = bus;
     this.#hostStreams = new Set(hostStores(bus.environment).map(({ stream }) => stream));
   }

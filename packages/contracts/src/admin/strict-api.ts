@@ -1,5 +1,5 @@
+import type { Bus } from '../bus/bus.ts';
 import { StoreRefusedError } from '../bus/errors.ts';
-import type { NatsBus } from '../bus/nats-bus.ts';
 import { STREAM_NAMES, streamName } from '../streams.ts';
 
 /** In nobody's API. */
@@ -13,12 +13,12 @@ const INVALID_JSON = 10_025;
  * it: 2.9 and 2.10 overlook, 2.11 refuses where `strict` is set, 2.12 and newer refuse. In a cluster the server that leads a
  * stream answers for it. @throws as `callJetStream`
  */
-export async function isApiStrict(bus: NatsBus): Promise<boolean> {
+export async function isApiStrict(bus: Bus): Promise<boolean> {
   const refusals = STREAM_NAMES.map((name) => isRefused(bus, `STREAM.INFO.${streamName(bus.environment, name)}`));
   return (await Promise.all(refusals)).every((refused) => refused);
 }
 
-async function isRefused(bus: NatsBus, call: string): Promise<boolean> {
+async function isRefused(bus: Bus, call: string): Promise<boolean> {
   try {
     await bus.callJetStream(call, UNKNOWN_FIELD);
     return false;

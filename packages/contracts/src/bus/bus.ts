@@ -1,223 +1,183 @@
 import type { z } from 'zod';
-import type { BucketName, ValueOf } from '../buckets.ts';
-import type { TlsFiles } from '../bus-address.ts';
-import type { Encoding } from '../envelope.ts';
-import type { Asker, RevocationList } from '../messages/grant.ts';
+import { type Bucket, type BucketName, bucketName, buckets, type ValueOf } from '../buckets.ts';
+import { ENCODING_HEADER } from '../envelope.ts';
+import type { Asker } from '../messages/grant.ts';
+import { inboxPrefix } from '../permissions.ts';
 import type { Role } from '../roles.ts';
+import { isSignedSubject } from '../row-match.ts';
 import type { RequestRow, Row } from '../rows.ts';
 import type { StreamName } from '../streams.ts';
-import type { SubjectParams } from '../subject.ts';
-import type { PermissionDeniedError } from './errors.ts';
+import { buildSubject, type SubjectParams } from '../subject.ts';
+import { encodeForStream, refuseForeign } from './codec.ts';
+import { Connection } from './connection.ts';
+import { BusAwayError } from './errors.ts';
+import { Gate, type Link } from './gate.ts';
+import { readHistory } from './history.ts';
+import { askImproperly, type Fault, type ImproperAnswer } from './improper-question.ts';
+import { Inbox } from './inbox.ts';
+import { callJetStream } from './jetstream-api.ts';
+import { Kv } from './kv.ts';
+import { whyOlder } from './older-credentials.ts';
+import { store } from './ordered-publish.ts';
+import { PubSub } from './pubsub.ts';
+import { readInOrder } from './read-in-order.ts';
+import { receivePushed } from './receive-pushed.ts';
+import { Requests } from './requests.ts';
+import { readStoredAt, readStoreState } from './store-state.ts';
+import { Tally } from './tally.ts';
 import type { PersonClaims } from './trust/person.ts';
-import type { Offered } from './trust/revocations.ts';
-import type { Opened } from './trust/signed-text.ts';
+import { Revocations } from './trust/revocations.ts';
+import { Signatures } from './trust/signatures.ts';
+import { readTrust } from './trust/trust.ts';
+import type {
+  BusCounters,
+  BusOptions,
+  ConnectionEvent,
+  HistoryOptions,
+  KvBucket,
+  OrderedOptions,
+  PushedMessage,
+  ReadOptions,
+  RequestOptions,
+  StoredMessage,
+  StoreState,
+  Subscription,
+} from './types.ts';
 
-/** Something on the bus that is not as it must be. It was counted and dropped; whoever logs it limits the rate. */
-export interface BusProblem {
-  /**
-   * `malformed`: not JSON, or not of its schema. `foreign`: arrived on a subject that was not subscribed, or
-   * names in its body or key another host, service, prober… than its subject does, or another sender than may say it.
-   * `oversize`: larger than a message may be. `forged`: a question, an answer or a message of a signed row that is not
-   * signed by somebody who may say it; a question that was heard before; an old signed message behind a newer one; or
-   * anything that the server was made to publish from a stream. `permission`: the server
-   * denied a publish or a subscription. `error`: anything else, such as a handler that threw.
-   */
-  readonly kind: 'malformed' | 'foreign' | 'oversize' | 'forged' | 'permission' | 'error';
-  readonly subject?: string;
-  readonly reason: string;
+/** Returns at once; connects in the background, and again for ever. */
+export function openBus(options: BusOptions): Bus {
+  return new Bus(options, connectionOf(options));
 }
 
-export interface BusOptions {
-  readonly servers: string | readonly string[];
-  /** Path of a creds file; read again for each connection, so that a new one is used without a restart. */
-  readonly credentialsFile?: string;
-  /** Contents of a creds file, instead of its path. */
-  readonly credentials?: string;
-  /**
-   * With what to prove each other over TLS. Given, or with a server written `tls://`, there is TLS or no connection.
-   * Default: `ca.crt`, `<name>.crt` and `<name>.key` beside `<name>.creds`, as far as they are there.
-   */
-  readonly tls?: TlsFiles;
-  readonly environment: string;
-  readonly role: Role;
-  readonly id: string;
-  /** Shown in the server's connection list; default `<role>/<id>`. */
-  readonly name?: string;
-  readonly onProblem?: (problem: BusProblem) => void;
-  /** Where the list of revoked keys is remembered; without, it is forgotten with the process. */
-  readonly revocationsFile?: string;
+export interface ServerFacts {
+  readonly version: string;
+  /** The address that it is bound to; `0.0.0.0` for all. */
+  readonly listensOn: string;
+  /** Where we reached it. */
+  readonly address: string;
+  readonly maxPayloadBytes: number;
 }
 
-/** Which keys count no more, as far as this program knows. */
-export interface KnownRevocations {
-  /** Of the list in force; 0 when there is none. */
-  readonly version: number;
-  /** That list, as it travels. */
-  readonly text: string | undefined;
-  /** What the environment's root has signed, else why it has not. Never throws. */
-  read(text: string): Opened<RevocationList>;
-  /** Takes a list that is newer. @throws when it could not be written down; it is in force nevertheless. */
-  offer(text: string): Promise<Offered>;
-}
-
-/** Something that goes on until it is stopped, also over reconnections. */
-export interface Subscription {
-  stop(): void;
-}
-
-export interface BusCounters {
-  readonly published: number;
-  readonly received: number;
-  /** Core messages that were not sent because the bus was away. */
-  readonly dropped: number;
-  readonly malformed: number;
-  readonly foreign: number;
-  readonly oversize: number;
-  readonly forged: number;
-  /** Questions that were answered with a refusal. */
-  readonly refused: number;
-  /** Messages of streams that had been read before, and were left out. */
-  readonly doubled: number;
-}
-
-export interface ConnectionEvent {
-  readonly connected: boolean;
-  readonly reason: string;
-}
-
-/** A message read back from its stream. */
-export interface StoredMessage<T extends string, S extends z.ZodType> {
-  readonly message: z.output<S>;
-  readonly params: SubjectParams<T>;
-  /** Its sequence in the stream. */
-  readonly seq: number;
-  /** When the server stored it. */
-  readonly time: Date;
-}
-
-/** What a stream holds. */
-export interface StoreState {
-  readonly firstSeq: number;
-  readonly lastSeq: number;
-}
-
-/** A message that a consumer of the set-up's has pushed. */
-export interface PushedMessage<T extends string, S extends z.ZodType> extends StoredMessage<T, S> {
-  /** Counts what the server has delivered: a number left out is a message that was on its way to somebody who went. */
-  readonly deliverySeq: number;
-}
-
-/** Which part of a stream to read. */
-export interface HistoryOptions<M = unknown> {
-  /** Only the last so many that match. */
-  readonly last?: number;
-  /** Only the last of each subject; not together with a start. Of a signed row it may be an old one that was said again. */
-  readonly lastOfEach?: true;
-  readonly sinceSeq?: number;
-  readonly startTime?: Date;
-  /** Told of each message, and when it was stored; true ends the reading behind it. */
-  readonly isEnough?: (message: M, storedAt: Date) => boolean;
-  readonly signal?: AbortSignal;
-}
-
-/** Where to begin, and whether to stay. */
-export interface ReadOptions {
-  readonly startTime?: Date;
-  /** Goes on with what comes, until the signal says otherwise. */
-  readonly follow?: boolean;
-  readonly signal: AbortSignal;
-}
-
-/** What one watch of a bucket is told. */
-export interface KvHandlers<V> {
-  /** One entry: of the snapshot until `onReady`, then each change. `undefined`: the key was deleted. */
-  onEntry(key: string, value: V | undefined, revision: number): void;
-  /** The snapshot is complete. */
-  onReady(): void;
-  /** All that was told so far is void, and a new snapshot begins: the connection was lost, or the bucket. */
-  onReset(): void;
-  /** A host has more keys here than are taken of one: so many times one was not taken. */
-  onExcess?(host: string, notTaken: number): void;
-  /** These credentials may not read the bucket. It is tried on nevertheless, and told again. */
-  onDenied?(error: PermissionDeniedError): void;
-}
-
-/** One bucket of last values. Writing needs no JetStream API, only the right to publish below its key. */
-export interface KvBucket<V> {
-  put(key: string, value: V): Promise<{ revision: number }>;
-  delete(key: string): Promise<void>;
-  /** Only when `revision` is still the last one of this key: false when somebody else was faster. */
-  deleteRevision(key: string, revision: number): Promise<boolean>;
-  /** Only when there is no such key, or nothing readable in it: `undefined` when there is. */
-  create(key: string, value: V): Promise<{ revision: number } | undefined>;
-  /** Only when `revision` is still the last one of this key: `undefined` when somebody else was faster. */
-  update(key: string, value: V, revision: number): Promise<{ revision: number } | undefined>;
-  /** `undefined` when there is no such key, or its value is not readable (which is counted). */
-  get(key: string): Promise<{ value: V; revision: number } | undefined>;
-  /** The revision of an entry that nobody of ours has written: `undefined` when there is none, or its value is readable. */
-  unreadable(key: string): Promise<number | undefined>;
-  /** Follows the bucket, or the keys that match `filter` (such as `web1.>`). */
-  watch(handlers: KvHandlers<V>, filter?: string): Subscription;
-}
-
-export interface RequestOptions {
-  readonly timeoutMs: number;
-  /** For whom it is asked, as `vouchFor` wrote it: who answers grants no more than that. */
-  readonly person?: string;
-  readonly signal?: AbortSignal;
-}
-
-export interface OrderedOptions {
-  /** The stream sequence of the last message of the same subject; 0 for the first. Without it, it is stored behind whatever is there. */
-  readonly expectedLastSeq?: number | undefined;
-  /** How the payload is encoded; for one that was encoded before. */
-  readonly encoding?: Encoding | undefined;
-  /** The server knows a message that it stored within the last 2 min by this id, and does not store it again. */
-  readonly messageId?: string;
-  readonly signal?: AbortSignal;
+/** What the bus shares with one behind a gate. */
+interface Connected {
+  readonly connection: Link;
+  readonly tally: Tally;
+  readonly revocations: Bus['revocations'];
+  readonly signatures: Signatures;
 }
 
 /**
- * The bus, typed. It connects in the background and never gives up. A core message that can't be sent is dropped, as
- * core messages are when nobody listens; what must not be lost goes through an outbox.
+ * The bus, typed: each concern in its own class, put together here. It connects in the background and never gives up. A core
+ * message that can't be sent is dropped, as core messages are when nobody listens; what must not be lost goes through an outbox.
  */
-export interface Bus extends AsyncDisposable {
+export class Bus implements AsyncDisposable {
   readonly environment: string;
   readonly role: Role;
   readonly id: string;
-  readonly isConnected: boolean;
+  /** Which keys count no more, as far as this program knows. */
+  readonly revocations: Pick<Revocations, 'version' | 'text' | 'read' | 'offer'>;
+  readonly #tally: Tally;
+  readonly #connection: Link;
+  readonly #inbox: Inbox;
+  readonly #pubsub: PubSub;
+  readonly #requests: Requests;
+  readonly #signatures: Signatures;
+  readonly #prefix: string;
+
+  constructor({ environment, role, id }: Pick<BusOptions, 'environment' | 'role' | 'id'>, connected: Connected) {
+    this.environment = environment;
+    this.role = role;
+    this.id = id;
+    this.#prefix = inboxPrefix(role, id);
+    this.#tally = connected.tally;
+    this.revocations = connected.revocations;
+    this.#signatures = connected.signatures;
+    this.#connection = connected.connection;
+    this.#inbox = new Inbox(this, this.#connection, this.#tally);
+    this.#pubsub = new PubSub(this.#connection, this.#reading);
+    this.#requests = new Requests(
+      { environment, source: `${role}/${id}`, signatures: this.#signatures },
+      this.#connection,
+      this.#inbox,
+      this.#tally,
+    );
+  }
+
+  get isConnected(): boolean {
+    return this.#connection.client !== undefined;
+  }
+
   /** When the current connection began, in monotonic ms; `undefined` while away. */
-  readonly connectedSinceMs: number | undefined;
-  readonly counters: BusCounters;
-  readonly revocations: KnownRevocations;
+  get connectedSinceMs(): number | undefined {
+    return this.#connection.sinceMs;
+  }
+
+  get counters(): BusCounters {
+    return this.#tally.counters;
+  }
+
+  /** What the server of the current connection says of itself; `undefined` while away. */
+  get server(): ServerFacts | undefined {
+    const client = this.#connection.client;
+    if (client?.info === undefined) return undefined;
+    const { version, host, max_payload: maxPayloadBytes } = client.info;
+    return { version, listensOn: host, address: client.getServer(), maxPayloadBytes };
+  }
 
   /** Waits for a connection. @throws BusRefusedError when the server does not let us in (it is tried on nevertheless). */
-  connected(signal?: AbortSignal): Promise<void>;
+  connected(signal?: AbortSignal): Promise<void> {
+    return this.#connection.connected(signal);
+  }
+
   /** Returns how to stop listening. */
-  onConnection(listener: (event: ConnectionEvent) => void): () => void;
+  onConnection(listener: (event: ConnectionEvent) => void): () => void {
+    return this.#connection.onConnection(listener);
+  }
 
   /** @throws InvalidMessageError, MessageTooLargeError, InvalidTokenError; NoGrantError when it must be signed */
-  publish<T extends string, S extends z.ZodType>(row: Row<T, S>, params: SubjectParams<T>, message: z.input<S>): void;
+  publish<T extends string, S extends z.ZodType>(row: Row<T, S>, params: SubjectParams<T>, message: z.input<S>): void {
+    this.#pubsub.publish(row, params, message);
+  }
+
   /**
    * Appends to a stream, if the last message of the subject is the expected one.
    * @throws WrongLastSequenceError, NoStreamError, StoreRefusedError, NoGrantError, PermissionDeniedError: nothing was stored;
    * BusAwayError, RequestTimeoutError, BadReplyError: it may have been
    */
-  publishOrdered<T extends string, S extends z.ZodType>(
+  async publishOrdered<T extends string, S extends z.ZodType>(
     row: Row<T, S>,
     params: SubjectParams<T>,
     message: z.input<S>,
     options: OrderedOptions,
-  ): Promise<{ seq: number }>;
+  ): Promise<{ seq: number }> {
+    const subject = buildSubject(this.environment, row.template, params);
+    refuseForeign(row.names, params, subject, message);
+    return this.publishEncoded(subject, encodeForStream(row, subject, message), { ...options, encoding: row.encoding });
+  }
+
   /** As `publishOrdered`, for a message that was encoded before, such as one from a journal. It is signed here, if it must be. */
-  publishEncoded(subject: string, payload: Uint8Array, options: OrderedOptions): Promise<{ seq: number }>;
+  async publishEncoded(
+    subject: string,
+    payload: Uint8Array,
+    { encoding, ...options }: OrderedOptions,
+  ): Promise<{ seq: number }> {
+    // Before the first connection nobody knows yet what the credentials are worth.
+    if (!this.#connection.client) throw new BusAwayError(subject, false);
+    const headers = {
+      ...(encoding !== undefined && { [ENCODING_HEADER]: encoding }),
+      ...(isSignedSubject(this.environment, subject) && this.#signatures.signMessage(subject, payload)),
+    };
+    return store(this.#inbox, subject, payload, { ...options, headers });
+  }
 
   /** Survives reconnections. What is not for this subscription, not readable or not to be believed is counted and dropped. */
   subscribe<T extends string, S extends z.ZodType>(
     row: Row<T, S>,
     filter: Partial<SubjectParams<T>>,
     handler: (message: z.output<S>, params: SubjectParams<T>) => void,
-  ): Subscription;
+  ): Subscription {
+    return this.#pubsub.subscribe(row, filter, handler);
+  }
 
   /**
    * Asks, signed, and waits for an answer that is signed by who must give it. Others are counted and dropped.
@@ -229,9 +189,15 @@ export interface Bus extends AsyncDisposable {
     params: SubjectParams<T>,
     request: z.input<Q>,
     options: RequestOptions,
-  ): Promise<z.output<R>>;
+  ): Promise<z.output<R>> {
+    return this.#requests.request(row, params, request, options);
+  }
+
   /** What a dashboard grants to a person for whom it asks, for `RequestOptions.person`. @throws NoGrantError */
-  vouchFor(claims: PersonClaims): string;
+  vouchFor(claims: PersonClaims): string {
+    return this.#signatures.vouchFor(claims);
+  }
+
   /**
    * Answers who is granted to ask this. Others are refused with `forbidden`, a request that is not readable with
    * `bad-request`, a handler that throws with `internal`. A handler that has no answer leaves the question to others.
@@ -240,15 +206,24 @@ export interface Bus extends AsyncDisposable {
     row: RequestRow<T, Q, R>,
     filter: Partial<SubjectParams<T>>,
     handler: (request: z.output<Q>, params: SubjectParams<T>, asker: Asker) => Promise<z.input<R> | undefined>,
-  ): Subscription;
+  ): Subscription {
+    return this.#requests.respond(row, filter, handler);
+  }
 
-  kv<B extends BucketName>(bucket: B): KvBucket<ValueOf<B>>;
+  kv<B extends BucketName>(bucket: B): KvBucket<ValueOf<B>> {
+    const definition: Bucket = buckets[bucket];
+    const kv = new Kv(this.#reading, this.#tally, bucketName(this.environment, bucket), definition);
+    return kv as KvBucket<unknown> as KvBucket<ValueOf<B>>;
+  }
+
   /** What a stream holds of one row, oldest first. Needs a role that may read the stream. */
   history<T extends string, S extends z.ZodType>(
     row: Row<T, S>,
     filter: Partial<SubjectParams<T>>,
-    options?: HistoryOptions<z.output<S>>,
-  ): Promise<readonly StoredMessage<T, S>[]>;
+    options: HistoryOptions<z.output<S>> = {},
+  ): Promise<readonly StoredMessage<T, S>[]> {
+    return readHistory(this.#reading, row, filter, options);
+  }
 
   /**
    * As `history`, one by one and no faster than it is taken; then `caught-up`, and with `follow` what comes. It keeps its
@@ -258,22 +233,110 @@ export interface Bus extends AsyncDisposable {
     row: Row<T, S>,
     filter: Partial<SubjectParams<T>>,
     options: ReadOptions,
-  ): AsyncGenerator<StoredMessage<T, S> | 'caught-up', void>;
+  ): AsyncGenerator<StoredMessage<T, S> | 'caught-up', void> {
+    return readInOrder(this.#reading, row, filter, options);
+  }
 
   /** Where a stream stands. @throws NoStreamError, PermissionDeniedError, BusAwayError */
-  storeState(stream: StreamName): Promise<StoreState>;
+  storeState(stream: StreamName): Promise<StoreState> {
+    return readStoreState(this.#inbox, this.environment, stream);
+  }
+
   /** When the message of that sequence was stored, as the server writes it: `undefined` when it has none. @throws as `storeState` */
-  storedAt(stream: StreamName, seq: number): Promise<string | undefined>;
+  storedAt(stream: StreamName, seq: number): Promise<string | undefined> {
+    return readStoredAt(this.#inbox, this.environment, stream, seq);
+  }
 
   /** What the set-up's consumer pushes to a subject that only this identity hears; what it pushed meanwhile comes first. */
   receive<T extends string, S extends z.ZodType>(
     row: Row<T, S>,
     deliverSubject: string,
     handler: (pushed: PushedMessage<T, S>) => void,
-  ): Subscription;
+  ): Subscription {
+    return receivePushed(this.#reading, row, deliverSubject, handler);
+  }
+
+  /** The same bus for those to whom it is away while the gate is shut, as it is at first. */
+  gated(): { readonly bus: Bus; readonly gate: Pick<Gate, 'open' | 'shut'> } {
+    const gate = new Gate(this.#connection);
+    return { bus: new Bus(this, { ...this.#reading, revocations: this.revocations, connection: gate }), gate };
+  }
+
+  /** One call of JetStream's own API, for setting up. @throws as `callJetStream` */
+  callJetStream<T>(call: string, body?: unknown): Promise<T> {
+    return callJetStream<T>(this.#inbox, call, body);
+  }
+
+  /** A question of an agent as nobody may ask it, and all that is answered within `waitMs`. @throws as `askImproperly` */
+  askImproperly(host: string, fault: Fault, waitMs: number): Promise<readonly ImproperAnswer[]> {
+    const { environment, role, id } = this;
+    const asker = { environment, role, id, connection: this.#connection, signatures: this.#signatures };
+    return askImproperly(asker, host, fault, waitMs);
+  }
+
+  /** How long the server takes to answer us, in ms. @throws BusAwayError */
+  async roundTripMs(): Promise<number> {
+    const startedAtMs = performance.now();
+    await this.flush();
+    return performance.now() - startedAtMs;
+  }
 
   /** Waits until the server has seen all that was sent and subscribed so far. @throws BusAwayError */
-  flush(): Promise<void>;
+  async flush(): Promise<void> {
+    const client = this.#connection.client;
+    if (client === undefined) throw new BusAwayError('flush', false);
+    // A flush whose connection breaks would never settle.
+    const broken = client.closed().then((error) => {
+      throw error ?? new Error('the connection was closed');
+    });
+    await Promise.race([client.flush(), broken]).catch((error: unknown) => {
+      throw new BusAwayError('flush', true, { cause: error });
+    });
+  }
+
   /** Sends what is still to be sent, and closes. */
-  drain(): Promise<void>;
+  drain(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.drain();
+  }
+
+  get #reading() {
+    return {
+      environment: this.environment,
+      connection: this.#connection,
+      inbox: this.#inbox,
+      prefix: this.#prefix,
+      signatures: this.#signatures,
+      tally: this.#tally,
+    };
+  }
+}
+
+function connectionOf(options: BusOptions): Connected {
+  const { environment, onProblem, revocationsFile } = options;
+  const tally = new Tally(onProblem);
+  const revocations = new Revocations(environment, revocationsFile);
+  const signatures = new Signatures(environment, revocations);
+  /** As last read; what follows from them is worked out once. */
+  let credentials: string | undefined;
+  /** What is wrong with them, other than that nobody is let in with them. */
+  let shortcoming: string | undefined;
+  const onCredentials = async (text: string | undefined): Promise<void> => {
+    if (text !== undefined && text === credentials) return;
+    const trust = readTrust(text, options);
+    await revocations.trust(trust.ok ? trust.value.roots : []);
+    signatures.use(trust);
+    // Who connects without credentials, to a bus without keys, knows it.
+    if (text === undefined) shortcoming = undefined;
+    else shortcoming = trust.ok ? whyOlder(text, options) : trust.reason;
+    credentials = text;
+  };
+  const connection = new Connection({ ...options, onCredentials }, tally);
+  connection.onConnection(({ connected }) => {
+    if (connected && shortcoming !== undefined) tally.problem('error', undefined, shortcoming);
+  });
+  return { connection, tally, revocations, signatures };
 }

@@ -15,13 +15,13 @@ import {
   type Subscription as NatsSubscription,
 } from '@nats-io/transport-node';
 import { inboxPrefix } from '../permissions.ts';
-import type { BusOptions, ConnectionEvent, Subscription } from './bus.ts';
 import { BusRefusedError } from './errors.ts';
 import { matchesFilter } from './matches-filter.ts';
 import type { Tally } from './tally.ts';
 import { isTlsAsked, tlsFor, tlsRefusal } from './tls.ts';
 import { parseCredentials } from './trust/credentials-file.ts';
 import { signerFrom } from './trust/nkey.ts';
+import type { BusOptions, ConnectionEvent, Subscription } from './types.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A dead peer is noticed after two unanswered pings. */

@@ -3,8 +3,8 @@
  * the bus behind a gate that is shut it is away: nothing is published, asked, stored or heard, whatever methods a bus may get.
  */
 import type { Msg } from '@nats-io/transport-node';
-import type { ConnectionEvent, Subscription } from './bus.ts';
 import type { Connection, SubscribeOptions } from './connection.ts';
+import type { ConnectionEvent, Subscription } from './types.ts';
 
 /** What a bus needs of its connection. */
 export type Link = Pick<

@@ -3,9 +3,9 @@ import type { z } from 'zod';
 import type { Row } from '../rows.ts';
 import { streamName } from '../streams.ts';
 import { buildFilter, type SubjectParams } from '../subject.ts';
-import type { HistoryOptions, StoredMessage } from './bus.ts';
 import { RowReader, type RowReaderDependencies } from './row-reader.ts';
 import { type Delivery, type ReaderDependencies, type ReaderOptions, readStream } from './stream-reader.ts';
+import type { HistoryOptions, StoredMessage } from './types.ts';
 
 /** Of what is read at once it is all held in memory anyway: its ids as well, up to so many. */
 const REMEMBERED_IDS = 262_144;

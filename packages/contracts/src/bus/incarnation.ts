@@ -15,7 +15,8 @@ import { NONE } from '../ids.ts';
 import { Incarnation, MAX_RAISES } from '../messages/incarnation.ts';
 import type { ConfigEntry } from '../messages/stored.ts';
 import { proberCommands } from '../rows.ts';
-import type { Bus, Subscription } from './bus.ts';
+import type { Bus } from './bus.ts';
+import type { Subscription } from './types.ts';
 import { uuidv7 } from './uuid.ts';
 
 /** What the store says of itself. */

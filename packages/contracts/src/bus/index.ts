@@ -1,21 +1,4 @@
-export type {
-  Bus,
-  BusCounters,
-  BusOptions,
-  BusProblem,
-  ConnectionEvent,
-  HistoryOptions,
-  KnownRevocations,
-  KvBucket,
-  KvHandlers,
-  OrderedOptions,
-  PushedMessage,
-  ReadOptions,
-  RequestOptions,
-  StoredMessage,
-  StoreState,
-  Subscription,
-} from './bus.ts';
+export { type Bus, openBus, type ServerFacts } from './bus.ts';
 export { type CredentialClaims, notGranted, readCredentialClaims } from './credentials.ts';
 export * from './errors.ts';
 export { FloodMeter, type FlowLimit } from './flood-meter.ts';
@@ -35,11 +18,26 @@ export {
 export { keysDigest } from './keys-digest.ts';
 export { limitProblems, type ToldProblem } from './limit-problems.ts';
 export { messageIdOf } from './message-id.ts';
-export { NatsBus, openBus, type ServerFacts } from './nats-bus.ts';
 export { Outbox, type OutboxDelivery, type OutboxOptions, type WaitingMessage } from './outbox.ts';
 export { attemptToStore, type StoreAttempt } from './store-attempt.ts';
 export { type Credentials, parseCredentials } from './trust/credentials-file.ts';
 export type { PersonClaims } from './trust/person.ts';
 export { followRevocations, publishRevocations } from './trust/publish-revocations.ts';
 export type { Offered, SignedRevocations } from './trust/revocations.ts';
+export type {
+  BusCounters,
+  BusOptions,
+  BusProblem,
+  ConnectionEvent,
+  HistoryOptions,
+  KvBucket,
+  KvHandlers,
+  OrderedOptions,
+  PushedMessage,
+  ReadOptions,
+  RequestOptions,
+  StoredMessage,
+  StoreState,
+  Subscription,
+} from './types.ts';
 export { uuidv7 } from './uuid.ts';

@@ -2,12 +2,12 @@ import { DeliverPolicy } from '@nats-io/jetstream';
 import type { z } from 'zod';
 import { type Bucket, kvStream, kvSubject } from '../buckets.ts';
 import { HostQuota } from '../host-quota.ts';
-import type { KvHandlers, Subscription } from './bus.ts';
 import { PermissionDeniedError } from './errors.ts';
 import { isDeletion, readEntry } from './kv-entry.ts';
 import { isServerCopy, SERVER_COPY } from './server-copy.ts';
 import { type Delivery, type ReaderDependencies, readStream } from './stream-reader.ts';
 import type { Tally } from './tally.ts';
+import type { KvHandlers, Subscription } from './types.ts';
 
 /** Between two attempts while connected: the bucket may not have been made yet. */
 const RETRY_MS = 500;

@@ -1,6 +1,5 @@
 import type { z } from 'zod';
 import { type Bucket, kvStream, kvSubject } from '../buckets.ts';
-import type { KvBucket, KvHandlers, Subscription } from './bus.ts';
 import { encodeMessage } from './codec.ts';
 import {
   BadReplyError,
@@ -15,6 +14,7 @@ import { store } from './ordered-publish.ts';
 import { isStoredServerCopy, SERVER_COPY } from './server-copy.ts';
 import type { ReaderDependencies } from './stream-reader.ts';
 import { Tally } from './tally.ts';
+import type { KvBucket, KvHandlers, Subscription } from './types.ts';
 
 const READ_TIMEOUT_MS = 5_000;
 const EMPTY = new Uint8Array();

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { BusProblem } from './bus.ts';
 import { limitProblems, type ToldProblem } from './limit-problems.ts';
+import type { BusProblem } from './types.ts';
 
 const problem = (kind: BusProblem['kind'], reason = 'x'): BusProblem => ({ kind, reason });
 

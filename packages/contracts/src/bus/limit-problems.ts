@@ -1,4 +1,4 @@
-import type { BusProblem } from './bus.ts';
+import type { BusProblem } from './types.ts';
 
 const EVERY_MS = 10_000;
 

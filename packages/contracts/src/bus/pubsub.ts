@@ -1,11 +1,11 @@
 import type { z } from 'zod';
 import type { Row } from '../rows.ts';
 import { buildFilter, buildSubject, type SubjectParams } from '../subject.ts';
-import type { Subscription } from './bus.ts';
 import { encodeMessage, refuseForeign } from './codec.ts';
 import type { Link } from './gate.ts';
 import { withHeaders } from './inbox.ts';
 import { RowReader, type RowReaderDependencies } from './row-reader.ts';
+import type { Subscription } from './types.ts';
 
 /** Core messages: sent now or never, heard by whoever listens. */
 export class PubSub {

@@ -3,7 +3,6 @@ import type { z } from 'zod';
 import type { Row } from '../rows.ts';
 import { streamName } from '../streams.ts';
 import { buildFilter, type SubjectParams } from '../subject.ts';
-import type { ReadOptions, StoredMessage } from './bus.ts';
 import { NoStreamError, PermissionDeniedError } from './errors.ts';
 import { RowReader, type RowReaderDependencies } from './row-reader.ts';
 import {
@@ -13,6 +12,7 @@ import {
   type ReaderOptions,
   readStream,
 } from './stream-reader.ts';
+import type { ReadOptions, StoredMessage } from './types.ts';
 
 /** So much may wait for whoever reads; what the server has sent by then comes on top. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;

@@ -1,10 +1,10 @@
 import type { z } from 'zod';
 import type { Row } from '../rows.ts';
 import { streamName } from '../streams.ts';
-import type { PushedMessage, Subscription } from './bus.ts';
 import type { Link } from './gate.ts';
 import { RowReader, type RowReaderDependencies } from './row-reader.ts';
 import { deliveryOf } from './stream-reader.ts';
+import type { PushedMessage, Subscription } from './types.ts';
 
 /** Listens where a consumer pushes. See `Bus.receive`. */
 export function receivePushed<T extends string, S extends z.ZodType>(

@@ -8,7 +8,6 @@ import { whyForeign } from '../names.ts';
 import { ROLE_SCOPE } from '../roles.ts';
 import type { RequestRow } from '../rows.ts';
 import { buildFilter, buildSubject, parseSubject, type SubjectParams } from '../subject.ts';
-import type { BusProblem, RequestOptions, Subscription } from './bus.ts';
 import { decodeMessage, encodeMessage, refuseForeign } from './codec.ts';
 import { BadReplyError, BusAwayError, RequestRefusedError } from './errors.ts';
 import { FloodMeter } from './flood-meter.ts';
@@ -17,6 +16,7 @@ import { type Inbox, withHeaders } from './inbox.ts';
 import type { Tally } from './tally.ts';
 import { permit, whyNotNamed } from './trust/permit.ts';
 import type { Signatures } from './trust/signatures.ts';
+import type { BusProblem, RequestOptions, Subscription } from './types.ts';
 import { uuidv7 } from './uuid.ts';
 
 /** Of one key. More than a dashboard of a large fleet asks, and less than what keeps an answerer from the others. */

@@ -1,8 +1,8 @@
 import { type StreamName, streamName } from '../streams.ts';
-import type { StoreState } from './bus.ts';
 import { BadReplyError, NoResponderError, NoStreamError } from './errors.ts';
 import type { Inbox } from './inbox.ts';
 import { callJetStream } from './jetstream-api.ts';
+import type { StoreState } from './types.ts';
 
 const TIMEOUT_MS = 5_000;
 

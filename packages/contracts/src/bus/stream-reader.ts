@@ -7,11 +7,11 @@
  */
 import type { ConsumerConfig } from '@nats-io/jetstream';
 import { type Msg, nuid } from '@nats-io/transport-node';
-import type { Subscription } from './bus.ts';
 import type { Link } from './gate.ts';
 import type { Inbox } from './inbox.ts';
 import { callJetStream } from './jetstream-api.ts';
 import { matchesFilter } from './matches-filter.ts';
+import type { Subscription } from './types.ts';
 
 const NANOS_PER_MS = 1_000_000;
 const HEARTBEAT_MS = 5_000;

@@ -1,5 +1,5 @@
 import { messageOf } from '../message-of.ts';
-import type { BusCounters, BusProblem } from './bus.ts';
+import type { BusCounters, BusProblem } from './types.ts';
 
 /** Counts what passes, and tells what is wrong. */
 export class Tally {

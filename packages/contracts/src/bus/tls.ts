@@ -11,8 +11,8 @@ import type { TlsOptions } from '@nats-io/transport-node';
 import type { TlsFiles } from '../bus-address.ts';
 import { readIfPresent } from '../files/replace-file.ts';
 import { tlsFilesBeside } from '../files/state-layout.ts';
-import type { BusOptions } from './bus.ts';
 import { BusRefusedError } from './errors.ts';
+import type { BusOptions } from './types.ts';
 
 /** What the client library hands on to Node's `tls.connect`. */
 interface ConnectTls extends TlsOptions {

@@ -1,5 +1,6 @@
 import { keys, type ValueOf } from '../buckets.ts';
-import type { Bus, KvHandlers, Subscription } from '../bus/bus.ts';
+import type { Bus } from '../bus/bus.ts';
+import type { KvHandlers, Subscription } from '../bus/types.ts';
 import type { Position } from '../envelope.ts';
 import { FLEET_BUCKETS, type FleetBucket, type FleetChange } from '../fleet-change.ts';
 import type { AlertEvent } from '../messages/alert.ts';

@@ -1,4 +1,4 @@
-import type { Subscription } from '../bus/bus.ts';
+import type { Subscription } from '../bus/types.ts';
 import type { Position } from '../envelope.ts';
 import { type Heard, hear, judgePresence, type Listening, type Patience, type PresenceVerdict } from '../presence.ts';
 

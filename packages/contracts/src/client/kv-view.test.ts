@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { KvHandlers } from '../bus/bus.ts';
 import { PermissionDeniedError } from '../bus/errors.ts';
+import type { KvHandlers } from '../bus/types.ts';
 import { KvView, type KvViewHandlers } from './kv-view.ts';
 
 const KEYS = ['web1.api.0', 'web1.api.1', 'web2.api.0', 'db1.postgres.0'];

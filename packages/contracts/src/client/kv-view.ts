@@ -1,4 +1,4 @@
-import type { KvHandlers, Subscription } from '../bus/bus.ts';
+import type { KvHandlers, Subscription } from '../bus/types.ts';
 
 /** What a view tells. */
 export interface KvViewHandlers<V> {

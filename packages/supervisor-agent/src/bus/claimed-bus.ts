@@ -4,7 +4,7 @@
  * something fresh is dropped, no command is heard. Only the question who holds the host is asked and answered past the gate.
  */
 import { type Claimant, commands } from '@muster/contracts';
-import { type Bus, type BusOptions, type NatsBus, openBus, type Subscription } from '@muster/contracts/bus';
+import { type Bus, type BusOptions, openBus, type Subscription } from '@muster/contracts/bus';
 import { type ClaimEvent, type ClaimState, NOT_CONNECTED, stepClaim, TAKE_OVER_AFTER_MS } from '../core/host-claim.ts';
 import { monotonicNowMs } from '../host/clock.ts';
 import type { Envelopes } from './envelopes.ts';
@@ -28,8 +28,8 @@ export class ClaimedBus implements AsyncDisposable {
   readonly bus: Bus;
   readonly #options: ClaimedBusOptions;
   /** Past the gate. */
-  readonly #open: NatsBus;
-  readonly #gate: ReturnType<NatsBus['gated']>['gate'];
+  readonly #open: Bus;
+  readonly #gate: ReturnType<Bus['gated']>['gate'];
   readonly #knownRivals = new Set<string>();
   readonly #waiters = new Set<() => void>();
   readonly #stopListening: () => void;

@@ -1,7 +1,8 @@
 import { keys } from '../../buckets.ts';
 import { NONE } from '../../ids.ts';
 import type { ConfigEntry } from '../../messages/stored.ts';
-import type { Bus, Subscription } from '../bus.ts';
+import type { Bus } from '../bus.ts';
+import type { Subscription } from '../types.ts';
 import { uuidv7 } from '../uuid.ts';
 import type { SignedRevocations } from './revocations.ts';
 

@@ -72,7 +72,7 @@ test(`${ROUNDS} kills of the agent`, async () => {
     const act = random.pick(ACTS);
     if (act === 'stop' || act === 'start' || act === 'restart') {
       // Sent, and sometimes not waited for: the kill falls somewhere into what it sets off, or before it.
-      const asked = client.command(system.host, act, { service });
+      const asked = client.agents.command(system.host, act, { service });
       if (random.integer(0, 1) === 0) await asked;
     } else if (act === 'kill') {
       const pid = startsOf(ledger, service).at(-1)?.pid ?? 0;
@@ -99,10 +99,13 @@ test(`${ROUNDS} kills of the agent`, async () => {
   await settled(system);
 
   for (const service of SERVICES) {
-    await eventually(async () => (await client.command(system.host, 'start', { service })).outcome === 'accepted', {
-      message: `start of ${service} accepted`,
-      timeoutMs: 60_000,
-    });
+    await eventually(
+      async () => (await client.agents.command(system.host, 'start', { service })).outcome === 'accepted',
+      {
+        message: `start of ${service} accepted`,
+        timeoutMs: 60_000,
+      },
+    );
   }
   // A crash that was asked for while the service was stopped comes only now.
   await eventually(async () => (await crashesTold(bus, system.host)).length >= crashes, {

@@ -115,7 +115,9 @@ test('each alert is heard once, and once more when it is over', async () => {
 
   // What had failed is started by a person while it can: over.
   await writeFile(able, '');
-  expect(await client.command(system.host, 'start', { service: 'doomed' })).toMatchObject({ outcome: 'accepted' });
+  expect(await client.agents.command(system.host, 'start', { service: 'doomed' })).toMatchObject({
+    outcome: 'accepted',
+  });
   await hears('doomed', 'failed', 'firing', 'resolved');
 
   // host-gone: the agent is killed, and nobody starts it again.

@@ -161,7 +161,7 @@ test('a site with a server of its own: a leaf node without JetStream passes ever
   await ledger.settled(system);
   await expectWholeStory(ledger, system, bus);
   await eventually(() => client.host('web1').isAlive, { message: 'web1 heard at the hub', timeoutMs: 60_000 });
-  expect(await client.status('web1')).toMatchObject({ outcome: 'accepted' });
+  expect(await client.agents.status('web1')).toMatchObject({ outcome: 'accepted' });
 
   // The site is on its own, and comes back.
   await hub.kill();

@@ -122,7 +122,7 @@ test('rubbish on every subject: agent, prober and dashboard go on', async () => 
 
   // A command still acts, its event arrives behind the rubbish, and the page tells it.
   const { generation } = await system.waitUntilReady('api');
-  const result = await client.command(system.host, 'restart', { service: 'api' });
+  const result = await client.agents.command(system.host, 'restart', { service: 'api' });
   expect(result).toMatchObject({ outcome: 'accepted' });
   const isNext = (event: InstanceEvent) => event.generation === generation + 1 && event.to === 'running';
   await system.waitFor('api', (facts) => facts.generation === generation + 1 && facts.ready === 'yes');
@@ -204,7 +204,7 @@ test('200,000 garbage messages: memory and event loops keep their bounds, comman
   let highest = rssBefore;
   while (flooder.child.exitCode === null && flooder.child.signalCode === null) {
     const askedAtMs = performance.now();
-    const answer = await client.status(system.host);
+    const answer = await client.agents.status(system.host);
     expect(
       answer,
       `a command during the flood: ${JSON.stringify(answer)}; the agent said:\n${system.output.slice(-4_000)}`,
@@ -233,7 +233,9 @@ test('200,000 garbage messages: memory and event loops keep their bounds, comman
   expect(counted(), 'counted once').toBe(result.ofInstanceEvents);
   expect(await systemRuns(system), 'nothing was restarted').toEqual(before);
   expect((await system.waitUntilReady('api')).generation).toBe(generation);
-  expect(await client.command(system.host, 'restart', { service: 'api' })).toMatchObject({ outcome: 'accepted' });
+  expect(await client.agents.command(system.host, 'restart', { service: 'api' })).toMatchObject({
+    outcome: 'accepted',
+  });
   await storedEvents(operator, system.host, 'api', (events) =>
     events.some((event) => event.generation === generation + 1 && event.to === 'running'),
   );

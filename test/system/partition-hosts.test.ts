@@ -65,7 +65,7 @@ test('a host is cut off: it goes on, is shown as unknown, and comes back with it
   await cutOff.cut();
   const cutAtMs = performance.now();
   // Just now it was heard, so the command is sent, and nobody knows what came of it.
-  expect(await client.command('web1', 'restart', { service: 'alpha' })).toMatchObject({ outcome: 'unknown' });
+  expect(await client.agents.command('web1', 'restart', { service: 'alpha' })).toMatchObject({ outcome: 'unknown' });
   // How long an answer takes on its way is not meant, but what it says of the moment when it was asked for.
   let shownAtMs = cutAtMs;
   const isUnknown = async (): Promise<boolean> => {
@@ -82,7 +82,7 @@ test('a host is cut off: it goes on, is shown as unknown, and comes back with it
   await eventually(async () => (await presenceOf('web2')) === 'heard', { message: 'web2 heard all the same' });
   // Now it is asked first, so it is certain that nothing was done.
   await eventually(() => !client.host('web1').isAlive, { message: 'web1 unknown to the client' });
-  const late = await client.command('web1', 'restart', { service: 'alpha' });
+  const late = await client.agents.command('web1', 'restart', { service: 'alpha' });
   expect(late).toMatchObject({ outcome: 'undelivered' });
 
   for (let crash = 0; crash < 4; crash += 1) await ledger.crash(random);
@@ -112,7 +112,7 @@ test('a host is cut off: it goes on, is shown as unknown, and comes back with it
   expect(asked).toMatchObject({ outcome: 'unknown' });
   using patient = new FleetClient({ bus, actor: 'partition test', timeoutMs: 30_000 });
   await eventually(() => patient.host('web1').isAlive, { message: 'web1 heard by the client', timeoutMs: 60_000 });
-  expect(await patient.command('web1', 'restart', { service: 'beta' })).toMatchObject({ outcome: 'accepted' });
+  expect(await patient.agents.command('web1', 'restart', { service: 'beta' })).toMatchObject({ outcome: 'accepted' });
 });
 
 test('a host is cut off while its services start, stop and restart, one way or both', async (context) => {
@@ -139,10 +139,13 @@ test('a host is cut off while its services start, stop and restart, one way or b
     { verb: 'start', cut: () => cutOff.drop('from'), end: 'running' },
     { verb: 'restart', cut: () => cutOff.drop('to'), end: 'running' },
   ] as const) {
-    await eventually(async () => (await client.command('web1', verb, { service: 'slow' })).outcome === 'accepted', {
-      message: `${verb} accepted`,
-      timeoutMs: RECONNECT_WITHIN_MS,
-    });
+    await eventually(
+      async () => (await client.agents.command('web1', verb, { service: 'slow' })).outcome === 'accepted',
+      {
+        message: `${verb} accepted`,
+        timeoutMs: RECONNECT_WITHIN_MS,
+      },
+    );
     await cut();
     if (verb !== 'stop') generation += 1;
     await system.waitFor('slow', (facts) => facts.state === end && facts.generation === generation, `${verb} done`);

@@ -89,7 +89,7 @@ test('slow: nearly half a second each way', async () => {
       await ledger.crash(random);
       await delay(random.integer(0, 1_000));
     }
-    expect(await client.status('web1')).toMatchObject({ outcome: 'accepted' });
+    expect(await client.agents.status('web1')).toMatchObject({ outcome: 'accepted' });
     // Late heartbeats are heartbeats.
     await heard(client);
   });
@@ -100,7 +100,7 @@ test('half-open: connected by the word of both ends, and nothing passes', async 
     link.stall();
     await ledger.crash(random);
     // It is heard no more, and an answer that does not come is not taken for one.
-    expect(await client.command('web1', 'restart', { service: 'alpha' })).toMatchObject({ outcome: 'unknown' });
+    expect(await client.agents.command('web1', 'restart', { service: 'alpha' })).toMatchObject({ outcome: 'unknown' });
     await eventually(() => !client.host('web1').isAlive, { message: 'web1 unknown', timeoutMs: NOTICED_WITHIN_MS });
     await eventually(async () => !(await isConnected(system)), {
       message: 'the agent says that it lost the bus',

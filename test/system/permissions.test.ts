@@ -227,7 +227,7 @@ test.each([
     message: 'the status of api',
   });
   const { generation } = await system.waitUntilReady('api');
-  const result = await client.command(system.host, 'restart', { service: 'api' });
+  const result = await client.agents.command(system.host, 'restart', { service: 'api' });
   expect(result).toMatchObject({ outcome: 'accepted' });
   await system.waitFor('api', (facts) => facts.generation > generation && facts.ready === 'yes');
   expect((await bus.history(rows.instanceEvent, { service: 'api' })).length).toBeGreaterThan(0);
@@ -236,7 +236,7 @@ test.each([
 test('what keeps Muster itself alive cannot be stopped over the bus', async () => {
   await using bus = await connect(system);
   using client = new FleetClient({ bus, actor: 'permissions test', timeoutMs: 30_000 });
-  const result = await client.command(system.host, 'stop', { service: 'nats-server' });
+  const result = await client.agents.command(system.host, 'stop', { service: 'nats-server' });
   expect(result).toMatchObject({ outcome: 'refused', code: 'system-service' });
 });
 

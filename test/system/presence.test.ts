@@ -233,9 +233,9 @@ describe.concurrent('on one bus', () => {
     await eventually(() => fleet.host('slow1').isAlive, { timeoutMs: LONG_MS });
 
     process.kill(system.agentPid, 'SIGSTOP');
-    const lost = await fleet.command('slow1', 'restart', { service: 'api' });
+    const lost = await fleet.agents.command('slow1', 'restart', { service: 'api' });
     expect(lost).toMatchObject({ outcome: 'unknown', code: 'timeout' });
-    expect(await fleet.outcome('slow1', lost.commandId)).toMatchObject({ outcome: 'unknown' });
+    expect(await fleet.agents.outcome('slow1', lost.commandId)).toMatchObject({ outcome: 'unknown' });
     process.kill(system.agentPid, 'SIGCONT');
     await system.waitFor('api', ({ generation, state }) => generation === 2 && state === 'running');
     const found = await muster('outcome', lost.commandId, '--json');

@@ -861,7 +861,7 @@ test('credentials of an older version hold no grant: they say so once, and what 
   await expect(ada.request(commands.stop, { host: 'web1' }, sampleRequest('stop'), soon)).rejects.toThrow(NoGrantError);
   expect(told).toMatchObject([{ kind: 'error', reason: expect.stringMatching(remedy) }]);
   using fleet = new FleetClient({ bus: ada, actor: 'user/ada' });
-  expect(await fleet.command('web1', 'stop', { service: 'rag-api' })).toMatchObject({
+  expect(await fleet.agents.command('web1', 'stop', { service: 'rag-api' })).toMatchObject({
     outcome: 'undelivered',
     code: 'no-grant',
     reason: expect.stringMatching(remedy),

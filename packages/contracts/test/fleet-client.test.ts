@@ -91,10 +91,10 @@ test('it follows probers and dashboards as well, measures an agent, and asks wha
   const { clockSkewMs: heartbeatSkewMs = Number.NaN } = fleet.host('web1');
   expect(heartbeatSkewMs).toBeLessThanOrEqual(aheadMs);
   expect(heartbeatSkewMs).toBeGreaterThanOrEqual(aheadMs - (Date.now() - heartbeatAtMs));
-  const { roundTripMs = Number.NaN, clockSkewMs = Number.NaN } = await fleet.measure('web1');
+  const { roundTripMs = Number.NaN, clockSkewMs = Number.NaN } = await fleet.agents.measure('web1');
   expect(Math.abs(clockSkewMs - aheadMs)).toBeLessThanOrEqual(roundTripMs + 10);
-  expect(await fleet.outcome('web1', 'any')).toMatchObject({ outcome: 'accepted', reply: { outcome: 'done' } });
-  expect(await fleet.measure('db1')).toMatchObject({ result: { outcome: 'undelivered' } });
+  expect(await fleet.agents.outcome('web1', 'any')).toMatchObject({ outcome: 'accepted', reply: { outcome: 'done' } });
+  expect(await fleet.agents.measure('db1')).toMatchObject({ result: { outcome: 'undelivered' } });
 });
 
 test('it reads no more than it is told to follow', async () => {
@@ -162,7 +162,7 @@ test('waiting for what is stored ends with its signal', async () => {
 
 test('a command quotes where the agent stands, and its outcome is one of four', async () => {
   using fleet = new FleetClient({ bus, actor: 'user/ada' });
-  expect(await fleet.command('web1', 'restart', { service: 'rag-api' })).toMatchObject({
+  expect(await fleet.agents.command('web1', 'restart', { service: 'rag-api' })).toMatchObject({
     outcome: 'undelivered',
     code: 'no-agent',
     reason: "no agent answers for host 'web1'",
@@ -181,13 +181,13 @@ test('a command quotes where the agent stands, and its outcome is one of four', 
   });
   await agent.flush();
   const position = { epoch: 1_772_366_400, seq: 42 };
-  expect(await fleet.command('web1', 'restart', { service: 'rag-api' })).toMatchObject({ outcome: 'accepted' });
+  expect(await fleet.agents.command('web1', 'restart', { service: 'rag-api' })).toMatchObject({ outcome: 'accepted' });
   expect(quotes).toEqual([[position, 'user/ada', 'operator/ada']]);
 
   accepted = false;
   agent.publish(rows.hostPresence, { host: 'web1' }, { ...sample('hostPresence'), seq: 77 });
   await eventually(() => fleet.host('web1').isAlive);
-  expect(await fleet.command('web1', 'restart', { service: 'rag-api' })).toMatchObject({
+  expect(await fleet.agents.command('web1', 'restart', { service: 'rag-api' })).toMatchObject({
     outcome: 'refused',
     code: 'wrong-state',
   });
@@ -196,7 +196,7 @@ test('a command quotes where the agent stands, and its outcome is one of four', 
   answering.stop();
   const silent = agent.respond(commands.restart, { host: 'web1' }, () => new Promise(() => {}));
   await agent.flush();
-  const asked = fleet.command('web1', 'restart', { service: 'rag-api' });
+  const asked = fleet.agents.command('web1', 'restart', { service: 'rag-api' });
   expect(await asked).toMatchObject({ outcome: 'unknown', code: 'timeout', reason: /the outcome is unknown/ });
   silent.stop();
 });
@@ -222,7 +222,7 @@ test('what quotes a heartbeat of before a restart is refused as stale, and sent 
   agent.publish(rows.hostPresence, { host: 'web1' }, sample('hostPresence'));
   await eventually(() => fleet.host('web1').isAlive);
 
-  const result = await fleet.command('web1', 'restart', { service: 'rag-api' });
+  const result = await fleet.agents.command('web1', 'restart', { service: 'rag-api' });
   expect(asked.map((request) => request.epoch)).toEqual([epoch - 1, epoch]);
   expect(result).toMatchObject({ outcome: 'accepted', commandId: asked[1]?.id });
   expect(asked[0]?.id).not.toBe(asked[1]?.id);
@@ -232,7 +232,7 @@ test('what quotes a heartbeat of before a restart is refused as stale, and sent 
   asked.length = 0;
   agent.publish(rows.hostPresence, { host: 'web1' }, sample('hostPresence'));
   await eventually(() => fleet.host('web1').isAlive);
-  expect(await fleet.command('web1', 'restart', { service: 'rag-api' })).toMatchObject({
+  expect(await fleet.agents.command('web1', 'restart', { service: 'rag-api' })).toMatchObject({
     outcome: 'refused',
     code: 'stale',
   });
@@ -265,20 +265,4 @@ test('a host without services is known by what its agent told of itself', async 
   }
   const events = await fleet.lastHostEvents(soon());
   expect([...events].map(([host, { kind }]) => [host, kind])).toEqual([['web1', 'bus-connected']]);
-});
-
-test('events and alerts are heard as they come', async () => {
-  using fleet = new FleetClient({ bus, actor: 'user/ada' });
-  const heard: string[] = [];
-  fleet.watchEvents({ host: 'web1' }, ({ to }) => heard.push(to));
-  fleet.watchAlerts(({ data }) => heard.push(data.rule));
-  await bus.flush();
-  agent.publish(rows.instanceEvent, INSTANCE, sample('instanceEvent'));
-  agent.publish(
-    rows.alert,
-    { severity: 'critical', host: 'web1', service: 'rag-api', rule: 'unhealthy' },
-    sample('alert'),
-  );
-  await eventually(() => heard.length === 2);
-  expect(heard).toEqual(['backoff', 'unhealthy']);
 });

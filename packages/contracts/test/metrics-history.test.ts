@@ -11,7 +11,7 @@ import {
   serviceRollups,
 } from '@muster/contracts';
 import { type Bus } from '@muster/contracts/bus';
-import { FleetClient, type HistoryQuery } from '@muster/contracts/client';
+import { type HistoryQuery, readMetricsHistory } from '@muster/contracts/client';
 import { type Identity } from '@muster/contracts/keys';
 import { TestBus } from '@muster/contracts/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -94,16 +94,18 @@ function answer(chunks: readonly RollupColumns[]): Disposable {
 }
 
 function ask(query: Partial<HistoryQuery>, bus = dashboard) {
-  using fleet = new FleetClient({ bus, actor: 'user/ada' });
-  return fleet.history({
-    host: 'web1',
-    service,
-    names: ['cpu'],
-    from: new Date(NOW_MS - HOUR_MS),
-    to: new Date(NOW_MS),
-    width: 60,
-    ...query,
-  });
+  return readMetricsHistory(
+    { bus, actor: 'user/ada' },
+    {
+      host: 'web1',
+      service,
+      names: ['cpu'],
+      from: new Date(NOW_MS - HOUR_MS),
+      to: new Date(NOW_MS),
+      width: 60,
+      ...query,
+    },
+  );
 }
 
 test('chunks and what the agent has beside them are one series, with gaps as gaps', async () => {
@@ -217,8 +219,8 @@ test('of a host that is gone no bucket is counted by two tiers', async () => {
 test("the host's own series have no service", async () => {
   await tell('1m', NOW_MS - 30 * 60_000, [7], 'host');
   const { service: _service, ...rest } = { service, host: 'web1', names: ['cpu'], width: 60 };
-  using fleet = new FleetClient({ bus: dashboard, actor: 'user/ada' });
-  const history = await fleet.history({ ...rest, from: new Date(NOW_MS - HOUR_MS), to: new Date(NOW_MS) });
+  const query = { ...rest, from: new Date(NOW_MS - HOUR_MS), to: new Date(NOW_MS) };
+  const history = await readMetricsHistory({ bus: dashboard, actor: 'user/ada' }, query);
   expect(history.series[0]?.max.filter((value) => value !== null)).toEqual([7]);
 });
 

@@ -263,7 +263,7 @@ test('a fleet client that may not read says so at once, and its commands are und
   await using observer = await open(OBSERVER);
   using fleet = new FleetClient({ bus: observer, actor: 'user/pager' });
   await expect(fleet.ready(AbortSignal.timeout(20_000))).rejects.toThrow(PermissionDeniedError);
-  expect(await fleet.command('web1', 'stop', { service: 'rag-api' })).toMatchObject({
+  expect(await fleet.agents.command('web1', 'stop', { service: 'rag-api' })).toMatchObject({
     outcome: 'undelivered',
     code: 'not-allowed',
   });

@@ -1,7 +1,7 @@
 /* What nobody keeps any more goes; what an agent keeps, or may keep, stays. */
 import { commands, proberCommands, rows } from '@muster/contracts';
 import { type Bus, uuidv7 } from '@muster/contracts/bus';
-import { FleetClient } from '@muster/contracts/client';
+import { FleetClient, forgetHost } from '@muster/contracts/client';
 import { eventually } from '@muster/testkit';
 import { test, vi } from 'vitest';
 import { FAST, startLeadingProber, writeConfig } from './prober-process.ts';
@@ -129,7 +129,7 @@ test.concurrent('a host that was taken away is forgotten when somebody says so, 
   await eventually(() => listener.alerts.map(brief).includes('host-gone firing'), { timeoutMs: 60_000 });
   expect(await stored('web1')).toContain('status web1.api.0');
 
-  const outcome = await fleet.forgetHost('web1', AbortSignal.timeout(60_000));
+  const outcome = await forgetHost({ bus: operator, actor: 'ada' }, 'web1', AbortSignal.timeout(60_000));
   expect(outcome).toEqual({ outcome: 'forgotten', keys: 2 });
   await eventually(() => listener.alerts.map(brief).includes('host-gone resolved'), { timeoutMs: 60_000 });
   await eventually(async () => (await stored('web1')).length === 0, {

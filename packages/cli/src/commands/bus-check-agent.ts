@@ -106,15 +106,16 @@ async function gather(
   bus.subscribe(rows.hostEvent, { host }, () => {});
   bus.subscribe(rows.instanceProbe, { host }, () => {});
   const [status, outcome, others, improper] = await Promise.all([
-    fleet.status(host, signal),
-    fleet.outcome(host, uuidv7(), signal),
+    fleet.agents.status(host, signal),
+    fleet.agents.outcome(host, uuidv7(), signal),
     askOthers(fleet, host, signal),
     askImproperly(bus, host),
     fleet.ready(signal),
     delay(listenMs, undefined, { signal }),
   ]);
   const [first] = fleet.statuses.values();
-  const why = first && (await fleet.ask(host, 'why', { service: first.service, instance: first.instance }, { signal }));
+  const why =
+    first && (await fleet.agents.ask(host, 'why', { service: first.service, instance: first.instance }, { signal }));
   const stored = await bus.history(rows.instanceEvent, { host }, { last: MAX_EVENTS, signal });
   return {
     host,
@@ -149,7 +150,7 @@ async function askOthers(
   for (const verb of OTHER_VERBS) {
     if (commands[verb].isReserved) continue;
     const of = { service: NO_SERVICE, ...args[verb] } as never;
-    asked.set(verb, await fleet.ask(host, verb, of, { fresh, signal }));
+    asked.set(verb, await fleet.agents.ask(host, verb, of, { fresh, signal }));
   }
   return asked;
 }

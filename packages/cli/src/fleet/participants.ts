@@ -71,7 +71,7 @@ async function readHost(
 ): Promise<Participant> {
   const standing = fleet.host(host);
   const { heartbeat, isAlive } = standing;
-  const { result, roundTripMs, clockSkewMs } = await fleet.measure(host, signal);
+  const { result, roundTripMs, clockSkewMs } = await fleet.agents.measure(host, signal);
   return {
     kind: 'host',
     id: host,

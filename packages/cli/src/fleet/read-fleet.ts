@@ -43,7 +43,7 @@ export async function readFleet(
   const hosts = [...new Set([...stored.map(({ host }) => host), ...told.keys()])].sort();
   const readings = await Promise.all(
     hosts.map(async (host) => {
-      const answer = await fleet.status(host, signal);
+      const answer = await fleet.agents.status(host, signal);
       const isAlive = answer.outcome === 'accepted';
       const known = stored.filter((last) => last.host === host);
       const statuses = isAlive ? answer.reply.instances.filter((now) => isMatch(target, now)) : known;

@@ -3,26 +3,14 @@ import type { Bus } from '../bus/bus.ts';
 import type { KvHandlers, Subscription } from '../bus/types.ts';
 import type { Position } from '../envelope.ts';
 import { FLEET_BUCKETS, type FleetBucket, type FleetChange } from '../fleet-change.ts';
-import type { AlertEvent } from '../messages/alert.ts';
-import type { AgentVerb } from '../messages/command.ts';
 import type { ComponentEvent } from '../messages/component.ts';
 import type { AgentPresence, DashboardPresence, ProberPresence } from '../messages/presence.ts';
-import type { InstanceEvent, InstanceRef, InstanceStatus, ServiceSpecEntry } from '../messages/service.ts';
+import type { InstanceRef, InstanceStatus, ServiceSpecEntry } from '../messages/service.ts';
 import { type Listening, LOOK_EVERY_MS, look, type Patience, READER_PATIENCE, type Wakefulness } from '../presence.ts';
 import { rows } from '../rows.ts';
-import type { SubjectParams } from '../subject.ts';
-import {
-  type AskOptions,
-  type Chain,
-  type CommandArguments,
-  type CommandResult,
-  FleetCommands,
-} from './fleet-commands.ts';
-import { type ForgetOutcome, forgetHost } from './forget-host.ts';
+import { type Chain, FleetCommands } from './fleet-commands.ts';
 import { Heartbeats, type HeartbeatsOptions, type Presence } from './heartbeats.ts';
 import { KvView } from './kv-view.ts';
-import { type Measured, measure } from './measure.ts';
-import { type HistoryQuery, type MetricsHistory, readMetricsHistory } from './metrics-history.ts';
 
 /** Whose heartbeats a client can hear. */
 const SENDERS = ['host', 'prober', 'dashboard'] as const;
@@ -89,7 +77,8 @@ export class FleetClient implements Disposable {
   readonly #bus: Bus;
   readonly #options: FleetClientOptions;
   readonly #nowMs: () => number;
-  readonly #commands: FleetCommands;
+  /** The way to command agents, in the name of `actor`, quoting the last heartbeat heard lately. */
+  readonly agents: FleetCommands;
   readonly #specs: KvView<ValueOf<'specs'>>;
   readonly #status: KvView<ValueOf<'status'>>;
   readonly #health: KvView<ValueOf<'health'>>;
@@ -110,7 +99,7 @@ export class FleetClient implements Disposable {
     this.#options = options;
     this.#nowMs = nowMs;
     this.#wakefulness = { lookedAtMs: nowMs(), awakeSinceMs: nowMs() };
-    this.#commands = this.as(options.actor);
+    this.agents = this.as(options.actor);
     this.#specs = this.#view('specs');
     this.#status = this.#view('status');
     this.#health = this.#view('health');
@@ -206,7 +195,7 @@ export class FleetClient implements Disposable {
     return () => this.#listeners.delete(listener);
   }
 
-  /** The way to command agents in the name of somebody else. */
+  /** As `agents`, in the name of somebody else. */
   as(actor: string): FleetCommands {
     const { bus, timeoutMs } = this.#options;
     const positionOf = (host: string) => {
@@ -216,53 +205,15 @@ export class FleetClient implements Disposable {
     return new FleetCommands({ bus, actor, ...(timeoutMs !== undefined && { timeoutMs }), positionOf });
   }
 
-  /** As `FleetCommands.command`, quoting the last heartbeat heard lately. */
-  command<V extends AgentVerb>(
-    host: string,
-    verb: V,
-    args: CommandArguments<V>,
-    signal?: AbortSignal,
-  ): Promise<CommandResult<V>> {
-    return this.#commands.command(host, verb, args, signal);
-  }
-
-  /** As `FleetCommands.ask`. */
-  ask<V extends AgentVerb>(host: string, verb: V, args: CommandArguments<V>, options?: AskOptions) {
-    return this.#commands.ask(host, verb, args, options);
-  }
-
-  /** What an agent says of its services now, and where it stands. */
-  status(host: string, signal?: AbortSignal): Promise<CommandResult<'status'>> {
-    return this.#commands.status(host, signal);
-  }
-
   /** Who has ever probed for this fleet, as far as the stream knows. */
   async knownProbers(signal: AbortSignal): Promise<readonly string[]> {
     const stored = await this.#bus.history(rows.proberEvent, {}, { lastOfEach: true, signal });
     return stored.map(({ params }) => params.prober);
   }
 
-  /** What became of a command, by its id: asked of the agent that it went to. */
-  outcome(host: string, commandId: string, signal?: AbortSignal): Promise<CommandResult<'outcome'>> {
-    return this.#commands.outcome(host, commandId, signal);
-  }
-
-  /** How far an agent is, and how far its wall clock is ahead of ours, by one question to it. */
-  measure(host: string, signal?: AbortSignal): Promise<Measured> {
-    return measure(() => this.status(host, signal));
-  }
-
-  /**
-   * A host has been taken away: the leading prober deletes all that is stored of it, and ends its alerts. It refuses while
-   * the host is heard, so this waits for its silence.
-   */
-  forgetHost(host: string, signal: AbortSignal): Promise<ForgetOutcome> {
-    return forgetHost(this.#options, host, signal);
-  }
-
   /** Why an instance is as it is; when its agent does not answer, with the status that the bucket has. */
   async why(ref: InstanceRef, signal?: AbortSignal): Promise<Chain> {
-    const chain = await this.#commands.chain(ref, signal);
+    const chain = await this.agents.chain(ref, signal);
     const { host, service, instance } = ref;
     return { ...chain, status: chain.status ?? this.statuses.get(keys.instance(host, service, instance)) };
   }
@@ -284,24 +235,6 @@ export class FleetClient implements Disposable {
     // Both are in one stream, so its order says which came last.
     const present = told.filter(({ seq, params }) => seq > (forgottenAt.get(params.host) ?? 0));
     return new Map(present.map(({ params, message }) => [params.host, message]));
-  }
-
-  /** The metrics of a host or service as a chart shows them. @throws as `readMetricsHistory` */
-  history(query: HistoryQuery, signal?: AbortSignal): Promise<MetricsHistory> {
-    return readMetricsHistory({ bus: this.#bus, actor: this.#options.actor }, query, signal);
-  }
-
-  /** Each transition from now on. */
-  watchEvents(
-    filter: Partial<SubjectParams<typeof rows.instanceEvent.template>>,
-    handler: (event: InstanceEvent) => void,
-  ): Subscription {
-    return this.#bus.subscribe(rows.instanceEvent, filter, handler);
-  }
-
-  /** Each alert event from now on. */
-  watchAlerts(handler: (alert: AlertEvent) => void): Subscription {
-    return this.#bus.subscribe(rows.alert, {}, handler);
   }
 
   [Symbol.dispose](): void {

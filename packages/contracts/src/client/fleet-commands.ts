@@ -58,6 +58,18 @@ export interface Chain {
   readonly events: readonly InstanceEvent[];
 }
 
+/** What one question to an agent tells beside its answer. */
+export interface Measured {
+  readonly result: CommandResult<'status'>;
+  /** Through the bus to the agent and back; absent without an answer. */
+  readonly roundTripMs?: number;
+  /**
+   * How far the agent's wall clock is ahead of ours, give or take half of the round trip. For people: no decision hangs on
+   * it.
+   */
+  readonly clockSkewMs?: number;
+}
+
 const TIMEOUT_MS = 5_000;
 const CHAIN_EVENTS = 50;
 
@@ -123,6 +135,16 @@ export class FleetCommands {
   /** What an agent says of its services now, and where it stands. */
   status(host: string, signal?: AbortSignal): Promise<CommandResult<'status'>> {
     return this.ask(host, 'status', {}, { signal });
+  }
+
+  /** Asks for the status, and takes the agent's own time for that of the middle of the way. */
+  async measure(host: string, signal?: AbortSignal): Promise<Measured> {
+    const askedAtMs = performance.now();
+    const askedWallMs = Date.now();
+    const result = await this.status(host, signal);
+    const roundTripMs = performance.now() - askedAtMs;
+    if (result.outcome !== 'accepted') return { result };
+    return { result, roundTripMs, clockSkewMs: Date.parse(result.reply.time) - (askedWallMs + roundTripMs / 2) };
   }
 
   /** What became of the command `of` that went to this host. `unknown`: its agent has never seen it. */

@@ -10,18 +10,16 @@ export type ForgetOutcome =
   | { readonly outcome: 'no-prober' }
   | { readonly outcome: 'refused'; readonly reason: string };
 
-export interface ForgetOptions {
-  readonly bus: Bus;
-  readonly actor: string;
-  readonly timeoutMs?: number | undefined;
-}
-
 const ANSWER_TIMEOUT_MS = 10_000;
 const ASK_AGAIN_MS = 500;
 
-/** Asks until the host is silent, or `signal` is aborted. @throws the signal's reason, and what a request throws */
+/**
+ * A host has been taken away: the leading prober deletes all that is stored of it, and ends its alerts. It refuses while
+ * the host is heard, so this asks until the host is silent, or `signal` is aborted. @throws the signal's reason, and what a
+ * request throws
+ */
 export async function forgetHost(
-  { bus, actor, timeoutMs = ANSWER_TIMEOUT_MS }: ForgetOptions,
+  { bus, actor }: { readonly bus: Bus; readonly actor: string },
   host: string,
   signal: AbortSignal,
 ): Promise<ForgetOutcome> {
@@ -29,7 +27,7 @@ export async function forgetHost(
     const source = `${bus.role}/${bus.id}`;
     const request = { id: uuidv7(), time: new Date().toISOString(), source, actor, host };
     try {
-      const reply = await bus.request(proberCommands.remove, {}, request, { timeoutMs, signal });
+      const reply = await bus.request(proberCommands.remove, {}, request, { timeoutMs: ANSWER_TIMEOUT_MS, signal });
       if (reply.accepted) return { outcome: 'forgotten', keys: reply.keys };
       if (reply.code !== 'wrong-state') return { outcome: 'refused', reason: reply.reason };
     } catch (error) {

@@ -16,13 +16,13 @@ export {
   type CommandResult,
   FleetCommands,
   type FleetCommandsOptions,
+  type Measured,
   type NoAnswer,
 } from './fleet-commands.ts';
 export { type AlertGap, followAlerts } from './follow-alerts.ts';
 export { type ForgetOutcome, forgetHost } from './forget-host.ts';
 export type { Presence } from './heartbeats.ts';
 export type { LogEntry, LogSource } from './log-merge.ts';
-export type { Measured } from './measure.ts';
 export {
   type HistoryQuery,
   type MetricsHistory,

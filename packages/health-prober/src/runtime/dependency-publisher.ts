@@ -56,7 +56,7 @@ export class DependencyPublisher {
     const told = this.#told.get(key);
     if (told?.text === text && told.epoch === epoch && monotonicMs() < told.dueMs) return;
     this.#reading.add(key);
-    const result = await this.#fleet.command(host, 'dependency', { target, condition, met: isMet, reason });
+    const result = await this.#fleet.agents.command(host, 'dependency', { target, condition, met: isMet, reason });
     this.#reading.delete(key);
     const isTaken = result.outcome === 'accepted' || result.outcome === 'refused';
     this.#told.set(key, { text, epoch, dueMs: monotonicMs() + (isTaken ? RENEW_MS : RETRY_MS) });

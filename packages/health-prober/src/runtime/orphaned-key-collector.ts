@@ -83,7 +83,7 @@ export class OrphanedKeyCollector {
       // Looked at before the question: what is put after the answer is not among it.
       const stored = this.#storedOn(host);
       const alerts = this.#leftAlerts(host);
-      const answer = await fleet.status(host);
+      const answer = await fleet.agents.status(host);
       if (answer.outcome !== 'accepted' || answer.reply.epoch !== keeper.epoch) return;
       const kept = keptKeys(answer.reply.instances);
       if (keysDigest(kept) !== keeper.keysDigest) return;

@@ -61,7 +61,7 @@ export class RevocationPublisher {
   async #deliver(host: string, { text }: SignedRevocations): Promise<void> {
     const { fleet, onProblem } = this.#options;
     this.#inFlight += 1;
-    const result = await fleet.ask(host, 'revocations', { list: text });
+    const result = await fleet.agents.ask(host, 'revocations', { list: text });
     this.#inFlight -= 1;
     if (result.outcome === 'refused') onProblem(`'${host}' does not take the list of revoked keys: ${result.reason}`);
     else if (result.outcome !== 'accepted') {

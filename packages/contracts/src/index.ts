@@ -1,16 +1,6 @@
 export * from './answers.ts';
 export { AnyValue } from './any-value.ts';
-export {
-  MAX_DEPENDENCIES,
-  MAX_ENVIRONMENT_NAMES,
-  MAX_INSTANCES,
-  MAX_INSTANCES_PER_HOST,
-  MAX_LABEL_BYTES,
-  MAX_LABELS,
-  MAX_LINE_CHARS,
-  MAX_SERVICES,
-  nextEpoch,
-} from './bounds.ts';
+export { MAX_INSTANCES, MAX_INSTANCES_PER_HOST, MAX_LINE_CHARS, nextEpoch } from './bounds.ts';
 export * from './buckets.ts';
 export * from './bus-address.ts';
 export { Deadline } from './deadline.ts';
@@ -38,7 +28,7 @@ export { PatternError } from './pattern-error.ts';
 export * from './permissions.ts';
 export { parseShown, printable, printableJson, printableLine, printableLines } from './plain/printable.js';
 export * from './presence.ts';
-export { isRedacted, REDACTED, redact, redactCommand, redactDeep, redactLogLine } from './redact.ts';
+export { isRedacted, REDACTED, redact, redactCommand, redactLogLine } from './redact.ts';
 export * from './roles.ts';
 export * from './rollups.ts';
 export * from './row-match.ts';

@@ -11,8 +11,8 @@ export {
 } from './inspection.ts';
 export { setUpObservers } from './observer-consumers.ts';
 export { type KnownServices, knownServices, type PurgedStore, purgeInvented, purgeMonitor } from './purge-host.ts';
-export { PushError, type PushOptions, pushAccount } from './push-account.ts';
-export { SetupError, type SetupReport, setupBus } from './setup.ts';
-export { type Overfull, type SenderWrites, StoredLoads, type StoreLook } from './stored-loads.ts';
+export { PushError, pushAccount } from './push-account.ts';
+export { SetupError, setupBus } from './setup.ts';
+export { type SenderWrites, StoredLoads, type StoreLook } from './stored-loads.ts';
 export { isApiStrict } from './strict-api.ts';
-export { LAYOUT_VERSION, requiredStoreBytes, type SetupOptions } from './wanted-streams.ts';
+export { requiredStoreBytes, type SetupOptions } from './wanted-streams.ts';

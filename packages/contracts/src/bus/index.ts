@@ -5,9 +5,7 @@ export { FloodMeter, type FlowLimit } from './flood-meter.ts';
 export { FAULTS, type Fault, type ImproperAnswer } from './improper-question.ts';
 export {
   followIncarnation,
-  type IncarnationOptions,
   type IncarnationQuestions,
-  type IncarnationReport,
   raised,
   readIncarnation,
   readIncarnationFile,
@@ -16,28 +14,22 @@ export {
   writeIncarnation,
 } from './incarnation.ts';
 export { keysDigest } from './keys-digest.ts';
-export { limitProblems, type ToldProblem } from './limit-problems.ts';
+export { limitProblems } from './limit-problems.ts';
 export { messageIdOf } from './message-id.ts';
-export { Outbox, type OutboxDelivery, type OutboxOptions, type WaitingMessage } from './outbox.ts';
-export { attemptToStore, type StoreAttempt } from './store-attempt.ts';
+export { Outbox, type OutboxOptions, type WaitingMessage } from './outbox.ts';
+export { attemptToStore } from './store-attempt.ts';
 export { type Credentials, parseCredentials } from './trust/credentials-file.ts';
 export type { PersonClaims } from './trust/person.ts';
 export { followRevocations, publishRevocations } from './trust/publish-revocations.ts';
-export type { Offered, SignedRevocations } from './trust/revocations.ts';
+export type { SignedRevocations } from './trust/revocations.ts';
 export type {
   BusCounters,
   BusOptions,
   BusProblem,
-  ConnectionEvent,
   HistoryOptions,
   KvBucket,
-  KvHandlers,
-  OrderedOptions,
-  PushedMessage,
   ReadOptions,
   RequestOptions,
-  StoredMessage,
-  StoreState,
   Subscription,
 } from './types.ts';
 export { uuidv7 } from './uuid.ts';

@@ -7,11 +7,12 @@
  * They are asked now and then as well: a consumer that somebody took away delivers nothing, and nothing shows that.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Bus, PushedMessage, Subscription } from '../bus/index.ts';
-import { uuidv7 } from '../bus/index.ts';
+import type { Bus } from '../bus/bus.ts';
+import type { PushedMessage, Subscription } from '../bus/types.ts';
+import { uuidv7 } from '../bus/uuid.ts';
 import type { AlertEvent } from '../messages/alert.ts';
 import { observerDelivery } from '../observers.ts';
-import { type rows as allRows, proberCommands, rows } from '../rows.ts';
+import { proberCommands, rows } from '../rows.ts';
 
 const ASK_TIMEOUT_MS = 5_000;
 /** A prober that is started anew leads within so many attempts. */
@@ -22,7 +23,7 @@ const ASK_EVERY_MS = 60_000;
 /** So many alerts are known again by their ids. */
 const MAX_TOLD = 1_000;
 
-type Pushed = PushedMessage<(typeof allRows)['alert']['template'], (typeof allRows)['alert']['schema']>;
+type Pushed = PushedMessage<typeof rows.alert.template, typeof rows.alert.schema>;
 
 /** Alerts that may have been missed: no prober could be asked for them. */
 export interface AlertGap {
@@ -36,16 +37,12 @@ export interface AlertFollowing {
   onGap(gap: AlertGap): void;
 }
 
-export interface FollowOptions {
-  readonly askEveryMs?: number;
-}
-
 /** Follows until it is stopped. `afterSeq`: the last alert that an earlier run has heard; what came since is asked for. */
 export function followAlerts(
   bus: Bus,
   following: AlertFollowing,
   afterSeq?: number,
-  { askEveryMs = ASK_EVERY_MS }: FollowOptions = {},
+  { askEveryMs = ASK_EVERY_MS } = {},
 ): Subscription {
   return new AlertFollower(bus, following, afterSeq, askEveryMs);
 }

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { formatDiagnostic, readServices, type ServiceSpec, type ServicesReading, specHash } from './index.ts';
+import { formatDiagnostic, readServices, type ServiceSpec, specHash } from './index.ts';
+import type { ServicesReading } from './services-file.ts';
 
 const FROM_THE_MANUAL = `services:
   - name: rag-api

@@ -19,7 +19,7 @@ import { KeyFileError } from './key-files.ts';
 
 const DAY_MS = 86_400_000;
 /** Of the authority, and of what it signs. Nobody outside this bus trusts it, so no public rule asks for less. */
-export const CA_LIFETIME_DAYS = 3_650;
+const CA_LIFETIME_DAYS = 3_650;
 export const CERTIFICATE_LIFETIME_DAYS = 1_095;
 /** What ends sooner than this is made anew. */
 export const RENEW_BEFORE_DAYS = 30;

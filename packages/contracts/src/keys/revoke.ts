@@ -25,7 +25,7 @@ export interface RevokeOptions {
 }
 
 /** There is no root here, or no room in the list. Nothing was changed. */
-export class RevokeError extends Error {
+class RevokeError extends Error {
   constructor(reason: string) {
     super(`cannot revoke: ${reason}`);
     this.name = 'RevokeError';

@@ -23,7 +23,7 @@ const FILES: Readonly<Record<Extract<Rotatable, string>, readonly string[]>> = {
 };
 
 /** The step does not fit what is in the directory. Nothing was changed. */
-export class RotationError extends Error {
+class RotationError extends Error {
   constructor(reason: string) {
     super(`cannot replace the key: ${reason}`);
     this.name = 'RotationError';

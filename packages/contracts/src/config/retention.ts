@@ -7,7 +7,7 @@ import { type RetentionChanges, STREAM_NAMES, type StreamName } from '../streams
 import { byPlace, type Diagnostic } from './diagnostic.ts';
 import { strictMap } from './schema.ts';
 import { checkShape } from './shape.ts';
-import { parseAge, parseSize } from './units.ts';
+import { measure, parseAge, parseSize } from './units.ts';
 import { parseYaml } from './yaml-source.ts';
 
 /** The server remembers message ids for two minutes, and for no longer than it keeps messages. */
@@ -72,15 +72,4 @@ export function readRetention(text: string, fileName: string): RetentionReading 
 
 function yamlName<Name extends StreamName>(stream: Name): YamlName<Name> {
   return stream.replace('-', '_') as YamlName<Name>;
-}
-
-function measure(rule: string, parse: (value: number | string) => number | undefined, least: number, most: number) {
-  return z
-    .union([z.number({ error: rule }), z.string({ error: rule })], { error: rule })
-    .transform((value, context) => {
-      const parsed = parse(value);
-      if (parsed !== undefined && parsed >= least && parsed <= most) return parsed;
-      context.addIssue({ code: 'custom', message: rule, input: value });
-      return z.NEVER;
-    });
 }

@@ -59,28 +59,31 @@ function rounded(amount: number | undefined): number | undefined {
   return amount === undefined || !Number.isFinite(amount) ? undefined : Math.round(amount);
 }
 
-/** A size as people write it, read into bytes. */
-export function sizeBytes() {
-  const expected = 'write a size from 1 KiB to 1 GiB: bytes (65536), or with a unit ("64KiB", "1MB")';
+/** What people write, read by `parse` and within bounds. `rule` says what would do. */
+export function measure(
+  rule: string,
+  parse: (value: number | string) => number | undefined,
+  least: number,
+  most: number,
+) {
   return z
-    .union([z.number({ error: expected }), z.string({ error: expected })], { error: expected })
+    .union([z.number({ error: rule }), z.string({ error: rule })], { error: rule })
     .transform((value, context) => {
-      const bytes = parseSize(value);
-      if (bytes !== undefined && bytes >= 1_024 && bytes <= 1_024 ** 3) return bytes;
-      context.addIssue({ code: 'custom', message: expected, input: value });
+      const parsed = parse(value);
+      if (parsed !== undefined && parsed >= least && parsed <= most) return parsed;
+      context.addIssue({ code: 'custom', message: rule, input: value });
       return z.NEVER;
     });
 }
 
+/** A size as people write it, read into bytes. */
+export function sizeBytes() {
+  const rule = 'write a size from 1 KiB to 1 GiB: bytes (65536), or with a unit ("64KiB", "1MB")';
+  return measure(rule, parseSize, 1_024, 1_024 ** 3);
+}
+
 /** A duration as people write it, read into milliseconds. */
 export function durationMs(atLeastMs: 0 | 1) {
-  const expected = `write a duration${atLeastMs > 0 ? ' above zero' : ''} of at most 24 days: seconds (30), or with a unit ("250ms", "30s", "5m")`;
-  return z
-    .union([z.number({ error: expected }), z.string({ error: expected })], { error: expected })
-    .transform((value, context) => {
-      const parsedMs = parseDuration(value);
-      if (parsedMs !== undefined && parsedMs >= atLeastMs) return parsedMs;
-      context.addIssue({ code: 'custom', message: expected, input: value });
-      return z.NEVER;
-    });
+  const rule = `write a duration${atLeastMs > 0 ? ' above zero' : ''} of at most 24 days: seconds (30), or with a unit ("250ms", "30s", "5m")`;
+  return measure(rule, parseDuration, atLeastMs, MAX_DURATION_MS);
 }

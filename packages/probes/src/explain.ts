@@ -1,13 +1,7 @@
 import { messageOf, type ProbeReason } from '@muster/contracts';
 import { ForbiddenAddressError } from './gate.ts';
 import type { Step } from './phase-clock.ts';
-
-/** Why a probe ended without an answer, and whether the target is to blame. */
-export interface Explanation {
-  readonly status: 'down' | 'unknown';
-  readonly reason: ProbeReason;
-  readonly detail: string;
-}
+import type { Explanation } from './result.ts';
 
 const REASON_BY_CODE: Readonly<Record<string, ProbeReason>> = {
   ECONNREFUSED: 'refused',

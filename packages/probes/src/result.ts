@@ -9,7 +9,9 @@ interface Measured {
   readonly httpStatus?: number;
 }
 
-interface Explained {
+/** Why a probe ended without success, and whether the target is to blame. */
+export interface Explanation {
+  readonly status: 'down' | 'unknown';
   readonly reason: ProbeReason;
   /** For people: what was expected and what came. */
   readonly detail: string;
@@ -19,10 +21,7 @@ interface Explained {
  * One look at a target. `down` blames the target; `unknown` says nothing about it, because the probe itself could not be
  * done (given up by its caller, no file descriptors left, an address that is none).
  */
-export type ProbeResult =
-  | (Measured & { readonly status: 'up' })
-  | (Measured & Explained & { readonly status: 'down' })
-  | (Measured & Explained & { readonly status: 'unknown' });
+export type ProbeResult = Measured & ({ readonly status: 'up' } | Explanation);
 
 /**
  * One protocol. The deadline is the caller's: abort `signal` to give up, with `AbortSignal.timeout` for a timeout (the

@@ -8,7 +8,7 @@ import { NoStreamError, RequestTimeoutError, StoreRefusedError } from '../bus/er
 import { permissionsFor } from '../permissions.ts';
 import type { RetentionChanges } from '../streams.ts';
 import { differencesOf, layoutOf } from './setup.ts';
-import { LAYOUT_VERSION, wantedStreams } from './wanted-streams.ts';
+import { LAYOUT_VERSION, type WantedStream, wantedStreams } from './wanted-streams.ts';
 
 const NANOS_PER_MS = 1_000_000;
 
@@ -47,17 +47,14 @@ export async function inspectStreams(bus: Bus, retention?: RetentionChanges): Pr
 }
 
 /** What `bus` may ask about. None for a role without JetStream. */
-function visibleStreams(
-  { environment, role, id }: Bus,
-  retention?: RetentionChanges,
-): ReturnType<typeof wantedStreams> {
+function visibleStreams({ environment, role, id }: Bus, retention?: RetentionChanges): readonly WantedStream[] {
   const { publish } = permissionsFor(environment, role, id);
-  return wantedStreams(environment, retention === undefined ? {} : { retention }).filter(
+  return wantedStreams(environment, { retention }).filter(
     ({ name }) => notGranted(publish, [`$JS.API.STREAM.INFO.${name}`]).length === 0,
   );
 }
 
-async function inspectStream(bus: Bus, wanted: ReturnType<typeof wantedStreams>[number]): Promise<StreamInspection> {
+async function inspectStream(bus: Bus, wanted: WantedStream): Promise<StreamInspection> {
   const { name } = wanted;
   try {
     const { config, state, cluster } = await bus.callJetStream<StreamInfo>(`STREAM.INFO.${name}`);

@@ -65,7 +65,8 @@ export async function setupBus(bus: Bus, options: SetupOptions = {}): Promise<Se
   return report;
 }
 
-async function findStream(bus: Bus, name: string): Promise<StreamInfo | undefined> {
+/** What the server says of it; `undefined` when there is none. @throws as `callJetStream` */
+export async function findStream(bus: Bus, name: string): Promise<StreamInfo | undefined> {
   try {
     return await bus.callJetStream<StreamInfo>(`STREAM.INFO.${name}`);
   } catch (error) {

@@ -8,13 +8,13 @@
  * Whose subject it is does not say who brought it there: the server's own acknowledgements can be aimed at any subject. So what is
  * found here is a hint, which the counters of that sender's connections must bear out, and acknowledgements are charged to nobody.
  */
-import type { StreamConfig, StreamInfo } from '@nats-io/jetstream';
+import type { StreamInfo } from '@nats-io/jetstream';
 import type { Bus } from '../bus/bus.ts';
 import { NoStreamError } from '../bus/errors.ts';
 import { hostStores, meteredSender } from '../host-subjects.ts';
 import { FLOOD_HEADROOM_BYTES, type RetentionChanges } from '../streams.ts';
 import { isAcknowledgement } from './acknowledgement.ts';
-import { differencesOf } from './setup.ts';
+import { differencesOf, findStream } from './setup.ts';
 import { type Drawn, type Growth, shareOut } from './share-out.ts';
 import { wantedStreams } from './wanted-streams.ts';
 
@@ -53,18 +53,10 @@ export interface StoreLook {
   readonly replicas: number;
 }
 
-interface Seen {
-  readonly lastSeq: number;
-  readonly messages: number;
-  readonly bytes: number;
-  readonly config: StreamConfig;
-  readonly created: string;
-}
-
 export class StoredLoads {
   readonly #bus: Bus;
   readonly #hostStreams: ReadonlySet<string>;
-  readonly #seen = new Map<string, Seen>();
+  readonly #seen = new Map<string, StreamInfo>();
 
   constructor(bus: Bus) {
     this.#bus = bus;
@@ -77,21 +69,14 @@ export class StoredLoads {
     const looks = await Promise.all(
       wanted.map(async (stream) => ({
         stream,
-        info: await this.#infoOf(stream.name),
+        info: await findStream(this.#bus, stream.name),
         before: this.#seen.get(stream.name),
       })),
     );
     const present = looks.flatMap(({ stream, info, before }) => (info === undefined ? [] : [{ stream, info, before }]));
     for (const { stream, info } of looks) {
       if (info === undefined) this.#seen.delete(stream.name);
-      else
-        this.#seen.set(stream.name, {
-          lastSeq: info.state.last_seq,
-          messages: info.state.messages,
-          bytes: info.state.bytes,
-          config: info.config,
-          created: info.created,
-        });
+      else this.#seen.set(stream.name, info);
     }
     const writes = present.map(async ({ stream: { name }, info, before }) =>
       before === undefined || !this.#hostStreams.has(name)
@@ -130,17 +115,8 @@ export class StoredLoads {
 
   /** Does it hold more than it is configured to? */
   async isTooFull(stream: string): Promise<boolean> {
-    const info = await this.#infoOf(stream);
+    const info = await findStream(this.#bus, stream);
     return info !== undefined && info.state.bytes > info.config.max_bytes - FLOOD_HEADROOM_BYTES;
-  }
-
-  async #infoOf(name: string): Promise<StreamInfo | undefined> {
-    try {
-      return await this.#bus.callJetStream<StreamInfo>(`STREAM.INFO.${name}`);
-    } catch (error) {
-      if (error instanceof NoStreamError && error.isJetStreamThere) return undefined;
-      throw error;
-    }
   }
 
   async #writesOf(stream: string, growth: Growth, lastSeq: number): Promise<readonly SenderWrites[]> {
@@ -183,15 +159,16 @@ function overfullOf({ config, state }: StreamInfo): readonly Overfull[] {
 }
 
 /** What went meanwhile was as large as what there was before, in the mean. */
-function growthOf({ state }: StreamInfo, before: Seen): Growth {
-  const messages = state.last_seq - before.lastSeq;
+function growthOf({ state }: StreamInfo, { state: before }: StreamInfo): Growth {
+  const messages = state.last_seq - before.last_seq;
   const gone = Math.max(0, before.messages + messages - state.messages);
   const goneBytes = before.messages === 0 ? 0 : (gone * before.bytes) / before.messages;
   return { messages, bytes: Math.max(0, state.bytes - before.bytes + goneBytes) };
 }
 
-function isEmptied({ state, created }: StreamInfo, before: Seen | undefined): boolean {
-  if (before === undefined || created !== before.created) return false;
-  const lost = before.messages + (state.last_seq - before.lastSeq) - state.messages;
+function isEmptied({ state, created }: StreamInfo, seen: StreamInfo | undefined): boolean {
+  if (seen === undefined || created !== seen.created) return false;
+  const before = seen.state;
+  const lost = before.messages + (state.last_seq - before.last_seq) - state.messages;
   return lost >= MIN_EMPTIED && state.messages < before.messages * EMPTIED_RATIO;
 }

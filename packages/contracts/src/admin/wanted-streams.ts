@@ -17,7 +17,7 @@ export interface SetupOptions {
   /** On how many servers of a cluster each stream lives; default: as they are, and 1 for a new one. */
   readonly replicas?: number;
   /** What the streams keep, where it is not the default. */
-  readonly retention?: RetentionChanges;
+  readonly retention?: RetentionChanges | undefined;
 }
 
 /** What this program defines of a stream; everything else is left to the server, or to who changed it. */
@@ -57,10 +57,7 @@ const SPARE_STORE_BYTES = 64 * 1024 ** 2;
  * it, and by default allows three quarters of what is free on its disk: less than this on a small one.
  */
 export function requiredStoreBytes(environment: string, retention?: RetentionChanges): number {
-  return wantedStreams(environment, retention === undefined ? {} : { retention }).reduce(
-    (sum, one) => sum + one.max_bytes,
-    SPARE_STORE_BYTES,
-  );
+  return wantedStreams(environment, { retention }).reduce((sum, one) => sum + one.max_bytes, SPARE_STORE_BYTES);
 }
 
 function wantedStream(definition: StreamDefinition): WantedStream {

@@ -16,7 +16,7 @@ import { readHistory } from './history.ts';
 import { askImproperly, type Fault, type ImproperAnswer } from './improper-question.ts';
 import { Inbox } from './inbox.ts';
 import { callJetStream } from './jetstream-api.ts';
-import { Kv } from './kv.ts';
+import { KvBucket } from './kv.ts';
 import { whyOlder } from './older-credentials.ts';
 import { store } from './ordered-publish.ts';
 import { PubSub } from './pubsub.ts';
@@ -34,7 +34,6 @@ import type {
   BusOptions,
   ConnectionEvent,
   HistoryOptions,
-  KvBucket,
   OrderedOptions,
   PushedMessage,
   ReadOptions,
@@ -211,9 +210,8 @@ export class Bus implements AsyncDisposable {
   }
 
   kv<B extends BucketName>(bucket: B): KvBucket<ValueOf<B>> {
-    const definition: Bucket = buckets[bucket];
-    const kv = new Kv(this.#reading, this.#tally, bucketName(this.environment, bucket), definition);
-    return kv as KvBucket<unknown> as KvBucket<ValueOf<B>>;
+    const definition = buckets[bucket] as Bucket as Bucket<z.ZodType<ValueOf<B>>>;
+    return new KvBucket(this.#reading, this.#tally, bucketName(this.environment, bucket), definition);
   }
 
   /** What a stream holds of one row, oldest first. Needs a role that may read the stream. */

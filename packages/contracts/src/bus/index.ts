@@ -14,6 +14,7 @@ export {
   writeIncarnation,
 } from './incarnation.ts';
 export { keysDigest } from './keys-digest.ts';
+export type { KvBucket } from './kv.ts';
 export { limitProblems } from './limit-problems.ts';
 export { messageIdOf } from './message-id.ts';
 export { Outbox, type OutboxOptions, type WaitingMessage } from './outbox.ts';
@@ -27,7 +28,6 @@ export type {
   BusOptions,
   BusProblem,
   HistoryOptions,
-  KvBucket,
   ReadOptions,
   RequestOptions,
   Subscription,

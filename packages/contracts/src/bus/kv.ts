@@ -14,7 +14,7 @@ import { store } from './ordered-publish.ts';
 import { isStoredServerCopy, SERVER_COPY } from './server-copy.ts';
 import type { ReaderDependencies } from './stream-reader.ts';
 import { Tally } from './tally.ts';
-import type { KvBucket, KvHandlers, Subscription } from './types.ts';
+import type { KvHandlers, Subscription } from './types.ts';
 
 const READ_TIMEOUT_MS = 5_000;
 const EMPTY = new Uint8Array();
@@ -27,22 +27,22 @@ interface LastEntry {
   readonly isServerCopy: boolean;
 }
 
-/** One bucket. Writes are plain publishes, which an identity without the JetStream API may make too. */
-export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
+/** One bucket of last values. Writing needs no JetStream API, only the right to publish below its key. */
+export class KvBucket<V> {
   readonly #dependencies: ReaderDependencies;
   readonly #tally: Tally;
   /** As the server has it. */
   readonly #name: string;
-  readonly #bucket: Bucket<S>;
+  readonly #bucket: Bucket<z.ZodType<V>>;
 
-  constructor(dependencies: ReaderDependencies, tally: Tally, name: string, bucket: Bucket<S>) {
+  constructor(dependencies: ReaderDependencies, tally: Tally, name: string, bucket: Bucket<z.ZodType<V>>) {
     this.#dependencies = dependencies;
     this.#tally = tally;
     this.#name = name;
     this.#bucket = bucket;
   }
 
-  async put(key: string, value: z.output<S>): Promise<{ revision: number }> {
+  async put(key: string, value: V): Promise<{ revision: number }> {
     return this.#write(key, value, undefined);
   }
 
@@ -50,6 +50,7 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
     await store(this.#dependencies.inbox, this.#subject(key), EMPTY, { headers: DELETION });
   }
 
+  /** Only when `revision` is still the last one of this key: false when somebody else was faster. */
   async deleteRevision(key: string, revision: number): Promise<boolean> {
     const conditions = { headers: DELETION, expectedLastSeq: revision };
     try {
@@ -61,7 +62,8 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
     }
   }
 
-  async create(key: string, value: z.output<S>): Promise<{ revision: number } | undefined> {
+  /** Only when there is no such key, or nothing readable in it: `undefined` when there is. */
+  async create(key: string, value: V): Promise<{ revision: number } | undefined> {
     const created = await this.update(key, value, 0);
     if (created !== undefined) return created;
     // A key that was deleted leaves its marker, which is the last sequence of the subject. What nobody can read is no entry:
@@ -71,12 +73,14 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
     return this.update(key, value, last.seq);
   }
 
+  /** The revision of an entry that nobody of ours has written: `undefined` when there is none, or its value is readable. */
   async unreadable(key: string): Promise<number | undefined> {
     const last = await this.#last(key);
     return last !== undefined && !last.isDeleted && this.#isUnreadable(key, last) ? last.seq : undefined;
   }
 
-  async update(key: string, value: z.output<S>, revision: number): Promise<{ revision: number } | undefined> {
+  /** Only when `revision` is still the last one of this key: `undefined` when somebody else was faster. */
+  async update(key: string, value: V, revision: number): Promise<{ revision: number } | undefined> {
     try {
       return await this.#write(key, value, revision);
     } catch (error) {
@@ -85,7 +89,8 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
     }
   }
 
-  async get(key: string): Promise<{ value: z.output<S>; revision: number } | undefined> {
+  /** `undefined` when there is no such key, or its value is not readable (which is counted). */
+  async get(key: string): Promise<{ value: V; revision: number } | undefined> {
     const last = await this.#last(key);
     if (last === undefined || last.isDeleted) return undefined;
     if (last.isServerCopy) {
@@ -96,7 +101,8 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
     return value === undefined ? undefined : { value, revision: last.seq };
   }
 
-  watch(handlers: KvHandlers<z.output<S>>, filter = '>'): Subscription {
+  /** Follows the bucket, or the keys that match `filter` (such as `web1.>`). */
+  watch(handlers: KvHandlers<V>, filter = '>'): Subscription {
     return new KvWatch(this.#dependencies, this.#tally, {
       name: this.#name,
       bucket: this.#bucket,
@@ -111,12 +117,12 @@ export class Kv<S extends z.ZodType> implements KvBucket<z.output<S>> {
     return isServerCopy || readEntry(this.#bucket, key, entry, new Tally()) === undefined;
   }
 
-  async #write(key: string, value: z.output<S>, expectedLastSeq: number | undefined): Promise<{ revision: number }> {
+  async #write(key: string, value: V, expectedLastSeq: number | undefined): Promise<{ revision: number }> {
     const subject = this.#subject(key);
     const { schema, maxBytes } = this.#bucket;
     const foreign = whyNotOfKey(this.#bucket, key, value);
     if (foreign !== undefined) throw new InvalidMessageError(subject, [foreign]);
-    const payload = encodeMessage(schema, subject, value as z.input<S>, maxBytes);
+    const payload = encodeMessage(schema, subject, value, maxBytes);
     const expectation = expectedLastSeq === undefined ? {} : { expectedLastSeq };
     const { seq } = await store(this.#dependencies.inbox, subject, payload, expectation);
     return { revision: seq };

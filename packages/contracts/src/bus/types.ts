@@ -123,24 +123,6 @@ export interface KvHandlers<V> {
   onDenied?(error: PermissionDeniedError): void;
 }
 
-/** One bucket of last values. Writing needs no JetStream API, only the right to publish below its key. */
-export interface KvBucket<V> {
-  put(key: string, value: V): Promise<{ revision: number }>;
-  delete(key: string): Promise<void>;
-  /** Only when `revision` is still the last one of this key: false when somebody else was faster. */
-  deleteRevision(key: string, revision: number): Promise<boolean>;
-  /** Only when there is no such key, or nothing readable in it: `undefined` when there is. */
-  create(key: string, value: V): Promise<{ revision: number } | undefined>;
-  /** Only when `revision` is still the last one of this key: `undefined` when somebody else was faster. */
-  update(key: string, value: V, revision: number): Promise<{ revision: number } | undefined>;
-  /** `undefined` when there is no such key, or its value is not readable (which is counted). */
-  get(key: string): Promise<{ value: V; revision: number } | undefined>;
-  /** The revision of an entry that nobody of ours has written: `undefined` when there is none, or its value is readable. */
-  unreadable(key: string): Promise<number | undefined>;
-  /** Follows the bucket, or the keys that match `filter` (such as `web1.>`). */
-  watch(handlers: KvHandlers<V>, filter?: string): Subscription;
-}
-
 export interface RequestOptions {
   readonly timeoutMs: number;
   /** For whom it is asked, as `vouchFor` wrote it: who answers grants no more than that. */

@@ -68,7 +68,6 @@ export const ReplyEnvelope = Envelope.extend({
 
 /** A refusal alone: what a question that was not understood is answered with, whatever its answer would have been. */
 export const Refusal = ReplyEnvelope.extend({ accepted: z.literal(false) });
-export type Refusal = z.infer<typeof Refusal>;
 
 /** A question about one service, or one of its instances. */
 export const InstanceTarget = CommandEnvelope.extend({ service: Id, instance: InstanceNumber.optional() });

@@ -37,7 +37,6 @@ export type Readiness = 'yes' | 'no' | 'unknown';
 
 /** What somebody wants, apart from what is. */
 export const Desired = z.enum(['up', 'down']);
-export type Desired = z.infer<typeof Desired>;
 
 /** What Linux can end a process with. */
 const SIGNALS = [
@@ -77,7 +76,6 @@ const SIGNALS = [
   'unknown',
 ] as const;
 export const SignalName = z.enum(SIGNALS).catch('unknown');
-export type SignalName = (typeof SIGNALS)[number];
 
 /** How a run ended. `known` is false when nobody was left to learn the code. */
 export const ExitStatus = z.object({

@@ -31,14 +31,12 @@ const QuietPeriod = Envelope.extend({
 
 /** KV bucket `silences`: alerts stay as they are, nobody is told. */
 export const Silence = QuietPeriod;
-export type Silence = z.infer<typeof Silence>;
 
 /** KV bucket `maintenance`: expected trouble, announced ahead; it may come again. */
 export const Maintenance = QuietPeriod.extend({
   /** RFC 5545 recurrence rule, such as `FREQ=WEEKLY;BYDAY=SU`; absent: once. */
   recurrence: z.string().max(512).optional(),
 });
-export type Maintenance = z.infer<typeof Maintenance>;
 
 /** KV bucket `config`: a configuration in force, and with the bucket's history those before it. */
 export const ConfigEntry = Envelope.extend({
@@ -68,7 +66,6 @@ export const User = Envelope.extend({
   passwordHash: Hash.optional(),
   isDisabled: z.boolean(),
 });
-export type User = z.infer<typeof User>;
 
 /** KV bucket `tokens`: for programs. The token itself is shown once and kept nowhere. */
 export const Token = Envelope.extend({
@@ -78,7 +75,6 @@ export const Token = Envelope.extend({
   roles: z.array(GrantedRole).max(16),
   expiresAt: Timestamp.optional(),
 });
-export type Token = z.infer<typeof Token>;
 
 /** KV bucket `sessions`: who is signed in. */
 export const Session = Envelope.extend({
@@ -86,7 +82,6 @@ export const Session = Envelope.extend({
   tokenHash: Hash,
   expiresAt: Timestamp,
 });
-export type Session = z.infer<typeof Session>;
 
 /** KV bucket `views`: what somebody has arranged to look at. */
 export const View = Envelope.extend({
@@ -95,7 +90,6 @@ export const View = Envelope.extend({
   /** The query of the page, as in its address. */
   query: z.string().max(4_096),
 });
-export type View = z.infer<typeof View>;
 
 /** KV bucket `notified`: what was sent to whom about which transition of an alert, so that it is not sent anew. */
 export const Notified = Envelope.extend({
@@ -106,4 +100,3 @@ export const Notified = Envelope.extend({
   idempotencyKey: z.string().min(1).max(512),
   sentAt: Timestamp,
 });
-export type Notified = z.infer<typeof Notified>;

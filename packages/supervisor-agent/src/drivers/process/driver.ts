@@ -13,13 +13,13 @@ import {
 } from '../driver.ts';
 import { FirstLook } from './first-look.ts';
 import { findObstacle } from './preflight.ts';
-import { type ProcessIdentity, readBootId } from './proc.ts';
+import { readBootId } from './proc.ts';
 import { ProcessTable } from './process-table.ts';
 import { ProcessRun } from './run.ts';
-import { createRunFolder, instanceFolderOf, readRunRecord, removeRuns } from './run-folder.ts';
+import { createRunFolder, instanceFolderOf, removeRuns } from './run-folder.ts';
 import { RunRecordWatch } from './run-record-watch.ts';
-import { writeScripts } from './script.ts';
-import { Shim } from './shim.ts';
+import { Nursery } from './nursery.ts';
+import type { Ready, Shim } from './shim.ts';
 import { type StartedRun, type Survey, surveyInstance } from './survey.ts';
 import { type Session, stopLeftovers, type TreeQuery } from './tree.ts';
 
@@ -52,6 +52,7 @@ interface Sweep {
  */
 export class ProcessDriver implements Driver {
   readonly #runtimeFolder: string;
+  readonly #nursery: Nursery;
   readonly #bootId = readBootId();
   readonly #table = new ProcessTable();
   readonly #slots = new Map<string, Slot>();
@@ -61,6 +62,7 @@ export class ProcessDriver implements Driver {
   /** `runtimeFolder`: `muster/<agent-id>` on a tmpfs; made when missing. */
   constructor(options: { readonly runtimeFolder: string }) {
     this.#runtimeFolder = options.runtimeFolder;
+    this.#nursery = new Nursery(options.runtimeFolder);
   }
 
   async start(spec: RunSpec, signal: AbortSignal): Promise<Run | StartFailed> {
@@ -141,10 +143,9 @@ export class ProcessDriver implements Driver {
       if (obstacle !== undefined) return obstacle;
       const readiness = await abortable(shim.ready, signal);
       if (!readiness.isReady) return failed(`cannot start ${describeInstance(spec)}: ${readiness.reason}`);
-      const { main } = readiness;
-      if (!shim.isWaiting(main)) return failed(`cannot start ${describeInstance(spec)}: its shim was killed`);
+      if (!shim.isWaiting()) return failed(`cannot start ${describeInstance(spec)}: its shim was killed`);
       const previous = slot.last;
-      slot.last = this.#go(slot, shim, main);
+      slot.last = this.#go(slot, shim, readiness);
       hasGo = true;
       slot.sweep = this.#sweepLater(slot, slot.last, isHot ? previous : undefined);
       return slot.last;
@@ -153,7 +154,7 @@ export class ProcessDriver implements Driver {
     }
   }
 
-  #go(slot: Slot, shim: Shim, main: ProcessIdentity): ProcessRun {
+  #go(slot: Slot, shim: Shim, { main, shim: parent }: Ready): ProcessRun {
     const { generation, specHash, port } = shim.spec;
     const { startedAtMs, watch } = shim.go();
     return new ProcessRun({
@@ -162,7 +163,7 @@ export class ProcessDriver implements Driver {
       specHash,
       startedAtMs,
       main,
-      shim: readRunRecord(shim.folder).shim,
+      shim: parent,
       folder: shim.folder,
       port,
       watch,
@@ -230,8 +231,7 @@ export class ProcessDriver implements Driver {
   }
 
   #spawn(slot: Slot, spec: RunSpec): Shim {
-    const scripts = writeScripts(this.#runtimeFolder);
-    return new Shim(spec, createRunFolder(slot.folder, spec, this.#bootId), scripts);
+    return this.#nursery.open(spec, createRunFolder(slot.folder, spec, this.#bootId));
   }
 
   #spawnOrNothing(slot: Slot, spec: RunSpec): Shim | undefined {

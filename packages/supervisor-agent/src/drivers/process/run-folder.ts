@@ -10,6 +10,7 @@ import { formatSpecFile } from './spec-file.ts';
  * <runtime>/<service>.<instance>/<generation>-<random>/
  *   journal   what happened to this run (run-record.ts)
  *   spec      what the launcher sources to become the service
+ *   go        a FIFO: the launcher waits at its end for the agent's word (script.ts)
  *   tree      a FIFO that every process of the run inherits open: it tells whether any is left
  * A folder is made for each shim, so a shim that was never let go leaves no trace in the next one's records.
  */
@@ -18,6 +19,7 @@ export interface RunFolder {
   readonly path: string;
   readonly journal: string;
   readonly tree: string;
+  readonly go: string;
 }
 
 export interface RecordedRun {
@@ -69,7 +71,7 @@ export function instanceFolderOf(runtimeFolder: string, { service, instance }: I
 }
 
 function runFolderAt(path: string): RunFolder {
-  return { path, journal: join(path, 'journal'), tree: join(path, 'tree') };
+  return { path, journal: join(path, 'journal'), tree: join(path, 'tree'), go: join(path, 'go') };
 }
 
 function listNames(folder: string): string[] {

@@ -2,34 +2,63 @@ import { createHash } from 'node:crypto';
 import { lstatSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { claimPrivateFolder } from '@muster/contracts/private-folder';
+import { SHIM_TAG } from './tag.ts';
 
 /*
- * The two shell scripts between the agent and a service. POSIX sh with built-ins, plus mkfifo and setsid while getting
+ * The shell scripts between the agent and a service. POSIX sh with built-ins, plus mkfifo and setsid while getting
  * ready: nothing is forked or looked up once the agent has said go.
  *
- *   agent ── socket ──▶ shim (own session) ──▶ launcher (own session) ══ exec ══▶ service, same pid
+ *   agent ── fork ──▶ nursery ── forks ──▶ shim, shim, … ──▶ launcher (own session) ══ exec ══▶ service, same pid
  *
- * The socket is the stdin of shim and launcher. It carries one line, `go <ms>`. When the agent dies first, the launcher
- * reads the end of it and exits, and the shim with it: a shim in waiting can't leak and can't start anything later.
+ * A fork of the agent takes milliseconds of its main thread, one of a shell a fraction of one: so all shims that are
+ * asked for at once come from one nursery, which is their parent and reaps them.
  *
- * BAD: `setsid sh launcher &` and `wait`: a shell starts background commands with SIGINT and SIGQUIT ignored, for good.
- * GOOD: run it in the foreground. The caught signals of the shim are back at their defaults in the launcher, and the
- * shim goes on waiting when one arrives.
+ * The go is one line, `go <ms>`, on a FIFO of the run. The agent has opened it before the shim is forked, so that a
+ * launcher finds a writer, or it finds none, because its agent has died or has let go of it: then it reads the end of the
+ * file at once, and ends, whenever that is. So a shim in waiting can't leak and can't start anything later.
+ *
+ * BAD: `shim &`, `setsid sh launcher &` and `wait`: a shell starts background commands with SIGINT and SIGQUIT
+ * ignored, for good.
+ * GOOD: run them in the foreground, several as the parts of one pipeline. The caught signals of nursery and shim are back
+ * at their defaults in the launcher, and both go on waiting when one arrives.
  */
+
+const NURSERY = `# Muster's nursery: forks the shims of several runs and waits for them.
+# usage: sh nursery.sh SHIM LAUNCHER (RUN_FOLDER TAG)...
+trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2
+set -f
+shim=$1 launcher=$2
+shift 2
+# 9: what an outer Muster may have left open.
+exec 2>/dev/null 9>&-
+start() {
+  export ${SHIM_TAG}="$2"
+  exec sh "$shim" "$1" "$launcher" </dev/null >/dev/null 3>&-
+}
+fifos= shims= i=1
+while [ $i -lt $# ]; do
+  fifos="$fifos \\"\\\${$i}/tree\\" \\"\\\${$i}/go\\""
+  shims="$shims start \\"\\\${$i}\\" \\"\\\${$((i + 1))}\\" |"
+  i=$((i + 2))
+done
+eval "mkfifo -m 600 $fifos" || exit
+# The agent opens what was made, and says so. It may be dead.
+echo >&3
+read -r _ <&3 || exit
+eval "\${shims%|}"
+`;
 
 const SHIM = `# Muster's shim: the parent of one run of one service. It waits, and writes down how the run ended.
 # usage: sh shim.sh RUN_FOLDER LAUNCHER
 trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2
 set -f
 run=$1 launcher=$2
-# 9: what an outer Muster may have left open, 2: the service's log is no place for the shell's own "Killed".
-exec 9>&- 3>>"$run/journal" 4>&2 2>/dev/null
+exec 3>>"$run/journal"
 read -r stat </proc/$$/stat
 set -- \${stat##*) }
 printf '\\nshim %s %s .\\n' $$ "\${20}" >&3
-mkfifo -m 600 "$run/tree" || exit
-# In parentheses: else the shell itself has its stderr on the log while it waits.
-(exec setsid sh "$launcher" "$run" 2>&4 4>&-)
+# In parentheses: else the shell would become setsid.
+(exec setsid sh "$launcher" "$run")
 printf '\\nexit %s .\\n' $? >&3
 `;
 
@@ -37,8 +66,9 @@ const LAUNCHER = `# Muster's launcher: waits for the agent's go, then becomes th
 # usage: sh launcher.sh RUN_FOLDER
 set -f
 run=$1
-# Inherited by the whole tree: while any process holds it, the run is not over.
-exec 9<>"$run/tree"
+# 9 is inherited by the whole tree: while any process holds it, the run is not over.
+# 4 keeps the open of 0 from waiting for a writer that has died.
+exec 9<>"$run/tree" 4<>"$run/go" 0<"$run/go" 4>&-
 read -r stat </proc/$$/stat
 set -- \${stat##*) }
 printf '\\nready %s %s .\\n' $$ "\${20}" >&3
@@ -49,6 +79,7 @@ exec </dev/null
 `;
 
 export interface Scripts {
+  readonly nursery: string;
   readonly shim: string;
   readonly launcher: string;
 }
@@ -60,7 +91,11 @@ export interface Scripts {
  */
 export function writeScripts(runtimeFolder: string): Scripts {
   claimPrivateFolder(runtimeFolder);
-  return { shim: writeScript(runtimeFolder, 'shim', SHIM), launcher: writeScript(runtimeFolder, 'launcher', LAUNCHER) };
+  return {
+    nursery: writeScript(runtimeFolder, 'nursery', NURSERY),
+    shim: writeScript(runtimeFolder, 'shim', SHIM),
+    launcher: writeScript(runtimeFolder, 'launcher', LAUNCHER),
+  };
 }
 
 function writeScript(folder: string, name: string, text: string): string {

@@ -15,6 +15,8 @@ import { claimPrivateFolder } from '@muster/contracts/private-folder';
  * BAD: `setsid sh launcher &` and `wait`: a shell starts background commands with SIGINT and SIGQUIT ignored, for good.
  * GOOD: run it in the foreground. The caught signals of the shim are back at their defaults in the launcher, and the
  * shim goes on waiting when one arrives.
+ *
+ * What the service prints goes into two FIFOs, which the output writer (output/writer.ts) drains into its log files.
  */
 
 const SHIM = `# Muster's shim: the parent of one run of one service. It waits, and writes down how the run ended.
@@ -23,22 +25,30 @@ trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2
 set -f
 run=$1 launcher=$2
 # 9: what an outer Muster may have left open, 2: the service's log is no place for the shell's own "Killed".
-exec 9>&- 3>>"$run/journal" 4>&2 2>/dev/null
+exec 9>&- 3>>"$run/journal"
 read -r stat </proc/$$/stat
 set -- \${stat##*) }
 printf '\\nshim %s %s .\\n' $$ "\${20}" >&3
-mkfifo -m 600 "$run/tree" || exit
-# In parentheses: else the shell itself has its stderr on the log while it waits.
-(exec setsid sh "$launcher" "$run" 2>&4 4>&-)
+# For everybody, as /dev/stdout may be opened by its path, and not by the agent's user only; the folder keeps others out.
+mkfifo -m 666 "$run/tree" "$run/stdout" "$run/stderr" "$run/drained" || exit
+# What is in a FIFO vanishes with the last that has it open: so this shell has, until it hears that all of it was read.
+exec 4<>"$run/stdout" 5<>"$run/stderr" 6<>"$run/drained"
+# For reading only: who reads learns from its end that nobody can write any more.
+exec 4<"$run/stdout" 5<"$run/stderr"
+setsid sh "$launcher" "$run" 4<&- 5<&- 6<&-
 printf '\\nexit %s .\\n' $? >&3
+# Nothing is to be read of what was never let go.
+while read -r record rest; do [ "$record" != go ] || went=yes; done <"$run/journal"
+[ -z "$went" ] || until read -r rest <&6; do :; done
 `;
 
 const LAUNCHER = `# Muster's launcher: waits for the agent's go, then becomes the service.
 # usage: sh launcher.sh RUN_FOLDER
 set -f
 run=$1
-# Inherited by the whole tree: while any process holds it, the run is not over.
-exec 9<>"$run/tree"
+# 9 is inherited by the whole tree: while any process holds it, the run is not over. All are opened for reading as well: so
+# no open waits for somebody, and a program that prints gets no SIGPIPE, whatever part of Muster dies.
+exec 9<>"$run/tree" 1<>"$run/stdout" 2<>"$run/stderr"
 read -r stat </proc/$$/stat
 set -- \${stat##*) }
 printf '\\nready %s %s .\\n' $$ "\${20}" >&3

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { rmSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { monotonicNowMs } from '../../clock.ts';
 import type { RunSpec } from '../driver.ts';
@@ -34,7 +33,7 @@ export class Shim {
   readonly #watch: RunRecordWatch;
   #hasEnded = false;
 
-  /** Throws where log files can't be opened. The caller owns `folder`. */
+  /** The caller owns `folder`. */
   constructor(spec: RunSpec, folder: RunFolder, scripts: Scripts) {
     this.spec = spec;
     this.folder = folder;
@@ -99,25 +98,10 @@ export class Shim {
 }
 
 function spawnShim(spec: RunSpec, folder: RunFolder, scripts: Scripts): ChildProcess {
-  const stdout = openLog(spec.logFiles.stdout);
-  try {
-    const stderr = openLog(spec.logFiles.stderr);
-    try {
-      return spawn('/bin/sh', [scripts.shim, folder.path, scripts.launcher], {
-        cwd: '/',
-        detached: true,
-        env: { PATH: DEFAULT_PATH, [SHIM_TAG]: formatTag(spec) },
-        stdio: ['pipe', stdout, stderr],
-      });
-    } finally {
-      closeSync(stderr);
-    }
-  } finally {
-    closeSync(stdout);
-  }
-}
-
-function openLog(path: string): number {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  return openSync(path, 'a', 0o600);
+  return spawn('/bin/sh', [scripts.shim, folder.path, scripts.launcher], {
+    cwd: '/',
+    detached: true,
+    env: { PATH: DEFAULT_PATH, [SHIM_TAG]: formatTag(spec) },
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
 }

@@ -15,6 +15,7 @@ import { DiskWatch } from '../log/disk-watch.ts';
 import { readHostLogs } from '../log/host-logs.ts';
 import { LogShipping, logFilesOf } from '../log/log-shipping.ts';
 import { messageOf } from '../message-of.ts';
+import { Output } from '../output/output.ts';
 import type { AgentIdentity } from './agent-identity.ts';
 import { AgentKeys } from './agent-keys.ts';
 import { type BusSide, openBusSide } from './bus-side.ts';
@@ -92,6 +93,7 @@ export class Agent {
   readonly #outbox: Outbox;
   readonly #metricsOutbox: Outbox;
   readonly #events: HostEvents;
+  readonly #output: Output;
   readonly #registry: DriverRegistry;
   readonly #reporter: Reporter;
   readonly #keys: AgentKeys;
@@ -143,7 +145,12 @@ export class Agent {
     for (const spec of [...setup.systemServices, ...setup.services]) this.#noteSecrets(spec);
     this.#hostKey = readHostKey(stateDir, (error) => logger.warn({ reason: messageOf(error) }, 'the key of hashes'));
     this.#events = new HostEvents(host, this.#envelopes, outbox, hide);
-    this.#registry = createDriverRegistry({ runtimeFolder: setup.runtimeFolder });
+    this.#output = new Output({
+      runtimeFolder: setup.runtimeFolder,
+      program: [setup.program, '--write-output'],
+      onProblem: (reason) => this.#tellTrouble('what services print waits', reason),
+    });
+    this.#registry = createDriverRegistry({ runtimeFolder: setup.runtimeFolder, output: this.#output });
     this.#keys = new AgentKeys(bus, stateDir, (error, isFirst) => {
       if (isFirst) logger.warn({ reason: messageOf(error) }, 'a key could not be put; tried again');
       if (error instanceof NoStreamError) this.#setUpBusAgain();
@@ -509,5 +516,6 @@ export class Agent {
     await this.#outbox.close();
     await this.#bus[Symbol.asyncDispose]();
     await this.#registry[Symbol.asyncDispose]();
+    this.#output[Symbol.dispose]();
   }
 }

@@ -1,13 +1,13 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { eventually } from '@muster/testkit';
 import type { Run, RunSpec } from '../../src/drivers/driver.ts';
 import { ProcessDriver } from '../../src/drivers/process/driver.ts';
 import { isDead, listProcesses, readStat, signalProcess } from '../../src/drivers/process/proc.ts';
+import { Output } from '../../src/output/output.ts';
 
 /** Without an account of that id the numbers do just as well. */
 export const NOBODY = { uid: 65_534, gid: 65_534 } as const;
@@ -21,7 +21,8 @@ export class Bench implements AsyncDisposable {
   readonly agentId = `agent-${this.folder.split('-').at(-1)?.toLowerCase()}`;
   readonly runtimeFolder = join(this.folder, 'runtime');
   readonly log = join(this.folder, 'log');
-  driver = new ProcessDriver({ runtimeFolder: this.runtimeFolder });
+  output = this.#openOutput();
+  driver = this.#openDriver();
 
   spec(command: RunSpec['command'], more: Partial<RunSpec> = {}): RunSpec {
     return {
@@ -45,8 +46,14 @@ export class Bench implements AsyncDisposable {
 
   /** What an agent knows after it was killed: nothing but the runtime folder. */
   async forget(): Promise<void> {
-    await this.driver[Symbol.asyncDispose]();
-    this.driver = new ProcessDriver({ runtimeFolder: this.runtimeFolder });
+    await this.#close();
+    this.output = this.#openOutput();
+    this.driver = this.#openDriver();
+  }
+
+  /** Waits until all that was printed is in its file. */
+  flush(): Promise<void> {
+    return this.output.flush(never);
   }
 
   read(name = 'log'): string {
@@ -85,12 +92,25 @@ export class Bench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.driver[Symbol.asyncDispose]();
+    await this.#close();
     for (const member of listProcesses()) {
       if (environOf(member.pid).includes(`${this.agentId}/`)) signalProcess(member, 'SIGKILL');
     }
     // What is just being killed may still write a file: again for a moment.
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  }
+
+  #openOutput(): Output {
+    return new Output({ runtimeFolder: this.runtimeFolder, program: [outputWriter()] });
+  }
+
+  #openDriver(): ProcessDriver {
+    return new ProcessDriver({ runtimeFolder: this.runtimeFolder, output: this.output });
+  }
+
+  async #close(): Promise<void> {
+    await this.driver[Symbol.asyncDispose]();
+    this.output[Symbol.dispose]();
   }
 }
 
@@ -112,27 +132,40 @@ export function until<T>(message: string, check: () => T, timeoutMs = 30_000): P
 }
 
 const CONTRACTS = 'node_modules/@muster/contracts';
+const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Compiles the fixture that is killed, once per test file: it runs without a test runner around it. */
-export async function buildDriverHost(folder: string): Promise<string> {
-  const packageFolder = fileURLToPath(new URL('../..', import.meta.url));
+export function buildDriverHost(folder: string): string {
+  compile(PACKAGE, 'test/drivers/fixtures/driver-host.ts', folder, {});
+  // The one thing that a driver needs of another package.
+  compile(join(PACKAGE, '../contracts/src/bus'), 'private-folder.ts', join(folder, CONTRACTS), {
+    exports: { './private-folder': './private-folder.js' },
+  });
+  return join(folder, 'test/drivers/fixtures/driver-host.js');
+}
+
+let writer: string | undefined;
+
+/** The output writer as a program, compiled once per test file. */
+export function outputWriter(): string {
+  if (writer !== undefined) return writer;
+  const folder = mkdtempSync(join(tmpdir(), 'muster-writer-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  compile(PACKAGE, 'test/drivers/fixtures/output-writer.ts', folder, {});
+  writer = join(folder, 'test/drivers/fixtures/output-writer.js');
+  return writer;
+}
+
+function compile(rootDir: string, file: string, outDir: string, manifest: object): void {
   const compiler = fileURLToPath(new URL('../../../../node_modules/typescript/bin/tsc', import.meta.url));
   // Its types are checked with all the others, and need what is built.
   const options =
     '--module nodenext --target es2023 --types node --lib es2023,esnext.disposable ' +
     '--rewriteRelativeImportExtensions --noCheck --ignoreConfig';
-  const compile = async (rootDir: string, file: string, outDir: string, manifest: object) => {
-    mkdirSync(outDir, { recursive: true });
-    writeFileSync(join(outDir, 'package.json'), JSON.stringify({ type: 'module', ...manifest }));
-    const argv = [compiler, ...options.split(' '), '--outDir', outDir, '--rootDir', rootDir, join(rootDir, file)];
-    await promisify(execFile)(process.execPath, argv, { cwd: rootDir });
-  };
-  await compile(packageFolder, 'test/drivers/fixtures/driver-host.ts', folder, {});
-  // The one thing that a driver needs of another package.
-  await compile(join(packageFolder, '../contracts/src/bus'), 'private-folder.ts', join(folder, CONTRACTS), {
-    exports: { './private-folder': './private-folder.js' },
-  });
-  return join(folder, 'test/drivers/fixtures/driver-host.js');
+  mkdirSync(outDir, { recursive: true });
+  writeFileSync(join(outDir, 'package.json'), JSON.stringify({ type: 'module', ...manifest }));
+  const argv = [compiler, ...options.split(' '), '--outDir', outDir, '--rootDir', rootDir, join(rootDir, file)];
+  execFileSync(process.execPath, argv, { cwd: rootDir });
 }
 
 export interface HostMessage {
@@ -152,7 +185,7 @@ export class Host {
   /** `prefix`: a command line in front of its own, which becomes it. */
   constructor(program: string, bench: Bench, spec: RunSpec, prefix: readonly string[] = []) {
     const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
-    const line = [...prefix, process.execPath, program, bench.folder, JSON.stringify(spec)];
+    const line = [...prefix, process.execPath, program, bench.folder, JSON.stringify(spec), outputWriter()];
     const [command = '', ...argv] = line;
     this.#child = spawn(command, argv, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env });
     this.#child.on('message', (message: HostMessage) => this.messages.push(message));

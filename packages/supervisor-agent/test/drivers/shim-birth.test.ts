@@ -7,15 +7,18 @@ import { join } from 'node:path';
 import { eventually } from '@muster/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Run } from '../../src/drivers/driver.ts';
-import { readStat } from '../../src/drivers/process/proc.ts';
-import { writeScripts } from '../../src/drivers/process/script.ts';
+import { listProcesses, readStat } from '../../src/drivers/process/proc.ts';
+import { type Scripts, writeScripts } from '../../src/drivers/process/script.ts';
 import { Bench, buildDriverHost, Host, insist, isGone, never, until } from './harness.ts';
 
 /** Where nothing of the launcher is on record yet. */
 const BEFORE_READY = [
+  ['before its FIFOs are made', 'nursery', 'eval "mkfifo'],
+  ['before the agent hears of its FIFOs', 'nursery', 'echo >&3'],
+  ['while the agent opens them', 'nursery', 'read -r _'],
+  ['in its nursery', 'nursery', 'eval "${shims'],
   ['at its birth', 'shim', String.raw`printf '\nshim`],
-  ['before its tree FIFO', 'shim', 'mkfifo'],
-  ['before it forks', 'shim', '(exec setsid'],
+  ['before it forks', 'shim', 'setsid'],
   ['while its launcher is born', 'launcher', 'exec 9<>'],
   ['before its launcher is on record', 'launcher', String.raw`printf '\nready`],
 ] as const;
@@ -40,7 +43,7 @@ afterAll(() => builds[Symbol.asyncDispose]());
 class Gate {
   readonly #path: string;
 
-  constructor(bench: Bench, script: 'shim' | 'launcher', line: string) {
+  constructor(bench: Bench, script: keyof Scripts, line: string) {
     this.#path = join(bench.folder, 'gate');
     const file = writeScripts(bench.runtimeFolder)[script];
     const parts = readFileSync(file, 'utf8').split(`\n${line}`);
@@ -67,12 +70,13 @@ function commandOf(pid: number): string {
   }
 }
 
-/** The shim of one generation: its forks have the same command line, but do not lead its session. */
+/** The shim of one generation, or what becomes it: its forks have the same command line, but do not lead its session. */
 function shimOf(bench: Bench, generation: number): number {
-  const shim = bench.tagged('MUSTER_SHIM').find((pid) => {
+  const shim = listProcesses().find(({ pid, sessionId }) => {
     const command = commandOf(pid);
-    return command.includes('/shim-') && command.includes(`/${generation}-`) && readStat(pid)?.sessionId === pid;
-  });
+    const isOurs = command.includes('/shim-') && command.includes(`${bench.runtimeFolder}/api.0/${generation}-`);
+    return isOurs && sessionId === pid;
+  })?.pid;
   if (shim === undefined) throw new Error(`generation ${generation} has no shim`);
   return shim;
 }
@@ -97,7 +101,7 @@ test.each(BEFORE_READY)(
     expect(await starting).toEqual({
       kind: 'start-failed',
       isRetryable: true,
-      reason: "cannot start service 'api': its shim ended early (SIGKILL)",
+      reason: "cannot start service 'api': its shim was killed",
     });
     gate.open();
     await expectOnly(bench, await bench.start(SERVICE, { generation: 2 }), [2]);

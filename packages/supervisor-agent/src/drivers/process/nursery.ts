@@ -4,7 +4,7 @@ import type { RunSpec } from '../driver.ts';
 import { DEFAULT_PATH } from './preflight.ts';
 import type { RunFolder } from './run-folder.ts';
 import { writeScripts } from './script.ts';
-import { Shim } from './shim.ts';
+import { KILLED, Shim } from './shim.ts';
 import { formatTag } from './tag.ts';
 
 /** How many shims have one parent at most: that many lose the exits of their services when somebody kills their group. */
@@ -19,7 +19,7 @@ export class Nursery {
     this.#runtimeFolder = runtimeFolder;
   }
 
-  /** Throws where log files can't be opened. The caller owns `folder`. */
+  /** The caller owns `folder`. */
   open(spec: RunSpec, folder: RunFolder): Shim {
     const shim = new Shim(spec, folder);
     if (this.#unborn.push(shim) === 1) setImmediate(() => this.#bear());
@@ -63,7 +63,7 @@ function watchOver(child: ChildProcess, shims: readonly Shim[]): void {
   const lost = (reason: string) => {
     for (const shim of shims) shim.lost(reason);
   };
-  child.once('exit', (code, signal) => lost(`its shim ended early (${signal ?? `exit code ${code}`})`));
+  child.once('exit', (code, signal) => lost(signal === null ? `its shim ended early (exit code ${code})` : KILLED));
   child.once('error', (error) => lost(error.message));
   child.unref();
 }

@@ -18,7 +18,8 @@ export interface ProcessStat extends ProcessIdentity {
 
 /** Linux reports start times to user space in hundredths of a second, whatever the kernel's own tick. */
 const TICKS_PER_SECOND = 100;
-const STAT_BYTES = 2 ** 12;
+/** One for all: each read is over before the next begins. */
+const STAT_BUFFER = Buffer.allocUnsafe(2 ** 12);
 /** Holds most environments at once; longer ones are read in parts. */
 export const ENVIRON_BYTES = 2 ** 16;
 
@@ -40,8 +41,8 @@ export function parseStat(text: string): ProcessStat | undefined {
 }
 
 /** `undefined`: no such process. */
-export function readStat(pid: number, buffer = Buffer.allocUnsafe(STAT_BYTES)): ProcessStat | undefined {
-  const text = readOrUndefined(`/proc/${pid}/stat`, buffer);
+export function readStat(pid: number): ProcessStat | undefined {
+  const text = readOrUndefined(`/proc/${pid}/stat`, STAT_BUFFER);
   return text === undefined ? undefined : parseStat(text);
 }
 
@@ -60,10 +61,9 @@ export function isAlive({ pid, startTimeTicks }: ProcessIdentity): boolean {
 
 /** Every process that is not dead. About 10 µs each. */
 export function listProcesses(): ProcessStat[] {
-  const buffer = Buffer.allocUnsafe(STAT_BYTES);
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.flatMap((pid) => {
-    const stat = readStat(Number(pid), buffer);
+    const stat = readStat(Number(pid));
     return stat === undefined || isDead(stat) ? [] : [stat];
   });
 }

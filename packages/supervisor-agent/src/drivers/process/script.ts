@@ -21,6 +21,8 @@ import { SHIM_TAG } from './tag.ts';
  * ignored, for good.
  * GOOD: run them in the foreground, several as the parts of one pipeline. The caught signals of nursery and shim are back
  * at their defaults in the launcher, and both go on waiting when one arrives.
+ *
+ * What the service prints goes into two FIFOs, which the output writer (output/writer.ts) drains into its log files.
  */
 
 const NURSERY = `# Muster's nursery: forks the shims of several runs and waits for them.
@@ -37,11 +39,12 @@ start() {
 }
 fifos= shims= i=1
 while [ $i -lt $# ]; do
-  fifos="$fifos \\"\\\${$i}/tree\\" \\"\\\${$i}/go\\""
+  for name in tree go stdout stderr drained; do fifos="$fifos \\"\\\${$i}/$name\\""; done
   shims="$shims start \\"\\\${$i}\\" \\"\\\${$((i + 1))}\\" |"
   i=$((i + 2))
 done
-eval "mkfifo -m 600 $fifos" || exit
+# For everybody, as /dev/stdout may be opened by its path, and not by the agent's user only; the folder keeps others out.
+eval "mkfifo -m 666 $fifos" || exit
 # The agent opens what was made, and says so. It may be dead.
 echo >&3
 read -r _ <&3 || exit
@@ -57,18 +60,26 @@ exec 3>>"$run/journal"
 read -r stat </proc/$$/stat
 set -- \${stat##*) }
 printf '\\nshim %s %s .\\n' $$ "\${20}" >&3
-# In parentheses: else the shell would become setsid.
-(exec setsid sh "$launcher" "$run")
+# What is in a FIFO vanishes with the last that has it open: so this shell has, until it hears that all of it was read.
+exec 4<>"$run/stdout" 5<>"$run/stderr" 6<>"$run/drained"
+# For reading only: who reads learns from its end that nobody can write any more.
+exec 4<"$run/stdout" 5<"$run/stderr"
+setsid sh "$launcher" "$run" 4<&- 5<&- 6<&-
 printf '\\nexit %s .\\n' $? >&3
+# Nothing is to be read of what was never let go.
+while read -r record rest; do [ "$record" != go ] || went=yes; done <"$run/journal"
+[ -z "$went" ] || until read -r rest <&6; do :; done
 `;
 
 const LAUNCHER = `# Muster's launcher: waits for the agent's go, then becomes the service.
 # usage: sh launcher.sh RUN_FOLDER
 set -f
 run=$1
-# 9 is inherited by the whole tree: while any process holds it, the run is not over.
-# 4 keeps the open of 0 from waiting for a writer that has died.
-exec 9<>"$run/tree" 4<>"$run/go" 0<"$run/go" 4>&-
+# 9 is inherited by the whole tree: while any process holds it, the run is not over. All are opened for reading as well: so
+# no open waits for somebody, and a program that prints gets no SIGPIPE, whatever part of Muster dies.
+exec 9<>"$run/tree" 1<>"$run/stdout" 2<>"$run/stderr"
+# 4 keeps the open of 0 from waiting for a writer that is dead.
+exec 4<>"$run/go" 0<"$run/go" 4>&-
 read -r stat </proc/$$/stat
 set -- \${stat##*) }
 printf '\\nready %s %s .\\n' $$ "\${20}" >&3

@@ -1,5 +1,4 @@
-import { closeSync, constants, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
 import { monotonicNowMs } from '../../clock.ts';
 import type { RunSpec } from '../driver.ts';
 import { isAlive, type ProcessIdentity, signalProcess } from './proc.ts';
@@ -10,6 +9,8 @@ import { RunRecordWatch } from './run-record-watch.ts';
 const READY_TIMEOUT_MS = 20_000;
 /** A launcher that is let go of ends within milliseconds. */
 const DISCARD_PATIENCE_MS = 5_000;
+
+export const KILLED = 'its shim was killed';
 
 export interface Ready {
   readonly isReady: true;
@@ -33,19 +34,17 @@ export class Shim {
   #go: number | undefined;
   #isLetGoOf = false;
 
-  /** Throws where log files can't be opened. Its nursery makes the process. */
+  /** Its nursery makes the process. */
   constructor(spec: RunSpec, folder: RunFolder) {
     this.spec = spec;
     this.folder = folder;
-    makeLog(spec.logFiles.stdout);
-    makeLog(spec.logFiles.stderr);
     this.ready = new Promise((resolve) => {
       this.#settle = resolve;
     });
     this.#hasEnded = new Promise((resolve) => {
       this.#end = resolve;
     });
-    this.#watch = new RunRecordWatch(folder.journal, () => this.#look());
+    this.#watch = new RunRecordWatch(folder.journal, (hasGrown) => this.#look(hasGrown));
     const timeout = setTimeout(
       () => this.#settle({ isReady: false, reason: `its shim was not ready after ${READY_TIMEOUT_MS} ms` }),
       READY_TIMEOUT_MS,
@@ -59,10 +58,11 @@ export class Shim {
     if (!this.#isLetGoOf) this.#go = openSync(this.folder.go, constants.O_RDWR | constants.O_NONBLOCK);
   }
 
-  /** Its nursery has ended. A shim that is on record and lives was only orphaned. */
+  /** Its nursery has ended, for this reason. A shim that is on record and lives was only orphaned. */
   lost(reason: string): void {
     const { shim } = readRunRecord(this.folder);
-    if (shim === undefined || !isAlive(shim)) this.#fail(reason);
+    if (shim === undefined) this.#fail(reason);
+    else if (!isAlive(shim)) this.#fail(KILLED);
   }
 
   /** False once shim or launcher died: such a shim must not be let go. */
@@ -88,15 +88,15 @@ export class Shim {
     rmSync(this.folder.path, { recursive: true, force: true });
   }
 
-  #look(): void {
+  #look(hasGrown: boolean): void {
     const { shim, main, exitStatus } = readRunRecord(this.folder);
-    if (exitStatus !== undefined) return this.#fail(`its shim ended early (exit code ${exitStatus})`);
-    if (this.#ready === undefined && shim !== undefined && main !== undefined) {
+    if (exitStatus !== undefined) return this.#fail(`its launcher ended early (exit code ${exitStatus})`);
+    if (shim === undefined) return;
+    if (this.#ready === undefined && main !== undefined) {
       this.#ready = { isReady: true, main, shim };
       this.#settle(this.#ready);
-      return;
     }
-    if (shim !== undefined && !isAlive(shim)) this.#fail('its shim was killed');
+    if (!hasGrown && !isAlive(shim)) this.#fail(KILLED);
   }
 
   #fail(reason: string): void {
@@ -117,9 +117,4 @@ export class Shim {
     if (shim !== undefined) signalProcess(shim, 'SIGKILL');
     this.#end();
   }
-}
-
-function makeLog(path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  closeSync(openSync(path, 'a', 0o600));
 }

@@ -30,7 +30,7 @@ export function formatSpecFile(spec: RunSpec): string {
     `cd -- ${quote(spec.cwd)} || exit 126`,
     `unset ${SHIM_TAG} OLDPWD`,
     ...exported.map(([name, value]) => `export ${name}=${quote(value)}`),
-    `exec ${argv.join(' ')} >>${quote(spec.logFiles.stdout)} 2>>${quote(spec.logFiles.stderr)} 3>&-`,
+    `exec ${argv.join(' ')} 3>&-`,
     '',
   ].join('\n');
 }

@@ -1,6 +1,6 @@
 /*
- * A shim that is killed between its birth and the moment its service is let go, alone and together with its agent. The
- * scripts are the real ones, each held at one line until the test opens the gate, so that the kill meets just that moment.
+ * A shim that is killed or hangs between its birth and the moment its service is let go, alone and together with its agent.
+ * The scripts are the real ones, each held at one line until the test opens the gate, so that the kill meets just that moment.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,15 +11,21 @@ import { listProcesses, readStat } from '../../src/drivers/process/proc.ts';
 import { type Scripts, writeScripts } from '../../src/drivers/process/script.ts';
 import { Bench, buildDriverHost, Host, insist, isGone, never, until } from './harness.ts';
 
-/** Where nothing of the launcher is on record yet. */
-const BEFORE_READY = [
+/** Where nothing of the shim is on record yet. */
+const BEFORE_RECORD = [
   ['before its FIFOs are made', 'nursery', 'eval "mkfifo'],
   ['before the agent hears of its FIFOs', 'nursery', 'echo >&3'],
   ['while the agent opens them', 'nursery', 'read -r _'],
   ['in its nursery', 'nursery', 'eval "${shims'],
   ['at its birth', 'shim', String.raw`printf '\nshim`],
+] as const;
+/** It has opened nothing yet. */
+const LAUNCHER_BORN = ['while its launcher is born', 'launcher', 'exec 9<>'] as const;
+/** Where nothing of the launcher is on record yet. */
+const BEFORE_READY = [
+  ...BEFORE_RECORD,
   ['before it forks', 'shim', 'setsid'],
-  ['while its launcher is born', 'launcher', 'exec 9<>'],
+  LAUNCHER_BORN,
   ['before its launcher is on record', 'launcher', String.raw`printf '\nready`],
 ] as const;
 /** The launcher waits for the go, or has it in its hands. */
@@ -39,7 +45,7 @@ beforeAll(async () => {
 });
 afterAll(() => builds[Symbol.asyncDispose]());
 
-/** Holds every run of a script before the line that begins so, until it is opened. */
+/** Holds the first run of a script before the line that begins so, until it is opened. */
 class Gate {
   readonly #path: string;
 
@@ -48,7 +54,8 @@ class Gate {
     const file = writeScripts(bench.runtimeFolder)[script];
     const parts = readFileSync(file, 'utf8').split(`\n${line}`);
     if (parts.length !== 2) throw new Error(`not one line of the ${script} begins with ${line}`);
-    const hold = `: >'${this.#path}.reached'; until [ -e '${this.#path}' ]; do sleep 0.01; done`;
+    const wait = `until [ -e '${this.#path}' ]; do sleep 0.01; done`;
+    const hold = `if mkdir '${this.#path}.reached'; then ${wait}; fi`;
     writeFileSync(file, parts.join(`\n${hold}\n${line}`));
   }
 
@@ -148,6 +155,23 @@ test.each(BEFORE_READY)(
     expect(await bench.driver.recover(bench.spec(SERVICE), never)).toEqual({ kind: 'nothing-found' });
     gate.open();
     await expectOnly(bench, await bench.start(SERVICE, { generation: 2 }), [2]);
+  },
+);
+
+test.each([...BEFORE_RECORD, LAUNCHER_BORN])(
+  'held %s while its agent dies: it starts nothing when it wakes up',
+  async (_, script, line) => {
+    await using bench = new Bench();
+    const gate = new Gate(bench, script, line);
+    const agent = new Host(program, bench, bench.spec(SERVICE));
+    await gate.reached();
+    const shim = shimOf(bench, 1);
+    await agent.kill();
+    expect(await bench.driver.recover(bench.spec(SERVICE), never)).toEqual({ kind: 'nothing-found' });
+    const run = await bench.start(SERVICE, { generation: 2 });
+    gate.open();
+    await until('it has ended', () => isGone(shim));
+    await expectOnly(bench, run, [2]);
   },
 );
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import type { RunSpec } from '../driver.ts';
 import { DEFAULT_PATH } from './preflight.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -53,7 +53,7 @@ export class Nursery {
 
 function watchOver(child: ChildProcess, shims: readonly Shim[]): void {
   // Absent when there was no process to start: 'error' says why.
-  const socket = child.stdio[3] as Duplex | undefined;
+  const socket = child.stdio[3] as Socket | undefined;
   // EPIPE from a nursery that is gone already: its 'exit' tells the same.
   socket?.on('error', () => {});
   socket?.once('data', () => {
@@ -65,5 +65,6 @@ function watchOver(child: ChildProcess, shims: readonly Shim[]): void {
   };
   child.once('exit', (code, signal) => lost(signal === null ? `its shim ended early (exit code ${code})` : KILLED));
   child.once('error', (error) => lost(error.message));
+  socket?.unref();
   child.unref();
 }

@@ -35,7 +35,7 @@ shift 2
 exec 2>/dev/null 9>&-
 start() {
   export ${SHIM_TAG}="$2"
-  exec sh "$shim" "$1" "$launcher" </dev/null >/dev/null 3>&-
+  exec sh "$shim" "$1" "$launcher" </dev/null >/dev/null
 }
 fifos= shims= i=1
 while [ $i -lt $# ]; do
@@ -48,6 +48,7 @@ eval "mkfifo -m 666 $fifos" || exit
 # The agent opens what was made, and says so. It may be dead.
 echo >&3
 read -r _ <&3 || exit
+exec 3>&-
 eval "\${shims%|}"
 `;
 

@@ -58,7 +58,8 @@ export class ProcessRun implements Run {
       this.#settle = resolve;
     });
     parts.watch.handTo((hasGrown) => this.#look(hasGrown));
-    this.#look(false);
+    // Whoever made it has just seen it alive.
+    this.#look(true);
   }
 
   /** The exit, once it has been seen, and when (milliseconds of `performance.now`). */

@@ -38,12 +38,11 @@ export class StreamDrain implements Disposable {
     this.#onEnd = onEnd;
     this.#descriptor = openSync(fifo, O_RDONLY | O_NONBLOCK);
     this.#socket = notify(this.#descriptor, () => void this.#read());
-    log.touch();
   }
 
   /**
-   * Reads what is there. To be called once at the start: of a FIFO that nobody can write into any more since before it was
-   * opened the kernel announces no end.
+   * Reads what is there. To be called once after a while: of a FIFO that nobody could write into any more when it was opened the
+   * kernel announces no end.
    */
   flush(): void {
     let bytes = 0;

@@ -24,7 +24,7 @@ export function indexOf(logFile: string): string {
 }
 
 /** The writing side. What the disk does not take is left out: then lines have the time of those before. */
-export class LogIndexWriter {
+export class LogIndexWriter implements Disposable {
   readonly #file: string;
   #descriptor: number;
   #entries: number;
@@ -126,7 +126,15 @@ function readEntries(descriptor: number, place: number, count: number): IndexEnt
   });
 }
 
-/** Of entries in order the one that the byte at `offset` belongs to. */
-export function entryAt(entries: readonly IndexEntry[], offset: number): IndexEntry | undefined {
-  return entries.findLast((entry) => entry.offset <= offset);
+/** Tells when the byte at an offset was written, in UTC; `undefined` where nobody knows. Quickest when asked in order. */
+export function clockOf(entries: readonly IndexEntry[]): (offset: number) => string | undefined {
+  let next = 0;
+  let time: string | undefined;
+  return (offset) => {
+    for (let entry = entries[next]; entry !== undefined && entry.offset <= offset; entry = entries[next]) {
+      next += 1;
+      if ((entries[next]?.offset ?? Number.POSITIVE_INFINITY) > offset) time = new Date(entry.timeMs).toISOString();
+    }
+    return time;
+  };
 }

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fstatSync,
   mkdirSync,
   openSync,
@@ -32,20 +33,12 @@ export class LogWriter implements Disposable {
   #size = 0;
   #loss: Loss | undefined;
 
+  /** `runtimeFolder` is where losses are kept. Opens nothing yet. */
   constructor(file: string, runtimeFolder: string) {
     this.file = file;
     const name = createHash('sha256').update(file).digest('hex').slice(0, 16);
     this.#lossFile = path.join(runtimeFolder, `output-lost-${name}`);
-    this.#loss = readLoss(this.#lossFile);
-  }
-
-  /** Makes the file where there is none. Never throws. */
-  touch(): void {
-    try {
-      this.#open();
-    } catch {
-      // The first `append` counts what is lost.
-    }
+    this.#loss = existsSync(this.#lossFile) ? readLoss(this.#lossFile) : undefined;
   }
 
   /** To be called right before an `append`, by a run of that number; returns the file's size. Never throws. */
@@ -100,7 +93,8 @@ export class LogWriter implements Disposable {
 
   #open(): void {
     if (this.#descriptor !== undefined) return;
-    mkdirSync(path.dirname(this.file), { recursive: true, mode: 0o700 });
+    const folder = path.dirname(this.file);
+    if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#descriptor = openSync(this.file, 'a+', 0o600);
     this.#size = fstatSync(this.#descriptor).size;
     this.#index = new LogIndexWriter(this.file);

@@ -25,6 +25,8 @@ import {
 
 /** How long it waits for the agent that started it. */
 const ALONE_MS = 10_000;
+/** When it looks whether a run had ended before it was to be drained. */
+const FIRST_LOOK_MS = 1_000;
 
 interface RunDrain {
   readonly order: DrainOrder;
@@ -102,7 +104,10 @@ class OutputWriter {
         this.#streamEnded(run);
       }
     }
-    for (const stream of run.streams) stream.flush();
+    // Not at once: it would keep a start waiting.
+    setTimeout(() => {
+      for (const stream of run.streams) stream.flush();
+    }, FIRST_LOOK_MS).unref();
   }
 
   #streamEnded(run: RunDrain): void {

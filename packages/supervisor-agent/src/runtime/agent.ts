@@ -401,7 +401,6 @@ export class Agent {
     this.#reporter.report(runner, transition);
     this.#outcomes.transitioned(runner);
     const { from, to } = transition;
-    if (to.name === 'starting') this.#logs.runBegins(runner.key.service, runner.key.instance, to.persisted.generation);
     const isSame =
       from.name === to.name &&
       from.persisted.isHeld === to.persisted.isHeld &&
@@ -484,6 +483,7 @@ export class Agent {
   async #flush(): Promise<void> {
     const signal = AbortSignal.timeout(FLUSH_TIMEOUT_MS);
     try {
+      await this.#output.flush(signal);
       await Promise.all([this.#outbox.flushed(signal), this.#logs.flush(signal)]);
       // What is stored last is what is shown of this host while nobody speaks for it.
       await this.#keys.statuses.flushed(signal);

@@ -13,10 +13,10 @@ import { Bench, buildDriverHost, Host, insist, isGone, never, until } from './ha
 
 /** Where nothing of the shim is on record yet. */
 const BEFORE_RECORD = [
-  ['before its FIFOs are made', 'nursery', 'eval "mkfifo'],
-  ['before the agent hears of its FIFOs', 'nursery', 'echo >&3'],
-  ['while the agent opens them', 'nursery', 'read -r _'],
-  ['in its nursery', 'nursery', 'eval "${shims'],
+  ['before its FIFOs are made', 'spawner', 'eval "mkfifo'],
+  ['before the agent hears of its FIFOs', 'spawner', 'echo >&3'],
+  ['while the agent opens them', 'spawner', 'read -r _'],
+  ['before it is forked', 'spawner', 'eval "${shims'],
   ['at its birth', 'shim', String.raw`printf '\nshim`],
 ] as const;
 /** It has opened nothing yet. */

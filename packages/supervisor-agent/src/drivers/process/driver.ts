@@ -14,7 +14,6 @@ import {
   type StartFailed,
 } from '../driver.ts';
 import { FirstLook } from './first-look.ts';
-import { Nursery } from './nursery.ts';
 import { findObstacle } from './preflight.ts';
 import { readBootId } from './proc.ts';
 import { ProcessTable } from './process-table.ts';
@@ -22,6 +21,7 @@ import { ProcessRun } from './run.ts';
 import { createRunFolder, instanceFolderOf, otherRuns, readRuns, removeRun } from './run-folder.ts';
 import { RunRecordWatch } from './run-record-watch.ts';
 import type { Ready, Shim } from './shim.ts';
+import { Spawner } from './spawner.ts';
 import { type StartedRun, type Survey, surveyInstance } from './survey.ts';
 import { type Session, stopLeftovers, type TreeQuery } from './tree.ts';
 
@@ -54,7 +54,7 @@ interface Sweep {
  */
 export class ProcessDriver implements Driver {
   readonly #runtimeFolder: string;
-  readonly #nursery: Nursery;
+  readonly #spawner: Spawner;
   readonly #output: Output;
   readonly #bootId = readBootId();
   readonly #table = new ProcessTable();
@@ -65,7 +65,7 @@ export class ProcessDriver implements Driver {
   /** `runtimeFolder`: `muster/<agent-id>` on a tmpfs; made when missing. */
   constructor(options: { readonly runtimeFolder: string; readonly output: Output }) {
     this.#runtimeFolder = options.runtimeFolder;
-    this.#nursery = new Nursery(options.runtimeFolder);
+    this.#spawner = new Spawner(options.runtimeFolder);
     this.#output = options.output;
   }
 
@@ -241,7 +241,7 @@ export class ProcessDriver implements Driver {
   }
 
   #spawn(slot: Slot, spec: RunSpec): Shim {
-    const shim = this.#nursery.open(spec, createRunFolder(slot.folder, spec, this.#bootId));
+    const shim = this.#spawner.spawn(spec, createRunFolder(slot.folder, spec, this.#bootId));
     // Before the go, and of a prepared one long before.
     void shim.ready.then(({ isReady }) => {
       if (isReady) this.#output.drain(shim.folder.path, spec.generation, spec.logFiles);

@@ -8,10 +8,12 @@ import { SHIM_TAG } from './tag.ts';
  * The shell scripts between the agent and a service. POSIX sh with built-ins, plus mkfifo and setsid while getting
  * ready: nothing is forked or looked up once the agent has said go.
  *
- *   agent ── fork ──▶ nursery ── forks ──▶ shim, shim, … ──▶ launcher (own session) ══ exec ══▶ service, same pid
+ *   agent ──▶ spawner (own session) ──▶ shim ──▶ launcher (own session) ══ exec ══▶ service, same pid
+ *                                     ──▶ shim ──▶ launcher …
  *
  * A fork of the agent takes milliseconds of its main thread, one of a shell a fraction of one: so all shims that are
- * asked for at once come from one nursery, which is their parent and reaps them.
+ * asked for at once have one spawner, which makes their FIFOs, forks them, and reaps them. A single shim is what its
+ * spawner becomes.
  *
  * The go is one line, `go <ms>`, on a FIFO of the run. The agent has opened it before the shim is forked, so that a
  * launcher finds a writer, or it finds none, because its agent has died or has let go of it: then it reads the end of the
@@ -19,14 +21,14 @@ import { SHIM_TAG } from './tag.ts';
  *
  * BAD: `shim &`, `setsid sh launcher &` and `wait`: a shell starts background commands with SIGINT and SIGQUIT
  * ignored, for good.
- * GOOD: run them in the foreground, several as the parts of one pipeline. The caught signals of nursery and shim are back
+ * GOOD: run them in the foreground, several as the parts of one pipeline. The caught signals of spawner and shim are back
  * at their defaults in the launcher, and both go on waiting when one arrives.
  *
  * What the service prints goes into two FIFOs, which the output writer (output/writer.ts) drains into its log files.
  */
 
-const NURSERY = `# Muster's nursery: forks the shims of several runs and waits for them.
-# usage: sh nursery.sh SHIM LAUNCHER (RUN_FOLDER TAG)...
+const SPAWNER = `# Muster's spawner: forks the shims of several runs and waits for them.
+# usage: sh spawner.sh SHIM LAUNCHER (RUN_FOLDER TAG)...
 trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2
 set -f
 shim=$1 launcher=$2
@@ -91,7 +93,7 @@ exec </dev/null
 `;
 
 export interface Scripts {
-  readonly nursery: string;
+  readonly spawner: string;
   readonly shim: string;
   readonly launcher: string;
 }
@@ -104,7 +106,7 @@ export interface Scripts {
 export function writeScripts(runtimeFolder: string): Scripts {
   claimPrivateFolder(runtimeFolder);
   return {
-    nursery: writeScript(runtimeFolder, 'nursery', NURSERY),
+    spawner: writeScript(runtimeFolder, 'spawner', SPAWNER),
     shim: writeScript(runtimeFolder, 'shim', SHIM),
     launcher: writeScript(runtimeFolder, 'launcher', LAUNCHER),
   };

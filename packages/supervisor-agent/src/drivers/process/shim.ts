@@ -34,7 +34,7 @@ export class Shim {
   #go: number | undefined;
   #isLetGoOf = false;
 
-  /** Its nursery makes the process. */
+  /** The process is made by the spawner. */
   constructor(spec: RunSpec, folder: RunFolder) {
     this.spec = spec;
     this.folder = folder;
@@ -52,14 +52,19 @@ export class Shim {
     void this.ready.then(() => clearTimeout(timeout));
   }
 
-  /** Its FIFOs are there, and a launcher will open them. */
-  born(): void {
-    // For reading too: then there need not be a reader yet.
-    if (!this.#isLetGoOf) this.#go = openSync(this.folder.go, constants.O_RDWR | constants.O_NONBLOCK);
+  /** Its FIFOs are there, and its launcher is about to open them. */
+  open(): void {
+    if (this.#isLetGoOf) return;
+    try {
+      // For reading too: then there need not be a reader yet.
+      this.#go = openSync(this.folder.go, constants.O_RDWR | constants.O_NONBLOCK);
+    } catch (error) {
+      this.#settle({ isReady: false, reason: (error as Error).message });
+    }
   }
 
-  /** Its nursery has ended, for this reason. A shim that is on record and lives was only orphaned. */
-  lost(reason: string): void {
+  /** The process that forked it has ended. A shim that is on record and lives was only orphaned. */
+  spawnerEnded(reason: string): void {
     const { shim } = readRunRecord(this.folder);
     if (shim === undefined) this.#fail(reason);
     else if (!isAlive(shim)) this.#fail(KILLED);

@@ -1,4 +1,4 @@
-/* Services that are asked for at once: their shims come from one nursery, and have nothing else in common. */
+/* Services that are asked for at once: their shims come from one spawner, and have nothing else in common. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Run, RunSpec } from '../../src/drivers/driver.ts';
@@ -26,7 +26,7 @@ function openOf(bench: Bench, pid: number): string[] {
     .filter((path) => path.startsWith(`${bench.runtimeFolder}/`) && !path.endsWith('.sh'));
 }
 
-test('one nursery has them all, and reaps each', async () => {
+test('one spawner has them all, and reaps each', async () => {
   await using bench = new Bench();
   const runs = await startAll(bench, ['sleep', '600']);
   const shims = await Promise.all(runs.map(shimOf));
@@ -56,13 +56,13 @@ test('each service has a session of its own, no signal ignored or blocked, and n
   }
 });
 
-test('the nursery is killed: its services and their shims go on, and how they end is known', async () => {
+test('the spawner is killed: its services and their shims go on, and how they end is known', async () => {
   await using bench = new Bench();
   const runs = await startAll(bench, ['sleep', '600']);
   const shims = await Promise.all(runs.map(shimOf));
-  const nursery = readStat(shims[0] ?? 0)?.parentId ?? 0;
-  process.kill(nursery, 'SIGKILL');
-  await until('the nursery is gone', () => isGone(nursery));
+  const spawner = readStat(shims[0] ?? 0)?.parentId ?? 0;
+  process.kill(spawner, 'SIGKILL');
+  await until('the spawner is gone', () => isGone(spawner));
   for (const { pid } of runs) process.kill(pid, 'SIGTERM');
   expect(await Promise.all(runs.map(({ exited }) => exited))).toEqual(
     NAMES.map(() => ({ kind: 'signal', signal: 'SIGTERM' })),

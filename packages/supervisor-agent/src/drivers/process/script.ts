@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { claimPrivateFolder } from '@muster/contracts/private-folder';
+import { claimPrivateFolder } from '@muster/contracts/files';
 
 /*
  * The two shell scripts between the agent and a service. POSIX sh with built-ins, plus mkfifo and setsid while getting

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import type { Writable } from 'node:stream';
-import { monotonicNowMs } from '../../clock.ts';
+import { monotonicNowMs } from '../../host/clock.ts';
 import type { RunSpec } from '../driver.ts';
 import { DEFAULT_PATH } from './preflight.ts';
 import { isAlive, type ProcessIdentity, signalProcess } from './proc.ts';

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Role, StreamName } from '@muster/contracts';
 import { streamName } from '@muster/contracts';
-import { type NatsBus, openBus, setupBus } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { type NatsBus, openBus } from '@muster/contracts/bus';
 import { type NatsServer, startNatsServer } from '@muster/testkit';
 
 export const BENCH_ENVIRONMENT = 'bench';

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-/** The benchmark as a program: arguments, one measure after the other, the table. */
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+/** The benchmark as a program: arguments, one measure after the other, the table. */
+import { messageOf } from '@muster/contracts';
 import { findNatsServer } from '@muster/testkit';
 import { judge, type MeasureReport, ratioOf } from './finding.ts';
 import type { BenchContext, Measure } from './measure.ts';
@@ -113,7 +114,7 @@ async function takeAll({ measures }: Options, context: BenchContext): Promise<Me
       reports.push({ kind: 'taken', name, includes, counts, findings, leftOut });
     } catch (error) {
       context.signal.throwIfAborted();
-      reports.push({ kind: 'failed', name, reason: error instanceof Error ? error.message : String(error) });
+      reports.push({ kind: 'failed', name, reason: messageOf(error) });
     }
   }
   return reports;
@@ -181,7 +182,7 @@ try {
   if (options === 'help') process.stdout.write(HELP);
   else process.exitCode = await main(options, interruption.signal);
 } catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (interruption.signal.aborted) {
     process.exitCode = EXIT.interrupted;
   } else if (error instanceof UsageError || (error instanceof TypeError && 'code' in error)) {

@@ -11,7 +11,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { rows } from '@muster/contracts';
+import { messageOf, rows } from '@muster/contracts';
 import { checkChain } from './event-chain.ts';
 import { killAndWait } from './first-lines.ts';
 import { accountLogs } from './log-account.ts';
@@ -218,7 +218,7 @@ try {
 } catch (error) {
   if (interruption.signal.aborted) process.exitCode = EXIT.interrupted;
   else {
-    process.stderr.write(`the soak failed: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`the soak failed: ${messageOf(error)}\n`);
     process.exitCode = EXIT.failed;
   }
 }

@@ -1,9 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type * as Contracts from '@muster/contracts';
+import type * as AdminModule from '@muster/contracts/admin';
 import type * as BusModule from '@muster/contracts/bus';
+import type * as FilesModule from '@muster/contracts/files';
+import type * as KeysModule from '@muster/contracts/keys';
 import { startNatsServer } from '@muster/testkit';
 import { inParallel } from './bench-bus.ts';
 import { eventOf } from './bench-messages.ts';
@@ -11,7 +14,7 @@ import { eventOf } from './bench-messages.ts';
 /** The wire and the bus of one checkout, this one or another that is built. */
 interface Tree {
   readonly contracts: typeof Contracts;
-  readonly bus: typeof BusModule;
+  readonly bus: typeof BusModule & typeof AdminModule & typeof FilesModule & typeof KeysModule;
 }
 
 /** A server with keys as one checkout makes them, and what is measured there. */
@@ -37,7 +40,11 @@ const TIMEOUT_MS = 30_000;
 async function loadTree(rootDir: string): Promise<Tree> {
   const load = async <T>(file: string): Promise<T> =>
     (await import(pathToFileURL(path.join(rootDir, 'packages/contracts/dist', file)).href)) as T;
-  return { contracts: await load('index.js'), bus: await load('bus/index.js') };
+  const doors = ['bus', 'admin', 'files', 'keys'].map((door) => `${door}/index.js`);
+  // Another version may have fewer doors, with the same behind them.
+  const present = doors.filter((door) => existsSync(path.join(rootDir, 'packages/contracts/dist', door)));
+  const bus = Object.assign({}, ...(await Promise.all(present.map((door) => load<object>(door))))) as Tree['bus'];
+  return { contracts: await load('index.js'), bus };
 }
 
 export async function startTreeBus(rootDir: string, signal: AbortSignal): Promise<TreeBus> {
@@ -48,7 +55,7 @@ export async function startTreeBus(rootDir: string, signal: AbortSignal): Promis
   const { trust } = await bus.mintKeys(minting);
   const listener = { environment: ENVIRONMENT, host: '127.0.0.1', port: 4222, storeDir, trust };
   const server = await startNatsServer({ config: bus.natsServerConfig(listener), storeDir });
-  const open = async (identity: BusModule.Identity) => {
+  const open = async (identity: KeysModule.Identity) => {
     const opened = bus.openBus({
       servers: server.url,
       credentialsFile: bus.credentialsFile(directory, identity),

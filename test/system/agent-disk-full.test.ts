@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type ComponentEvent, rows } from '@muster/contracts';
-import { credentialsFile } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
 import { eventually, seededRandom, startSmallDisk, temporaryDirectory, whyNoSmallDisk } from '@muster/testkit';
 import { expect, test } from 'vitest';
 import { startHub } from './hub.ts';

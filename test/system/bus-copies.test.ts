@@ -1,5 +1,6 @@
 /** What a look at a cluster tells of the copies of its streams, as its servers are stopped one after the other. */
-import { type CopyInspection, inspectStreams, natsServerConfig } from '@muster/contracts/bus';
+import { type CopyInspection, inspectStreams } from '@muster/contracts/admin';
+import { natsServerConfig } from '@muster/contracts/keys';
 import { eventually, startNatsCluster, temporaryDirectory } from '@muster/testkit';
 import { expect, test } from 'vitest';
 import { mintFleetKeys, openFleetBus, setUpFleetBus } from './hub.ts';

@@ -1,13 +1,8 @@
 import path from 'node:path';
-import {
-  type Bus,
-  credentialsFile,
-  type Identity,
-  mintKeys,
-  natsServerConfig,
-  openBus,
-  setupBus,
-} from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { type Bus, openBus } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import { type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
 import {
   type FixtureProcess,
   type NatsServer,

@@ -3,16 +3,10 @@
  * buckets set up, and hosts that join with nothing but their credentials and an address.
  */
 import path from 'node:path';
-import {
-  type BusTrust,
-  credentialsFile,
-  type Identity,
-  mintKeys,
-  type NatsBus,
-  natsServerConfig,
-  openBus,
-  setupBus,
-} from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { type NatsBus, openBus } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import { type BusTrust, type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
 import {
   eventually,
   type FixtureProcess,

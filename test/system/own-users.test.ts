@@ -10,7 +10,8 @@ import { connect as connectTcp } from 'node:net';
 import path from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { rows } from '@muster/contracts';
-import { openBus, setupBus, uuidv7 } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { openBus, uuidv7 } from '@muster/contracts/bus';
 import {
   eventually,
   findNatsServer,

@@ -5,7 +5,8 @@
 import { cp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type AlertEvent, comparePositions, type InstanceEvent, proberCommands, rows } from '@muster/contracts';
-import { type Bus, setupBus, uuidv7 } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { type Bus, uuidv7 } from '@muster/contracts/bus';
 import { type LogEntry, readLogs } from '@muster/contracts/client';
 import { eventually, type MusterSystem, startMusterSystem, temporaryDirectory } from '@muster/testkit';
 import { expect, test, vi } from 'vitest';

@@ -1,7 +1,8 @@
 /** What a fleet costs its bus, and where two cores end. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { keys } from '@muster/contracts';
-import { type NatsBus, openBus, setupBus } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { type NatsBus, openBus } from '@muster/contracts/bus';
 import { startNatsServer } from '@muster/testkit';
 import type { Finding } from '../finding.ts';
 import { hostName, messagesOf } from '../fleet/messages.ts';

@@ -3,6 +3,7 @@ import { hostname, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { embeddedBusUrl, hostIdFrom, isId, type Listen, type TlsFiles } from '@muster/contracts';
 import { tlsFilesFrom } from '@muster/contracts/config';
+import { stateLayout } from '@muster/contracts/files';
 import { parse } from 'yaml';
 import { CliError } from './exit-codes.ts';
 
@@ -67,7 +68,7 @@ export function readSettings(flags: Flags, env: Readonly<Record<string, string |
     rootDir: ROOT_DIR,
     stateDir,
     configDir,
-    keysDir: join(stateDir, 'keys'),
+    keysDir: stateLayout(stateDir).keysDir,
     ...(creds !== undefined && creds !== '' && { credentialsFile: resolve(creds) }),
     hostId: env.MUSTER_HOST || agent.host || hostIdFrom(hostname()),
     ...(agent.tls !== undefined && { tls: agent.tls }),

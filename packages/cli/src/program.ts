@@ -1,4 +1,4 @@
-import { redact } from '@muster/contracts';
+import { messageOf, redact } from '@muster/contracts';
 import { PermissionDeniedError } from '@muster/contracts/bus';
 import { Command, CommanderError, Option } from 'commander';
 import { addAlerts } from './commands/alerts.ts';
@@ -16,7 +16,7 @@ import { addVerbs } from './commands/verbs.ts';
 import { addWhy } from './commands/why.ts';
 import type { Context, ExitCode } from './context.ts';
 import { CliError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts';
-import { holdsJoinLine, SPOKEN_JOIN_LINE } from './join-token.ts';
+import { holdsJoinLine, SPOKEN_JOIN_LINE } from './hosts/join-token.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Reads the command line, runs the command it names, and answers with what to exit with. Never throws for a user's mistake. */
@@ -104,6 +104,6 @@ function explain(error: unknown, terminal: Terminal): ExitCode {
     terminal.note(`muster: not allowed: these credentials may not use '${error.subject}': name others with --creds`);
     return EXIT.failed;
   }
-  terminal.note(`muster: ${redact(error instanceof Error ? error.message : String(error))}`);
+  terminal.note(`muster: ${redact(messageOf(error))}`);
   return EXIT.failed;
 }

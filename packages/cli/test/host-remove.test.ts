@@ -2,7 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { keys } from '@muster/contracts';
-import { credentialsFile, openBus, publicKeyIn } from '@muster/contracts/bus';
+import { openBus } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import { publicKeyIn } from '@muster/contracts/keys';
 import { eventually } from '@muster/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { runCli } from './run-cli.ts';

@@ -1,7 +1,8 @@
 /* `muster host add` and `muster join`: files of two clones, and no network. */
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseCredentials, publicKeyIn, readRevocations } from '@muster/contracts/bus';
+import { parseCredentials } from '@muster/contracts/bus';
+import { publicKeyIn, readRevocations } from '@muster/contracts/keys';
 import { eventually, startFixture, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';

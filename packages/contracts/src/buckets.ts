@@ -23,6 +23,13 @@ export interface Bucket<S extends z.ZodType = z.ZodType> {
   readonly names: Names;
   /** A value, without its headers, may not be larger than this; both ends see to it. */
   readonly maxBytes: number;
+  /**
+   * How much all of it may store. Where agents write there is room for a flood beside the use; other buckets are written by
+   * the few who could take the whole bus from everybody anyway.
+   */
+  readonly storeBytes: number;
+  /** Nothing of Muster's own reads or writes it yet, and until something does it may still change. */
+  readonly isReserved: boolean;
   readonly history: number;
   readonly writers: readonly Role[];
   /** Who else deletes entries, of senders that are gone. The server cannot tell a deletion from a write. */
@@ -35,8 +42,11 @@ export interface Bucket<S extends z.ZodType = z.ZodType> {
 }
 
 const READERS: readonly Role[] = ['prober', 'dashboard', 'operator', 'admin'];
+/** Whose business it is who may sign in. */
+const SIGN_IN: readonly Role[] = ['dashboard', 'admin'];
 
 const KIB = 1024;
+const MIB = 1024 * KIB;
 
 interface BucketOptions
   extends Partial<
@@ -50,100 +60,86 @@ function bucket<S extends z.ZodType>(
   name: string,
   schema: S,
   maxBytes: number,
+  storeBytes: number,
   writers: readonly Role[],
   { names, ...options }: BucketOptions = {},
 ): Bucket<S> {
   const probers: readonly Role[] = options.proberKeys === undefined ? [] : ['prober'];
   const all = namesOf(options.key ?? '', schema, [...writers, ...probers], names);
-  const usual = { deleters: [], history: 1, readers: READERS, proberKeys: [], keyedByHost: false };
-  return { name, schema, maxBytes, writers, names: all, ...usual, ...options };
+  const usual = { deleters: [], history: 1, readers: READERS, proberKeys: [], keyedByHost: false, isReserved: false };
+  return { name, schema, maxBytes, storeBytes, writers, names: all, ...usual, ...options };
+}
+
+function reserved<S extends z.ZodType>(of: Bucket<S>): Bucket<S> {
+  return { ...of, isReserved: true };
 }
 
 const INSTANCE_KEY = '{host}.{service}.{instance}';
 
 export const buckets = {
-  specs: bucket('specs', ServiceSpecEntry, 64 * KIB, ['agent'], {
+  specs: bucket('specs', ServiceSpecEntry, 64 * KIB, 256 * MIB + FLOOD_HEADROOM_BYTES, ['agent'], {
     key: `{host}.{service}.${NONE}`,
     maxKeysPerHost: MAX_SERVICES_PER_HOST,
     keyedByHost: true,
     deleters: ['prober'],
   }),
-  status: bucket('status', InstanceStatus, 12 * KIB, ['agent'], {
+  status: bucket('status', InstanceStatus, 12 * KIB, 256 * MIB + FLOOD_HEADROOM_BYTES, ['agent'], {
     key: INSTANCE_KEY,
     maxKeysPerHost: MAX_INSTANCES_PER_HOST,
     keyedByHost: true,
     deleters: ['prober'],
   }),
-  health: bucket('health', Verdict, 16 * KIB, ['prober'], {
+  health: bucket('health', Verdict, 16 * KIB, 256 * MIB, ['prober'], {
     key: INSTANCE_KEY,
     maxKeysPerHost: MAX_INSTANCES_PER_HOST,
   }),
-  alerts: bucket('alerts', AlertEvent, 32 * KIB, ['prober'], {
+  alerts: bucket('alerts', AlertEvent, 32 * KIB, 128 * MIB, ['prober'], {
     key: '{host}.{service}.{rule}',
     maxKeysPerHost: MAX_INSTANCES_PER_HOST,
     names: ALERT_NAMES,
   }),
-  leases: bucket('leases', Lease, 2 * KIB, ['prober'], { key: '{kind}.{name}', names: { source: 'prober/{holder}' } }),
-  notified: bucket('notified', Notified, 4 * KIB, ['prober']),
-  silences: bucket('silences', Silence, 16 * KIB, ['prober', 'dashboard', 'operator', 'admin']),
-  maintenance: bucket('maintenance', Maintenance, 16 * KIB, ['prober', 'dashboard', 'operator', 'admin']),
-  config: bucket('config', ConfigEntry, MAX_MESSAGE_BYTES, ['dashboard', 'operator', 'admin'], {
+  leases: bucket('leases', Lease, 2 * KIB, 16 * MIB, ['prober'], {
+    key: '{kind}.{name}',
+    names: { source: 'prober/{holder}' },
+  }),
+  notified: reserved(bucket('notified', Notified, 4 * KIB, 64 * MIB, ['prober'])),
+  silences: reserved(bucket('silences', Silence, 16 * KIB, 32 * MIB, ['prober', 'dashboard', 'operator', 'admin'])),
+  maintenance: reserved(
+    bucket('maintenance', Maintenance, 16 * KIB, 32 * MIB, ['prober', 'dashboard', 'operator', 'admin']),
+  ),
+  config: bucket('config', ConfigEntry, MAX_MESSAGE_BYTES, 256 * MIB, ['dashboard', 'operator', 'admin'], {
     key: '{kind}',
     history: 32,
     proberKeys: ['incarnation', 'revocations'],
   }),
-  users: bucket('users', User, 16 * KIB, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
-  tokens: bucket('tokens', Token, 16 * KIB, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
-  sessions: bucket('sessions', Session, 4 * KIB, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
-  views: bucket('views', View, 16 * KIB, ['dashboard', 'admin'], { readers: ['dashboard', 'admin'] }),
+  users: reserved(bucket('users', User, 16 * KIB, 32 * MIB, SIGN_IN, { readers: SIGN_IN })),
+  tokens: reserved(bucket('tokens', Token, 16 * KIB, 32 * MIB, SIGN_IN, { readers: SIGN_IN })),
+  sessions: reserved(bucket('sessions', Session, 4 * KIB, 64 * MIB, SIGN_IN, { readers: SIGN_IN })),
+  views: reserved(bucket('views', View, 16 * KIB, 64 * MIB, SIGN_IN, { readers: SIGN_IN })),
 } as const satisfies Record<string, Bucket>;
 export type BucketName = keyof typeof buckets;
 export type ValueOf<B extends BucketName> = z.infer<(typeof buckets)[B]['schema']>;
-
-/** Nothing of Muster's own reads or writes them yet, and until something does they may still change. */
-const RESERVED_BUCKETS: readonly BucketName[] = [
-  'notified',
-  'silences',
-  'maintenance',
-  'users',
-  'tokens',
-  'sessions',
-  'views',
-];
-
-export function isReservedBucket(name: BucketName): boolean {
-  return RESERVED_BUCKETS.includes(name);
-}
 
 /** `muster_<env>_status`. */
 export function bucketName(env: string, name: BucketName): string {
   return `muster_${env}_${name}`;
 }
 
-const MIB = 1024 * 1024;
+/** The stream under a bucket, by the bucket's name on the server. */
+export function kvStream(bucket: string): string {
+  return `KV_${bucket}`;
+}
 
-/**
- * How much a bucket may store. What agents write to has room for a flood beside its use; the others are written by the few who
- * could take the whole bus from everybody anyway.
- */
-const STORE_BYTES: Readonly<Record<BucketName, number>> = {
-  specs: 256 * MIB + FLOOD_HEADROOM_BYTES,
-  status: 256 * MIB + FLOOD_HEADROOM_BYTES,
-  health: 256 * MIB,
-  alerts: 128 * MIB,
-  leases: 16 * MIB,
-  notified: 64 * MIB,
-  silences: 32 * MIB,
-  maintenance: 32 * MIB,
-  config: 256 * MIB,
-  users: 32 * MIB,
-  tokens: 32 * MIB,
-  sessions: 64 * MIB,
-  views: 64 * MIB,
-};
+const KV_ROOT = '$KV.';
 
-export function bucketStoreBytes(name: BucketName): number {
-  return STORE_BYTES[name];
+/** The subject of a key, or of all keys that a filter names. */
+export function kvSubject(bucket: string, key: string): string {
+  return `${KV_ROOT}${bucket}.${key}`;
+}
+
+/** The bucket's name on the server, and the tokens of the key; `undefined` when the subject is no key's. */
+export function kvTokens(subject: string): readonly string[] | undefined {
+  return subject.startsWith(KV_ROOT) ? subject.slice(KV_ROOT.length).split('.') : undefined;
 }
 
 /** Keys of the buckets. Ids have no dots, so a key is read back by splitting. */

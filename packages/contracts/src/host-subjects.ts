@@ -1,4 +1,4 @@
-import { type BucketName, bucketName, buckets } from './buckets.ts';
+import { type BucketName, bucketName, buckets, kvStream, kvSubject, kvTokens } from './buckets.ts';
 import { STREAM_NAMES, streamName } from './streams.ts';
 import { buildSubtree, withoutRoot } from './subject.ts';
 
@@ -22,9 +22,9 @@ export function hostStores(env: string): readonly HostStore[] {
       serviceFilters: (host: string, service: string) => [buildSubtree(env, ['service', host, service])],
     })),
     ...ofHosts.map((name) => ({
-      stream: `KV_${bucketName(env, name)}`,
-      filters: (host: string) => [`$KV.${bucketName(env, name)}.${host}.>`],
-      serviceFilters: (host: string, service: string) => [`$KV.${bucketName(env, name)}.${host}.${service}.>`],
+      stream: kvStream(bucketName(env, name)),
+      filters: (host: string) => [kvSubject(bucketName(env, name), `${host}.>`)],
+      serviceFilters: (host: string, service: string) => [kvSubject(bucketName(env, name), `${host}.${service}.>`)],
     })),
   ];
 }
@@ -49,7 +49,7 @@ export function meteredSender(env: string, subject: string): string | undefined 
 
 /** Which host's agent has published it, and about which service; nothing for what others publish. */
 export function hostOfSubject(env: string, subject: string): { host: string; service?: string } | undefined {
-  const tokens = subject.startsWith('$KV.') ? subject.split('.').slice(1) : withoutRoot(env, subject).split('.');
+  const tokens = kvTokens(subject) ?? withoutRoot(env, subject).split('.');
   const [family = '', host, service] = tokens;
   if (host === undefined) return undefined;
   if (family === 'host') return { host };

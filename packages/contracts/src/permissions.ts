@@ -1,9 +1,9 @@
 import { answersOf, answersTo } from './answers.ts';
-import { type BucketName, bucketName, buckets } from './buckets.ts';
+import { type BucketName, bucketName, buckets, kvStream, kvSubject } from './buckets.ts';
 import { observerDelivery } from './observers.ts';
 import { ROLE_SCOPE, type Role } from './roles.ts';
 import { commands, proberCommands, type RequestRow, type Row, rows } from './rows.ts';
-import { streamDefinitions } from './streams.ts';
+import { streamDefinitions } from './stream-definitions.ts';
 import { buildFilter, buildSubtree } from './subject.ts';
 
 /** What nats-server lets one identity do. Everything not listed is denied. */
@@ -79,12 +79,12 @@ function askFilter(env: string, template: string, role: Role, id: string): strin
 
 function kvPublish(env: string, role: Role, id: string): string[] {
   const all = Object.keys(buckets) as BucketName[];
-  const single = all.flatMap((name) => buckets[name].proberKeys.map((key) => `$KV.${bucketName(env, name)}.${key}`));
+  const single = all.flatMap((name) => buckets[name].proberKeys.map((key) => kvSubject(bucketName(env, name), key)));
   const whole = all
     .filter((name) => buckets[name].writers.includes(role) || buckets[name].deleters.includes(role))
     .map((name) => {
       const own = role === 'agent' && buckets[name].keyedByHost ? `${id}.` : '';
-      return `$KV.${bucketName(env, name)}.${own}>`;
+      return kvSubject(bucketName(env, name), `${own}>`);
     });
   return role === 'prober' ? [...whole, ...single] : whole;
 }
@@ -102,7 +102,7 @@ function jetStreamPublish(env: string, role: Role): string[] {
       .map((stream) => stream.name),
     ...(Object.keys(buckets) as BucketName[])
       .filter((name) => buckets[name].readers.includes(role))
-      .map((name) => `KV_${bucketName(env, name)}`),
+      .map((name) => kvStream(bucketName(env, name))),
   ];
   if (role === 'observer' || names.length === 0) return [];
   return [

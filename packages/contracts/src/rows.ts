@@ -17,7 +17,7 @@ import {
   PROBER_VERB_ROLES,
   type Role,
 } from './roles.ts';
-import type { StreamName } from './streams.ts';
+import { type StreamName, streams } from './streams.ts';
 
 /**
  * One row of the wire: which subject, what travels on it, where it is kept, who may send it and who may hear it.
@@ -85,18 +85,6 @@ function core<const T extends string, S extends z.ZodType>(
   return { template, schema, kind: 'core', names, maxBytes, publishers, subscribers };
 }
 
-/** How large one message of a stream may be: the largest of the rows that it keeps. */
-const MAX_BYTES: Readonly<Record<StreamName, number>> = {
-  events: 16 * KIB,
-  audit: 8 * KIB,
-  logs: MAX_MESSAGE_BYTES,
-  probes: 8 * KIB,
-  alerts: 32 * KIB,
-  'rollup-1m': 256 * KIB,
-  'rollup-15m': 256 * KIB,
-  'rollup-2h': 256 * KIB,
-};
-
 function kept<const T extends string, S extends z.ZodType>(
   template: T,
   schema: S,
@@ -105,7 +93,16 @@ function kept<const T extends string, S extends z.ZodType>(
   subscribers: readonly Role[] = WATCHERS,
 ): Row<T, S> {
   const names = namesOf(template, schema, publishers);
-  return { template, schema, kind: 'stream', stream, names, maxBytes: MAX_BYTES[stream], publishers, subscribers };
+  return {
+    template,
+    schema,
+    kind: 'stream',
+    stream,
+    names,
+    maxBytes: streams[stream].maxMessageBytes,
+    publishers,
+    subscribers,
+  };
 }
 
 /** Whose body says more of its subject than its fields are called. */

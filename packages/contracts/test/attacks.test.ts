@@ -18,25 +18,22 @@ import {
   streamName,
   type Verdict,
 } from '@muster/contracts';
+import { setupBus } from '@muster/contracts/admin';
 import {
   BadReplyError,
   type BusProblem,
-  credentialsFile,
-  type Identity,
-  mintKeys,
   type NatsBus,
   NoGrantError,
-  natsServerConfig,
   Outbox,
   openBus,
   type PersonClaims,
   parseCredentials,
   publishRevocations,
-  revoke,
-  setupBus,
   uuidv7,
 } from '@muster/contracts/bus';
 import { FleetClient } from '@muster/contracts/client';
+import { credentialsFile } from '@muster/contracts/files';
+import { type Identity, mintKeys, natsServerConfig, revoke } from '@muster/contracts/keys';
 import {
   eventually,
   type NatsServer,

@@ -5,15 +5,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bucketName, buckets, buildSubject, rows, streamName, type ValueOf } from '@muster/contracts';
-import {
-  credentialsFile,
-  type Identity,
-  mintKeys,
-  type NatsBus,
-  natsServerConfig,
-  openBus,
-  setupBus,
-} from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { type NatsBus, openBus } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import { type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
 import {
   eventually,
   type NatsServer,

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
 import { ENCODING_HEADER, MAX_BUCKETS_PER_CHUNK, MAX_MESSAGE_BYTES, rows } from '@muster/contracts';
-import { type NatsBus, Outbox, openBus, setupBus } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { type NatsBus, Outbox, openBus } from '@muster/contracts/bus';
 import { eventually, type NatsServer, startNatsServer, temporaryDirectory } from '@muster/testkit';
 import { connect, headers } from '@nats-io/transport-node';
 import * as fc from 'fast-check';

@@ -1,5 +1,6 @@
 import { commands, rows } from '@muster/contracts';
-import { type NatsBus, openBus, setupBus } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { type NatsBus, openBus } from '@muster/contracts/bus';
 import { type FleetChange, FleetClient } from '@muster/contracts/client';
 import { eventually, type NatsServer, startNatsServer } from '@muster/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -94,6 +95,22 @@ test('it follows probers and dashboards as well, measures an agent, and asks wha
   expect(Math.abs(clockSkewMs - aheadMs)).toBeLessThanOrEqual(roundTripMs + 10);
   expect(await fleet.outcome('web1', 'any')).toMatchObject({ outcome: 'accepted', reply: { outcome: 'done' } });
   expect(await fleet.measure('db1')).toMatchObject({ result: { outcome: 'undelivered' } });
+});
+
+test('it reads no more than it is told to follow', async () => {
+  for (const host of ['web1', 'web2']) {
+    await bus.kv('status').put(`${host}.rag-api.0`, { ...sampleValue('status'), host, source: `agent/${host}` });
+    await bus.kv('specs').put(`${host}.rag-api._`, { ...sampleValue('specs'), host, source: `agent/${host}` });
+  }
+  using names = new FleetClient({ bus, actor: 'user/ada', follow: { buckets: ['status'], senders: [], host: 'web2' } });
+  using hosts = new FleetClient({ bus, actor: 'user/ada', follow: { buckets: [], senders: ['host'], host: 'web1' } });
+  await Promise.all([names.ready(soon()), hosts.ready(soon()), bus.flush()]);
+  expect([...names.snapshot().status.keys()]).toEqual(['web2.rag-api.0']);
+  expect(names.snapshot().specs.size).toBe(0);
+  agent.publish(rows.hostPresence, { host: 'web1' }, sample('hostPresence'));
+  await eventually(() => hosts.host('web1').isAlive);
+  expect(hosts.snapshot()).toMatchObject({ hosts: [{ host: 'web1' }], status: new Map() });
+  expect(names.host('web1').isAlive).toBe(false);
 });
 
 test('waiting for what is stored ends with its signal', async () => {

@@ -15,7 +15,8 @@ import {
   type Row,
   rows,
 } from '@muster/contracts';
-import { BadReplyError, openBus, setupBus } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { BadReplyError, openBus } from '@muster/contracts/bus';
 import { eventually, type SeededRandom, seededRandom, startNatsServer } from '@muster/testkit';
 import { connect } from '@nats-io/transport-node';
 import { expect, test } from 'vitest';

@@ -5,16 +5,16 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseCredentials } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
 import {
   beginRotation,
-  credentialsFile,
   type Identity,
   type MintOptions,
   mintKeys,
-  parseCredentials,
   readRevocations,
   revoke,
-} from '@muster/contracts/bus';
+} from '@muster/contracts/keys';
 import { type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 import { createUser, fmtCreds, fromSeed, parseCreds } from '@nats-io/jwt';
 import { credsAuthenticator } from '@nats-io/transport-node';

@@ -1,4 +1,6 @@
-import { type BusOptions, CONTROL_LINE_BYTES, credentialsFile, type Identity, mintKeys } from '@muster/contracts/bus';
+import type { BusOptions } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import { CONTROL_LINE_BYTES, type Identity, mintKeys } from '@muster/contracts/keys';
 import { type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 
 /** A server without keys takes these credentials as well, once their first line fits. */

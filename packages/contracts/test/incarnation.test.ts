@@ -1,7 +1,8 @@
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bucketName, certainlyKept, type Incarnation, keys } from '@muster/contracts';
-import { type NatsBus, openBus, raised, readIncarnation, setUpIncarnation, setupBus } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { type NatsBus, openBus, raised, readIncarnation, setUpIncarnation } from '@muster/contracts/bus';
 import { startNatsServer, temporaryDirectory } from '@muster/testkit';
 import { expect, test } from 'vitest';
 

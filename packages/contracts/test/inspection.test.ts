@@ -1,6 +1,7 @@
 /* What a look at a bus tells of who reads, and how far behind. Of copies: test/system/bus-copies.test.ts. */
 import { rows, streamName } from '@muster/contracts';
-import { inspectConsumers, inspectStreams, openBus, setupBus } from '@muster/contracts/bus';
+import { inspectConsumers, inspectStreams, setupBus } from '@muster/contracts/admin';
+import { openBus } from '@muster/contracts/bus';
 import { eventually, startNatsServer } from '@muster/testkit';
 import { expect, test } from 'vitest';
 import { sample } from './golden.ts';

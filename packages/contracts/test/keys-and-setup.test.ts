@@ -1,16 +1,10 @@
 import { chmod, copyFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bucketName, buckets, FLOOD_HEADROOM_BYTES, rows, streamDefinitions, streamName } from '@muster/contracts';
-import {
-  credentialsFile,
-  type Identity,
-  mintKeys,
-  natsServerConfig,
-  openBus,
-  requiredStoreBytes,
-  setupBus,
-  writeNatsServerConfig,
-} from '@muster/contracts/bus';
+import { requiredStoreBytes, setupBus } from '@muster/contracts/admin';
+import { openBus } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import { type Identity, mintKeys, natsServerConfig, writeNatsServerConfig } from '@muster/contracts/keys';
 import { startNatsServer, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { sample, sampleValue } from './golden.ts';

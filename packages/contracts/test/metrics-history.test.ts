@@ -11,16 +11,11 @@ import {
   type RollupTier,
   serviceRollups,
 } from '@muster/contracts';
-import {
-  credentialsFile,
-  type Identity,
-  mintKeys,
-  type NatsBus,
-  natsServerConfig,
-  openBus,
-  setupBus,
-} from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { type NatsBus, openBus } from '@muster/contracts/bus';
 import { FleetClient, type HistoryQuery } from '@muster/contracts/client';
+import { credentialsFile } from '@muster/contracts/files';
+import { type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
 import { type NatsServer, startNatsServer, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { golden, sample } from './golden.ts';

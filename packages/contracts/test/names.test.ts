@@ -13,7 +13,8 @@ import {
   type RowName,
   rows,
 } from '@muster/contracts';
-import { BadReplyError, InvalidMessageError, openBus, setupBus } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { BadReplyError, InvalidMessageError, openBus } from '@muster/contracts/bus';
 import { FleetClient } from '@muster/contracts/client';
 import { eventually, startNatsServer } from '@muster/testkit';
 import { connect } from '@nats-io/transport-node';

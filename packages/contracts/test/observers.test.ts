@@ -9,18 +9,11 @@ import {
   rows,
   streamName,
 } from '@muster/contracts';
-import {
-  credentialsFile,
-  type Identity,
-  mintKeys,
-  type NatsBus,
-  natsServerConfig,
-  openBus,
-  setUpObservers,
-  setupBus,
-  uuidv7,
-} from '@muster/contracts/bus';
+import { setUpObservers, setupBus } from '@muster/contracts/admin';
+import { type NatsBus, openBus, uuidv7 } from '@muster/contracts/bus';
 import { type AlertGap, followAlerts } from '@muster/contracts/client';
+import { credentialsFile } from '@muster/contracts/files';
+import { type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
 import {
   eventually,
   type NatsServer,

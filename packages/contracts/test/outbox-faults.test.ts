@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { rows } from '@muster/contracts';
-import { openBus, setupBus } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { openBus } from '@muster/contracts/bus';
 import { seededRandom, startNatsServer, startNodeFixture, temporaryDirectory } from '@muster/testkit';
 import { beforeAll, expect, test } from 'vitest';
 

@@ -2,7 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { appendFile, cp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rows, streamName } from '@muster/contracts';
-import { type NatsBus, Outbox, type OutboxOptions, openBus, setupBus } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { type NatsBus, Outbox, type OutboxOptions, openBus } from '@muster/contracts/bus';
 import {
   eventually,
   type NatsServer,

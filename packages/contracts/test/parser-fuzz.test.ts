@@ -2,7 +2,9 @@
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rows } from '@muster/contracts';
-import { credentialsFile, KeyFileError, mintKeys, notGranted, readCredentialClaims } from '@muster/contracts/bus';
+import { notGranted, readCredentialClaims } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import { KeyFileError, mintKeys } from '@muster/contracts/keys';
 import { temporaryDirectory } from '@muster/testkit';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';

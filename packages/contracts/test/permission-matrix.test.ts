@@ -16,15 +16,10 @@ import {
   rows,
   streamDefinitions,
 } from '@muster/contracts';
-import {
-  credentialsFile,
-  type Identity,
-  mintKeys,
-  natsServerConfig,
-  openBus,
-  parseCredentials,
-  setupBus,
-} from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { openBus, parseCredentials } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import { type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
 import { type NatsServer, startNatsServer, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 import { connect, credsAuthenticator, errors } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

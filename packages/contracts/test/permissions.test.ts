@@ -12,20 +12,11 @@ import {
   type Role,
   rows,
 } from '@muster/contracts';
-import {
-  type BusProblem,
-  CONTROL_LINE_BYTES,
-  credentialsFile,
-  type Identity,
-  mintKeys,
-  type NatsBus,
-  NoResponderError,
-  natsServerConfig,
-  openBus,
-  PermissionDeniedError,
-  setupBus,
-} from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { type BusProblem, type NatsBus, NoResponderError, openBus, PermissionDeniedError } from '@muster/contracts/bus';
 import { FleetClient } from '@muster/contracts/client';
+import { credentialsFile } from '@muster/contracts/files';
+import { CONTROL_LINE_BYTES, type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
 import {
   eventually,
   type NatsServer,

@@ -8,7 +8,7 @@ import {
   claimStateFolder,
   expectOwnEntries,
   PrivateFolderError,
-} from '../src/bus/private-folder.ts';
+} from '../src/files/private-folder.ts';
 
 /** Nobody's, on every Linux. */
 const OTHER_UID = 65_534;

@@ -1,6 +1,7 @@
 /* Logs of many instances, as a reader of the stream sees them. */
 import { type LogBatch, type LogGap, type LogLine, Pattern, rows } from '@muster/contracts';
-import { type NatsBus, NoStreamError, openBus, setupBus, uuidv7 } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { type NatsBus, NoStreamError, openBus, uuidv7 } from '@muster/contracts/bus';
 import { type LogEntry, type LogQuery, readLogs } from '@muster/contracts/client';
 import { eventually, type NatsServer, startNatsServer } from '@muster/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';

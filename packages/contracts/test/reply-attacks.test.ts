@@ -19,16 +19,10 @@ import {
   rows,
   streamDefinitions,
 } from '@muster/contracts';
-import {
-  type BusProblem,
-  credentialsFile,
-  type Identity,
-  mintKeys,
-  natsServerConfig,
-  openBus,
-  parseCredentials,
-  setupBus,
-} from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { type BusProblem, openBus, parseCredentials } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import { type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
 import {
   eventually,
   type NatsServer,

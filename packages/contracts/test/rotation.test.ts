@@ -6,28 +6,30 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { commands } from '@muster/contracts';
+import { pushAccount } from '@muster/contracts/admin';
 import {
   BusAwayError,
+  type NatsBus,
+  NoResponderError,
+  openBus,
+  parseCredentials,
+  RequestTimeoutError,
+} from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import {
   beginRotation,
-  credentialsFile,
   finishRotation,
   type Identity,
   identitiesIn,
   mintCertificates,
   mintKeys,
-  type NatsBus,
-  NoResponderError,
   natsServerConfig,
-  openBus,
-  parseCredentials,
-  pushAccount,
-  RequestTimeoutError,
   type Rotatable,
   readRevocations,
   replaceOperator,
   revoke,
   serverTlsFiles,
-} from '@muster/contracts/bus';
+} from '@muster/contracts/keys';
 import {
   eventually,
   type NatsServer,

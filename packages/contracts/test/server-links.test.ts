@@ -13,7 +13,7 @@ import {
   mintKeys,
   natsServerConfig,
   serverTlsFiles,
-} from '@muster/contracts/bus';
+} from '@muster/contracts/keys';
 import { eventually, freePort, startNatsServer, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 

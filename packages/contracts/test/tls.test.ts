@@ -3,19 +3,18 @@ import { X509Certificate } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TlsFiles } from '@muster/contracts';
+import { openBus } from '@muster/contracts/bus';
+import { credentialsFile, tlsFilesBeside } from '@muster/contracts/files';
 import {
   beginRotation,
   CERTIFICATE_LIFETIME_DAYS,
-  credentialsFile,
   type Identity,
   mintCertificates,
   mintKeys,
   natsServerConfig,
-  openBus,
   RENEW_BEFORE_DAYS,
   serverTlsFiles,
-  tlsFilesBeside,
-} from '@muster/contracts/bus';
+} from '@muster/contracts/keys';
 import {
   eventually,
   type NatsServer,

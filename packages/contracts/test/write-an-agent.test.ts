@@ -14,7 +14,8 @@ import {
 import { PRESENCE_INTERVAL_MS, PRESENCE_LIMIT_MS } from '../src/messages/presence.ts';
 import { observerDelivery } from '../src/observers.ts';
 import { chunkId } from '../src/rollups.ts';
-import { type StreamName, streamDefinitions } from '../src/streams.ts';
+import { streamDefinitions } from '../src/stream-definitions.ts';
+import type { StreamName } from '../src/streams.ts';
 
 const text = readFileSync(join(import.meta.dirname, '../../../docs/write-an-agent.md'), 'utf8').replaceAll('\n', ' ');
 const days = (stream: StreamName): number => {

@@ -12,6 +12,7 @@ import {
   strictMap,
   tlsFilesFrom,
 } from '@muster/contracts/config';
+import { credentialsFile, stateLayout } from '@muster/contracts/files';
 import { z } from 'zod';
 import { isLoopbackName } from './guard.ts';
 import { readUsers } from './users.ts';
@@ -139,7 +140,9 @@ export function readConfig(
     problems.push(`MUSTER_BUS_URL is no address of a bus; ${message}`);
   if (urls.data === undefined || starters === undefined || problems.length > 0) throw new ConfigError(problems);
   const credentials =
-    env['MUSTER_BUS_CREDENTIALS'] || file.bus?.creds || join(stateDir, 'keys', `dashboard-${id}.creds`);
+    env['MUSTER_BUS_CREDENTIALS'] ||
+    file.bus?.creds ||
+    credentialsFile(stateLayout(stateDir).keysDir, { role: 'dashboard', id });
   const tls = file.bus?.tls === undefined ? undefined : tlsFilesFrom(file.bus.tls, process.cwd());
   return {
     listen: file.listen ?? { host: '127.0.0.1', port: 8003 },

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { printableLines, redact, redactLogLine } from '@muster/contracts';
+import { messageOf, printableLines, redact, redactLogLine } from '@muster/contracts';
 import { limitProblems, openBus } from '@muster/contracts/bus';
 import { formatDiagnostic } from '@muster/contracts/config';
 import { pino } from 'pino';
@@ -41,7 +41,7 @@ async function run(): Promise<void> {
       process.exit(EXIT.ok);
     }
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
+    process.stderr.write(`${messageOf(error)}\n\n${HELP}`);
     process.exit(EXIT.usage);
   }
   try {

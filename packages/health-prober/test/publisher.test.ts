@@ -2,7 +2,8 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AlertData, bucketName, keys, rows } from '@muster/contracts';
-import { type NatsBus, setupBus } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import type { NatsBus } from '@muster/contracts/bus';
 import { eventually } from '@muster/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Publisher } from '../src/runtime/publisher.ts';

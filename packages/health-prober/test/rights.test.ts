@@ -1,8 +1,9 @@
 /* Whom a prober believes what, and how agents learn from it which keys count no more. */
 import { join } from 'node:path';
 import { type AlertData, type AlertEvent, commands, keys, proberCommands, rows } from '@muster/contracts';
-import { type Bus, mintKeys, type PersonClaims, publishRevocations, revoke, uuidv7 } from '@muster/contracts/bus';
+import { type Bus, type PersonClaims, publishRevocations, uuidv7 } from '@muster/contracts/bus';
 import { forgetHost } from '@muster/contracts/client';
+import { mintKeys, revoke } from '@muster/contracts/keys';
 import { eventually } from '@muster/testkit';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startLeadingProber } from './prober-process.ts';

@@ -1,6 +1,9 @@
 import { join } from 'node:path';
 import { type AlertData, type AlertEvent, type Role, rows, type Verdict } from '@muster/contracts';
-import { type Bus, credentialsFile, mintKeys, natsServerConfig, openBus, setupBus } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { type Bus, openBus } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import { mintKeys, natsServerConfig } from '@muster/contracts/keys';
 import { type NatsServer, startNatsServer, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 
 export const ENVIRONMENT = 'test';

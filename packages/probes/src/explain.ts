@@ -1,4 +1,4 @@
-import type { ProbeReason } from '@muster/contracts';
+import { messageOf, type ProbeReason } from '@muster/contracts';
 import { ForbiddenAddressError } from './gate.ts';
 import type { Step } from './phase-clock.ts';
 
@@ -38,7 +38,7 @@ export function explain(error: unknown, step: Step, signal: AbortSignal): Explan
   const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
   const reasons = errors.map((each) => reasonOf(each, step));
   const reason = reasons.includes('refused') ? 'refused' : (reasons.at(-1) ?? 'unknown');
-  const detail = errors.map((each) => (each instanceof Error ? each.message : String(each))).join('; ');
+  const detail = errors.map(messageOf).join('; ');
   return { status: reason === 'unknown' ? 'unknown' : 'down', reason, detail };
 }
 

@@ -2,33 +2,37 @@
  * The agent as a program: configuration, signals, exit codes. Under the launcher it is told over IPC to stop everything;
  * TERM, INT or a vanished launcher mean that only the agent goes, and its services stay.
  */
-import './interpreted-schemas.ts';
+import './config/interpreted-schemas.ts';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { printableLines, redact, redactLogLine, type StatusFile } from '@muster/contracts';
+import { messageOf, printableLines, redact, redactLogLine, type StatusFile } from '@muster/contracts';
 import { formatDiagnostic, type ServiceSpec } from '@muster/contracts/config';
-import { claimStateFolder, PrivateFolderError } from '@muster/contracts/private-folder';
+import {
+  claimStateFolder,
+  credentialsFile,
+  PrivateFolderError,
+  readIfPresent,
+  stateLayout,
+} from '@muster/contracts/files';
 import { type Logger, pino } from 'pino';
 import { parse } from 'yaml';
-import { readFileIfAny } from './atomic-file.ts';
+import { HostTakenError } from './bus/host-taken-error.ts';
 import { type AgentConfig, configDirOf, readAgentConfig } from './config/agent-config.ts';
 import { type LoadedServices, loadServices } from './config/load-services.ts';
 import { AccountError } from './confine/accounts.ts';
 import { confineSystem } from './confine/confinement.ts';
-import { messageOf } from './message-of.ts';
 import { Agent } from './runtime/agent.ts';
-import { AgentIdError, readIdentity } from './runtime/agent-identity.ts';
-import { HostTakenError } from './runtime/host-taken-error.ts';
-import { LauncherLink } from './runtime/launcher-link.ts';
-import { claimRuntimeFolder, RuntimeFolderError } from './runtime/runtime-folder.ts';
+import { LauncherLink } from './runtime/launcher/launcher-link.ts';
+import { StartProgress } from './runtime/launcher/start-progress.ts';
+import { readStatusFile } from './runtime/report/status-file-writer.ts';
 import { Secrets } from './runtime/secrets.ts';
-import { StartProgress } from './runtime/start-progress.ts';
-import { lockStateDirectory, StateLockedError } from './runtime/state-lock.ts';
-import { spendReserve } from './runtime/state-reserve.ts';
-import { readStatusFile } from './runtime/status-file-writer.ts';
-import { dashboardListen, ownersOf, systemServices } from './runtime/system-services.ts';
+import { dashboardListen, ownersOf, systemServices } from './runtime/services/system-services.ts';
+import { AgentIdError, readIdentity } from './state/agent-identity.ts';
+import { claimRuntimeFolder, RuntimeFolderError } from './state/runtime-folder.ts';
+import { lockStateDirectory, StateLockedError } from './state/state-lock.ts';
+import { spendReserve } from './state/state-reserve.ts';
 
 const HELP = `Usage: node packages/supervisor-agent/bundle/main.js
 
@@ -132,7 +136,7 @@ async function main(): Promise<void> {
 function readConfig(): AgentConfig {
   const around = { env: process.env, hostname: hostname(), currentDir: process.cwd() };
   const file = path.join(configDirOf(around), 'agent.yaml');
-  const reading = readAgentConfig(readFileIfAny(file) ?? '', file, around);
+  const reading = readAgentConfig(readIfPresent(file) ?? '', file, around);
   if ('errors' in reading) throw new Refusal(reading.errors.map(formatDiagnostic).join('\n'));
   if (process.platform !== 'linux') {
     throw new Refusal('the agent supervises Linux processes; on macOS and Windows run it in WSL2 or in a Linux VM');
@@ -228,7 +232,7 @@ function openLog({ logLevel, host }: { readonly logLevel: string; readonly host:
 /** In one whole system the keys lie in the state directory; elsewhere agent.yaml says where. */
 function withOwnCredentials(config: AgentConfig): AgentConfig {
   if (config.bus.credsFile !== undefined || config.bus.isExternal) return config;
-  const credsFile = path.join(config.stateDir, 'keys', `agent-${config.host}.creds`);
+  const credsFile = credentialsFile(stateLayout(config.stateDir).keysDir, { role: 'agent', id: config.host });
   return { ...config, bus: { ...config.bus, credsFile } };
 }
 
@@ -244,7 +248,7 @@ function tellOfAccount(name: string): void {
 
 function parseYamlFile(file: string): unknown {
   try {
-    return parse(readFileIfAny(file) ?? '');
+    return parse(readIfPresent(file) ?? '');
   } catch {
     return undefined; // its owner refuses it, with line and column
   }

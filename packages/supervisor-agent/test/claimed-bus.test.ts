@@ -1,6 +1,8 @@
 /* Several agents for one host on a real bus, as far as their connections go. */
 import { commands } from '@muster/contracts';
-import { CONTROL_LINE_BYTES, credentialsFile, mintKeys, openBus, uuidv7 } from '@muster/contracts/bus';
+import { openBus, uuidv7 } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import { CONTROL_LINE_BYTES, mintKeys } from '@muster/contracts/keys';
 import {
   eventually,
   type NatsServer,
@@ -10,8 +12,8 @@ import {
   temporaryDirectory,
 } from '@muster/testkit';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { ClaimedBus } from '../src/runtime/claimed-bus.ts';
-import { Envelopes } from '../src/runtime/envelopes.ts';
+import { ClaimedBus } from '../src/bus/claimed-bus.ts';
+import { Envelopes } from '../src/bus/envelopes.ts';
 
 const HOSTS = ['alone', 'ended', 'healed', 'race'];
 const ADA = { role: 'operator', id: 'ada' } as const;
@@ -38,7 +40,7 @@ function claim(host: string, name: string, epoch: number, url = server.url, answ
   const rivals: string[] = [];
   const told: boolean[] = [];
   const envelopes = new Envelopes(host, epoch);
-  const bus = new ClaimedBus({
+  const claimed = new ClaimedBus({
     servers: url,
     environment: 'test',
     role: 'agent',
@@ -50,6 +52,7 @@ function claim(host: string, name: string, epoch: number, url = server.url, answ
     onRival: (reason) => rivals.push(reason),
     answerTimeoutMs,
   });
+  const { bus } = claimed;
   bus.onConnection(({ connected }) => told.push(connected));
   bus.respond(commands.status, { host }, async ({ id }) => ({
     ...envelopes.next(),
@@ -59,7 +62,7 @@ function claim(host: string, name: string, epoch: number, url = server.url, answ
     reason: name,
     instances: [],
   }));
-  return { name, bus, taken, rivals, told };
+  return { name, claimed, bus, taken, rivals, told };
 }
 
 /** Who answers for the host. */
@@ -78,17 +81,18 @@ async function speakerOf(host: string): Promise<string> {
 
 test.concurrent('alone it speaks at once, and a second one is told who does, and hears no command', async () => {
   const first = claim('alone', 'first', 2, server.url, 10 * LONG_MS);
-  await using _first = first.bus;
+  await using _first = first.claimed;
   // No answer is waited for, which would take longer: the server knows that nobody would give one.
   await eventually(() => first.bus.isConnected, { timeoutMs: LONG_MS });
 
   // Neither that it started earlier nor that its number is smaller counts against who is there.
   const second = claim('alone', 'second', 1);
-  await using _second = second.bus;
-  await second.bus.settled(AbortSignal.timeout(LONG_MS));
-  expect(second.bus).toMatchObject({ isConnected: false, connectedSinceMs: undefined, rival: { agentId: 'first' } });
-  expect(second.bus.reason).toMatch(/another agent \(first, on another machine/);
-  expect(second.taken).toEqual([second.bus.reason]);
+  await using _second = second.claimed;
+  await second.claimed.settled(AbortSignal.timeout(LONG_MS));
+  expect(second.bus).toMatchObject({ isConnected: false, connectedSinceMs: undefined });
+  expect(second.claimed.rival).toMatchObject({ agentId: 'first' });
+  expect(second.claimed.reason).toMatch(/another agent \(first, on another machine/);
+  expect(second.taken).toEqual([second.claimed.reason]);
   expect(second.told).toEqual([]);
   await expect(second.bus.publishEncoded('x', new Uint8Array(), { expectedLastSeq: 0 })).rejects.toThrow(/away/);
   await eventually(() => first.rivals.length > 0, { timeoutMs: LONG_MS });
@@ -98,7 +102,7 @@ test.concurrent('alone it speaks at once, and a second one is told who does, and
 test.concurrent('of several that begin at once one speaks soon, and all agree who', async () => {
   const all = ['a', 'b', 'c'].map((name) => claim('race', name, 7));
   // Whom each takes for the one that speaks.
-  const opinions = () => all.map(({ name, bus }) => (bus.isConnected ? name : bus.rival?.agentId));
+  const opinions = () => all.map(({ name, bus, claimed }) => (bus.isConnected ? name : claimed.rival?.agentId));
   const agreed = await eventually(
     () => {
       const [first, ...others] = opinions();
@@ -108,28 +112,28 @@ test.concurrent('of several that begin at once one speaks soon, and all agree wh
   );
   expect(all.filter(({ bus }) => bus.isConnected).map(({ name }) => name)).toEqual([agreed]);
   expect(await speakerOf('race')).toBe(agreed);
-  await Promise.all(all.map(({ bus }) => bus.drain()));
+  await Promise.all(all.map(({ claimed }) => claimed[Symbol.asyncDispose]()));
 });
 
 test.concurrent('one that begins while the other cannot answer: once that heals, the older goes on alone', async () => {
   await using faults = await startTcpFaults({ host: '127.0.0.1', port: server.port });
   const older = claim('healed', 'older', 1, `nats://127.0.0.1:${faults.port}`);
-  await using _older = older.bus;
+  await using _older = older.claimed;
   await eventually(() => older.bus.isConnected, { timeoutMs: LONG_MS });
   faults.stall();
   const newer = claim('healed', 'newer', 2);
-  await using _newer = newer.bus;
+  await using _newer = newer.claimed;
   await eventually(() => newer.bus.isConnected, { timeoutMs: LONG_MS });
   await faults.heal();
   await eventually(() => !newer.bus.isConnected && older.bus.isConnected, { timeoutMs: LONG_MS });
-  expect(newer.bus.rival?.agentId).toBe('older');
+  expect(newer.claimed.rival?.agentId).toBe('older');
   expect(newer.told).toEqual([true, false]);
   expect(await speakerOf('healed')).toBe('older');
 });
 
 test('who ends while it asks does not ask again', async () => {
   await using faults = await startTcpFaults({ host: '127.0.0.1', port: server.port });
-  const { bus } = claim('ended', 'only', 1, `nats://127.0.0.1:${faults.port}`, 2_000);
+  const { bus, claimed } = claim('ended', 'only', 1, `nats://127.0.0.1:${faults.port}`, 2_000);
   await eventually(() => bus.isConnected, { timeoutMs: LONG_MS });
   faults.stall();
   // A holder asks as soon as it is one. What is asked after that is given up after that.
@@ -137,7 +141,7 @@ test('who ends while it asks does not ask again', async () => {
   const claimant = { claimant: 'another', agentId: 'another', bootId: 'another', epoch: 2, isHolder: false };
   const later = bus.request(commands.claim, { host: 'ended' }, { ...request, ...claimant }, { timeoutMs: 2_000 });
   using timers = vi.spyOn(globalThis, 'setTimeout');
-  const draining = bus.drain();
+  const draining = claimed[Symbol.asyncDispose]();
   await expect(later).rejects.toThrow(/no answer/);
   await faults.heal();
   await draining;

@@ -8,7 +8,8 @@ import {
   type RollupTier,
   serviceRollups,
 } from '@muster/contracts';
-import { openBus, setupBus } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { openBus } from '@muster/contracts/bus';
 import { eventually, seededRandom, startNatsServer, startNodeFixture, temporaryDirectory } from '@muster/testkit';
 import { expect, test } from 'vitest';
 

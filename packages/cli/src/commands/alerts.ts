@@ -1,11 +1,11 @@
 import { type AlertEvent, rows } from '@muster/contracts';
 import { type AlertGap, followAlerts } from '@muster/contracts/client';
 import type { Command } from 'commander';
-import { connect, OPERATOR } from '../connect.ts';
+import { connect, OPERATOR } from '../bus/connect.ts';
+import { Denial, follow } from '../bus/follow.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { openFleet } from '../fleet.ts';
-import { Denial, follow } from '../follow.ts';
+import { openFleet } from '../fleet/fleet.ts';
 import { byUrgency, isCurrent, renderAlertLine, renderAlerts } from '../render/alerts.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
 

@@ -11,8 +11,8 @@ import {
 } from '@muster/contracts/bus';
 import { type CommandResult, type CommandSender, sendCommand } from '@muster/contracts/client';
 import type { Command } from 'commander';
-import { type AgentFacts, type HeardHeartbeat, judgeAgent } from '../agent-check.ts';
-import { connect, OPERATOR } from '../connect.ts';
+import { connect, OPERATOR } from '../bus/connect.ts';
+import { type AgentFacts, type HeardHeartbeat, judgeAgent } from '../check/agent-check.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { parseDurationMs, parseId } from '../option-values.ts';

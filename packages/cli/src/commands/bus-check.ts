@@ -7,6 +7,8 @@ import {
   inspectStreams,
   isApiStrict,
   measureClockOffset,
+} from '@muster/contracts/admin';
+import {
   type NatsBus,
   NoStreamError,
   notGranted,
@@ -14,12 +16,12 @@ import {
   StoreRefusedError,
 } from '@muster/contracts/bus';
 import type { Command } from 'commander';
-import { type BusFacts, judgeBus } from '../bus-check.ts';
-import { connect, credentialsOf, OPERATOR } from '../connect.ts';
+import { connect, credentialsOf, OPERATOR } from '../bus/connect.ts';
+import { readRetentionOf } from '../bus/retention.ts';
+import { type BusFacts, judgeBus } from '../check/bus-check.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { renderFindings } from '../render/findings.ts';
-import { readRetentionOf } from '../retention.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
 
 /** Heartbeats come every 2 s, jittered by a quarter: whoever lives is heard within this. */

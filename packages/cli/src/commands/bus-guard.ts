@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
+import { ADMIN, open } from '../bus/connect.ts';
+import { readRetentionOf } from '../bus/retention.ts';
 import type { Flags } from '../config.ts';
-import { ADMIN, open } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Guard } from '../guard/guard.ts';
 import { parseDurationMs } from '../option-values.ts';
-import { readRetentionOf } from '../retention.ts';
 import { examples } from './options.ts';
 
 interface GuardOptions extends Flags {

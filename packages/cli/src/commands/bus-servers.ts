@@ -1,6 +1,7 @@
 /** Further nats-servers for a bus that grows: those of a cluster, and those of sites. Files only, no network. */
 import { basename, join, resolve } from 'node:path';
 import { isId, type TlsFiles } from '@muster/contracts';
+import { stateLayout } from '@muster/contracts/files';
 import {
   clusterPassword,
   identitiesIn,
@@ -12,13 +13,13 @@ import {
   natsServerConfig,
   serverTlsFiles,
   writeServerConfig,
-} from '@muster/contracts/bus';
+} from '@muster/contracts/keys';
 import { type Command, InvalidArgumentError } from 'commander';
+import { claimState } from '../bus/state-folder.ts';
 import type { Flags, Settings } from '../config.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { type Address, parseAbsoluteFolder, parseAddress, parseHostName } from '../option-values.ts';
-import { claimState } from '../state-folder.ts';
 import type { Terminal } from '../terminal.ts';
 import { examples } from './options.ts';
 
@@ -122,7 +123,7 @@ async function server(name: string, options: ServerOptions, { terminal, readSett
     }),
     ...(leafnodes !== undefined && { leafNodes: withTls(leafnodes) }),
   });
-  const config = resolve(out ?? join(stateDir, 'nats', `${name}.conf`));
+  const config = resolve(out ?? join(stateLayout(stateDir).serverDir, `${name}.conf`));
   const written = { path: config, what: await writeServerConfig(config, text) };
   report([...certificate, written], dir, terminal);
   return EXIT.ok;
@@ -149,7 +150,7 @@ async function leaf(site: string, options: LeafOptions, { terminal, readSettings
     credentialsFile: leafCredentialsFile(dir ?? keysDir, site),
   });
   const credentials = leafCredentialsFile(keysDir, site);
-  const config = resolve(out ?? join(stateDir, 'nats', `${file}.conf`));
+  const config = resolve(out ?? join(stateLayout(stateDir).serverDir, `${file}.conf`));
   const written = { path: config, what: await writeServerConfig(config, text) };
   report([made(credentials, created), ...certificate, written], dir, terminal);
   return EXIT.ok;

@@ -1,10 +1,10 @@
 import { matchRows } from '@muster/contracts';
 import { type BusCounters, followRevocations } from '@muster/contracts/bus';
 import type { Command } from 'commander';
-import { connect, OPERATOR } from '../connect.ts';
+import { connect, OPERATOR } from '../bus/connect.ts';
+import { Denial, follow } from '../bus/follow.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
-import { Denial, follow } from '../follow.ts';
 import { parseCount } from '../option-values.ts';
 import { renderMessage } from '../render/message.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';

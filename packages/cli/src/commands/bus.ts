@@ -1,36 +1,30 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { isLoopbackHost, MAX_GRANTED_HOSTS, PERSON_ROLES, type PersonRole, ROLES, type Role } from '@muster/contracts';
-import {
-  credentialsFile,
-  type Identity,
-  identitiesIn,
-  isApiStrict,
-  type NatsBus,
-  SetupError,
-  setUpObservers,
-  setupBus,
-} from '@muster/contracts/bus';
+import { isApiStrict, SetupError, setUpObservers, setupBus } from '@muster/contracts/admin';
+import type { NatsBus } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import { type Identity, identitiesIn } from '@muster/contracts/keys';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { STRICT_ADVICE } from '../bus-check.ts';
-import { certificateAdvice, makeBusFiles } from '../bus-files.ts';
+import { ADMIN, open } from '../bus/connect.ts';
+import { signalServer } from '../bus/embedded-server.ts';
+import { certificateAdvice, makeBusFiles } from '../bus/files.ts';
+import { observersIn, ownIdentities } from '../bus/identities.ts';
+import { readRetentionOf } from '../bus/retention.ts';
+import { claimState } from '../bus/state-folder.ts';
+import { markStore } from '../bus/store-age.ts';
+import { STRICT_ADVICE } from '../check/bus-check.ts';
 import type { Flags, Settings } from '../config.ts';
-import { ADMIN, open } from '../connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
-import { signalServer } from '../embedded-server.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { parseDurationMs, parseId } from '../option-values.ts';
-import { observersIn, ownIdentities } from '../own-identities.ts';
-import { readRetentionOf } from '../retention.ts';
-import { claimState } from '../state-folder.ts';
-import { markStore } from '../store-age.ts';
 import { addBusCheck } from './bus-check.ts';
 import { addBusCheckAgent } from './bus-check-agent.ts';
 import { addBusGuard } from './bus-guard.ts';
+import { addRotate } from './bus-rotate.ts';
 import { addBusServers } from './bus-servers.ts';
 import { addBusTail } from './bus-tail.ts';
 import { examples } from './options.ts';
-import { addRotate } from './rotate.ts';
 
 interface SetupOptions extends Flags {
   /** In ms. */

@@ -1,10 +1,10 @@
 import { type ComponentEvent, type InstanceEvent, rows } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
 import type { Command } from 'commander';
-import { connect, OPERATOR } from '../connect.ts';
+import { connect, OPERATOR } from '../bus/connect.ts';
+import { Denial, follow } from '../bus/follow.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { Denial, follow } from '../follow.ts';
 import { parseCount, parseDurationMs, parseId } from '../option-values.ts';
 import { renderComponentEvent, renderInstanceEvent } from '../render/events.ts';
 import type { Terminal } from '../terminal.ts';

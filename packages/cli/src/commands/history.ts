@@ -1,11 +1,11 @@
 import { parseAge } from '@muster/contracts/config';
 import { type Command, InvalidArgumentError } from 'commander';
-import { connect, OPERATOR } from '../connect.ts';
+import { connect, OPERATOR } from '../bus/connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
-import { openFleet } from '../fleet.ts';
+import { openFleet } from '../fleet/fleet.ts';
+import { formatTarget, parseTarget, resolveTarget } from '../fleet/target.ts';
 import { HISTORY_COLUMNS, renderHistory } from '../render/history.ts';
-import { formatTarget, parseTarget, resolveTarget } from '../target.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
 
 interface HistoryOptions extends ReadOptions {

@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
-import { configurationAdvice } from '../bus-files.ts';
+import { configurationAdvice } from '../bus/files.ts';
+import { readRetentionOf } from '../bus/retention.ts';
+import { closeState } from '../bus/state-folder.ts';
+import { tellEverybody, tellServers } from '../bus/tell-servers.ts';
 import type { Flags, Settings } from '../config.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { type AddedHost, addHost as enrol } from '../hosts/add-host.ts';
 import { removeHost as turnOut } from '../hosts/remove-host.ts';
 import { parseId } from '../option-values.ts';
-import { readRetentionOf } from '../retention.ts';
-import { closeState } from '../state-folder.ts';
-import { tellEverybody, tellServers } from '../tell-servers.ts';
 import { examples, JSON_FLAG } from './options.ts';
 
 interface HostOptions extends Flags {

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FleetClient } from '@muster/contracts/client';
 import type { Command } from 'commander';
-import { connect, OPERATOR } from '../connect.ts';
+import { connect, OPERATOR } from '../bus/connect.ts';
+import { Denial, follow } from '../bus/follow.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { openFleet } from '../fleet.ts';
-import { Denial, follow } from '../follow.ts';
-import { type Participant, readParticipants } from '../participants.ts';
+import { openFleet } from '../fleet/fleet.ts';
+import { type Participant, readParticipants } from '../fleet/participants.ts';
 import { renderParticipants, renderStandingChange } from '../render/participants.ts';
 import { formatInstant } from '../render/time.ts';
 import type { Terminal } from '../terminal.ts';

@@ -4,14 +4,14 @@ import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
-import { credentialsFile, tlsFilesBeside, writePrivateFile } from '@muster/contracts/bus';
+import { credentialsFile, replaceFile, tlsFilesBeside } from '@muster/contracts/files';
 import type { Command } from 'commander';
-import { withBusSettings } from '../agent-file.ts';
+import { claimState } from '../bus/state-folder.ts';
 import type { Flags, Settings } from '../config.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
-import { type Joining, parseJoinToken, SPOKEN_JOIN_LINE } from '../join-token.ts';
-import { claimState } from '../state-folder.ts';
+import { withBusSettings } from '../hosts/agent-file.ts';
+import { type Joining, parseJoinToken, SPOKEN_JOIN_LINE } from '../hosts/join-token.ts';
 import { examples, JSON_FLAG } from './options.ts';
 
 interface JoinOptions extends Flags {
@@ -66,14 +66,14 @@ async function joinBus(
 }
 
 /** Replaces a file as a whole, once `first` is done; a link stays one, and the file keeps its mode. */
-async function replaceText(file: string, text: string, first: () => Promise<void>): Promise<void> {
+async function replaceText(file: string, text: string, first: () => void): Promise<void> {
   const target = await realpath(file).catch(() => file);
   const draft = `${target}.new`;
   const former = await stat(target).catch(() => undefined);
   try {
     await writeFile(draft, text);
     if (former !== undefined) await chmod(draft, former.mode & 0o777);
-    await first();
+    first();
     await rename(draft, target);
   } catch (error) {
     await rm(draft, { force: true });
@@ -86,14 +86,14 @@ function joinedDir({ stateDir }: Settings): string {
   return join(stateDir, 'joined');
 }
 
-async function writeKeys(creds: string, joining: Joining): Promise<void> {
+function writeKeys(creds: string, joining: Joining): void {
   const { caFile, certFile, keyFile } = tlsFilesBeside(creds);
   if (joining.tls !== undefined) {
-    await writePrivateFile(caFile, joining.tls.ca);
-    await writePrivateFile(keyFile, joining.tls.key);
-    await writePrivateFile(certFile, joining.tls.cert);
+    replaceFile(caFile, joining.tls.ca);
+    replaceFile(keyFile, joining.tls.key);
+    replaceFile(certFile, joining.tls.cert);
   }
-  await writePrivateFile(creds, joining.creds);
+  replaceFile(creds, joining.creds);
 }
 
 /** As written in agent.yaml: relative to the clone, where the agent runs, when it lies in it. */

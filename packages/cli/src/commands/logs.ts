@@ -2,13 +2,13 @@ import { LOG_LEVELS, type LogLevelName, type LogOffsets, type Pattern } from '@m
 import type { Bus } from '@muster/contracts/bus';
 import { FleetCommands, type LogEntry, type LogQuery, type LogSource, readLogs } from '@muster/contracts/client';
 import { type Command, Option } from 'commander';
-import { connect, OPERATOR } from '../connect.ts';
+import { connect, OPERATOR } from '../bus/connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
-import { openFleet, problemOf } from '../fleet.ts';
+import { openFleet, problemOf } from '../fleet/fleet.ts';
+import { explainMissing, formatTarget, isMatch, parseTarget, resolveTarget, type Target } from '../fleet/target.ts';
 import { parseCount, parseId, parseMoment, parsePattern } from '../option-values.ts';
 import { renderGap, renderLine } from '../render/logs.ts';
-import { explainMissing, formatTarget, isMatch, parseTarget, resolveTarget, type Target } from '../target.ts';
 import type { Terminal } from '../terminal.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
 

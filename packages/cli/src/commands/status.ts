@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import { connect, OPERATOR } from '../connect.ts';
+import { connect, OPERATOR } from '../bus/connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
-import { openFleet, readFleet } from '../fleet.ts';
-import type { FleetReading } from '../fleet-reading.ts';
-import { fleetOf, fromOwnFile } from '../own-file.ts';
+import { openFleet, readFleet } from '../fleet/fleet.ts';
+import { fleetOf, fromOwnFile } from '../fleet/own-file.ts';
+import type { FleetReading } from '../fleet/reading.ts';
+import { explainMissing, isMatch, parseTarget, type Target } from '../fleet/target.ts';
 import { renderStatus, statusJson } from '../render/status.ts';
-import { explainMissing, isMatch, parseTarget, type Target } from '../target.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
 
 export function addStatus(program: Command, context: Context, run: Run): void {

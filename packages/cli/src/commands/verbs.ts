@@ -1,15 +1,15 @@
 import { Deadline, printable } from '@muster/contracts';
 import type { CommandResult } from '@muster/contracts/client';
 import type { Command } from 'commander';
-import { connect, OPERATOR } from '../connect.ts';
+import { connect, OPERATOR } from '../bus/connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
-import { changesOf, openFleet, problemOf } from '../fleet.ts';
+import { changesOf, openFleet, problemOf } from '../fleet/fleet.ts';
+import type { Verb } from '../fleet/outcome.ts';
+import { explainMissing, formatTarget, isMatch, parseTarget, resolveTarget } from '../fleet/target.ts';
+import { type Finished, waitForOutcome } from '../fleet/wait-for-outcome.ts';
 import { parseDurationMs } from '../option-values.ts';
-import type { Verb } from '../outcome.ts';
 import { renderFinished, renderProgress } from '../render/outcome.ts';
-import { explainMissing, formatTarget, isMatch, parseTarget, resolveTarget } from '../target.ts';
-import { type Finished, waitForOutcome } from '../wait-for-outcome.ts';
 import { examples, JSON_FLAG, type ReadOptions } from './options.ts';
 
 interface VerbOptions extends ReadOptions {

@@ -1,13 +1,13 @@
 import type { StatusFile } from '@muster/contracts';
 import type { Command } from 'commander';
-import { connect, OPERATOR } from '../connect.ts';
+import { connect, OPERATOR } from '../bus/connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { openFleet, readFleet, readWhy } from '../fleet.ts';
-import type { WhyReading } from '../fleet-reading.ts';
-import { fleetOf, fromOwnFile } from '../own-file.ts';
+import { openFleet, readFleet, readWhy } from '../fleet/fleet.ts';
+import { fleetOf, fromOwnFile } from '../fleet/own-file.ts';
+import type { WhyReading } from '../fleet/reading.ts';
+import { isMatch, parseTarget, resolveTarget, type Target } from '../fleet/target.ts';
 import { renderWhy } from '../render/why.ts';
-import { isMatch, parseTarget, resolveTarget, type Target } from '../target.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
 
 export function addWhy(program: Command, context: Context, run: Run): void {

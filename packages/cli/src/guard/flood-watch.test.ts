@@ -1,5 +1,5 @@
 import { streamName } from '@muster/contracts';
-import type { IdentityLoad, SenderWrites } from '@muster/contracts/bus';
+import type { IdentityLoad, SenderWrites } from '@muster/contracts/admin';
 import { expect, test } from 'vitest';
 import { FLOOD_LIMITS } from './flood-limits.ts';
 import { FloodWatch } from './flood-watch.ts';

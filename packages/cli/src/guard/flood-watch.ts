@@ -1,5 +1,6 @@
 import { streamName } from '@muster/contracts';
-import { FloodMeter, type IdentityLoad, type SenderWrites } from '@muster/contracts/bus';
+import { type IdentityLoad, type SenderWrites } from '@muster/contracts/admin';
+import { FloodMeter } from '@muster/contracts/bus';
 import type { BroughtLimits, FloodLimits } from './flood-limits.ts';
 import { StoreEpisodes } from './store-episodes.ts';
 

@@ -6,26 +6,24 @@
  * purged. All of it is told, here and on the bus.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ComponentEvent, type RetentionChanges, rows } from '@muster/contracts';
+import { type ComponentEvent, messageOf, type RetentionChanges, rows } from '@muster/contracts';
 import {
   ConnectionLoads,
-  credentialsFile,
-  type Identity,
   type KnownServices,
   knownServices,
-  type NatsBus,
   purgeInvented,
   purgeMonitor,
   StoredLoads,
   type StoreLook,
   setUpObservers,
   setupBus,
-  uuidv7,
-  WrongLastSequenceError,
-} from '@muster/contracts/bus';
+} from '@muster/contracts/admin';
+import { type NatsBus, uuidv7, WrongLastSequenceError } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import type { Identity } from '@muster/contracts/keys';
+import { observersIn } from '../bus/identities.ts';
+import { markStore } from '../bus/store-age.ts';
 import type { Settings } from '../config.ts';
-import { observersIn } from '../own-identities.ts';
-import { markStore } from '../store-age.ts';
 import { FLOOD_LIMITS, type FloodLimits } from './flood-limits.ts';
 import { type Flooder, FloodWatch } from './flood-watch.ts';
 import { canRevoke, cutOff, howToCutOff, identityOf, isOwn, purgedText } from './stop-flood.ts';
@@ -309,7 +307,7 @@ export class Guard implements AsyncDisposable {
       const nowMs = performance.now();
       if (nowMs - (this.#complainedAtMs.get(what) ?? Number.NEGATIVE_INFINITY) >= COMPLAIN_EVERY_MS) {
         this.#complainedAtMs.set(what, nowMs);
-        this.#options.say(`cannot ${what}: ${error instanceof Error ? error.message : String(error)}`);
+        this.#options.say(`cannot ${what}: ${messageOf(error)}`);
       }
       return undefined;
     }

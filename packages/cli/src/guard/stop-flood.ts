@@ -1,18 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isId, type RetentionChanges, ROLES } from '@muster/contracts';
-import {
-  type Identity,
-  type NatsBus,
-  type PurgedStore,
-  publishRevocations,
-  ROOT_KEY_FILE,
-} from '@muster/contracts/bus';
-import { configurationAdvice, makeBusFiles } from '../bus-files.ts';
+import type { PurgedStore } from '@muster/contracts/admin';
+import { type NatsBus, publishRevocations } from '@muster/contracts/bus';
+import { type Identity, ROOT_KEY_FILE } from '@muster/contracts/keys';
+import { configurationAdvice, makeBusFiles } from '../bus/files.ts';
+import { ownIdentities } from '../bus/identities.ts';
+import { tellServers } from '../bus/tell-servers.ts';
 import type { Settings } from '../config.ts';
 import { voidKeysOf } from '../hosts/void-keys.ts';
-import { ownIdentities } from '../own-identities.ts';
-import { tellServers } from '../tell-servers.ts';
 
 /** Are the keys here that make a revocation count? */
 export function canRevoke({ keysDir }: Settings): boolean {

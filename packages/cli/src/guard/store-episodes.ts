@@ -4,7 +4,7 @@
  * The server's acknowledgements, and whatever else it says by itself, can be aimed at another's subjects. So what was stored since
  * somebody began to write much is held against what the connections of that very identity have brought since.
  */
-import type { IdentityLoad, SenderWrites } from '@muster/contracts/bus';
+import type { IdentityLoad, SenderWrites } from '@muster/contracts/admin';
 
 /** Both are counted at other times, and what is stored by a draw. */
 const BORNE_OUT_RATIO = 0.5;

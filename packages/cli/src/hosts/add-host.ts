@@ -3,23 +3,21 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import { inUrl, isLoopbackHost, type RetentionChanges } from '@muster/contracts';
+import type { SignedRevocations } from '@muster/contracts/bus';
+import { credentialsFile, oldFile, tlsFilesBeside } from '@muster/contracts/files';
 import {
-  credentialsFile,
   furtherServersIn,
   type Identity,
   isCertifiedFor,
   mintCertificates,
   mintKeys,
-  oldFile,
-  type SignedRevocations,
   serverTlsFiles,
-  tlsFilesBeside,
-} from '@muster/contracts/bus';
-import { type BusFiles, expectBusKeys, makeBusFiles } from '../bus-files.ts';
+} from '@muster/contracts/keys';
+import { type BusFiles, expectBusKeys, makeBusFiles } from '../bus/files.ts';
+import { ownAddresses } from '../bus/own-names.ts';
 import type { Settings } from '../config.ts';
 import { CliError } from '../exit-codes.ts';
-import { formatJoinToken } from '../join-token.ts';
-import { ownAddresses } from '../own-names.ts';
+import { formatJoinToken } from './join-token.ts';
 import { voidKeysOf } from './void-keys.ts';
 
 export interface AddedHost {

@@ -1,8 +1,8 @@
 import type { RetentionChanges } from '@muster/contracts';
-import { configurationAdvice, expectBusKeys, makeBusFiles } from '../bus-files.ts';
+import { configurationAdvice, expectBusKeys, makeBusFiles } from '../bus/files.ts';
+import { forgetStored, tellEverybody, tellServers } from '../bus/tell-servers.ts';
 import type { Settings } from '../config.ts';
 import { CliError } from '../exit-codes.ts';
-import { forgetStored, tellEverybody, tellServers } from '../tell-servers.ts';
 import { voidKeysOf } from './void-keys.ts';
 
 export interface RemoveHostOptions {

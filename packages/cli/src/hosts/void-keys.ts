@@ -1,14 +1,8 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import {
-  credentialsFile,
-  type Identity,
-  oldFile,
-  publicKeyIn,
-  revoke,
-  type SignedRevocations,
-  tlsFilesBeside,
-} from '@muster/contracts/bus';
+import type { SignedRevocations } from '@muster/contracts/bus';
+import { credentialsFile, oldFile, tlsFilesBeside } from '@muster/contracts/files';
+import { type Identity, publicKeyIn, revoke } from '@muster/contracts/keys';
 import type { Settings } from '../config.ts';
 
 export interface VoidedKeys {

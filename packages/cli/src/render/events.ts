@@ -1,5 +1,5 @@
 import { type ComponentEvent, type InstanceEvent, printable } from '@muster/contracts';
-import { formatTarget } from '../target.ts';
+import { formatTarget } from '../fleet/target.ts';
 import type { Paint } from './paint.ts';
 import { formatExit, stateCell } from './state.ts';
 import { formatInstant } from './time.ts';

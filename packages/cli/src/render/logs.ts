@@ -1,6 +1,6 @@
 import { type LogLevelName, type LogLine, printableLine } from '@muster/contracts';
 import type { LogEntry } from '@muster/contracts/client';
-import { formatTarget } from '../target.ts';
+import { formatTarget } from '../fleet/target.ts';
 import type { Paint, Tone } from './paint.ts';
 import { formatInstant } from './time.ts';
 

@@ -1,7 +1,7 @@
 import { type InstanceStatus, printable } from '@muster/contracts';
-import type { Verb } from '../outcome.ts';
-import { formatTarget } from '../target.ts';
-import type { Finished } from '../wait-for-outcome.ts';
+import type { Verb } from '../fleet/outcome.ts';
+import { formatTarget } from '../fleet/target.ts';
+import type { Finished } from '../fleet/wait-for-outcome.ts';
 import type { Paint } from './paint.ts';
 import { stateCell } from './state.ts';
 import { formatSpan } from './time.ts';

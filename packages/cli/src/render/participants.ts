@@ -1,5 +1,5 @@
 import { printable } from '@muster/contracts';
-import type { Participant } from '../participants.ts';
+import type { Participant } from '../fleet/participants.ts';
 import type { Paint } from './paint.ts';
 import { stateCell } from './state.ts';
 import { type Cell, type Column, renderTable } from './table.ts';

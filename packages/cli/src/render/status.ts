@@ -5,7 +5,7 @@ import {
   healthNow,
   type InstanceReading,
   stateNow,
-} from '../fleet-reading.ts';
+} from '../fleet/reading.ts';
 import type { Paint } from './paint.ts';
 import { stateCell, verdictCell } from './state.ts';
 import { type Cell, type Column, renderTable } from './table.ts';

@@ -1,6 +1,6 @@
 import { type InstanceEvent, printable } from '@muster/contracts';
-import { healthNow, stateNow, type WhyReading } from '../fleet-reading.ts';
-import { formatTarget } from '../target.ts';
+import { healthNow, stateNow, type WhyReading } from '../fleet/reading.ts';
+import { formatTarget } from '../fleet/target.ts';
 import { eventFacts, renderTransition } from './events.ts';
 import type { Paint } from './paint.ts';
 import { formatExit, stateCell } from './state.ts';

@@ -9,8 +9,8 @@ import { inboxPrefix } from '../permissions.ts';
 import type { Role } from '../roles.ts';
 import { commands } from '../rows.ts';
 import { buildSubject } from '../subject.ts';
-import type { Connection } from './connection.ts';
 import { BusAwayError } from './errors.ts';
+import type { Link } from './gate.ts';
 import { withHeaders } from './inbox.ts';
 import type { Signatures } from './trust/signatures.ts';
 import { uuidv7 } from './uuid.ts';
@@ -32,7 +32,7 @@ interface Asker {
   readonly environment: string;
   readonly role: Role;
   readonly id: string;
-  readonly connection: Connection;
+  readonly connection: Link;
   readonly signatures: Signatures;
 }
 

@@ -2,8 +2,8 @@ import { headers as createHeaders, type Msg, nuid } from '@nats-io/transport-nod
 import { answererOf, answerPrefix, answersTo } from '../answers.ts';
 import { inboxPrefix } from '../permissions.ts';
 import type { Role } from '../roles.ts';
-import type { Connection } from './connection.ts';
 import { BadReplyError, BusAwayError, NoResponderError, PermissionDeniedError, RequestTimeoutError } from './errors.ts';
+import type { Link } from './gate.ts';
 import type { Tally } from './tally.ts';
 
 export interface AskOptions {
@@ -34,14 +34,14 @@ interface Asker {
 /** Questions and their answers, the server's and everybody's: two subscriptions for all of them, one token each. */
 export class Inbox {
   readonly #asker: Asker;
-  readonly #connection: Connection;
+  readonly #connection: Link;
   readonly #tally: Tally;
   /** Of this run: another of the same identity hears other answers. */
   readonly #run = nuid.next();
   readonly #pending = new Map<string, Pending>();
   #lastToken = 0;
 
-  constructor(asker: Asker, connection: Connection, tally: Tally) {
+  constructor(asker: Asker, connection: Link, tally: Tally) {
     const { environment, role, id } = asker;
     this.#asker = asker;
     this.#connection = connection;

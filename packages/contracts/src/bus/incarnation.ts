@@ -10,11 +10,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { keys } from '../buckets.ts';
+import { readIfPresent, replaceFile } from '../files/replace-file.ts';
 import { NONE } from '../ids.ts';
 import { Incarnation, MAX_RAISES } from '../messages/incarnation.ts';
 import type { ConfigEntry } from '../messages/stored.ts';
 import { proberCommands } from '../rows.ts';
-import { readIfPresent, writePrivateFile } from './atomic-file.ts';
 import type { Bus, Subscription } from './bus.ts';
 import { uuidv7 } from './uuid.ts';
 
@@ -81,14 +81,14 @@ export async function setUpIncarnation(
     const mark: Mark = { ...next, mark: (directory === undefined && found?.mark.mark) || uuidv7() };
     // The store first: a set-up that is cut off in between raises the number once more, which does no harm.
     if (!(await writeMark(bus, mark, found?.revision))) continue;
-    if (directory !== undefined) await writePrivateFile(join(directory, FILE), `${JSON.stringify(mark)}\n`);
+    if (directory !== undefined) replaceFile(join(directory, FILE), `${JSON.stringify(mark)}\n`);
     return { incarnation: mark.incarnation, isRaised };
   }
 }
 
 /** What stands beside the keys; `undefined` when nothing readable does. @throws when the file can't be read */
 export async function readIncarnationFile(directory: string): Promise<Mark | undefined> {
-  return parseMark(await readIfPresent(join(directory, FILE)));
+  return parseMark(readIfPresent(join(directory, FILE)));
 }
 
 function nextMark(inside: Mark | undefined, outside: Mark | undefined, isRestored: boolean) {

@@ -1,10 +1,10 @@
 import { DeliverPolicy } from '@nats-io/jetstream';
 import type { z } from 'zod';
-import type { Bucket } from '../buckets.ts';
+import { type Bucket, kvStream, kvSubject } from '../buckets.ts';
 import { HostQuota } from '../host-quota.ts';
 import type { KvHandlers, Subscription } from './bus.ts';
 import { PermissionDeniedError } from './errors.ts';
-import { isDeletion, kvStream, kvSubject, readEntry } from './kv-entry.ts';
+import { isDeletion, readEntry } from './kv-entry.ts';
 import { isServerCopy, SERVER_COPY } from './server-copy.ts';
 import { type Delivery, type ReaderDependencies, readStream } from './stream-reader.ts';
 import type { Tally } from './tally.ts';

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Bucket } from '../buckets.ts';
+import { type Bucket, kvStream, kvSubject } from '../buckets.ts';
 import type { KvBucket, KvHandlers, Subscription } from './bus.ts';
 import { encodeMessage } from './codec.ts';
 import {
@@ -9,7 +9,7 @@ import {
   NoStreamError,
   WrongLastSequenceError,
 } from './errors.ts';
-import { isDeletion, KV_OPERATION, kvStream, kvSubject, readEntry, whyNotOfKey } from './kv-entry.ts';
+import { isDeletion, KV_OPERATION, readEntry, whyNotOfKey } from './kv-entry.ts';
 import { KvWatch } from './kv-watch.ts';
 import { store } from './ordered-publish.ts';
 import { isStoredServerCopy, SERVER_COPY } from './server-copy.ts';

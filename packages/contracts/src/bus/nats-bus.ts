@@ -26,6 +26,7 @@ import type {
 import { encodeForStream, refuseForeign } from './codec.ts';
 import { Connection } from './connection.ts';
 import { BusAwayError } from './errors.ts';
+import { Gate, type Link } from './gate.ts';
 import { readHistory } from './history.ts';
 import { askImproperly, type Fault, type ImproperAnswer } from './improper-question.ts';
 import { Inbox } from './inbox.ts';
@@ -46,7 +47,7 @@ import { readTrust } from './trust/trust.ts';
 
 /** Returns at once; connects in the background, and again for ever. */
 export function openBus(options: BusOptions): NatsBus {
-  return new NatsBus(options);
+  return new NatsBus(options, connectionOf(options));
 }
 
 export interface ServerFacts {
@@ -58,6 +59,14 @@ export interface ServerFacts {
   readonly maxPayloadBytes: number;
 }
 
+/** What the bus shares with one behind a gate. */
+interface Connected {
+  readonly connection: Link;
+  readonly tally: Tally;
+  readonly revocations: Revocations;
+  readonly signatures: Signatures;
+}
+
 /** The bus over NATS: each concern in its own class, put together here. */
 export class NatsBus implements Bus {
   readonly environment: string;
@@ -65,30 +74,22 @@ export class NatsBus implements Bus {
   readonly id: string;
   readonly revocations: Revocations;
   readonly #tally: Tally;
-  readonly #connection: Connection;
+  readonly #connection: Link;
   readonly #inbox: Inbox;
   readonly #pubsub: PubSub;
   readonly #requests: Requests;
   readonly #signatures: Signatures;
   readonly #prefix: string;
-  /** As last read; what follows from them is worked out once. */
-  #credentials: string | undefined;
-  /** What is wrong with the credentials, other than that nobody is let in with them. */
-  #shortcoming: string | undefined;
 
-  constructor(options: BusOptions) {
-    const { environment, role, id, onProblem, revocationsFile } = options;
+  constructor({ environment, role, id }: Pick<BusOptions, 'environment' | 'role' | 'id'>, connected: Connected) {
     this.environment = environment;
     this.role = role;
     this.id = id;
     this.#prefix = inboxPrefix(role, id);
-    this.#tally = new Tally(onProblem);
-    this.revocations = new Revocations(environment, revocationsFile);
-    this.#signatures = new Signatures(environment, this.revocations);
-    this.#connection = new Connection({ ...options, onCredentials: (text) => this.#useCredentials(text) }, this.#tally);
-    this.#connection.onConnection(({ connected }) => {
-      if (connected && this.#shortcoming !== undefined) this.#tally.problem('error', undefined, this.#shortcoming);
-    });
+    this.#tally = connected.tally;
+    this.revocations = connected.revocations;
+    this.#signatures = connected.signatures;
+    this.#connection = connected.connection;
     this.#inbox = new Inbox(this, this.#connection, this.#tally);
     this.#pubsub = new PubSub(this.#connection, this.#reading);
     this.#requests = new Requests(
@@ -223,6 +224,12 @@ export class NatsBus implements Bus {
     return receivePushed(this.#reading, row, deliverSubject, handler);
   }
 
+  /** The same bus for those to whom it is away while the gate is shut, as it is at first. */
+  gated(): { readonly bus: NatsBus; readonly gate: Pick<Gate, 'open' | 'shut'> } {
+    const gate = new Gate(this.#connection);
+    return { bus: new NatsBus(this, { ...this.#reading, revocations: this.revocations, connection: gate }), gate };
+  }
+
   /** One call of JetStream's own API, for setting up. @throws as `callJetStream` */
   callJetStream<T>(call: string, body?: unknown): Promise<T> {
     return callJetStream<T>(this.#inbox, call, body);
@@ -262,17 +269,6 @@ export class NatsBus implements Bus {
     return this.drain();
   }
 
-  async #useCredentials(text: string | undefined): Promise<void> {
-    if (text !== undefined && text === this.#credentials) return;
-    const trust = readTrust(text, this);
-    await this.revocations.trust(trust.ok ? trust.value.roots : []);
-    this.#signatures.use(trust);
-    // Who connects without credentials, to a bus without keys, knows it.
-    if (text === undefined) this.#shortcoming = undefined;
-    else this.#shortcoming = trust.ok ? whyOlder(text, this) : trust.reason;
-    this.#credentials = text;
-  }
-
   get #reading() {
     return {
       environment: this.environment,
@@ -283,4 +279,30 @@ export class NatsBus implements Bus {
       tally: this.#tally,
     };
   }
+}
+
+function connectionOf(options: BusOptions): Connected {
+  const { environment, onProblem, revocationsFile } = options;
+  const tally = new Tally(onProblem);
+  const revocations = new Revocations(environment, revocationsFile);
+  const signatures = new Signatures(environment, revocations);
+  /** As last read; what follows from them is worked out once. */
+  let credentials: string | undefined;
+  /** What is wrong with them, other than that nobody is let in with them. */
+  let shortcoming: string | undefined;
+  const onCredentials = async (text: string | undefined): Promise<void> => {
+    if (text !== undefined && text === credentials) return;
+    const trust = readTrust(text, options);
+    await revocations.trust(trust.ok ? trust.value.roots : []);
+    signatures.use(trust);
+    // Who connects without credentials, to a bus without keys, knows it.
+    if (text === undefined) shortcoming = undefined;
+    else shortcoming = trust.ok ? whyOlder(text, options) : trust.reason;
+    credentials = text;
+  };
+  const connection = new Connection({ ...options, onCredentials }, tally);
+  connection.onConnection(({ connected }) => {
+    if (connected && shortcoming !== undefined) tally.problem('error', undefined, shortcoming);
+  });
+  return { connection, tally, revocations, signatures };
 }

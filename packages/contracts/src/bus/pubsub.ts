@@ -3,16 +3,16 @@ import type { Row } from '../rows.ts';
 import { buildFilter, buildSubject, type SubjectParams } from '../subject.ts';
 import type { Subscription } from './bus.ts';
 import { encodeMessage, refuseForeign } from './codec.ts';
-import type { Connection } from './connection.ts';
+import type { Link } from './gate.ts';
 import { withHeaders } from './inbox.ts';
 import { RowReader, type RowReaderDependencies } from './row-reader.ts';
 
 /** Core messages: sent now or never, heard by whoever listens. */
 export class PubSub {
-  readonly #connection: Connection;
+  readonly #connection: Link;
   readonly #reading: RowReaderDependencies;
 
-  constructor(connection: Connection, reading: RowReaderDependencies) {
+  constructor(connection: Link, reading: RowReaderDependencies) {
     this.#connection = connection;
     this.#reading = reading;
   }

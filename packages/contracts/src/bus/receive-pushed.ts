@@ -2,13 +2,13 @@ import type { z } from 'zod';
 import type { Row } from '../rows.ts';
 import { streamName } from '../streams.ts';
 import type { PushedMessage, Subscription } from './bus.ts';
-import type { Connection } from './connection.ts';
+import type { Link } from './gate.ts';
 import { RowReader, type RowReaderDependencies } from './row-reader.ts';
 import { deliveryOf } from './stream-reader.ts';
 
 /** Listens where a consumer pushes. See `Bus.receive`. */
 export function receivePushed<T extends string, S extends z.ZodType>(
-  dependencies: RowReaderDependencies & { readonly connection: Connection },
+  dependencies: RowReaderDependencies & { readonly connection: Link },
   row: Row<T, S>,
   deliverSubject: string,
   handler: (pushed: PushedMessage<T, S>) => void,

@@ -1,6 +1,7 @@
 import type { Msg } from '@nats-io/transport-node';
 import type { z } from 'zod';
 import { isAnswerAddress } from '../answers.ts';
+import { messageOf } from '../message-of.ts';
 import { Refusal, SIGNATURE_HEADER } from '../messages/command.ts';
 import type { Asker, Grant } from '../messages/grant.ts';
 import { whyForeign } from '../names.ts';
@@ -9,9 +10,9 @@ import type { RequestRow } from '../rows.ts';
 import { buildFilter, buildSubject, parseSubject, type SubjectParams } from '../subject.ts';
 import type { RequestOptions, Subscription } from './bus.ts';
 import { decodeMessage, encodeMessage, refuseForeign } from './codec.ts';
-import type { Connection } from './connection.ts';
 import { BadReplyError, BusAwayError, RequestRefusedError } from './errors.ts';
 import { FloodMeter } from './flood-meter.ts';
+import type { Link } from './gate.ts';
 import { type Inbox, withHeaders } from './inbox.ts';
 import type { Tally } from './tally.ts';
 import { permit, whyNotNamed } from './trust/permit.ts';
@@ -44,14 +45,14 @@ export class Requests {
   readonly #environment: string;
   readonly #source: string;
   readonly #signatures: Signatures;
-  readonly #connection: Connection;
+  readonly #connection: Link;
   readonly #inbox: Inbox;
   readonly #tally: Tally;
   /** By the key that was proven: nobody uses up what is another's. */
   readonly #asked = new FloodMeter(QUESTIONS);
   readonly #unsigned = new FloodMeter(UNSIGNED_REFUSALS);
 
-  constructor({ environment, source, signatures }: Speaker, connection: Connection, inbox: Inbox, tally: Tally) {
+  constructor({ environment, source, signatures }: Speaker, connection: Link, inbox: Inbox, tally: Tally) {
     this.#environment = environment;
     this.#source = source;
     this.#signatures = signatures;
@@ -169,7 +170,7 @@ export class Requests {
       refuseForeign(row.names.reply, values, subject, answer);
       this.#send(reply, signature, encodeMessage(row.reply, subject, answer));
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#tally.problem('error', subject, `handler failed: ${reason}`);
       this.#refuse(reply, signature, 'internal', reason);
     }

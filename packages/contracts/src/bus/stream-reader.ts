@@ -8,7 +8,7 @@
 import type { ConsumerConfig } from '@nats-io/jetstream';
 import { type Msg, nuid } from '@nats-io/transport-node';
 import type { Subscription } from './bus.ts';
-import type { Connection } from './connection.ts';
+import type { Link } from './gate.ts';
 import type { Inbox } from './inbox.ts';
 import { callJetStream } from './jetstream-api.ts';
 import { matchesFilter } from './matches-filter.ts';
@@ -42,7 +42,7 @@ export interface ReaderOptions {
 
 /** Where the deliveries of one reader go. */
 export interface ReaderDependencies {
-  readonly connection: Connection;
+  readonly connection: Link;
   readonly inbox: Inbox;
   /** This identity's own inbox prefix. */
   readonly prefix: string;
@@ -59,7 +59,7 @@ export function readStream(dependencies: ReaderDependencies, options: ReaderOpti
 }
 
 class StreamReader implements Reader {
-  readonly #connection: Connection;
+  readonly #connection: Link;
   readonly #options: ReaderOptions;
   readonly #deliverSubject: string;
   readonly #subscription: Subscription;

@@ -1,3 +1,4 @@
+import { messageOf } from '../message-of.ts';
 import type { BusCounters, BusProblem } from './bus.ts';
 
 /** Counts what passes, and tells what is wrong. */
@@ -37,7 +38,7 @@ export class Tally {
     try {
       run();
     } catch (error) {
-      this.problem('error', subject, `handler failed: ${error instanceof Error ? error.message : String(error)}`);
+      this.problem('error', subject, `handler failed: ${messageOf(error)}`);
     }
   }
 }

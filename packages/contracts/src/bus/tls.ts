@@ -4,30 +4,19 @@
  * The scheme decides: `tls://` is TLS or nothing, so that nobody between the two ends can talk a client out of it. There
  * is no option that skips a check. Files are read for each connection, so that renewed ones need no restart.
  */
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { basename, dirname, join } from 'node:path';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import type { TlsOptions } from '@nats-io/transport-node';
 import type { TlsFiles } from '../bus-address.ts';
-import { readIfPresent } from './atomic-file.ts';
+import { readIfPresent } from '../files/replace-file.ts';
+import { tlsFilesBeside } from '../files/state-layout.ts';
 import type { BusOptions } from './bus.ts';
 import { BusRefusedError } from './errors.ts';
 
 /** What the client library hands on to Node's `tls.connect`. */
 interface ConnectTls extends TlsOptions {
   checkServerIdentity(host: string, certificate: PeerCertificate): Error | undefined;
-}
-
-/** Where the certificate and the key of an identity are, and the CA: beside its credentials. */
-export function tlsFilesBeside(credentialsFile: string): Required<TlsFiles> {
-  const directory = dirname(credentialsFile);
-  const name = basename(credentialsFile, '.creds');
-  return {
-    caFile: join(directory, 'ca.crt'),
-    certFile: join(directory, `${name}.crt`),
-    keyFile: join(directory, `${name}.key`),
-  };
 }
 
 /** Is it TLS or nothing? */
@@ -42,7 +31,7 @@ export async function tlsFor(
 ): Promise<ConnectTls | undefined> {
   if (!isTlsAsked(server, options)) return undefined;
   const { tls, credentialsFile } = options;
-  const pem = tls === undefined ? await readBeside(credentialsFile) : await readGiven(server, tls);
+  const pem = tls === undefined ? readBeside(credentialsFile) : readGiven(server, tls);
   const name = hostOf(server);
   return {
     ...pem,
@@ -51,26 +40,26 @@ export async function tlsFor(
   };
 }
 
-async function readBeside(credentialsFile: string | undefined): Promise<TlsOptions> {
+function readBeside(credentialsFile: string | undefined): TlsOptions {
   if (credentialsFile === undefined) return {};
   const { caFile, certFile, keyFile } = tlsFilesBeside(credentialsFile);
-  const [ca, cert, key] = await Promise.all([caFile, certFile, keyFile].map(readIfPresent));
+  const [ca, cert, key] = [caFile, certFile, keyFile].map(readIfPresent);
   return { ...(ca !== undefined && { ca }), ...(cert !== undefined && key !== undefined && { cert, key }) };
 }
 
-async function readGiven(server: string, { caFile, certFile, keyFile }: TlsFiles): Promise<TlsOptions> {
-  const read = async (file: string): Promise<string> => {
+function readGiven(server: string, { caFile, certFile, keyFile }: TlsFiles): TlsOptions {
+  const read = (file: string): string => {
     try {
-      return await readFile(file, 'utf8');
+      return readFileSync(file, 'utf8');
     } catch (error) {
       const advice = 'correct the path in bus.tls, or make the file readable';
       throw new BusRefusedError([server], `cannot read '${file}'`, { cause: error, advice });
     }
   };
   return {
-    ...(caFile !== undefined && { ca: await read(caFile) }),
-    ...(certFile !== undefined && { cert: await read(certFile) }),
-    ...(keyFile !== undefined && { key: await read(keyFile) }),
+    ...(caFile !== undefined && { ca: read(caFile) }),
+    ...(certFile !== undefined && { cert: read(certFile) }),
+    ...(keyFile !== undefined && { key: read(keyFile) }),
   };
 }
 

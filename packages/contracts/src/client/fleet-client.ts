@@ -15,8 +15,23 @@ import { type Measured, measure } from './measure.ts';
 import { type HistoryQuery, type MetricsHistory, readMetricsHistory } from './metrics-history.ts';
 import type { DashboardStanding, HostPresence, ProberStanding } from './presence.ts';
 
-/** The buckets that a client follows. */
-export type FollowedBucket = 'specs' | 'status' | 'health' | 'alerts';
+/** The buckets that a client can follow. */
+const FOLLOWED_BUCKETS = ['specs', 'status', 'health', 'alerts'] as const;
+export type FollowedBucket = (typeof FOLLOWED_BUCKETS)[number];
+
+/** Whose heartbeats a client can hear. */
+const FOLLOWED_SENDERS = ['host', 'prober', 'dashboard'] as const;
+export type FollowedSender = (typeof FOLLOWED_SENDERS)[number];
+
+/** How much of the fleet a client follows. What is left out it does not know. */
+export interface Followed {
+  /** Default: all of them. */
+  readonly buckets?: readonly FollowedBucket[];
+  /** Default: all of them. */
+  readonly senders?: readonly FollowedSender[];
+  /** Only the keys and heartbeats of this host. */
+  readonly host?: string;
+}
 
 /** One thing that changed. `value` is `undefined` when the entry is gone. */
 export type FleetChange =
@@ -49,6 +64,8 @@ export interface FleetClientOptions {
   readonly timeoutMs?: number;
   /** Monotonic milliseconds, the clock of `bus.connectedSinceMs`. */
   readonly nowMs?: () => number;
+  /** Default: everything. A command that only looks up a name reads one bucket. */
+  readonly follow?: Followed;
 }
 
 /**
@@ -60,18 +77,18 @@ export class FleetClient implements Disposable {
   readonly #actor: string;
   readonly #commands: FleetCommands;
   readonly #timeoutMs: number | undefined;
-  readonly #specs: KvView<ValueOf<'specs'>>;
-  readonly #status: KvView<ValueOf<'status'>>;
-  readonly #health: KvView<ValueOf<'health'>>;
-  readonly #alerts: KvView<ValueOf<'alerts'>>;
-  readonly #hosts: Heartbeats<typeof rows.hostPresence.template, typeof rows.hostPresence.schema>;
-  readonly #probers: Heartbeats<typeof rows.proberPresence.template, typeof rows.proberPresence.schema>;
-  readonly #dashboards: Heartbeats<typeof rows.dashboardPresence.template, typeof rows.dashboardPresence.schema>;
+  readonly #views: { readonly [B in FollowedBucket]?: KvView<ValueOf<B>> };
+  readonly #hosts: Heartbeats<typeof rows.hostPresence.template, typeof rows.hostPresence.schema> | undefined;
+  readonly #probers: Heartbeats<typeof rows.proberPresence.template, typeof rows.proberPresence.schema> | undefined;
+  readonly #dashboards:
+    | Heartbeats<typeof rows.dashboardPresence.template, typeof rows.dashboardPresence.schema>
+    | undefined;
   readonly #listeners = new Set<(change: FleetChange) => void>();
 
   /** Begins to follow at once. */
-  constructor({ nowMs = () => performance.now(), ...options }: FleetClientOptions) {
+  constructor({ nowMs = () => performance.now(), follow = {}, ...options }: FleetClientOptions) {
     const { bus } = options;
+    const { buckets = FOLLOWED_BUCKETS, senders = FOLLOWED_SENDERS, host: onlyHost } = follow;
     this.#bus = bus;
     const positionOf = (host: string) => {
       const { isAlive, heartbeat } = this.host(host);
@@ -80,55 +97,65 @@ export class FleetClient implements Disposable {
     this.#commands = new FleetCommands({ ...options, positionOf });
     this.#actor = options.actor;
     this.#timeoutMs = options.timeoutMs;
-    this.#specs = new KvView(bus.kv('specs'), (key, value) => this.#tell({ kind: 'specs', key, value }));
-    this.#status = new KvView(bus.kv('status'), (key, value) => this.#tell({ kind: 'status', key, value }));
-    this.#health = new KvView(bus.kv('health'), (key, value) => this.#tell({ kind: 'health', key, value }));
-    this.#alerts = new KvView(bus.kv('alerts'), (key, value) => this.#tell({ kind: 'alerts', key, value }));
-    this.#hosts = new Heartbeats({
-      bus,
-      row: rows.hostPresence,
-      senderOf: (params) => params.host,
-      nowMs,
-      onHeartbeat: (host) => this.#tell({ kind: 'presence', host }),
-    });
-    this.#probers = new Heartbeats({
-      bus,
-      row: rows.proberPresence,
-      senderOf: (params) => params.prober,
-      nowMs,
-      onHeartbeat: (prober) => this.#tell({ kind: 'prober', prober }),
-    });
-    this.#dashboards = new Heartbeats({
-      bus,
-      row: rows.dashboardPresence,
-      senderOf: (params) => params.dashboard,
-      nowMs,
-      onHeartbeat: (dashboard) => this.#tell({ kind: 'dashboard', dashboard }),
-    });
+    const view = <B extends FollowedBucket>(kind: B) => {
+      const onChange = (key: string, value: ValueOf<B> | undefined) => this.#tell({ kind, key, value } as FleetChange);
+      return new KvView<ValueOf<B>>(bus.kv(kind), onChange, onlyHost === undefined ? '>' : `${onlyHost}.>`);
+    };
+    this.#views = Object.fromEntries(buckets.map((bucket) => [bucket, view(bucket)]));
+    const hosts = () =>
+      new Heartbeats({
+        bus,
+        row: rows.hostPresence,
+        filter: onlyHost === undefined ? {} : { host: onlyHost },
+        senderOf: (params) => params.host,
+        nowMs,
+        onHeartbeat: (host) => this.#tell({ kind: 'presence', host }),
+      });
+    const probers = () =>
+      new Heartbeats({
+        bus,
+        row: rows.proberPresence,
+        senderOf: (params) => params.prober,
+        nowMs,
+        onHeartbeat: (prober) => this.#tell({ kind: 'prober', prober }),
+      });
+    const dashboards = () =>
+      new Heartbeats({
+        bus,
+        row: rows.dashboardPresence,
+        senderOf: (params) => params.dashboard,
+        nowMs,
+        onHeartbeat: (dashboard) => this.#tell({ kind: 'dashboard', dashboard }),
+      });
+    this.#hosts = senders.includes('host') ? hosts() : undefined;
+    this.#probers = senders.includes('prober') ? probers() : undefined;
+    this.#dashboards = senders.includes('dashboard') ? dashboards() : undefined;
   }
 
   /** Waits until all that is stored has been read. @throws PermissionDeniedError, or the signal's reason */
   async ready(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#specs, this.#status, this.#health, this.#alerts].map((view) => view.ready(signal)));
+    await Promise.all(Object.values(this.#views).map((view) => view.ready(signal)));
   }
 
   /** Everything known now. The maps go on changing: copy what must stay. */
   snapshot(): FleetSnapshot {
-    const hosts = new Set([...this.#hosts.senders(), ...[...this.#status.values.values()].map(({ host }) => host)]);
+    const { specs, status, health, alerts } = this.#views;
+    const known = status?.values ?? new Map<string, ValueOf<'status'>>();
+    const hosts = new Set([...(this.#hosts?.senders() ?? []), ...[...known.values()].map(({ host }) => host)]);
     return {
-      specs: this.#specs.values,
-      status: this.#status.values,
-      health: this.#health.values,
-      alerts: this.#alerts.values,
+      specs: specs?.values ?? new Map(),
+      status: known,
+      health: health?.values ?? new Map(),
+      alerts: alerts?.values ?? new Map(),
       excess: this.#excess(),
       hosts: [...hosts].sort().map((host) => this.host(host)),
-      probers: this.#probers.senders().map((prober) => ({ prober, ...this.#probers.presence(prober) })),
-      dashboards: this.#dashboards.senders().map((id) => ({ dashboard: id, ...this.#dashboards.presence(id) })),
+      probers: this.#probers?.standings().map(([prober, standing]) => ({ prober, ...standing })) ?? [],
+      dashboards: this.#dashboards?.standings().map(([dashboard, standing]) => ({ dashboard, ...standing })) ?? [],
     };
   }
 
   host(host: string): HostPresence {
-    return { host, ...this.#hosts.presence(host) };
+    return { host, ...(this.#hosts?.presence(host) ?? { isAlive: false }) };
   }
 
   /** Returns how to stop listening. */
@@ -180,7 +207,7 @@ export class FleetClient implements Disposable {
   async why(ref: InstanceRef, signal?: AbortSignal): Promise<Chain> {
     const chain = await this.#commands.chain(ref, signal);
     const { host, service, instance } = ref;
-    return { ...chain, status: chain.status ?? this.#status.values.get(keys.instance(host, service, instance)) };
+    return { ...chain, status: chain.status ?? this.#views.status?.values.get(keys.instance(host, service, instance)) };
   }
 
   /**
@@ -221,14 +248,14 @@ export class FleetClient implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const heartbeats of [this.#hosts, this.#probers, this.#dashboards]) heartbeats.stop();
-    for (const view of [this.#specs, this.#status, this.#health, this.#alerts]) view.stop();
+    for (const heartbeats of [this.#hosts, this.#probers, this.#dashboards]) heartbeats?.stop();
+    for (const view of Object.values(this.#views)) view.stop();
     this.#listeners.clear();
   }
 
   #excess(): ReadonlyMap<string, number> {
     const all = new Map<string, number>();
-    for (const { excess } of [this.#specs, this.#status, this.#health, this.#alerts]) {
+    for (const { excess } of Object.values(this.#views)) {
       for (const [host, count] of excess) all.set(host, (all.get(host) ?? 0) + count);
     }
     return all;

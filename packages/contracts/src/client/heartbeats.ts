@@ -10,6 +10,8 @@ const FORGET_MS = 24 * 3_600_000;
 export interface HeartbeatsOptions<T extends string, S extends z.ZodType<{ time: string }>> {
   readonly bus: Bus;
   readonly row: Row<T, S>;
+  /** Default: all of this kind. */
+  readonly filter?: Partial<SubjectParams<T>>;
   readonly senderOf: (params: SubjectParams<T>) => string;
   /** Monotonic milliseconds, the clock of `bus.connectedSinceMs`. */
   readonly nowMs: () => number;
@@ -25,8 +27,8 @@ export class Heartbeats<T extends string, S extends z.ZodType<{ time: string }>>
 
   constructor(options: HeartbeatsOptions<T, S>) {
     this.#options = options;
-    const { bus, row, senderOf, nowMs, onHeartbeat } = options;
-    this.#subscription = bus.subscribe(row, {}, (heartbeat, params) => {
+    const { bus, row, filter = {}, senderOf, nowMs, onHeartbeat } = options;
+    this.#subscription = bus.subscribe(row, filter, (heartbeat, params) => {
       const sender = senderOf(params);
       this.#last.set(sender, hear(this.#last.get(sender), heartbeat, { nowMs: nowMs(), wallMs: Date.now() }));
       onHeartbeat(sender);
@@ -42,6 +44,11 @@ export class Heartbeats<T extends string, S extends z.ZodType<{ time: string }>>
   presence(sender: string): Presence<z.output<S>> {
     const { bus, nowMs } = this.#options;
     return presenceOf(this.#last.get(sender), bus.connectedSinceMs, nowMs());
+  }
+
+  /** Of each of them. */
+  standings(): readonly (readonly [string, Presence<z.output<S>>])[] {
+    return this.senders().map((sender) => [sender, this.presence(sender)]);
   }
 
   stop(): void {

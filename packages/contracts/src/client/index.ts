@@ -11,7 +11,9 @@ export {
   FleetClient,
   type FleetClientOptions,
   type FleetSnapshot,
+  type Followed,
   type FollowedBucket,
+  type FollowedSender,
 } from './fleet-client.ts';
 export { type Chain, FleetCommands, type FleetCommandsOptions } from './fleet-commands.ts';
 export { type AlertGap, followAlerts } from './follow-alerts.ts';

@@ -1,4 +1,4 @@
-import type { KvBucket, Subscription } from '../bus/bus.ts';
+import type { KvBucket, KvHandlers, Subscription } from '../bus/bus.ts';
 
 /** Told of each entry that changed; `undefined`: it is gone. */
 export type EntryListener<V> = (key: string, value: V | undefined) => void;
@@ -19,9 +19,10 @@ export class KvView<V> {
   readonly #waiting = new Set<(error?: Error) => void>();
   #isReady = false;
 
-  constructor(bucket: KvBucket<V>, onChange: EntryListener<V>) {
+  /** `filter`: only of these keys. */
+  constructor(bucket: KvBucket<V>, onChange: EntryListener<V>, filter = '>') {
     this.#onChange = onChange;
-    this.#subscription = bucket.watch({
+    const handlers: KvHandlers<V> = {
       onEntry: (key, value) => this.#set(key, value),
       onReset: () => {
         this.#unconfirmed = new Set(this.#values.keys());
@@ -37,7 +38,8 @@ export class KvView<V> {
       onDenied: (error) => {
         for (const settle of this.#waiting) settle(error);
       },
-    });
+    };
+    this.#subscription = bucket.watch(handlers, filter);
   }
 
   get values(): ReadonlyMap<string, V> {

@@ -156,7 +156,7 @@ function bucketChannel(entry: WireBucket): object {
     `$KV.${name}.{key}`,
     `Last values: the key-value bucket \`${name}\`. Written by ${bucketWriters(entry)}. Read by ${hearers(bucket.readers)}. At most ${bucket.maxBytes} bytes.`,
     { [value.type]: ref('messages', valueComponent(value.type)) },
-    entry.isReserved,
+    entry.bucket.isReserved,
   );
 }
 

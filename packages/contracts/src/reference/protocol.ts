@@ -141,7 +141,7 @@ function bucketTable({ buckets }: Wire): string {
   return table(
     ['bucket', 'value', 'at most', 'written by', 'read by', 'values kept of a key'],
     buckets.map((entry) => [
-      code(bucketName(ENVIRONMENT, entry.name)) + reservedMark(entry.isReserved),
+      code(bucketName(ENVIRONMENT, entry.name)) + reservedMark(entry.bucket.isReserved),
       link(entry.value.type),
       sizeText(entry.bucket.maxBytes),
       bucketWriters(entry),

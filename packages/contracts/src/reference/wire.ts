@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type Bucket, type BucketName, buckets, isReservedBucket } from '../buckets.ts';
+import { type Bucket, type BucketName, buckets } from '../buckets.ts';
 import * as contracts from '../index.ts';
 import { commands, proberCommands, type RequestRow, type Row, rows } from '../rows.ts';
 
@@ -28,7 +28,6 @@ export interface WireQuestion {
 export interface WireBucket {
   readonly name: BucketName;
   readonly bucket: Bucket;
-  readonly isReserved: boolean;
   readonly value: WireDocument;
 }
 
@@ -68,7 +67,6 @@ export function describeWire(): Wire {
   const values = (Object.entries(buckets) as [BucketName, Bucket][]).map(([name, bucket]) => ({
     name,
     bucket,
-    isReserved: isReservedBucket(name),
     value: names.document(bucket.schema, `${pascal(name)}Value`, `buckets/${name}`),
   }));
   return { messages, questions, buckets: values };
@@ -94,7 +92,7 @@ export function reservedTypes({ messages, questions, buckets: values }: Wire): R
       types: [request.type, reply.type],
       isReserved: row.isReserved ?? false,
     })),
-    ...values.map(({ value, isReserved }) => ({ types: [value.type], isReserved })),
+    ...values.map(({ value, bucket }) => ({ types: [value.type], isReserved: bucket.isReserved })),
   ];
   const used = new Set(uses.filter(({ isReserved }) => !isReserved).flatMap(({ types }) => types));
   return new Set(uses.flatMap(({ types }) => types).filter((type) => !used.has(type)));

@@ -1,4 +1,4 @@
-import { Deadline, type InstanceEvent, type InstanceStatus, type Position, rows } from '@muster/contracts';
+import { Deadline, type InstanceEvent, type InstanceStatus, messageOf, type Position, rows } from '@muster/contracts';
 import type { Bus, Subscription } from '@muster/contracts/bus';
 import { FleetCommands } from '@muster/contracts/client';
 import type { Action, WhyStep } from '../protocol/index.ts';
@@ -93,7 +93,7 @@ export class BusSource implements FleetSource, Disposable {
         return { from: 'nobody', code: 'not-found', reason: `nothing is known of '${service}' on '${host}'` };
       return { from: source, steps: stepsOf(events, this.#wallMsOf(host)) };
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       return {
         from: 'nobody',
         code: 'undelivered',

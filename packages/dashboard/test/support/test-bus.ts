@@ -1,5 +1,8 @@
 import { join } from 'node:path';
-import { credentialsFile, type Identity, mintKeys, natsServerConfig, openBus, setupBus } from '@muster/contracts/bus';
+import { setupBus } from '@muster/contracts/admin';
+import { openBus } from '@muster/contracts/bus';
+import { credentialsFile } from '@muster/contracts/files';
+import { type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
 import { startNatsServer, temporaryDirectory } from '@muster/testkit';
 
 const IDENTITIES = [

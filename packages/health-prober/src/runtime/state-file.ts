@@ -6,7 +6,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AlertData, certainlyKept, type Incarnation, nextEpoch, type StreamName } from '@muster/contracts';
-import { claimStateFolder } from '@muster/contracts/private-folder';
+import { claimStateFolder } from '@muster/contracts/files';
 import { z } from 'zod';
 
 /** How far a stream has been read: to a sequence or, before the first message, from a time on. */

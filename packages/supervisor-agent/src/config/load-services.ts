@@ -1,7 +1,7 @@
 /** Reads services.yaml, and says what to do when it is broken while services of the last good one may still run. */
 import path from 'node:path';
 import { type Diagnostic, type ReservedService, readServices, type ServiceSpec } from '@muster/contracts/config';
-import { readFileIfAny, replaceFile } from '../atomic-file.ts';
+import { readIfPresent, replaceFile } from '@muster/contracts/files';
 
 export interface LoadedServices {
   readonly services: readonly ServiceSpec[];
@@ -25,13 +25,13 @@ export interface LoadServicesOptions {
 /** An absent file names no services. A broken one is refused, unless services of the last good one may be running. */
 export function loadServices({ file, stateDir, host, reserved, isResuming }: LoadServicesOptions): ServicesLoading {
   const lastGoodFile = path.join(stateDir, 'services.last-good.yaml');
-  const text = readFileIfAny(file) ?? '';
+  const text = readIfPresent(file) ?? '';
   const reading = readServices(text, file, { host, reserved });
   if ('services' in reading) {
-    if (readFileIfAny(lastGoodFile) !== text) replaceFile(lastGoodFile, text);
+    if (readIfPresent(lastGoodFile) !== text) replaceFile(lastGoodFile, text);
     return { services: reading.services, warnings: reading.warnings, refused: [] };
   }
-  const lastGood = isResuming ? readFileIfAny(lastGoodFile) : undefined;
+  const lastGood = isResuming ? readIfPresent(lastGoodFile) : undefined;
   if (lastGood === undefined) return { errors: reading.errors };
   const former = readServices(lastGood, lastGoodFile, { host, reserved });
   if (!('services' in former)) return { errors: reading.errors };

@@ -3,8 +3,8 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { messageOf } from '@muster/contracts';
 import { findSystemTool } from '../drivers/process/setpriv.ts';
-import { messageOf } from '../message-of.ts';
 
 export interface Account {
   readonly name: string;

@@ -5,10 +5,10 @@
 import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { messageOf } from '@muster/contracts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { RunUser } from '../drivers/driver.ts';
 import { findSetpriv, setprivLine } from '../drivers/process/setpriv.ts';
-import { messageOf } from '../message-of.ts';
 import { type Account, AccountError, ensureAccount } from './accounts.ts';
 import { layOutProgram, layOutServer } from './program-folder.ts';
 import { isRunnableBy } from './reachable.ts';

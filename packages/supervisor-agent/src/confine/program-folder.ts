@@ -7,7 +7,7 @@
  *     bin/node                        where Node is out of reach
  *     health-prober/, dashboard/      root, read by that program's group
  *       bundle/ dist/web package.json config/     copies, brought up to date at each start
- *       keys/                         copies, by whoever makes keys (contracts/bus/program-files.ts)
+ *       keys/                         copies, by whoever makes keys (contracts/files/program-keys.ts)
  *       state/                        the program's own
  *   nats/                             root, read by the server's group: its working directory
  *     embedded.conf tls/              written by whoever makes keys
@@ -16,7 +16,7 @@
  */
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { copyProgramKeys, EMBEDDED_SERVER, type ProgramName, programFolder } from '@muster/contracts/bus';
+import { copyProgramKeys, type ProgramName, SERVER_FILES, stateLayout } from '@muster/contracts/files';
 import type { RunUser } from '../drivers/driver.ts';
 import { copyFile, copyFolder, linkProgram } from './copy.ts';
 import { handOver } from './hand-over.ts';
@@ -47,8 +47,8 @@ const FORMER_STATE: Readonly<Record<ProgramName, string>> = {
 /** To be called while the program does not run. @throws Error when the disk does not take it */
 export async function layOutProgram(layout: ProgramLayout): Promise<void> {
   const { stateDir, configDir, rootDir, program, user, node } = layout;
-  const folder = programFolder(stateDir, program);
-  const programs = path.dirname(folder);
+  const programs = stateLayout(stateDir).programsDir;
+  const folder = path.join(programs, program);
   ownFolder(programs, 0, 0o711);
   if (node !== undefined) {
     ownFolder(path.join(programs, 'bin'), 0, 0o755);
@@ -68,7 +68,7 @@ export async function layOutProgram(layout: ProgramLayout): Promise<void> {
   copyFile(path.join(configDir, CONFIG_FILES[program]), path.join(folder, 'config', CONFIG_FILES[program]));
   const keys = path.join(folder, 'keys');
   ownFolder(keys, user.gid, 0o2750);
-  await copyProgramKeys(stateDir);
+  copyProgramKeys(stateDir);
   ownFiles(keys, user.gid);
   const state = path.join(folder, 'state');
   mkdirSync(state, { recursive: true, mode: 0o700 });
@@ -79,19 +79,18 @@ export async function layOutProgram(layout: ProgramLayout): Promise<void> {
 
 /** To be called while the server does not run. @throws Error when the disk does not take it */
 export function layOutServer(stateDir: string, user: RunUser, natsServer: string | undefined): void {
-  const { folder, configFile, storeDir, pidFile, tlsDir } = EMBEDDED_SERVER;
-  const server = path.join(stateDir, folder);
+  const server = stateLayout(stateDir).serverDir;
   ownFolder(server, user.gid, 0o2750);
-  ownFile(path.join(server, configFile), user.gid);
-  const tls = path.join(server, tlsDir);
+  ownFile(path.join(server, SERVER_FILES.confinedConfig), user.gid);
+  const tls = path.join(server, SERVER_FILES.tls);
   ownFolder(tls, user.gid, 0o2750);
   ownFiles(tls, user.gid);
   if (natsServer !== undefined) linkProgram(natsServer, path.join(server, 'nats-server'));
-  const pid = path.join(server, pidFile);
+  const pid = path.join(server, SERVER_FILES.pid);
   writeFileSync(pid, '', { flag: 'a' });
   chownSync(pid, user.uid, user.gid);
   chmodSync(pid, 0o644);
-  const store = path.join(server, storeDir);
+  const store = path.join(server, SERVER_FILES.store);
   mkdirSync(store, { recursive: true, mode: 0o700 });
   handOver(store, user);
   chmodSync(store, 0o700);

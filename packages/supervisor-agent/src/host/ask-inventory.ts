@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { HostInventory } from '@muster/contracts';
-import { messageOf } from '../message-of.ts';
+import { HostInventory, messageOf } from '@muster/contracts';
 import type { InventoryResult } from './inventory.ts';
 
 /** The agent's main file prints the inventory and ends when this is its first argument. */

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { arch, release } from 'node:os';
 import type { HostInventory } from '@muster/contracts';
+import { messageOf } from '@muster/contracts';
 import si from 'systeminformation';
-import { messageOf } from '../message-of.ts';
 import { parseOsRelease } from './parse-proc.ts';
 
 export type InventoryResult =

@@ -4,7 +4,7 @@
  */
 import { appendFileSync, closeSync, openSync, renameSync, statSync } from 'node:fs';
 import { z } from 'zod';
-import { readFileIfAny } from '../atomic-file.ts';
+import { lineOf, readLines } from '../state/json-lines.ts';
 import { Attempt } from './cursor.ts';
 
 const Line = z.object({
@@ -30,7 +30,7 @@ export class AcknowledgedBatches implements Disposable {
   }
 
   note(key: string, batch: AcknowledgedBatch): void {
-    const text = `\n${JSON.stringify({ key, ...batch })}`;
+    const text = lineOf({ key, ...batch });
     try {
       if (this.#bytes + text.length > MAX_BYTES) this.#turn();
       this.#descriptor ??= this.#open();
@@ -44,14 +44,9 @@ export class AcknowledgedBatches implements Disposable {
   /** By instance, oldest first; of one that was acknowledged twice the last time counts. */
   read(): ReadonlyMap<string, readonly AcknowledgedBatch[]> {
     const byKey = new Map<string, Map<string, AcknowledgedBatch>>();
-    for (const text of [this.#textOf(`${this.#file}.old`), this.#textOf(this.#file)]) {
-      for (const line of text.split('\n')) {
-        const parsed = parse(line);
-        if (parsed === undefined) continue;
-        const { key, ...batch } = parsed;
-        const batches = byKey.get(key) ?? new Map<string, AcknowledgedBatch>();
-        byKey.set(key, batches.set(batch.attempt.id, batch));
-      }
+    for (const { key, ...batch } of [`${this.#file}.old`, this.#file].flatMap(linesOf)) {
+      const batches = byKey.get(key) ?? new Map<string, AcknowledgedBatch>();
+      byKey.set(key, batches.set(batch.attempt.id, batch));
     }
     return new Map([...byKey].map(([key, batches]) => [key, [...batches.values()]]));
   }
@@ -72,18 +67,10 @@ export class AcknowledgedBatches implements Disposable {
     renameSync(this.#file, `${this.#file}.old`);
     this.#bytes = 0;
   }
-
-  #textOf(file: string): string {
-    const { mtimeMs = 0 } = statSync(file, { throwIfNoEntry: false }) ?? {};
-    return Date.now() - mtimeMs > MAX_AGE_MS ? '' : (readFileIfAny(file) ?? '');
-  }
 }
 
-function parse(text: string): z.infer<typeof Line> | undefined {
-  if (text === '') return undefined;
-  try {
-    return Line.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
+/** None of a file that is too old. */
+function linesOf(file: string): readonly z.infer<typeof Line>[] {
+  const { mtimeMs = 0 } = statSync(file, { throwIfNoEntry: false }) ?? {};
+  return Date.now() - mtimeMs > MAX_AGE_MS ? [] : readLines(file, Line).values;
 }

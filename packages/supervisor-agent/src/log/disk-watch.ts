@@ -1,5 +1,5 @@
 import { freeBytes } from '../host/free-bytes.ts';
-import { RESERVE_BYTES } from '../runtime/state-reserve.ts';
+import { RESERVE_BYTES } from '../state/state-reserve.ts';
 
 const INTERVAL_MS = 10_000;
 /** Less than this is full: the next lines may not fit, and what a start has spent of its reserve is no room. */

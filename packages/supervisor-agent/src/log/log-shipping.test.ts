@@ -5,7 +5,7 @@ import type { LogSpec } from '@muster/contracts/config';
 import { eventually, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MemoryStream } from '../../test/support/memory-stream.ts';
-import { Envelopes } from '../runtime/envelopes.ts';
+import { Envelopes } from '../bus/envelopes.ts';
 import { LogShipping, logFilesOf } from './log-shipping.ts';
 
 const SPEC: LogSpec = { ship: true, rateBytesPerSecond: 1e6, burstBytes: 1e6 };

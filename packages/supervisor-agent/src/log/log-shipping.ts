@@ -4,12 +4,12 @@
  */
 import path from 'node:path';
 import type { Incarnation } from '@muster/contracts';
+import { messageOf } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
 import type { LogSpec } from '@muster/contracts/config';
-import { monotonicNowMs } from '../clock.ts';
-import { messageOf } from '../message-of.ts';
-import type { Envelopes } from '../runtime/envelopes.ts';
-import { keyOf } from '../runtime/instance-store.ts';
+import type { Envelopes } from '../bus/envelopes.ts';
+import { monotonicNowMs } from '../host/clock.ts';
+import { keyOf } from '../state/instance-store.ts';
 import { AcknowledgedBatches } from './acknowledged-batches.ts';
 import { CursorJournal } from './cursor-journal.ts';
 import type { Mask } from './mask-line.ts';

@@ -5,8 +5,8 @@
 import { certainlyKept, type Incarnation, type LogBatch, rows } from '@muster/contracts';
 import { attemptToStore, type Bus, messageIdOf, uuidv7 } from '@muster/contracts/bus';
 import type { LogSpec } from '@muster/contracts/config';
-import { monotonicNowMs } from '../clock.ts';
-import type { Envelopes } from '../runtime/envelopes.ts';
+import type { Envelopes } from '../bus/envelopes.ts';
+import { monotonicNowMs } from '../host/clock.ts';
 import type { AcknowledgedBatch, AcknowledgedBatches } from './acknowledged-batches.ts';
 import { type Allowance, refill } from './allowance.ts';
 import { type Attempt, begin, type Cursor, newCursor, refuse, STREAMS, settle, settleAgain } from './cursor.ts';

@@ -17,11 +17,12 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import { messageOf } from '../message-of.ts';
 import { LogIndexWriter } from './log-index.ts';
 
 interface Loss {
   readonly bytes: number;
+  /** Nobody knows more than that it was no more. */
+  readonly isUpTo: boolean;
   readonly reason: string;
 }
 
@@ -66,8 +67,9 @@ export class LogWriter implements Disposable {
   }
 
   /** To be told by the next `prepare` that can. Never throws. */
-  lose(bytes: number, reason: string): void {
-    this.#loss = { bytes: bytes + (this.#loss?.bytes ?? 0), reason: this.#loss?.reason ?? reason };
+  lose(bytes: number, reason: string, isUpTo = false): void {
+    const { bytes: before = 0, isUpTo: wasUpTo = false, reason: first = reason } = this.#loss ?? {};
+    this.#loss = { bytes: before + bytes, isUpTo: wasUpTo || isUpTo, reason: first };
     try {
       writeFileSync(this.#lossFile, JSON.stringify(this.#loss), { mode: 0o600 });
     } catch {
@@ -100,9 +102,10 @@ export class LogWriter implements Disposable {
     this.#index = new LogIndexWriter(this.file);
   }
 
-  #tellLoss({ bytes, reason }: Loss, generation: number): void {
+  #tellLoss({ bytes, isUpTo, reason }: Loss, generation: number): void {
     this.#open();
-    const text = `muster: ${bytes} bytes of this output are missing here: ${reason}\n`;
+    const amount = isUpTo ? `up to ${bytes}` : bytes;
+    const text = `muster: ${amount} bytes of this output are missing here: ${reason}\n`;
     const line = Buffer.from(this.#endsALine() ? text : `\n${text}`);
     this.#index?.note({ offset: this.#size, timeMs: Date.now(), generation });
     if (this.#write(line) < line.length) throw new Error(`no room in '${this.file}'`);
@@ -135,5 +138,5 @@ function readLoss(file: string): Loss | undefined {
 }
 
 function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? messageOf(error);
+  return (error as NodeJS.ErrnoException).code ?? String(error);
 }

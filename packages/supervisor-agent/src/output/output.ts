@@ -7,10 +7,10 @@ import { closeSync, constants, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { claimPrivateFolder } from '@muster/contracts/private-folder';
+import { messageOf } from '@muster/contracts';
+import { claimPrivateFolder } from '@muster/contracts/files';
 import { abortable } from '../abortable.ts';
-import { type ProcessIdentity, signalProcess } from '../drivers/process/proc.ts';
-import { messageOf } from '../message-of.ts';
+import { isAlive, type ProcessIdentity, signalProcess } from '../drivers/process/proc.ts';
 import {
   type DrainOrder,
   IDENTITY,
@@ -99,7 +99,7 @@ export class Output implements Disposable {
     const { signal } = this.#closing;
     while (!signal.aborted) {
       try {
-        const ended = await this.#meetWriter();
+        const { ended } = await this.#meetWriter();
         this.#tell(undefined);
         await ended;
         if (!signal.aborted) this.#tell('its output writer has ended; another one is started');
@@ -111,8 +111,8 @@ export class Output implements Disposable {
     }
   }
 
-  /** Finds or starts it, and says all that there is to be done. Settles with its end. */
-  async #meetWriter(): Promise<Promise<void>> {
+  /** Finds or starts it, and says all that there is to be done. */
+  async #meetWriter(): Promise<{ readonly ended: Promise<void> }> {
     claimPrivateFolder(this.#options.runtimeFolder);
     const writer = (await this.#connect()) ?? (await this.#start());
     this.#unanswered = 0;
@@ -124,13 +124,16 @@ export class Output implements Disposable {
     });
     const ping = setInterval(() => this.#ping(writer), PING_INTERVAL_MS).unref();
     void ended.then(() => clearInterval(ping));
-    await Promise.race([greeted, ended]);
+    const isGreeted = await Promise.race([greeted.then(() => true), ended.then(() => false)]);
+    if (!isGreeted) throw new Error('it ended before it said a word');
     this.#writer = writer;
     for (const { order } of this.#orders.values()) this.#say(order);
     for (const id of this.#flushes.keys()) this.#say({ do: 'flush', id });
-    return ended.finally(() => {
-      this.#writer = undefined;
-    });
+    return {
+      ended: ended.finally(() => {
+        this.#writer = undefined;
+      }),
+    };
   }
 
   #hear(report: Report, onHello: () => void): void {
@@ -139,7 +142,7 @@ export class Output implements Disposable {
       case 'hello':
         // It holds nothing but what is on record: one that speaks otherwise is replaced like one that hangs.
         if (report.protocol === PROTOCOL) onHello();
-        else this.#kill();
+        else void this.#kill();
         return;
       case 'flushed':
         this.#flushes.get(report.id)?.();
@@ -157,15 +160,15 @@ export class Output implements Disposable {
     writer.write(toLine({ do: 'ping' }));
     if (this.#unanswered <= MAX_UNANSWERED) return;
     this.#tell('its output writer does not answer; another one takes its place');
-    this.#kill();
-    writer.destroy();
+    // Its end is noticed like any other.
+    void this.#kill();
   }
 
   async #start(): Promise<Socket> {
     const { runtimeFolder, program } = this.#options;
     const { signal } = this.#closing;
     // One that does not listen has nothing to read; it must not begin to now.
-    this.#kill();
+    await this.#kill();
     rmSync(path.join(runtimeFolder, SOCKET), { force: true });
     const child = spawn(process.execPath, [...NODE_FLAGS, ...program], {
       cwd: runtimeFolder,
@@ -207,9 +210,13 @@ export class Output implements Disposable {
     }
   }
 
-  #kill(): void {
+  /** Settles once it is dead: two must not read the same. */
+  async #kill(): Promise<void> {
     const identity = readIdentity(path.join(this.#options.runtimeFolder, IDENTITY));
-    if (identity !== undefined) signalProcess(identity, 'SIGKILL');
+    if (identity === undefined) return;
+    for (; isAlive(identity); await delay(CONNECT_POLL_MS, undefined, { ref: false })) {
+      signalProcess(identity, 'SIGKILL');
+    }
   }
 
   #say(order: Order): void {

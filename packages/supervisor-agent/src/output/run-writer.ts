@@ -58,7 +58,7 @@ class OutputWriter {
     const lost = this.#inFlight.lost();
     if (lost === undefined) return;
     using log = new LogWriter(lost.logFile, this.#folder);
-    log.lose(lost.bytes, `${lost.isExact ? '' : 'at most so many, for '}what writes it was killed`);
+    log.lose(lost.bytes, 'the output writer was killed', !lost.isExact);
   }
 
   #meet(agent: Socket): void {

@@ -5,10 +5,10 @@ import { REDACTED } from '@muster/contracts';
 import { specHash } from '@muster/contracts/config';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { specOf } from '../../test/support/memory-host.ts';
-import { Envelopes } from './envelopes.ts';
-import { readHostKey } from './host-key.ts';
+import { Envelopes } from '../bus/envelopes.ts';
+import { readHashKey } from '../state/hash-key.ts';
+import { specEntryOf } from './report/spec-entry.ts';
 import { Secrets } from './secrets.ts';
-import { specEntryOf } from './spec-entry.ts';
 
 let stateDir: string;
 beforeEach(() => {
@@ -43,7 +43,7 @@ test('the published hash is not the one that can be made from the configuration,
   const published = () =>
     specEntryOf(spec, false, 'web1', new Envelopes('web1', 1), {
       secrets: new Secrets(),
-      hostKey: readHostKey(stateDir, neverAsked),
+      hashKey: readHashKey(stateDir, neverAsked),
     }).specHash;
   const first = published();
   expect(first).not.toBe(specHash(spec));
@@ -61,8 +61,8 @@ test('the published hash is not the one that can be made from the configuration,
 test('where the key cannot be kept, one holds as long as the agent runs', () => {
   mkdirSync(path.join(stateDir, 'host-key'));
   const problems: unknown[] = [];
-  const key = readHostKey(stateDir, (problem) => problems.push(problem));
+  const key = readHashKey(stateDir, (problem) => problems.push(problem));
   expect(problems.length).toBeGreaterThan(0);
   expect(key.seal('x')).toBe(key.seal('x'));
-  expect(key.seal('x')).not.toBe(readHostKey(stateDir, () => {}).seal('x'));
+  expect(key.seal('x')).not.toBe(readHashKey(stateDir, () => {}).seal('x'));
 });

@@ -21,6 +21,8 @@ export class Bench implements AsyncDisposable {
   readonly agentId = `agent-${this.folder.split('-').at(-1)?.toLowerCase()}`;
   readonly runtimeFolder = join(this.folder, 'runtime');
   readonly log = join(this.folder, 'log');
+  /** What was told of the output writer. */
+  readonly problems: (string | undefined)[] = [];
   output = this.#openOutput();
   driver = this.#openDriver();
 
@@ -46,7 +48,7 @@ export class Bench implements AsyncDisposable {
 
   /** What an agent knows after it was killed: nothing but the runtime folder. */
   async forget(): Promise<void> {
-    await this.#close();
+    await this.close();
     this.output = this.#openOutput();
     this.driver = this.#openDriver();
   }
@@ -92,7 +94,7 @@ export class Bench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#close();
+    await this.close();
     for (const member of listProcesses()) {
       if (environOf(member.pid).includes(`${this.agentId}/`)) signalProcess(member, 'SIGKILL');
     }
@@ -101,14 +103,19 @@ export class Bench implements AsyncDisposable {
   }
 
   #openOutput(): Output {
-    return new Output({ runtimeFolder: this.runtimeFolder, program: [outputWriter()] });
+    return new Output({
+      runtimeFolder: this.runtimeFolder,
+      program: [outputWriter()],
+      onProblem: (reason) => this.problems.push(reason),
+    });
   }
 
   #openDriver(): ProcessDriver {
     return new ProcessDriver({ runtimeFolder: this.runtimeFolder, output: this.output });
   }
 
-  async #close(): Promise<void> {
+  /** The agent is gone; nothing else is. */
+  async close(): Promise<void> {
     await this.driver[Symbol.asyncDispose]();
     this.output[Symbol.dispose]();
   }
@@ -136,10 +143,10 @@ const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Compiles the fixture that is killed, once per test file: it runs without a test runner around it. */
 export function buildDriverHost(folder: string): string {
-  compile(PACKAGE, 'test/drivers/fixtures/driver-host.ts', folder, {});
-  // The one thing that a driver needs of another package.
-  compile(join(PACKAGE, '../contracts/src/bus'), 'private-folder.ts', join(folder, CONTRACTS), {
-    exports: { './private-folder': './private-folder.js' },
+  compile(PACKAGE, ['test/drivers/fixtures/driver-host.ts'], folder, {});
+  // The two things that a driver needs of another package.
+  compile(join(PACKAGE, '../contracts/src'), ['files/index.ts', 'message-of.ts'], join(folder, CONTRACTS), {
+    exports: { '.': './message-of.js', './files': './files/index.js' },
   });
   return join(folder, 'test/drivers/fixtures/driver-host.js');
 }
@@ -151,12 +158,12 @@ export function outputWriter(): string {
   if (writer !== undefined) return writer;
   const folder = mkdtempSync(join(tmpdir(), 'muster-writer-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  compile(PACKAGE, 'test/drivers/fixtures/output-writer.ts', folder, {});
+  compile(PACKAGE, ['test/drivers/fixtures/output-writer.ts'], folder, {});
   writer = join(folder, 'test/drivers/fixtures/output-writer.js');
   return writer;
 }
 
-function compile(rootDir: string, file: string, outDir: string, manifest: object): void {
+function compile(rootDir: string, files: readonly string[], outDir: string, manifest: object): void {
   const compiler = fileURLToPath(new URL('../../../../node_modules/typescript/bin/tsc', import.meta.url));
   // Its types are checked with all the others, and need what is built.
   const options =
@@ -164,7 +171,8 @@ function compile(rootDir: string, file: string, outDir: string, manifest: object
     '--rewriteRelativeImportExtensions --noCheck --ignoreConfig';
   mkdirSync(outDir, { recursive: true });
   writeFileSync(join(outDir, 'package.json'), JSON.stringify({ type: 'module', ...manifest }));
-  const argv = [compiler, ...options.split(' '), '--outDir', outDir, '--rootDir', rootDir, join(rootDir, file)];
+  const inputs = files.map((file) => join(rootDir, file));
+  const argv = [compiler, ...options.split(' '), '--outDir', outDir, '--rootDir', rootDir, ...inputs];
   execFileSync(process.execPath, argv, { cwd: rootDir });
 }
 

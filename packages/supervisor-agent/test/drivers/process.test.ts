@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { eventually } from '@muster/testkit';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { monotonicNowMs } from '../../src/clock.ts';
 import { readStat, sendSignal } from '../../src/drivers/process/proc.ts';
+import { monotonicNowMs } from '../../src/host/clock.ts';
 import { Bench, NOBODY, never, until } from './harness.ts';
 
 const ended = [

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ServiceSpec } from '@muster/contracts/config';
-import { InstanceRunner, type Transition } from '../../src/runtime/instance-runner.ts';
-import type { ProbeFinding } from '../../src/runtime/probe-runner.ts';
-import { policyOf } from '../../src/runtime/service-policy.ts';
-import { Supervisor } from '../../src/runtime/supervisor.ts';
+import { InstanceRunner, type Transition } from '../../src/runtime/instance/instance-runner.ts';
+import type { ProbeFinding } from '../../src/runtime/instance/probe-runner.ts';
+import { policyOf } from '../../src/runtime/instance/service-policy.ts';
+import { Supervisor } from '../../src/runtime/services/supervisor.ts';
 import { MemoryDriver } from './memory-driver.ts';
 
 export interface MemoryService {
@@ -17,7 +17,7 @@ export interface MemoryHostOptions {
   readonly services: readonly MemoryService[];
   readonly onTransition?: (runner: InstanceRunner, transition: Transition) => void;
   /** What is known of dependencies on other hosts; default: nothing. */
-  readonly remote?: ConstructorParameters<typeof Supervisor>[1];
+  readonly remote?: ConstructorParameters<typeof Supervisor>[0];
   /** Told of bugs; default: they end the test. */
   readonly onBug?: (what: string, error: unknown) => void;
 }
@@ -34,43 +34,41 @@ export class MemoryHost implements Disposable {
   readonly #judges = new Map<string, (finding: ProbeFinding) => void>();
 
   constructor({ services, onTransition, remote = NOBODY_TELLS, onBug = END_THE_TEST }: MemoryHostOptions) {
-    this.supervisor = new Supervisor(
-      services.map(({ spec, isSystem = false, driverLack }) => {
-        const runner: InstanceRunner = new InstanceRunner({
-          key: { agentId: 'a1', service: spec.name, instance: 0 },
-          policy: policyOf(spec, isSystem),
-          driver: driverLack === undefined ? this.driver : undefined,
-          ...(driverLack !== undefined && { driverLack }),
-          resolveRun: (generation) => ({
-            agentId: 'a1',
-            service: spec.name,
-            instance: 0,
-            generation,
-            command: spec.command,
-            cwd: '/',
-            environment: {},
-            specHash: 'hash',
-            logFiles: { stdout: '/dev/null', stderr: '/dev/null' },
-          }),
-          saved: {},
-          save: () => {},
-          onTransition: (transition) => {
-            onTransition?.(runner, transition);
-            this.supervisor.transitioned(spec.name);
-          },
-          openProbes: (_generation, onFinding) => {
-            this.#judges.set(spec.name, onFinding);
-            return { start: () => {}, [Symbol.dispose]: () => {} };
-          },
-          prepareLater: () => {},
-          askRecovery: async () => ({ granted: true, reason: 'nobody minds' }),
-          explainExit: () => undefined,
-          onBug,
-        });
-        return { spec, isSystem, runners: [runner] };
-      }),
-      remote,
-    );
+    this.supervisor = new Supervisor(remote);
+    for (const { spec, isSystem = false, driverLack } of services) {
+      const runner: InstanceRunner = new InstanceRunner({
+        key: { agentId: 'a1', service: spec.name, instance: 0 },
+        policy: policyOf(spec, isSystem),
+        driver: driverLack === undefined ? this.driver : undefined,
+        ...(driverLack !== undefined && { driverLack }),
+        resolveRun: (generation) => ({
+          agentId: 'a1',
+          service: spec.name,
+          instance: 0,
+          generation,
+          command: spec.command,
+          cwd: '/',
+          environment: {},
+          specHash: 'hash',
+          logFiles: { stdout: '/dev/null', stderr: '/dev/null' },
+        }),
+        saved: {},
+        save: () => {},
+        onTransition: (transition) => {
+          onTransition?.(runner, transition);
+          this.supervisor.moved(runner);
+        },
+        openProbes: (_generation, onFinding) => {
+          this.#judges.set(spec.name, onFinding);
+          return { start: () => {}, [Symbol.dispose]: () => {} };
+        },
+        prepareLater: () => {},
+        askRecovery: async () => ({ granted: true, reason: 'nobody minds' }),
+        explainExit: () => undefined,
+        onBug,
+      });
+      this.supervisor.added({ spec, isSystem, runners: [runner] });
+    }
   }
 
   runner(service: string): InstanceRunner {

@@ -3,7 +3,7 @@ import { NONE } from '../../ids.ts';
 import type { ConfigEntry } from '../../messages/stored.ts';
 import type { Bus, Subscription } from '../bus.ts';
 import { uuidv7 } from '../uuid.ts';
-import type { SignedRevocations } from './revoke.ts';
+import type { SignedRevocations } from './revocations.ts';
 
 /**
  * Puts the list where probers, dashboards and the next agent to come find it, unless a newer one is there. Whoever leads the

@@ -1,7 +1,14 @@
+import { readIfPresent, replaceFile } from '../../files/replace-file.ts';
+import { messageOf } from '../../message-of.ts';
 import { RevocationList } from '../../messages/grant.ts';
-import { readIfPresent, writePrivateFile } from '../atomic-file.ts';
 import type { Verifier } from './nkey.ts';
 import { type Opened, openText } from './signed-text.ts';
+
+export interface SignedRevocations {
+  readonly list: RevocationList;
+  /** The list as it travels. */
+  readonly text: string;
+}
 
 /** What became of a list that somebody brought. */
 export interface Offered {
@@ -42,7 +49,7 @@ export class Revocations {
   /** Whose signature counts from now on. What is on disk is read before anybody is believed. @throws when it can't be */
   async trust(roots: readonly Verifier[]): Promise<void> {
     this.#roots = roots;
-    const text = this.#file === undefined ? undefined : await readList(this.#file);
+    const text = this.#file === undefined ? undefined : readList(this.#file);
     const opened = text === undefined ? undefined : this.read(text.trim());
     if (opened?.ok && opened.value.version > this.#version) this.#use(opened.value, text?.trim());
   }
@@ -62,7 +69,7 @@ export class Revocations {
     if (version < this.#version) return { outcome: 'older', reason: `version ${this.#version} is in force` };
     if (version === this.#version) return { outcome: 'known', reason: `version ${version} was in force already` };
     this.#use(opened.value, text);
-    if (this.#file !== undefined) await writePrivateFile(this.#file, `${text}\n`);
+    if (this.#file !== undefined) replaceFile(this.#file, `${text}\n`);
     return { outcome: 'newer', reason: `version ${version} is in force: ${revoked.length} keys count no more` };
   }
 
@@ -73,8 +80,10 @@ export class Revocations {
   }
 }
 
-async function readList(file: string): Promise<string | undefined> {
-  return readIfPresent(file).catch((error: Error) => {
-    throw new Error(`cannot read the list of revoked keys: ${error.message}`, { cause: error });
-  });
+function readList(file: string): string | undefined {
+  try {
+    return readIfPresent(file);
+  } catch (error) {
+    throw new Error(`cannot read the list of revoked keys: ${messageOf(error)}`, { cause: error });
+  }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '@muster/contracts';
 import { abortable } from '../../abortable.ts';
-import { messageOf } from '../../message-of.ts';
 import type { Output } from '../../output/output.ts';
 import {
   type Driver,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { claimPrivateFolder } from '@muster/contracts/private-folder';
+import { claimPrivateFolder } from '@muster/contracts/files';
 import type { InstanceKey, RunSpec } from '../driver.ts';
 import { formatRunLines, parseRunRecord, type RunRecord } from './run-record.ts';
 import { formatSpecFile } from './spec-file.ts';

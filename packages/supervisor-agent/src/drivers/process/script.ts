@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { claimPrivateFolder } from '@muster/contracts/private-folder';
+import { claimPrivateFolder } from '@muster/contracts/files';
 import { SHIM_TAG } from './tag.ts';
 
 /*

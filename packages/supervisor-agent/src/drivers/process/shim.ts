@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
-import { monotonicNowMs } from '../../clock.ts';
+import { monotonicNowMs } from '../../host/clock.ts';
 import type { RunSpec } from '../driver.ts';
 import { isAlive, type ProcessIdentity, signalProcess } from './proc.ts';
 import { type RunFolder, readRunRecord } from './run-folder.ts';

@@ -15,7 +15,7 @@ import { Bench, buildDriverHost, Host, insist, isGone, never, until } from './ha
 const BEFORE_READY = [
   ['at its birth', 'shim', String.raw`printf '\nshim`],
   ['before its tree FIFO', 'shim', 'mkfifo'],
-  ['before it forks', 'shim', '(exec setsid'],
+  ['before it forks', 'shim', 'setsid sh'],
   ['while its launcher is born', 'launcher', 'exec 9<>'],
   ['before its launcher is on record', 'launcher', String.raw`printf '\nready`],
 ] as const;

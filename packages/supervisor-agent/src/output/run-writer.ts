@@ -5,10 +5,11 @@
  *
  * Its folder is the runtime folder.
  */
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
-import { readStat } from '../drivers/process/proc.ts';
+import { readBootId, readStat } from '../drivers/process/proc.ts';
+import { readRuns } from '../drivers/process/run-folder.ts';
 import { StreamDrain, tellDrained } from './drain.ts';
 import { InFlight } from './in-flight.ts';
 import { LogWriter } from './log-writer.ts';
@@ -49,6 +50,7 @@ class OutputWriter {
       const { startTimeTicks } = readStat(process.pid) ?? { startTimeTicks: 0 };
       writeFileSync(IDENTITY, `${process.pid} ${startTimeTicks}`, { mode: 0o600 });
       this.#countLost();
+      this.#resume();
       setTimeout(() => this.#endIfIdle(), ALONE_MS).unref();
     });
   }
@@ -59,6 +61,17 @@ class OutputWriter {
     if (lost === undefined) return;
     using log = new LogWriter(lost.logFile, this.#folder);
     log.lose(lost.bytes, 'the output writer was killed', !lost.isExact);
+  }
+
+  /** What is on record of runs is enough: whoever started this writer may be dead already. */
+  #resume(): void {
+    for (const name of readdirSync(this.#folder)) {
+      for (const { folder, record } of readRuns(path.join(this.#folder, name), readBootId())) {
+        const { generation, logFiles, main } = record;
+        if (generation === undefined || logFiles === undefined || main === undefined) continue;
+        this.#drain({ do: 'drain', folder: folder.path, generation, logFiles });
+      }
+    }
   }
 
   #meet(agent: Socket): void {

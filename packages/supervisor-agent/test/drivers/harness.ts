@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -96,7 +96,8 @@ export class Bench implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
     for (const member of listProcesses()) {
-      if (environOf(member.pid).includes(`${this.agentId}/`)) signalProcess(member, 'SIGKILL');
+      const isOurs = environOf(member.pid).includes(`${this.agentId}/`) || folderOf(member.pid) === this.runtimeFolder;
+      if (isOurs) signalProcess(member, 'SIGKILL');
     }
     // What is just being killed may still write a file: again for a moment.
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
@@ -143,11 +144,7 @@ const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Compiles the fixture that is killed, once per test file: it runs without a test runner around it. */
 export function buildDriverHost(folder: string): string {
-  compile(PACKAGE, ['test/drivers/fixtures/driver-host.ts'], folder, {});
-  // The two things that a driver needs of another package.
-  compile(join(PACKAGE, '../contracts/src'), ['files/index.ts', 'message-of.ts'], join(folder, CONTRACTS), {
-    exports: { '.': './message-of.js', './files': './files/index.js' },
-  });
+  compileFixture('driver-host', folder);
   return join(folder, 'test/drivers/fixtures/driver-host.js');
 }
 
@@ -158,9 +155,17 @@ export function outputWriter(): string {
   if (writer !== undefined) return writer;
   const folder = mkdtempSync(join(tmpdir(), 'muster-writer-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  compile(PACKAGE, ['test/drivers/fixtures/output-writer.ts'], folder, {});
+  compileFixture('output-writer', folder);
   writer = join(folder, 'test/drivers/fixtures/output-writer.js');
   return writer;
+}
+
+function compileFixture(name: string, folder: string): void {
+  compile(PACKAGE, [`test/drivers/fixtures/${name}.ts`], folder, {});
+  // The two things that they need of another package.
+  compile(join(PACKAGE, '../contracts/src'), ['files/index.ts', 'message-of.ts'], join(folder, CONTRACTS), {
+    exports: { '.': './message-of.js', './files': './files/index.js' },
+  });
 }
 
 function compile(rootDir: string, files: readonly string[], outDir: string, manifest: object): void {
@@ -220,6 +225,15 @@ export class Host {
 
 function isRun(outcome: { readonly kind: string }): outcome is Run {
   return outcome.kind === 'run';
+}
+
+/** The output writer's is the runtime folder. */
+function folderOf(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return '';
+  }
 }
 
 function environOf(pid: number): string {

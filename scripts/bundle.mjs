@@ -15,7 +15,7 @@ import { copyFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'vite';
 
-/** It cannot be bundled; it is loaded when it is needed, from node_modules. */
+/** Vite cannot bundle it. The agent loads it from node_modules when it needs it. */
 const EXTERNAL = ['systeminformation'];
 
 const [directory, entry] = process.argv.slice(2);
@@ -23,7 +23,7 @@ if (directory === undefined || entry === undefined) throw new Error('usage: node
 const root = resolve(directory);
 // Workspace packages are taken from their sources.
 const conditions = ['@muster/source', 'node', 'import', 'default'];
-/** As bundled-main.mjs reads it: a function, in which each byte is a character, so that nothing has to be decoded. */
+/** The form that bundled-main.mjs reads: one function, all in ASCII, so that Node has nothing to decode. */
 const asFunction = {
   name: 'as-function',
   generateBundle(/** @type {unknown} */ _options, /** @type {import('vite').Rollup.OutputBundle} */ bundle) {
@@ -57,7 +57,9 @@ await build({
     target: 'node20',
     minify: false,
     sourcemap: true,
-    rollupOptions: { output: { format: 'cjs', entryFileNames: 'main.cjs', chunkFileNames: '[name].cjs' } },
+    rollupOptions: {
+      output: { format: 'cjs', comments: false, entryFileNames: 'main.cjs', chunkFileNames: '[name].cjs' },
+    },
   },
 });
 const main = join(root, 'bundle/main.js');

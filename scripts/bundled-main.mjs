@@ -1,10 +1,10 @@
 /*
- * Becomes `bundle/main.js` of each program (scripts/bundle.mjs): runs `main.cjs` beside it. V8 is given what it has compiled
- * before, for compiling takes more than half of the time that loading takes. What was made by another Node it rejects, and
- * compiles anew.
+ * scripts/bundle.mjs copies this file to `bundle/main.js` of each program, where it runs `main.cjs` beside it. It gives V8 what V8
+ * has compiled before, because compiling takes more than half of the time of loading. V8 rejects what another Node has compiled,
+ * and compiles anew.
  *
- * Node's own modules are asked for in this way because an `import` reads each of their properties, and that makes lists of
- * root certificates, for one, which nobody here needs.
+ * It fetches Node's own modules with `getBuiltinModule`, because an `import` reads each of their properties, and one of them builds
+ * lists of root certificates that nobody here needs.
  */
 const { readFileSync, writeFileSync } = process.getBuiltinModule('node:fs');
 const { createRequire } = process.getBuiltinModule('node:module');

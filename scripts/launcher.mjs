@@ -3,9 +3,8 @@
  * The launcher: parent of one supervisor-agent in the foreground. `npm start` runs it in its own process, after the set-up; run by
  * hand (`node scripts/launcher.mjs [--config DIR] [--state DIR]`) it expects a built clone and MUSTER_NATS_SERVER.
  *
- * It makes the keys (`muster bus keys`: files only, idempotent) unless somebody else runs the bus, who then makes them; refuses ports
- * that somebody else holds, and starts the agent as the leader of a session of its own, so that Ctrl-C and a closing terminal reach only
- * the launcher.
+ * It makes the keys (`muster bus keys`: files only, idempotent) unless somebody else runs the bus, who then makes them, and starts the
+ * agent as the leader of a session of its own, so that Ctrl-C and a closing terminal reach only the launcher.
  *
  * The agent's environment: that of the launcher without npm's variables, and
  *   MUSTER_STATE_DIR     keys, journals, the bus's data; the agent keeps its random id there, in the file `agent-id`
@@ -28,19 +27,19 @@
  * The agent that is killed while it shuts down is started again as well, adopts, and is asked again.
  */
 import { randomUUID } from 'node:crypto';
-import { copyFileSync, createWriteStream, openSync, readFileSync, statSync, truncateSync } from 'node:fs';
+import { copyFileSync, createWriteStream, openSync, statSync, truncateSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readAgentFile } from '@muster/contracts/agent-file';
+import { claimStateFolder } from '@muster/contracts/files';
 import { execa } from 'execa';
 import { AgentParent } from './lib/agent-parent.mjs';
-import { InstanceLock } from './lib/instance-lock.mjs';
+import { lockInstance } from './lib/instance-lock.mjs';
+import { checkWritable } from './lib/machine.mjs';
 import { HELP, readOptions } from './lib/options.mjs';
-import { checkPorts } from './lib/ports.mjs';
 import { Progress } from './lib/progress.mjs';
 import { Refusal, reportRefusal } from './lib/refusal.mjs';
 import { lastLines, run } from './lib/run.mjs';
-import { readSettings } from './lib/settings.mjs';
-import { claimStateFolder } from './lib/state-folder.mjs';
 
 const STOP_SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 const MAX_AGENT_LOG_BYTES = 32 * 1024 * 1024;
@@ -51,30 +50,22 @@ const AGENT_LOG_CHECK_MS = 60_000;
  *
  * @param {object} options
  * @param {import('./lib/options.mjs').Options} options.paths
- * @param {import('./lib/settings.mjs').Settings} options.settings
  * @param {string | undefined} options.natsServer path; undefined: the agent looks for one
  * @param {Progress} options.progress
  * @param {NodeJS.ProcessEnv} options.env
  * @returns {Promise<0 | 1>} exit code
  * @throws {Refusal} before anything was started
  */
-export async function launch({ paths: given, settings, natsServer, progress, env }) {
-  const paths = withConfiguredState(given, settings);
-  if (claimStateFolder(paths.stateDir)) {
-    progress.say(`Closed ${paths.stateDir} to other users of this machine: it was open to them until now`);
-  }
-  const lock = new InstanceLock(paths.stateDir);
+export async function launch({ paths: given, natsServer, progress, env }) {
+  const { busUrl, stateDir } = readAgentFile(given.configDir);
+  const paths =
+    given.isStateDirGiven || stateDir === undefined ? given : { ...given, stateDir: resolve(given.rootDir, stateDir) };
+  claimState(paths.stateDir, progress);
+  const lock = lockInstance(paths.stateDir);
   try {
     const agentEnv = buildAgentEnvironment(env, paths, natsServer);
-    // A bus that somebody else runs comes with their keys, and without a dashboard here.
-    if (settings.externalBus === undefined) {
-      checkPorts(
-        [
-          { purpose: 'the bus', listen: settings.bus, setting: 'bus.listen in config/agent.yaml' },
-          { purpose: 'the dashboard', listen: settings.dashboard, setting: 'listen in config/dashboard.yaml' },
-        ],
-        readAgentId(paths.stateDir),
-      );
+    // A bus that somebody else runs comes with their keys.
+    if (busUrl === undefined) {
       await makeKeys(paths, agentEnv);
       progress.done('keys', 'ready');
     }
@@ -82,6 +73,25 @@ export async function launch({ paths: given, settings, natsServer, progress, env
   } finally {
     lock.release();
   }
+}
+
+/**
+ * Keys, logs and values of environment variables lie in it: no other account may enter.
+ * @param {string} stateDir
+ * @param {Progress} progress
+ * @throws {Refusal}
+ */
+function claimState(stateDir, progress) {
+  try {
+    const { paths } = claimStateFolder(stateDir);
+    if (paths.includes(stateDir)) {
+      progress.say(`Closed ${stateDir} to other users of this machine: it was open to them until now`);
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Refusal(`cannot keep state in ${stateDir}: ${reason} (--state DIR, or state_dir in config/agent.yaml)`);
+  }
+  checkWritable(stateDir);
 }
 
 /**
@@ -98,16 +108,6 @@ async function makeKeys({ cliFile, rootDir, stateDir }, env) {
 }
 
 /**
- * @param {import('./lib/options.mjs').Options} paths
- * @param {import('./lib/settings.mjs').Settings} settings
- */
-function withConfiguredState(paths, { stateDir }) {
-  return paths.isStateDirGiven || stateDir === undefined
-    ? paths
-    : { ...paths, stateDir: resolve(paths.rootDir, stateDir) };
-}
-
-/**
  * @param {object} options
  * @param {import('./lib/options.mjs').Options} options.paths
  * @param {NodeJS.ProcessEnv} options.agentEnv
@@ -117,9 +117,9 @@ function withConfiguredState(paths, { stateDir }) {
 async function runAgent({ paths, agentEnv, progress, onReady }) {
   const logFile = join(paths.stateDir, 'agent.log');
   const parent = new AgentParent({ spawnAgent: () => spawnAgent(paths, agentEnv, logFile), progress, onReady });
-  // They stay to the very end: what npm passes on may come behind the stop, and must not end this process by itself.
+  // The handlers stay to the very end: a signal that npm passes on may arrive after the stop, and must not end this process.
   const onSignal = () => parent.signal();
-  // A closed terminal fails every further write: the stop goes on unseen.
+  // Once the terminal is closed every write fails. The stop goes on all the same.
   const ignore = () => {};
   for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
   for (const stream of [process.stdout, process.stderr]) stream.on('error', ignore);
@@ -139,7 +139,7 @@ async function runAgent({ paths, agentEnv, progress, onReady }) {
  * @param {string} logFile
  */
 function spawnAgent({ agentFile, rootDir }, env, logFile) {
-  // A stream that has its descriptor already is handed to the agent itself: the log needs no launcher.
+  // execa hands a stream that has a descriptor to the agent itself, so the agent can log without a launcher.
   const log = createWriteStream(logFile, { fd: openSync(logFile, 'a', 0o600) });
   try {
     const agent = execa(process.execPath, [agentFile], {
@@ -187,15 +187,6 @@ function boundLog(file) {
   truncateSync(file);
 }
 
-/** @param {string} stateDir */
-function readAgentId(stateDir) {
-  try {
-    return readFileSync(join(stateDir, 'agent-id'), 'utf8').trim();
-  } catch {
-    return undefined;
-  }
-}
-
 async function main() {
   const progress = new Progress(process.stdout, process.env);
   try {
@@ -204,8 +195,7 @@ async function main() {
       progress.say(HELP);
       return 0;
     }
-    const settings = await readSettings(paths.configDir);
-    return await launch({ paths, settings, natsServer: process.env.MUSTER_NATS_SERVER, progress, env: process.env });
+    return await launch({ paths, natsServer: process.env.MUSTER_NATS_SERVER, progress, env: process.env });
   } catch (error) {
     return reportRefusal(error, process.stderr);
   }

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { readBootId } from '@muster/contracts/process';
+import { isAlive } from '@muster/testkit';
 import { describe, expect, test } from 'vitest';
 import { Home } from './fixtures/run-launcher.ts';
-import { identifyProcess } from './lib/process-identity.mjs';
 
 /** The launcher takes signals that follow each other within 0.3 s for one key press. */
 const ANOTHER_PRESS_MS = 400;
@@ -20,7 +20,7 @@ describe('one orderly stop', () => {
     expect(await launcher.exited).toBe(0);
     expect(launcher.output).toContain('sleeper, 0 left');
     expect(launcher.output).toContain('nothing is left running');
-    expect(identifyProcess(service)).toBeUndefined();
+    expect(isAlive(service)).toBe(false);
     expect(existsSync(join(home.stateDir, 'launcher.json'))).toBe(false);
   });
 
@@ -42,7 +42,7 @@ describe('one orderly stop', () => {
     launcher.child.kill('SIGTERM');
     expect(await launcher.exited).toBe(0);
     expect(launcher.output).toContain('was ended by SIGKILL');
-    expect(identifyProcess(service)).toBeUndefined();
+    expect(isAlive(service)).toBe(false);
   });
 
   test('a closed terminal cannot break the stop', async () => {
@@ -55,7 +55,7 @@ describe('one orderly stop', () => {
     launcher.child.kill('SIGHUP');
     await once(launcher.child, 'exit');
     expect(launcher.child.exitCode).toBe(0);
-    expect(identifyProcess(service)).toBeUndefined();
+    expect(isAlive(service)).toBe(false);
   });
 });
 
@@ -74,7 +74,7 @@ test('a second Ctrl-C says what is waited for, a third leaves it running and say
   launcher.child.kill('SIGINT');
   expect(await launcher.exited).toBe(1);
   expect(launcher.output).toContain('left running: sleeper (stopping)');
-  expect(identifyProcess(service)).toBeDefined();
+  expect(isAlive(service)).toBe(true);
 });
 
 test('an agent killed with -9 is started again; its services were never touched', async () => {
@@ -85,10 +85,10 @@ test('an agent killed with -9 is started again; its services were never touched'
   process.kill(home.readPid('agent.pid'), 'SIGKILL');
   await launcher.says('Muster runs again: http://127.0.0.1:8003');
   expect(home.readPid('service.pid')).toBe(service);
-  expect(identifyProcess(service)).toBeDefined();
+  expect(isAlive(service)).toBe(true);
   launcher.child.kill('SIGINT');
   expect(await launcher.exited).toBe(0);
-  expect(identifyProcess(service)).toBeUndefined();
+  expect(isAlive(service)).toBe(false);
 });
 
 test('a launcher killed with -9 leaves the services running, and the next one takes them over', async () => {
@@ -101,7 +101,7 @@ test('a launcher killed with -9 leaves the services running, and the next one ta
   const second = home.launch();
   await second.says('Muster runs');
   expect(home.readPid('service.pid')).toBe(service);
-  expect(identifyProcess(service)).toBeDefined();
+  expect(isAlive(service)).toBe(true);
   second.child.kill('SIGTERM');
   expect(await second.exited).toBe(0);
 });
@@ -122,21 +122,6 @@ describe('refusals', () => {
     expect(launcher.output).toMatch(/cannot make the keys of the bus.*code 1\ncannot write keys: disk full/);
   });
 
-  test('a taken port is named with its owner, and nothing is started', async () => {
-    using home = await Home.make();
-    const squatter = createServer().listen(0, '127.0.0.1');
-    await once(squatter, 'listening');
-    const address = squatter.address();
-    const port = typeof address === 'object' && address ? address.port : 0;
-    home.configure(port, port);
-    const launcher = home.launch();
-    expect(await launcher.exited).toBe(1);
-    squatter.close();
-    expect(launcher.output).toContain(`port ${port} for the bus is taken by pid ${process.pid} (`);
-    expect(launcher.output).toContain(`port ${port} for the dashboard is taken by pid ${process.pid} (`);
-    expect(existsSync(join(home.stateDir, 'agent.pid'))).toBe(false);
-  });
-
   test('a second launcher on the same state directory says where the first one is', async () => {
     using home = await Home.make();
     const first = home.launch();
@@ -152,7 +137,7 @@ describe('refusals', () => {
     using home = await Home.make();
     writeFileSync(
       join(home.stateDir, 'launcher.json'),
-      JSON.stringify({ ...identifyProcess(process.pid), startTicks: '1' }),
+      JSON.stringify({ pid: process.pid, startTimeTicks: 1, bootId: readBootId() }),
     );
     const launcher = home.launch();
     await launcher.says('Muster runs');

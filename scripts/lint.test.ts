@@ -37,13 +37,17 @@ const CORE = "import '../program.ts';\nimport '../config/agent-config.ts';";
 const PLANTED: Readonly<Record<string, string>> = {
   'packages/supervisor-agent/src/core/planted.ts': [...IMPURE, CORE, 'export const l = new Date();'].join('\n'),
   'packages/supervisor-agent/src/core/rows/planted.ts': [...IMPURE, "import '../../program.ts';"].join('\n'),
+  'packages/supervisor-agent/src/log/planted.ts': "import '../runtime/agent.ts';\nimport '@nats-io/transport-node';",
   'packages/health-prober/src/core/planted.ts': [...IMPURE, CORE].join('\n'),
+  'packages/contracts/src/plain/planted.js': "import 'yaml';\nimport '../ids.js';",
   'packages/dashboard/server/view/planted.ts': [...IMPURE, "import '../app.ts';"].join('\n'),
 };
 const PURE: Readonly<Record<string, string>> = {
   'packages/supervisor-agent/src/core/pure.ts': "import '@muster/contracts';\nimport './rows/pure.ts';",
   'packages/supervisor-agent/src/core/rows/pure.ts': "import '../pure.ts';\nimport './planted.ts';",
   'packages/supervisor-agent/src/core/pure.test.ts': "import 'vitest';\nexport const now = Date.now();",
+  'packages/supervisor-agent/src/log/pure.ts': "import '../state/instance-store.ts';\nimport 'node:fs';",
+  'packages/contracts/src/plain/pure.js': "import 'node:fs';\nimport './planted.js';",
   'packages/dashboard/server/view/pure.ts':
     "import './planted.ts';\nimport '../protocol/page.ts';\nexport const at = Date.parse('2026-01-01T00:00:00Z');",
 };

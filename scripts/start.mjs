@@ -1,7 +1,13 @@
 #!/usr/bin/env node
 /**
- * `npm start`: from a fresh clone to a running system. Runs before `npm ci`, hence on Node alone. This file and the one it imports keep
- * to the syntax of Node 12, which Ubuntu 22.04 still brings: there too the answer is one clear line.
+ * `npm start`: from a fresh clone to a running system.
+ *
+ *   before the set-up  this file, `lib/start.mjs` and what they import: on Node alone, for nothing is installed or built yet. What they
+ *                      share with the programs is plain JavaScript in `packages/contracts/src/plain`
+ *   after it           `launcher.mjs` and what it imports: may use what is installed, and `@muster/contracts` as it was built
+ *
+ * This file and those that it imports at once keep to the syntax of Node 12, which Ubuntu 22.04 still brings: there too the answer is
+ * one clear line.
  */
 import { checkMachine } from './lib/machine.mjs';
 

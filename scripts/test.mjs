@@ -32,7 +32,7 @@ async function testEverything(progress, signal) {
   /** @type {string | undefined} */
   let natsServer;
   try {
-    ({ natsServer } = await setUp({ rootDir, configDir: join(rootDir, 'config'), env: process.env, progress }, signal));
+    natsServer = await setUp({ rootDir, configDir: join(rootDir, 'config'), env: process.env, progress }, signal);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     // Most checks need no build and no bus: they go on, and those that do will say so.
@@ -164,7 +164,7 @@ async function runPasses(passes, progress, signal) {
  * @returns {Promise<TestTool[]>}
  */
 async function findMissingTools(progress, signal) {
-  // The tests themselves look with these, so what is found here is what they use.
+  // The tests look for their tools with the same functions, so they use what is found here.
   const build = await run(join(rootDir, 'node_modules/.bin/tsc'), ['-b', 'packages/testkit'], { cwd: rootDir }, signal);
   if (build.code !== 0) {
     progress.failed('test tools', `not looked for, the testkit cannot be built: ${lastLine(build.output)}`);

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Role, StreamName } from '@muster/contracts';
-import { streamName } from '@muster/contracts';
+import { type Role, type rows, type StreamName, streamName } from '@muster/contracts';
 import { setupBus } from '@muster/contracts/admin';
 import { type NatsBus, openBus } from '@muster/contracts/bus';
 import { type NatsServer, startNatsServer } from '@muster/testkit';
+import { eventOf } from './bench-messages.ts';
 
 export const BENCH_ENVIRONMENT = 'bench';
 
@@ -58,4 +58,32 @@ export async function inParallel<T>(
     for (let next = iterator.next(); !next.done; next = iterator.next()) await work(next.value);
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
+}
+
+/** So many events, each stored behind the one before it on its subject; all subjects at once. */
+export async function publishInOrder(
+  bus: NatsBus,
+  { row, count, services, host, reason, lastSeq }: OrderedEvents,
+): Promise<void> {
+  // Made once: minting ids is the sender's work, and takes as long as all the rest.
+  const events = services.map((service) => eventOf(host, service, 1, reason));
+  await inParallel(events, events.length, async (event) => {
+    const params = { host, service: event.service, instance: 0 };
+    for (let sent = 0; sent < count / events.length; sent += 1) {
+      const options = { expectedLastSeq: lastSeq.get(event.service) ?? 0 };
+      const { seq } = await bus.publishOrdered(row, params, event, options);
+      lastSeq.set(event.service, seq);
+    }
+  });
+}
+
+export interface OrderedEvents {
+  /** Of the checkout that the bus belongs to. */
+  readonly row: typeof rows.instanceEvent;
+  readonly count: number;
+  readonly services: readonly string[];
+  readonly host: string;
+  readonly reason: string;
+  /** Of each service, kept from one call to the next. */
+  readonly lastSeq: Map<string, number>;
 }

@@ -1,4 +1,8 @@
-import type { InstanceEvent } from '@muster/contracts';
+import { type InstanceEvent, rows } from '@muster/contracts';
+import type { Muster } from './muster.ts';
+import { waitUntil } from './wait-until.ts';
+
+const TIMEOUT_MS = 30_000;
 
 /** What a stream's events of one instance leave open. */
 export interface ChainCheck {
@@ -20,6 +24,25 @@ export function checkChain(events: readonly InstanceEvent[]): ChainCheck {
   });
   const crashes = events.filter(({ exit, desired }) => exit !== undefined && desired === 'up');
   return { events: events.length, gaps: gaps.length, repeated: events.length - ids.size, crashes: crashes.length };
+}
+
+/** Of all services together, once so many crashes are in the stream: the last events may still be on their way. */
+export async function checkStoredChains(ours: Muster, kills: number, signal: AbortSignal): Promise<ChainCheck> {
+  const read = async (): Promise<ChainCheck> => {
+    const stored = await ours.bus.history(rows.instanceEvent, { host: ours.host }, { signal });
+    const checks = ours.names.map((name) =>
+      checkChain(stored.map(({ message }) => message).filter((one) => one.service === name)),
+    );
+    const sum = (of: keyof ChainCheck): number => checks.reduce((total, check) => total + check[of], 0);
+    return { events: sum('events'), gaps: sum('gaps'), repeated: sum('repeated'), crashes: sum('crashes') };
+  };
+  await waitUntil(async () => (await read()).crashes >= kills, {
+    what: `${kills} crashes in the stream`,
+    signal,
+    timeoutMs: TIMEOUT_MS,
+    pollMs: 500,
+  }).catch(() => undefined);
+  return read();
 }
 
 function comesBefore(a: InstanceEvent, b: InstanceEvent): boolean {

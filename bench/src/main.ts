@@ -25,6 +25,7 @@ import { takeover } from './measures/takeover.ts';
 import { thief } from './measures/thief.ts';
 import { tick } from './measures/tick.ts';
 import { findPm2, PM2_VERSION, type Pm2Program } from './pm2.ts';
+import { EXIT, runProgram, UsageError } from './program.ts';
 import { run } from './run.ts';
 import { renderReports, type Surroundings } from './table.ts';
 
@@ -63,7 +64,6 @@ PM2 is installed by npm into .muster/bench at the first run; without it the peer
 Exit codes: 0 all measures were taken (met or missed), 1 some could not be taken, 2 wrong use.
 `;
 
-const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 const DEFAULT_SERVICES = 100;
 
 interface Options {
@@ -73,8 +73,6 @@ interface Options {
   readonly isQuick: boolean;
   readonly isJson: boolean;
 }
-
-class UsageError extends Error {}
 
 function readOptions(args: readonly string[]): Options | 'help' {
   const { values } = parseArgs({
@@ -169,27 +167,9 @@ async function main(options: Options, signal: AbortSignal): Promise<number> {
   return reports.some(({ kind }) => kind === 'failed') ? EXIT.failed : EXIT.ok;
 }
 
-const interruption = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    process.stderr.write('stopping what was started\n');
-    interruption.abort(new Error(`interrupted by ${signal}`));
-  });
-}
-
-try {
+await runProgram({ name: 'benchmark', help: HELP }, async (signal) => {
   const options = readOptions(process.argv.slice(2));
-  if (options === 'help') process.stdout.write(HELP);
-  else process.exitCode = await main(options, interruption.signal);
-} catch (error) {
-  const message = messageOf(error);
-  if (interruption.signal.aborted) {
-    process.exitCode = EXIT.interrupted;
-  } else if (error instanceof UsageError || (error instanceof TypeError && 'code' in error)) {
-    process.stderr.write(`${message}\n\n${HELP}`);
-    process.exitCode = EXIT.usage;
-  } else {
-    process.stderr.write(`the benchmark failed: ${error instanceof Error ? error.stack : message}\n`);
-    process.exitCode = EXIT.failed;
-  }
-}
+  if (options !== 'help') return main(options, signal);
+  process.stdout.write(HELP);
+  return EXIT.ok;
+});

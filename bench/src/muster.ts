@@ -273,17 +273,19 @@ export class Muster implements AsyncDisposable {
   }
 
   async #prepareBus(): Promise<void> {
-    await this.#cli('bus', 'keys');
+    await this.muster('bus', 'keys');
     if (this.#options.parts === 'whole') return;
     const config = readFileSync(path.join(this.#stateDir, 'nats', 'nats.conf'), 'utf8');
     this.#server = await startNatsServer({ config, port: this.#busPort });
-    await this.#cli('bus', 'setup');
+    await this.muster('bus', 'setup');
     await this.bus.connected(AbortSignal.any([this.#options.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]));
   }
 
   /** `muster …` against this bus. */
-  muster(...args: readonly string[]): Promise<void> {
-    return this.#cli(...args);
+  async muster(...args: readonly string[]): Promise<void> {
+    const { rootDir, signal } = this.#options;
+    const program = path.join(rootDir, 'packages/cli/bundle/main.js');
+    await run(process.execPath, [program, ...args], { cwd: this.#home.path, env: this.#environment(), signal });
   }
 
   /** The same, for what runs until it is stopped. */
@@ -305,12 +307,6 @@ export class Muster implements AsyncDisposable {
         if (!hasEnded()) await once(child, 'exit');
       },
     };
-  }
-
-  async #cli(...args: readonly string[]): Promise<void> {
-    const { rootDir, signal } = this.#options;
-    const program = path.join(rootDir, 'packages/cli/bundle/main.js');
-    await run(process.execPath, [program, ...args], { cwd: this.#home.path, env: this.#environment(), signal });
   }
 
   async #agentEnded(): Promise<never> {

@@ -4,12 +4,12 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { freePort } from '@muster/testkit';
-import { bareEnvironment } from './processes.ts';
+import { bareEnvironment, readCpuMs } from './processes.ts';
 import { waitUntil } from './wait-until.ts';
 
 /** The path of the program, or why there is none. */
@@ -29,8 +29,6 @@ interface Apt {
 const PACKAGE = 'prometheus-node-exporter';
 /** Debian 11's; older ones have other collectors. */
 const MIN_VERSION = '1.0.0';
-/** The kernel counts a process's time in hundredths of a second. */
-const TICK_MS = 10;
 const WARM_UP_SCRAPES = 5;
 const PAUSE_MS = 50;
 
@@ -60,21 +58,14 @@ export async function cpuOfScrapes(program: string, scrapes: number, signal: Abo
     };
     await waitUntil(() => scrape().catch(() => false), { what: 'node_exporter', signal });
     for (let count = 0; count < WARM_UP_SCRAPES; count += 1) await scrape();
-    const beforeMs = cpuMs(pid);
+    const beforeMs = readCpuMs(pid);
     for (let count = 0; count < scrapes; count += 1) {
       await scrape();
       await delay(PAUSE_MS, undefined, { signal });
     }
-    return (cpuMs(pid) - beforeMs) / scrapes;
+    return (readCpuMs(pid) - beforeMs) / scrapes;
   } finally {
     exporter.kill('SIGKILL');
     await exited;
   }
-}
-
-function cpuMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // Behind the name in parentheses, which may hold anything, fields 14 and 15 of the line.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }

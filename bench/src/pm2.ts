@@ -4,10 +4,9 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { isAlive } from '@muster/testkit';
+import { killIfAlive } from '@muster/testkit';
 import type { FirstLines } from './first-lines.ts';
 import { Home } from './home.ts';
-import { kill } from './processes.ts';
 import { run } from './run.ts';
 
 export const PM2_VERSION = '7.0.4';
@@ -91,7 +90,7 @@ export class Pm2 implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const pid = this.#daemonPidIfAny();
-    if (pid !== undefined && isAlive(pid)) kill(pid);
+    if (pid !== undefined) killIfAlive(pid);
     await this.#home[Symbol.asyncDispose]();
   }
 

@@ -1,6 +1,6 @@
 /** What /proc says of processes that are not ours to ask. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { isAlive } from '@muster/testkit';
+import { isAlive, killIfAlive } from '@muster/testkit';
 import { waitUntil } from './wait-until.ts';
 
 export interface Memory {
@@ -60,20 +60,11 @@ export async function killAllMentioning(text: string): Promise<void> {
   await waitUntil(
     () => {
       const left = findProcesses(text).filter(isAlive);
-      for (const pid of left) kill(pid);
+      for (const pid of left) killIfAlive(pid);
       return left.length === 0;
     },
     { what: `the end of everything that mentions '${text}'`, signal: new AbortController().signal, pollMs: 50 },
   );
-}
-
-/** SIGKILL; no error when it is gone already. */
-export function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // That is what was wanted.
-  }
 }
 
 /** The environment that every peer gets: no settings of the caller's own. */

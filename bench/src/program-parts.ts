@@ -9,32 +9,32 @@ import type { HostSample, LogLine, RollupColumns, RollupTier, Row, ServiceSample
 
 /** The agent's samplers, as far as they are used here. */
 export interface Samplers extends Disposable {
-  readonly host: { sample(): HostSample };
+  readonly reader: { pids(): readonly number[] };
+  readonly host: { sample(pids: readonly number[]): HostSample };
   readonly services: {
-    sample(instances: readonly { service: string; instance: number; pids: readonly number[] }[]): ServiceSample[];
+    sample(
+      instances: readonly { service: string; instance: number; pids: readonly number[] }[],
+      pids: readonly number[],
+    ): ServiceSample[];
   };
 }
 
-type Made<Key extends keyof Samplers> = new () => Samplers[Key] & Disposable;
+type Made<Key extends 'host' | 'services'> = new (options: { reader: Samplers['reader'] }) => Samplers[Key];
 
 export async function loadSamplers(rootDir: string): Promise<Samplers> {
-  const { HostSampler } = await load<{ HostSampler: Made<'host'> }>(
+  const folder = 'supervisor-agent/dist/host';
+  const { ProcReader } = await load<{ ProcReader: new () => Samplers['reader'] & Disposable }>(
     rootDir,
-    'supervisor-agent/dist/host/host-sampler.js',
+    `${folder}/proc-reader.js`,
   );
-  const { ServiceSampler } = await load<{ ServiceSampler: Made<'services'> }>(
-    rootDir,
-    'supervisor-agent/dist/host/service-sampler.js',
-  );
-  const host = new HostSampler();
-  const services = new ServiceSampler();
+  const { HostSampler } = await load<{ HostSampler: Made<'host'> }>(rootDir, `${folder}/host-sampler.js`);
+  const { ServiceSampler } = await load<{ ServiceSampler: Made<'services'> }>(rootDir, `${folder}/service-sampler.js`);
+  const reader = new ProcReader();
   return {
-    host,
-    services,
-    [Symbol.dispose]() {
-      host[Symbol.dispose]();
-      services[Symbol.dispose]();
-    },
+    reader,
+    host: new HostSampler({ reader }),
+    services: new ServiceSampler({ reader }),
+    [Symbol.dispose]: () => reader[Symbol.dispose](),
   };
 }
 

@@ -11,14 +11,13 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { messageOf, rows } from '@muster/contracts';
-import { checkChain } from './event-chain.ts';
+import { checkStoredChains } from './event-chain.ts';
 import { killAndWait } from './first-lines.ts';
 import { accountLogs } from './log-account.ts';
 import { Muster } from './muster.ts';
 import { countDescriptors, readCpuMs, readMemory } from './processes.ts';
+import { EXIT, runProgram, UsageError } from './program.ts';
 import { run } from './run.ts';
-import { waitUntil } from './wait-until.ts';
 
 const HELP = `Usage: npm run soak -- [options]
 
@@ -34,7 +33,6 @@ Prints a line a minute, and at the end whether memory grew and whether an event 
 Exit codes: 0 nothing lost, 1 something lost or failed, 2 wrong use.
 `;
 
-const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 const SERVICES = 20;
 const BYTES_PER_SECOND = 1_000_000;
 const KILL_EVERY_MS = 7_000;
@@ -112,28 +110,12 @@ async function sendGarbage(rootDir: string, ours: Muster, messages: number, sign
 }
 
 async function judge(ours: Muster, kills: number, readings: readonly Reading[], signal: AbortSignal): Promise<number> {
-  const read = async () => {
-    const stored = await ours.bus.history(rows.instanceEvent, { host: ours.host }, { signal });
-    return ours.names.map((name) =>
-      checkChain(stored.map(({ message }) => message).filter((one) => one.service === name)),
-    );
-  };
-  const sum = (checks: Awaited<ReturnType<typeof read>>, of: keyof (typeof checks)[number]): number =>
-    checks.reduce((total, check) => total + check[of], 0);
-  // The last events may still be on their way.
-  await waitUntil(async () => sum(await read(), 'crashes') >= kills, {
-    what: `${kills} crashes in the stream`,
-    signal,
-    timeoutMs: 30_000,
-    pollMs: 500,
-  }).catch(() => undefined);
-  const checks = await read();
-  const lost = Math.max(0, kills - sum(checks, 'crashes')) + sum(checks, 'gaps');
-  const repeated = sum(checks, 'repeated');
+  const { events, crashes, gaps, repeated } = await checkStoredChains(ours, kills, signal);
+  const lost = Math.max(0, kills - crashes) + gaps;
   const [first, last] = [readings[Math.min(1, readings.length - 1)], readings.at(-1)];
   const grownBytes = (last?.rssBytes ?? 0) - (first?.rssBytes ?? 0);
   say(
-    `${kills} kills, ${sum(checks, 'events')} events: ${lost} lost or out of order, ${repeated} twice; RSS ${signed(grownBytes / MEGABYTE)} MB and descriptors ${signed((last?.descriptors ?? 0) - (first?.descriptors ?? 0))} from minute ${first?.minute} to ${last?.minute}`,
+    `${kills} kills, ${events} events: ${lost} lost or out of order, ${repeated} twice; RSS ${signed(grownBytes / MEGABYTE)} MB and descriptors ${signed((last?.descriptors ?? 0) - (first?.descriptors ?? 0))} from minute ${first?.minute} to ${last?.minute}`,
   );
   // Whoever still writes would never be accounted for.
   await ours.shutDown();
@@ -188,12 +170,7 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-const interruption = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => interruption.abort(new Error(`interrupted by ${signal}`)));
-}
-
-try {
+await runProgram({ name: 'soak', help: HELP }, async (signal) => {
   const { values } = parseArgs({
     options: {
       minutes: { type: 'string' },
@@ -204,21 +181,13 @@ try {
   });
   const minutes = Number(values.minutes ?? 10);
   const garbage = Number(values.garbage ?? 1_000_000);
-  if (values.help === true) say(HELP);
-  else if (!(minutes > 0)) {
-    process.stderr.write(`--minutes is '${values.minutes}'; write a number above zero\n\n${HELP}`);
-    process.exitCode = EXIT.usage;
-  } else if (!(Number.isInteger(garbage) && garbage >= 0)) {
-    process.stderr.write(`--garbage is '${values.garbage}'; write a whole number\n\n${HELP}`);
-    process.exitCode = EXIT.usage;
-  } else {
-    const { signal } = interruption;
-    process.exitCode = values.storm ? await storm(minutes, signal) : await soak(minutes, garbage, signal);
+  if (values.help === true) {
+    say(HELP);
+    return EXIT.ok;
   }
-} catch (error) {
-  if (interruption.signal.aborted) process.exitCode = EXIT.interrupted;
-  else {
-    process.stderr.write(`the soak failed: ${messageOf(error)}\n`);
-    process.exitCode = EXIT.failed;
+  if (!(minutes > 0)) throw new UsageError(`--minutes is '${values.minutes}'; write a number above zero`);
+  if (!(Number.isInteger(garbage) && garbage >= 0)) {
+    throw new UsageError(`--garbage is '${values.garbage}'; write a whole number`);
   }
-}
+  return values.storm ? storm(minutes, signal) : soak(minutes, garbage, signal);
+});

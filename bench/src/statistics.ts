@@ -13,3 +13,10 @@ export function median(values: readonly number[]): number {
 export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
+
+/** How long one of so many pieces of work took, in µs. */
+export async function usPerPiece(count: number, work: () => Promise<void>): Promise<number> {
+  const startedAtMs = performance.now();
+  await work();
+  return ((performance.now() - startedAtMs) * 1_000) / count;
+}

@@ -8,8 +8,7 @@ import type * as BusModule from '@muster/contracts/bus';
 import type * as FilesModule from '@muster/contracts/files';
 import type * as KeysModule from '@muster/contracts/keys';
 import { startNatsServer } from '@muster/testkit';
-import { inParallel } from './bench-bus.ts';
-import { eventOf } from './bench-messages.ts';
+import { publishInOrder } from './bench-bus.ts';
 
 /** The wire and the bus of one checkout, this one or another that is built. */
 interface Tree {
@@ -33,8 +32,8 @@ const AGENT = { role: 'agent', id: HOST } as const;
 const OPERATORS = Array.from({ length: 16 }, (_, index) => ({ role: 'operator' as const, id: `ada${index}` }));
 export const MAX_QUESTIONS = 900;
 const ADMIN = { role: 'admin', id: 'setup' } as const;
-const SUBJECTS = 256;
-const REASON = 'exited with code 1: '.padEnd(1_000, 'x');
+const SERVICES = Array.from({ length: 256 }, (_, index) => `service-${index}`);
+const ORDER = { services: SERVICES, host: HOST, reason: 'exited with code 1: '.padEnd(1_000, 'x') };
 const TIMEOUT_MS = 30_000;
 
 async function loadTree(rootDir: string): Promise<Tree> {
@@ -90,20 +89,7 @@ export async function startTreeBus(rootDir: string, signal: AbortSignal): Promis
         await operator.request(contracts.commands.outcome, { host: HOST }, question, { timeoutMs: TIMEOUT_MS, signal });
       }
     },
-    async publish(count) {
-      const services = Array.from({ length: SUBJECTS }, (_, index) => `service-${index}`);
-      // Made once: minting ids is the sender's work.
-      const events = new Map(services.map((service) => [service, eventOf(HOST, service, 1, REASON)]));
-      await inParallel(services, SUBJECTS, async (service) => {
-        for (let sent = 0; sent < count / SUBJECTS; sent += 1) {
-          const event = events.get(service) as Contracts.InstanceEvent;
-          const options = { expectedLastSeq: lastSeq.get(service) ?? 0 };
-          const params = { host: HOST, service, instance: 0 };
-          const { seq } = await agent.publishOrdered(contracts.rows.instanceEvent, params, event, options);
-          lastSeq.set(service, seq);
-        }
-      });
-    },
+    publish: (count) => publishInOrder(agent, { ...ORDER, row: contracts.rows.instanceEvent, count, lastSeq }),
     async [Symbol.asyncDispose]() {
       await Promise.all([admin, agent, ...operators].map((one) => one.drain()));
       await server[Symbol.asyncDispose]();

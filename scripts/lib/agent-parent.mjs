@@ -104,7 +104,7 @@ export class AgentParent {
   }
 
   #askToShutDown() {
-    // A channel that is closed already belongs to an agent that is about to exit: its successor is asked instead.
+    // When the channel is closed already, this agent is about to exit, and its successor will be asked.
     this.#agent?.send({ type: 'shutdown' }, () => {});
   }
 

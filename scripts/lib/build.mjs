@@ -13,6 +13,8 @@ const PROGRAMS = [
   { directory: 'packages/cli', project: 'packages/cli', entry: 'src/main.ts' },
 ];
 const PAGE = 'packages/dashboard/dist/web/index.html';
+/** What the start itself imports of what is built. */
+const LIBRARY = 'packages/contracts/dist/index.js';
 
 /**
  * Builds the programs and the page unless they were built from exactly these sources.
@@ -26,7 +28,7 @@ export async function ensureBuild({ rootDir, env, onBuild }, signal) {
   // What V8 has compiled is of use to the Node that did it only.
   const fingerprint = `${fingerprintSources(rootDir)} ${process.version}`;
   const stamp = new Stamp(join(rootDir, '.muster/stamps/build'));
-  const isComplete = [...PROGRAMS.map(({ directory }) => `${directory}/bundle/main.js`), PAGE].every((file) =>
+  const isComplete = [...PROGRAMS.map(({ directory }) => `${directory}/bundle/main.js`), PAGE, LIBRARY].every((file) =>
     existsSync(join(rootDir, file)),
   );
   if (isComplete && stamp.matches(fingerprint)) return 'up to date';

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { aptInstall, fetchPackage, findProgram, newerSources } from './apt.mjs';
 import { Refusal } from './refusal.mjs';
 import { run } from './run.mjs';
-import { isLoopback } from './settings.mjs';
 import { isAtLeast } from './version.mjs';
 
 /** Debian 12's. Older ones lack what the streams need. */
@@ -28,14 +27,14 @@ const RELEASE_ARCHITECTURES = { x64: 'amd64', arm64: 'arm64', arm: 'arm7' };
 /**
  * Finds a nats-server that is good enough for where the bus listens, or installs one.
  *
- * @param {{ rootDir: string, env: NodeJS.ProcessEnv, busHost: string, isRoot: boolean, sources?: readonly string[], onInstall: () => void }} options
- *   `sources`: lines as in sources.list to try after the machine's own
+ * @param {{ rootDir: string, env: NodeJS.ProcessEnv, isOpen: boolean, isRoot: boolean, sources?: readonly string[], onInstall: () => void }} options
+ *   `isOpen`: other hosts reach the bus; `sources`: lines as in sources.list to try after the machine's own
  * @param {AbortSignal} signal
  * @returns {Promise<NatsServer>}
  * @throws {Refusal} with the exact command to type
  */
-export async function ensureNatsServer({ rootDir, env, busHost, isRoot, sources, onInstall }, signal) {
-  const minVersion = isLoopback(busHost) ? MIN_VERSION : MIN_OPEN_VERSION;
+export async function ensureNatsServer({ rootDir, env, isOpen, isRoot, sources, onInstall }, signal) {
+  const minVersion = isOpen ? MIN_OPEN_VERSION : MIN_VERSION;
   const ownDir = join(rootDir, '.muster/bin');
   const ownPath = join(ownDir, 'nats-server');
 
@@ -78,7 +77,6 @@ export async function ensureNatsServer({ rootDir, env, busHost, isRoot, sources,
       isAptTooOld ||= outcome.isTooOld === true;
     }
   }
-  const isOpen = minVersion === MIN_OPEN_VERSION;
   const canApt = !isOpen && !isAptTooOld && findProgram('apt-get', env) !== undefined;
   throw new Refusal(
     `no nats-server >= ${minVersion} on PATH or at ${ownPath}, and it could not be installed (${[...reasons].join('; ')}): ` +

@@ -19,13 +19,13 @@ function plant(name: string, ...script: string[]): void {
   writeFileSync(join(dir, 'bin', name), ['#!/bin/sh', ...script, ''].join('\n'), { mode: 0o755 });
 }
 
-function ensure(options: { busHost: string; isRoot?: boolean; env?: NodeJS.ProcessEnv; sources?: string[] }) {
-  const { busHost, isRoot = false, env = {}, sources = [] } = options;
+function ensure(options: { isOpen: boolean; isRoot?: boolean; env?: NodeJS.ProcessEnv; sources?: string[] }) {
+  const { isOpen, isRoot = false, env = {}, sources = [] } = options;
   return ensureNatsServer(
     {
       rootDir: dir,
       env: { PATH: `${join(dir, 'bin')}:/usr/bin:/bin`, ...env },
-      busHost,
+      isOpen,
       isRoot,
       sources,
       onInstall: () => {},
@@ -47,7 +47,7 @@ test.each([
 describe('one that is there', () => {
   test('the first on PATH is taken for a bus on loopback', async () => {
     plant('nats-server', 'echo nats-server: v2.9.10');
-    expect(await ensure({ busHost: '127.0.0.1' })).toEqual({
+    expect(await ensure({ isOpen: false })).toEqual({
       path: join(dir, 'bin/nats-server'),
       version: '2.9.10',
       isNew: false,
@@ -59,14 +59,14 @@ describe('one that is there', () => {
     const ownDir = join(dir, '.muster/bin');
     mkdirSync(ownDir, { recursive: true });
     writeFileSync(join(ownDir, 'nats-server'), '#!/bin/sh\necho nats-server: v2.12.1\n', { mode: 0o755 });
-    expect(await ensure({ busHost: '0.0.0.0' })).toMatchObject({
+    expect(await ensure({ isOpen: true })).toMatchObject({
       path: join(ownDir, 'nats-server'),
       version: '2.12.1',
     });
   });
 
   test('MUSTER_NATS_SERVER is taken as it is, or refused', async () => {
-    await expect(ensure({ busHost: '::1', env: { MUSTER_NATS_SERVER: join(dir, 'absent') } })).rejects.toThrow(
+    await expect(ensure({ isOpen: false, env: { MUSTER_NATS_SERVER: join(dir, 'absent') } })).rejects.toThrow(
       /^MUSTER_NATS_SERVER=.*absent is not a nats-server >= 2\.9\.0: unset it or correct it$/,
     );
   });
@@ -108,14 +108,14 @@ describe('one that is installed', () => {
     ['by sudo', { isRoot: false }],
   ])("the machine's own suite is asked first, also for an open bus, %s", async (_, { isRoot }) => {
     plantApt({ own: '2.12.0', newer: '2.12.1', hasSudo: true });
-    const server = await ensure({ busHost: '0.0.0.0', isRoot, sources: NEWER });
+    const server = await ensure({ isOpen: true, isRoot, sources: NEWER });
     expect(server).toEqual({ path: join(dir, 'bin/nats-server'), version: '2.12.0', isNew: true });
     expect(log()).not.toContain('SourceList');
   });
 
   test('without root rights it is unpacked into the clone, and nothing else is left', async () => {
     plantApt({ own: '2.9.10' });
-    const server = await ensure({ busHost: '127.0.0.1' });
+    const server = await ensure({ isOpen: false });
     expect(server).toEqual({ path: join(dir, OWN_BIN), version: '2.9.10', isNew: true });
     expect(readdirSync(join(dir, '.muster/bin'))).toEqual(['nats-server']);
     expect(log()).not.toContain('install');
@@ -123,25 +123,25 @@ describe('one that is installed', () => {
 
   test('a newer suite serves an open bus where the own one is too old, and the system keeps what it has', async () => {
     plantApt({ own: '2.9.10', newer: '2.12.1', hasSudo: true });
-    const server = await ensure({ busHost: '0.0.0.0', sources: NEWER });
+    const server = await ensure({ isOpen: true, sources: NEWER });
     expect(server).toEqual({ path: join(dir, OWN_BIN), version: '2.12.1', isNew: true });
     expect(log()).not.toContain('install');
   });
 
   test('a refusal for loopback says why, and which command helps', async () => {
     plantApt({ isReachable: false });
-    await expect(ensure({ busHost: 'localhost' })).rejects.toThrow(
+    await expect(ensure({ isOpen: false })).rejects.toThrow(
       /^no nats-server >= 2\.9\.0 on PATH or at .*, and it could not be installed \(not root, and no sudo without a password; apt-get update: E: cannot reach the archive\): type `sudo apt-get update && sudo apt-get install -y nats-server`$/,
     );
-    await expect(ensure({ busHost: 'localhost', isRoot: true })).rejects.toThrow(
+    await expect(ensure({ isOpen: false, isRoot: true })).rejects.toThrow(
       /: type `apt-get update && apt-get install -y nats-server`$/,
     );
   });
 
   test.each([
-    ['an open bus', '10.0.0.1', '2.9.10', /, or set `bus\.listen` in config\/agent\.yaml to a loopback address$/],
-    ['loopback, where apt has only an older one', '127.0.0.1', '2.7.4', /`$/],
-  ])('the command in a refusal for %s brings a server that will do', async (_, busHost, own, end) => {
+    ['an open bus', true, '2.9.10', /, or set `bus\.listen` in config\/agent\.yaml to a loopback address$/],
+    ['loopback, where apt has only an older one', false, '2.7.4', /`$/],
+  ])('the command in a refusal for %s brings a server that will do', async (_, isOpen, own, end) => {
     plantApt({ own, newer: own, hasSudo: true });
     plant(
       'curl',
@@ -151,7 +151,7 @@ describe('one that is installed', () => {
       'printf \'#!/bin/sh\\necho nats-server: %s\\n\' "${release##*/}" >"$name/nats-server"',
       'chmod +x "$name/nats-server" && tar -cz "$name"',
     );
-    const refused = await ensure({ busHost, sources: NEWER }).then(
+    const refused = await ensure({ isOpen, sources: NEWER }).then(
       () => '',
       (error: Error) => error.message,
     );
@@ -162,7 +162,7 @@ describe('one that is installed', () => {
       env: { PATH: `${join(dir, 'bin')}:/usr/bin:/bin` },
     });
     expect(code, output).toBe(0);
-    expect(await ensure({ busHost })).toMatchObject({ path: join(dir, OWN_BIN), isNew: false });
+    expect(await ensure({ isOpen })).toMatchObject({ path: join(dir, OWN_BIN), isNew: false });
   });
 });
 

@@ -1,4 +1,4 @@
-import { printableLines } from './printable.mjs';
+import { printableLines } from '../../packages/contracts/src/plain/printable.js';
 
 const LABEL_WIDTH = 14;
 

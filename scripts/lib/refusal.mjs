@@ -1,4 +1,4 @@
-import { printableLines } from './printable.mjs';
+import { printableLines } from '../../packages/contracts/src/plain/printable.js';
 
 /** A start that cannot go on, for a reason the person at the keyboard can change. Its message is the one line they see. */
 export class Refusal extends Error {

@@ -4,15 +4,13 @@ import { ensureDependencies } from './dependencies.mjs';
 import { checkMachine, checkWritable } from './machine.mjs';
 import { ensureNatsServer } from './nats-server.mjs';
 import { formatDuration } from './progress.mjs';
-import { readSettings } from './settings.mjs';
 
 /**
  * Everything between a fresh clone and a system that can run, each step skipped when it is done already.
  *
  * @param {{ rootDir: string, configDir: string, env: NodeJS.ProcessEnv, progress: import('./progress.mjs').Progress }} options
  * @param {AbortSignal} signal
- * @returns {Promise<{ natsServer: string | undefined, settings: import('./settings.mjs').Settings }>} `natsServer` is a path; undefined when
- *   the bus is run by somebody else
+ * @returns {Promise<string | undefined>} path of the nats-server; undefined when the bus is run by somebody else
  * @throws {import('./refusal.mjs').Refusal}
  */
 export async function setUp({ rootDir, configDir, env, progress }, signal) {
@@ -30,23 +28,25 @@ export async function setUp({ rootDir, configDir, env, progress }, signal) {
   const build = await ensureBuild({ rootDir, env, onBuild: () => progress.begin('build', 'compiling') }, signal);
   progress.done('build', build === 'built' ? `built in ${timer()}` : build);
 
-  const settings = await readSettings(configDir);
-  if (settings.externalBus !== undefined) {
-    progress.done('bus', `${settings.externalBus}, not run from here`);
-    return { natsServer: undefined, settings };
+  // Imported here and not above: only now it is built.
+  const { isLoopbackHost, readAgentFile } = await import('@muster/contracts/agent-file');
+  const { busUrl, listen } = readAgentFile(configDir);
+  if (busUrl !== undefined) {
+    progress.done('bus', `${busUrl}, not run from here`);
+    return undefined;
   }
   const server = await ensureNatsServer(
     {
       rootDir,
       env,
-      busHost: settings.bus.host,
+      isOpen: !isLoopbackHost(listen.host),
       isRoot: process.getuid?.() === 0,
       onInstall: () => progress.begin('nats-server', 'installing'),
     },
     signal,
   );
   progress.done('nats-server', `${server.version} at ${server.path}${server.isNew ? `, installed in ${timer()}` : ''}`);
-  return { natsServer: server.path, settings };
+  return server.path;
 }
 
 /** @returns {() => string} the time since the last call, for people */

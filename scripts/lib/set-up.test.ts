@@ -8,11 +8,9 @@ import { fingerprintSources } from './build.mjs';
 import { hasInstalled } from './dependencies.mjs';
 import { checkMachine, checkWritable } from './machine.mjs';
 import { readOptions } from './options.mjs';
-import { parseStartTicks } from './process-identity.mjs';
 import { formatDuration, Progress } from './progress.mjs';
 import { Refusal } from './refusal.mjs';
 import { lastLine, run } from './run.mjs';
-import { isLoopback, parseListen, readSettings } from './settings.mjs';
 import { Stamp } from './stamp.mjs';
 
 let dir: string;
@@ -61,55 +59,6 @@ describe('options', () => {
   test.each([[['--nonsense']], [['--state']], [['extra']]])('%j is wrong use', (argv) => {
     expect(() => readOptions(argv, {}, '/clone')).toThrow(/see `npm start -- --help`$/);
     expect(() => readOptions(argv, {}, '/clone')).toThrow(expect.objectContaining({ exitCode: 2 }));
-  });
-});
-
-describe('settings', () => {
-  const fallback = { host: '127.0.0.1', port: 4222 };
-  test.each([
-    ['0.0.0.0:4333', { host: '0.0.0.0', port: 4333 }],
-    [':4333', { host: '0.0.0.0', port: 4333 }],
-    ['[::1]:4333', { host: '::1', port: 4333 }],
-    ['4333', { host: '127.0.0.1', port: 4333 }],
-    [4333, { host: '127.0.0.1', port: 4333 }],
-    [undefined, fallback],
-    [{ port: 1 }, fallback],
-    ['nonsense', fallback],
-    ['127.0.0.1:70000', fallback],
-  ])('listen %j', (value, expected) => {
-    expect(parseListen(value, fallback)).toEqual(expected);
-  });
-
-  test('absent and malformed files count as the defaults', async () => {
-    const dashboard = { host: '127.0.0.1', port: 8003 };
-    const defaults = { bus: fallback, externalBus: undefined, dashboard, stateDir: undefined };
-    expect(await readSettings(dir)).toEqual(defaults);
-    writeFileSync(join(dir, 'agent.yaml'), 'bus: [unclosed');
-    writeFileSync(join(dir, 'dashboard.yaml'), 'just text');
-    expect(await readSettings(dir)).toEqual(defaults);
-    writeFileSync(
-      join(dir, 'agent.yaml'),
-      'state_dir: /srv/muster\nbus:\n  listen: 10.0.0.1:4222\n  url: nats://bus:4222\n',
-    );
-    expect(await readSettings(dir)).toEqual({
-      bus: { host: '10.0.0.1', port: 4222 },
-      externalBus: 'nats://bus:4222',
-      dashboard,
-      stateDir: '/srv/muster',
-    });
-  });
-
-  test.each([
-    ['127.0.0.1', true],
-    ['127.9.9.9', true],
-    ['::1', true],
-    ['localhost', true],
-    ['0.0.0.0', false],
-    ['::', false],
-    ['10.0.0.1', false],
-    ['127.0.0.1.example.org', false],
-  ])('%s is loopback: %s', (host, expected) => {
-    expect(isLoopback(host)).toBe(expected);
   });
 });
 
@@ -184,12 +133,6 @@ describe('running programs', () => {
     controller.abort();
     expect((await result).code).not.toBe(0);
   });
-});
-
-test('a start time is read behind any command name, and not of the dead', () => {
-  const fields = ['S', ...Array.from({ length: 18 }, () => '0'), '4711', '0'];
-  expect(parseStartTicks(`12 (a ) b) ${fields.join(' ')}`)).toBe('4711');
-  expect(parseStartTicks(`12 (sh) ${['Z', ...fields.slice(1)].join(' ')}`)).toBeUndefined();
 });
 
 test('the pause before a restart doubles up to five seconds', () => {

@@ -28,12 +28,12 @@ export async function start() {
       return 0;
     }
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, interrupt);
-    const { natsServer, settings } = await setUp({ ...paths, env, progress }, interrupted.signal);
+    const natsServer = await setUp({ ...paths, env, progress }, interrupted.signal);
     // Imported here and not above: it needs packages that a fresh clone does not have before the set-up.
     const { launch } = await import('../launcher.mjs');
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, interrupt);
     interrupted.signal.throwIfAborted();
-    return await launch({ paths, settings, natsServer, progress, env });
+    return await launch({ paths, natsServer, progress, env });
   } catch (error) {
     if (interrupted.signal.aborted) {
       progress.say('Interrupted: nothing was started');

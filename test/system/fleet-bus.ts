@@ -1,73 +1,49 @@
 import path from 'node:path';
-import { setupBus } from '@muster/contracts/admin';
-import { type Bus, openBus } from '@muster/contracts/bus';
-import { credentialsFile } from '@muster/contracts/files';
-import { type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
-import {
-  type FixtureProcess,
-  type NatsServer,
-  startNatsServer,
-  startNodeFixture,
-  type TemporaryDirectory,
-  temporaryDirectory,
-} from '@muster/testkit';
+import type { Bus, NatsBus } from '@muster/contracts/bus';
+import type { Identity } from '@muster/contracts/keys';
+import { TestBus } from '@muster/contracts/testing';
+import { type FixtureProcess, type NatsServer, startNodeFixture } from '@muster/testkit';
 import { ROOT_DIR } from './support.ts';
 
 const ENVIRONMENT = 'test';
 const PROBER = { role: 'prober', id: 'main' } as const;
 const OPERATOR = { role: 'operator', id: 'cli' } as const;
-const ADMIN = { role: 'admin', id: 'setup' } as const;
 
 /** A bus that is nobody's service, with keys for the agents of many hosts, and perhaps a prober. */
 export class FleetBus implements AsyncDisposable {
-  readonly server: NatsServer;
-  readonly #home: TemporaryDirectory;
+  readonly #bus: TestBus;
   #prober: FixtureProcess | undefined;
 
   static async start(hosts: readonly string[]): Promise<FleetBus> {
-    const home = await temporaryDirectory();
     const agents = hosts.map((id): Identity => ({ role: 'agent', id }));
-    const identities = [ADMIN, PROBER, OPERATOR, ...agents];
-    const { trust } = await mintKeys({ directory: home.path, environment: ENVIRONMENT, identities });
-    const storeDir = path.join(home.path, 'jetstream');
-    const config = natsServerConfig({ environment: ENVIRONMENT, host: '127.0.0.1', port: 4222, storeDir, trust });
-    const server = await startNatsServer({ config, storeDir });
-    const bus = new FleetBus(server, home);
-    await using admin = bus.open(ADMIN);
-    await admin.connected(AbortSignal.timeout(60_000));
-    await setupBus(admin);
-    return bus;
+    return new FleetBus(await TestBus.start([PROBER, OPERATOR, ...agents]));
   }
 
-  private constructor(server: NatsServer, home: TemporaryDirectory) {
-    this.server = server;
-    this.#home = home;
+  private constructor(bus: TestBus) {
+    this.#bus = bus;
+  }
+
+  get server(): NatsServer {
+    return this.#bus.server;
   }
 
   /** For `MusterSystemOptions.bus`; `port`: of something between the agent and the bus. */
   of(host: string, port = this.server.port): { readonly url: string; readonly credentialsFile: string } {
-    const credentials = credentialsFile(this.#home.path, { role: 'agent', id: host });
+    const credentials = this.#bus.credentials({ role: 'agent', id: host });
     return { url: `nats://127.0.0.1:${port}`, credentialsFile: credentials };
   }
 
-  open(identity: Identity) {
-    return openBus({
-      servers: this.server.url,
-      credentialsFile: credentialsFile(this.#home.path, identity),
-      environment: ENVIRONMENT,
-      ...identity,
-    });
+  open(identity: Identity): NatsBus {
+    return this.#bus.open(identity);
   }
 
-  async operator(): Promise<Bus> {
-    const bus = this.open(OPERATOR);
-    await bus.connected(AbortSignal.timeout(60_000));
-    return bus;
+  operator(): Promise<Bus> {
+    return this.#bus.connect(OPERATOR);
   }
 
   /** For `muster` as the operator of this bus. */
   get operatorFlags(): readonly string[] {
-    return ['--url', this.server.url, '--creds', credentialsFile(this.#home.path, OPERATOR), '--env', ENVIRONMENT];
+    return ['--url', this.server.url, '--creds', this.#bus.credentials(OPERATOR), '--env', ENVIRONMENT];
   }
 
   /** Returns once it judges. */
@@ -76,10 +52,10 @@ export class FleetBus implements AsyncDisposable {
       cwd: ROOT_DIR,
       env: {
         MUSTER_BUS_URL: this.server.url,
-        MUSTER_BUS_CREDENTIALS: credentialsFile(this.#home.path, PROBER),
+        MUSTER_BUS_CREDENTIALS: this.#bus.credentials(PROBER),
         MUSTER_ENVIRONMENT: ENVIRONMENT,
-        MUSTER_STATE_DIR: path.join(this.#home.path, 'state'),
-        MUSTER_CONFIG_DIR: path.join(this.#home.path, 'config'),
+        MUSTER_STATE_DIR: path.join(this.#bus.stateDir, 'state'),
+        MUSTER_CONFIG_DIR: path.join(this.#bus.stateDir, 'config'),
         MUSTER_RUN: '',
       },
     });
@@ -88,7 +64,6 @@ export class FleetBus implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#prober?.kill();
-    await this.server[Symbol.asyncDispose]();
-    await this.#home[Symbol.asyncDispose]();
+    await this.#bus[Symbol.asyncDispose]();
   }
 }

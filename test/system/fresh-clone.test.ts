@@ -11,7 +11,9 @@ import {
   eventually,
   type FixtureProcess,
   freePort,
+  isRoot,
   killTagged,
+  NOBODY,
   startFixture,
   taggedProcesses,
   temporaryDirectory,
@@ -81,11 +83,8 @@ test('a fresh clone starts with one command, is used, stops without a trace, and
   await expectNothingLeft(system, third, portOf);
 });
 
-const isRoot = process.getuid?.() === 0;
 /** Whom the parts of Muster that listen run as when root starts it. */
 const OWN_USERS = { 'nats-server': 'muster-bus', 'health-prober': 'muster-prober', dashboard: 'muster-dashboard' };
-/** Debian's nobody; the number is enough. */
-const NOBODY = 65_534;
 
 /** Of everything that runs: the users by service, and of the rest one uid. */
 async function expectUsers(

@@ -2,12 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import { chmod, lstat, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { eventually, isAlive } from '@muster/testkit';
+import { eventually, isAlive, isRoot, NOBODY } from '@muster/testkit';
 import { expect, test } from 'vitest';
 import { agentPidOf, prepareSystem, servicesYaml, startLauncher } from './support.ts';
 
 const PATIENCE_MS = 90_000;
-const NOBODY = 65_534;
 
 /** What another account of this machine is answered: for the data, the page, and a command. */
 function statusesForNobody(url: string): unknown {
@@ -34,7 +33,6 @@ test('it starts, says its address, survives the death of its agent, is there onl
   await system.waitUntilUp();
   await system.waitUntilReady('api');
   expect((await fetch(`${system.dashboardUrl}/api/dashboard-data`)).status).toBe(200);
-  const isRoot = process.getuid?.() === 0;
   const why = 'needs root to become another account';
   expect(isRoot ? statusesForNobody(system.dashboardUrl) : why).toEqual(isRoot ? [403, 403, 403] : why);
   const before = await pidsOf(system);
@@ -126,7 +124,7 @@ async function leaveOpen(stateDir: string): Promise<void> {
 }
 
 /** As root, what the programs with users of their own have there: own-users.test.ts tries who gets at what. */
-const HAS_DOORS = process.getuid?.() === 0 ? /^(programs|nats)(\/|$)/ : /^$/;
+const HAS_DOORS = isRoot ? /^(programs|nats)(\/|$)/ : /^$/;
 
 /** What of it anybody but its user may read, write or enter. */
 async function openToOthers(stateDir: string): Promise<readonly string[]> {

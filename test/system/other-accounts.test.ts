@@ -7,7 +7,14 @@ import { existsSync } from 'node:fs';
 import { chmod, chown, cp, lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { eventually, freePort, MusterSystem, type MusterSystemOptions, temporaryDirectory } from '@muster/testkit';
+import {
+  eventually,
+  freePort,
+  isRoot,
+  MusterSystem,
+  type MusterSystemOptions,
+  temporaryDirectory,
+} from '@muster/testkit';
 import { expect, test } from 'vitest';
 import { servicesYaml } from './support.ts';
 
@@ -29,7 +36,7 @@ async function succeedsAs(uid: number, ...line: readonly [string, ...string[]]):
 }
 
 async function whyNot(): Promise<string | undefined> {
-  if (process.getuid?.() !== 0) return 'needs root, to be two other users';
+  if (!isRoot) return 'needs root, to be two other users';
   const readable = await succeedsAs(
     USER,
     'test',

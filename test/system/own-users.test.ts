@@ -17,7 +17,9 @@ import {
   findNatsServer,
   freePort,
   isAlive,
+  isRoot,
   MusterSystem,
+  NOBODY,
   startFixture,
   startNatsServer,
   temporaryDirectory,
@@ -34,7 +36,6 @@ const CAPABILITIES =
 const CONTAINER = `umask 077; exec setpriv --bounding-set=${CAPABILITIES} "$@"`;
 /** Whoever typed `sudo npm start`, and somebody who did not. */
 const SUDO_UID = 4_242;
-const NOBODY = 65_534;
 const NAMES = Object.keys(PROGRAMS) as Program[];
 /** One that takes API calls which it cannot read is set up on loopback only, where there are no certificates. */
 const isLax = /v2\.(9|10|11)\./.test(execFileSync(await findNatsServer(), ['--version']).toString());
@@ -42,7 +43,7 @@ const isLax = /v2\.(9|10|11)\./.test(execFileSync(await findNatsServer(), ['--ve
 test('as root: users of their own, no right left, no key of another, through deaths, new keys and an old clone', {
   timeout: 300_000,
 }, async (context) => {
-  context.skip(process.getuid?.() !== 0, 'needs root, which is what this is about');
+  context.skip(!isRoot, 'needs root, which is what this is about');
   await using home = await temporaryDirectory();
   const node = place(process.execPath, path.join(home.path, 'node'));
   const services = servicesYaml({ name: 'api', command: ['sleep', '600'] });

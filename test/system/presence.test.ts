@@ -152,7 +152,7 @@ describe.concurrent('on one bus', () => {
     await eventually(() => fleet.host('clone').isAlive, { timeoutMs: LONG_MS });
     const heartbeats: (string | undefined)[] = [];
     fleet.onChange((change) => {
-      if (change.kind === 'presence' && change.host === 'clone') heartbeats.push(agentIdOf());
+      if (change.kind === 'host-presence' && change.heartbeat.host === 'clone') heartbeats.push(agentIdOf());
     });
     await eventually(() => heartbeats.length >= 3, { timeoutMs: LONG_MS });
     expect(new Set(heartbeats)).toEqual(new Set([firstId]));

@@ -37,7 +37,7 @@ test('the shim is killed: its service lives on and is looked after, only the exi
     services: servicesYaml({ name: 'api', command: shell(UNTIL_TOLD, end) }),
   });
   const { pid = 0 } = await system.waitUntilReady('api');
-  await killHard(await parentOf(pid));
+  await killHard(parentOf(pid));
 
   await tell(end, '3');
   const next = await system.waitFor('api', ({ generation, ready }) => generation === 2 && ready === 'yes');
@@ -63,7 +63,7 @@ test('shim and agent are killed: the next agent adopts the service, its exit cod
     services: servicesYaml({ name: 'api', command: shell(UNTIL_TOLD, end) }),
   });
   const { pid = 0 } = await system.waitUntilReady('api');
-  const shim = await parentOf(pid);
+  const shim = parentOf(pid);
   await system.killAgent();
   await killHard(shim);
   expect(isAlive(pid)).toBe(true);
@@ -83,7 +83,7 @@ test('shim, service and agent are killed: nothing runs, so it is started, and sa
     services: servicesYaml({ name: 'api', command: ['sleep', '600'] }),
   });
   const { pid = 0 } = await system.waitUntilReady('api');
-  const shim = await parentOf(pid);
+  const shim = parentOf(pid);
   await system.killAgent();
   await killHard(shim);
   await killHard(pid);

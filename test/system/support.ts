@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type InstanceEvent, rows, StatusFile } from '@muster/contracts';
 import { type Bus, openBus } from '@muster/contracts/bus';
+import { readStat } from '@muster/contracts/process';
 import {
   eventually,
   type FixtureProcess,
@@ -87,9 +88,10 @@ export async function killHard(pid: number): Promise<void> {
 }
 
 /** The parent of a process, by the kernel's word. */
-export async function parentOf(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+export function parentOf(pid: number): number {
+  const parent = readStat(pid)?.parentId;
+  if (parent === undefined) throw new Error(`there is no pid ${pid}`);
+  return parent;
 }
 
 /** The clone that these tests belong to. */

@@ -38,8 +38,7 @@ process.on('disconnect', () => process.exit());
 await bus.connected();
 const client = new FleetClient({ bus, actor: 'bench' });
 client.onChange((change) => {
-  const { heartbeat } = change.kind === 'presence' ? client.host(change.host) : {};
-  if (heartbeat !== undefined) count(heartbeat);
+  if (change.kind === 'host-presence') count(change.heartbeat);
 });
 bus.subscribe(rows.hostMetrics, {}, count);
 await client.ready(AbortSignal.timeout(READY_TIMEOUT_MS));

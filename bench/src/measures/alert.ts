@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AlertEvent, type InstanceEvent, rows } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
+import { killIfAlive } from '@muster/testkit';
 import type { Measure } from '../measure.ts';
 import { Muster } from '../muster.ts';
-import { kill } from '../processes.ts';
 import { median, percentile } from '../statistics.ts';
 import { waitUntil } from '../wait-until.ts';
 
@@ -90,7 +90,7 @@ async function observe(rule: 'restarted' | 'failed', options: ObserveOptions): P
   using ear = new Ear(ours.bus, ours.host);
   const [canary = '', ...victims] = ours.names;
   await delay(PAUSE_MS, undefined, { signal });
-  kill(ours.lines.last(canary).pid);
+  killIfAlive(ours.lines.last(canary).pid);
   await waitUntil(() => ear.alert(canary, rule), {
     what: `the first alert '${rule}'`,
     signal,
@@ -101,7 +101,7 @@ async function observe(rule: 'restarted' | 'failed', options: ObserveOptions): P
   const latencies: Latency[] = [];
   for (const victim of victims) {
     const killedAtMs = performance.now();
-    kill(ours.lines.last(victim).pid);
+    killIfAlive(ours.lines.last(victim).pid);
     const alert = await waitUntil(() => ear.alert(victim, rule), { what: `an alert of '${victim}'`, signal });
     // The alert names the events that it came of; the last of them to arrive is what it answers.
     const causes = alert.message.data.causes.flatMap((id) => ear.event(id) ?? []);

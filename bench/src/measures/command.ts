@@ -1,7 +1,7 @@
 import type { Finding } from '../finding.ts';
 import type { Measure } from '../measure.ts';
 import { openRawEcho } from '../raw-nats.ts';
-import { median } from '../statistics.ts';
+import { median, usPerPiece } from '../statistics.ts';
 import { MAX_QUESTIONS, startTreeBus, type TreeBus } from '../tree-bus.ts';
 
 /** As fast as the tree before, but for what cannot be told from noise. */
@@ -70,10 +70,8 @@ class Times {
   readonly #taken = new Map<string, number[]>();
 
   async take(name: string, count: number, work: () => Promise<void>): Promise<void> {
-    const startedAtMs = performance.now();
-    await work();
     const all = this.#taken.get(name) ?? [];
-    all.push(((performance.now() - startedAtMs) * 1_000) / count);
+    all.push(await usPerPiece(count, work));
     this.#taken.set(name, all);
   }
 

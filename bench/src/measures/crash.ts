@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { killIfAlive } from '@muster/testkit';
 import type { Finding } from '../finding.ts';
 import { type FirstLines, killAndWait } from '../first-lines.ts';
 import { Floor } from '../floor.ts';
 import type { BenchContext, Measure } from '../measure.ts';
 import { Muster } from '../muster.ts';
 import { Pm2 } from '../pm2.ts';
-import { kill } from '../processes.ts';
 import { median, percentile } from '../statistics.ts';
 
 /** Ahead of the peer is the promise; well ahead is what we aim at. */
@@ -110,7 +110,7 @@ async function killAllInTurns(sides: readonly Side[], rounds: number, signal: Ab
     for (const [index, { lines, names }] of sides.entries()) {
       const back = lines.nextOfAll(names, signal);
       const killedAtMs = performance.now();
-      for (const name of names) kill(lines.last(name).pid);
+      for (const name of names) killIfAlive(lines.last(name).pid);
       times[index]?.push((await back).atMs - killedAtMs);
       await delay(SETTLE_MS, undefined, { signal });
     }

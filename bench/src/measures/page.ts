@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { findChromium } from '@muster/testkit';
+import { findChromium, killIfAlive } from '@muster/testkit';
 import { chromium, type Page } from 'playwright-core';
 import type { Measure } from '../measure.ts';
 import { Muster } from '../muster.ts';
-import { kill } from '../processes.ts';
 import { percentile } from '../statistics.ts';
 
 const SERVICES = 5;
@@ -77,7 +76,7 @@ async function killAndWatch(tab: Page, ours: Muster, service: string): Promise<n
   // Armed before the kill; settles with the page's Date.now().
   await tab.evaluate(armObserver, rowOf(service));
   const killedAt = Date.now();
-  kill(pid);
+  killIfAlive(pid);
   const changedAt = await tab.evaluate(readObserver);
   return Math.max(0, changedAt - killedAt);
 }

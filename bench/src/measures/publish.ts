@@ -1,16 +1,17 @@
 import { mkdtempSync } from 'node:fs';
 import path from 'node:path';
-import { buildSubject, ENCODING_HEADER, type InstanceEvent, rows } from '@muster/contracts';
-import { type NatsBus, Outbox } from '@muster/contracts/bus';
-import { BENCH_ENVIRONMENT, inParallel, startBenchBus } from '../bench-bus.ts';
+import { buildSubject, ENCODING_HEADER, rows } from '@muster/contracts';
+import { Outbox } from '@muster/contracts/bus';
+import { BENCH_ENVIRONMENT, inParallel, publishInOrder, startBenchBus } from '../bench-bus.ts';
 import { eventOf } from '../bench-messages.ts';
 import type { Measure } from '../measure.ts';
 import { loadCodec } from '../program-parts.ts';
 import { openRawNats, type RawNats } from '../raw-nats.ts';
-import { median } from '../statistics.ts';
+import { median, usPerPiece } from '../statistics.ts';
 
 const HOST = 'bench';
 const SUBJECTS = 256;
+const SERVICES = Array.from({ length: SUBJECTS }, (_, index) => `ours-${index}`);
 /** Makes a message of some 1.5 kB. */
 const REASON = 'exited with code 1: '.padEnd(1_000, 'x');
 /** Ours at no less than 0.8 of the peer's rate. */
@@ -32,11 +33,19 @@ export const publish: Measure = {
     for (let round = 0; round < rounds; round += 1) {
       say(`publish: round ${round + 1} of ${rounds}`);
       signal.throwIfAborted();
-      ours.push(await perMessageUs(messages, () => publishOurs(bus.admin, messages, lastSeq)));
-      peer.push(await perMessageUs(messages, () => publishRaw(raw, messages, payload)));
+      const order = {
+        row: rows.instanceEvent,
+        count: messages,
+        services: SERVICES,
+        host: HOST,
+        reason: REASON,
+        lastSeq,
+      };
+      ours.push(await usPerPiece(messages, () => publishInOrder(bus.admin, order)));
+      peer.push(await usPerPiece(messages, () => publishRaw(raw, messages, payload)));
     }
     const outbox = await Outbox.open({ directory: mkdtempSync(path.join(bus.directory, 'outbox-')), bus: bus.admin });
-    const outboxUs = await perMessageUs(messages, async () => {
+    const outboxUs = await usPerPiece(messages, async () => {
       for (let seq = 0; seq < messages; seq += 1) {
         const service = `outbox-${seq % SUBJECTS}`;
         outbox.append(rows.instanceEvent, { host: HOST, service, instance: 0 }, eventOf(HOST, service, seq, REASON));
@@ -59,28 +68,6 @@ export const publish: Measure = {
     };
   },
 };
-
-async function perMessageUs(messages: number, work: () => Promise<void>): Promise<number> {
-  const startedAtMs = performance.now();
-  await work();
-  return ((performance.now() - startedAtMs) * 1_000) / messages;
-}
-
-/** Each subject's messages one after the other, all subjects at once. */
-function publishOurs(bus: NatsBus, messages: number, lastSeq: Map<string, number>): Promise<void> {
-  const subjects = Array.from({ length: SUBJECTS }, (_, index) => `ours-${index}`);
-  // Made once: minting ids is the sender's work, and takes as long as all the rest.
-  const events = new Map(subjects.map((service) => [service, eventOf(HOST, service, 1, REASON)]));
-  return inParallel(subjects, SUBJECTS, async (service) => {
-    const event = events.get(service) as InstanceEvent;
-    for (let count = 0; count < messages / SUBJECTS; count += 1) {
-      const params = { host: HOST, service, instance: 0 };
-      const options = { expectedLastSeq: lastSeq.get(service) ?? 0 };
-      const { seq } = await bus.publishOrdered(rows.instanceEvent, params, event, options);
-      lastSeq.set(service, seq);
-    }
-  });
-}
 
 function publishRaw(raw: RawNats, messages: number, payload: Uint8Array): Promise<void> {
   const subjects = Array.from({ length: SUBJECTS }, (_, index) =>

@@ -1,15 +1,14 @@
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { commands, rows } from '@muster/contracts';
+import { commands } from '@muster/contracts';
 import { type Bus, uuidv7 } from '@muster/contracts/bus';
-import { checkChain } from '../event-chain.ts';
+import { checkStoredChains } from '../event-chain.ts';
 import { killAndWait } from '../first-lines.ts';
 import type { Measure } from '../measure.ts';
 import { Muster } from '../muster.ts';
 import { readMemory } from '../processes.ts';
 import { run } from '../run.ts';
 import { percentile } from '../statistics.ts';
-import { waitUntil } from '../wait-until.ts';
 
 const SERVICES = 10;
 const THIEF = 'thief';
@@ -55,7 +54,8 @@ export const thief: Measure = {
       flooding.finally(() => ended.abort()),
     ]);
     const out = JSON.parse(told) as { sentBytes: number; thrownOut: number; seconds: number };
-    const lost = await lostEvents(ours, kills, signal);
+    const { crashes, gaps, repeated } = await checkStoredChains(ours, kills, signal);
+    const lost = Math.max(0, kills - crashes) + gaps + repeated;
     if (guard.hasEnded()) throw new Error('the guard has ended');
     const p99 = percentile(unloaded, 0.99);
     return {
@@ -119,24 +119,4 @@ async function killUntil(ours: Muster, until: AbortSignal, signal: AbortSignal):
     await killAndWait(ours.lines, ours.names[kills % SERVICES] ?? '', signal);
     await delay(KILL_EVERY_MS, undefined, { signal: until }).catch(() => {});
   }
-}
-
-async function lostEvents(ours: Muster, kills: number, signal: AbortSignal): Promise<number> {
-  const read = async () => {
-    const stored = await ours.bus.history(rows.instanceEvent, { host: ours.host }, { signal });
-    const checks = ours.names.map((name) =>
-      checkChain(stored.map(({ message }) => message).filter((one) => one.service === name)),
-    );
-    const sum = (of: 'crashes' | 'gaps' | 'repeated') => checks.reduce((total, check) => total + check[of], 0);
-    return { crashes: sum('crashes'), faults: sum('gaps') + sum('repeated') };
-  };
-  // The last events may still be on their way.
-  await waitUntil(async () => (await read()).crashes >= kills, {
-    what: `${kills} crashes in the stream`,
-    signal,
-    timeoutMs: TIMEOUT_MS,
-    pollMs: 500,
-  }).catch(() => undefined);
-  const { crashes, faults } = await read();
-  return Math.max(0, kills - crashes) + faults;
 }

@@ -10,8 +10,8 @@ import { mean, percentile } from '../statistics.ts';
 
 const EVERY_MS = 250;
 const WARM_UP_TICKS = 10;
-/** At 0.2 % of a core, one tick each 10 s. */
-const GOAL_MS = 15;
+/** At 0.12 % of a core, one tick each 10 s. */
+const GOAL_MS = 12;
 
 interface Tick {
   readonly samplingMs: number;
@@ -70,8 +70,9 @@ async function takeOne(
   seq: number,
 ): Promise<Tick> {
   const before = process.cpuUsage();
-  const sample = samplers.host.sample();
-  const services = samplers.services.sample(instances);
+  const pids = samplers.reader.pids();
+  const sample = samplers.host.sample(pids);
+  const services = samplers.services.sample(instances, pids);
   if (services.length !== instances.length) throw new Error(`only ${services.length} services were seen`);
   const samplingMs = cpuSinceMs(before);
   const message: HostMetrics = {

@@ -1,8 +1,9 @@
 import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
-import { isId, isLoopbackHost, Pattern } from '@muster/contracts';
+import { isId, isLoopbackHost } from '@muster/contracts';
 import { parseDuration } from '@muster/contracts/config';
 import type { ServerAddress } from '@muster/contracts/keys';
+import { Pattern } from '@muster/contracts/pattern';
 import { InvalidArgumentError } from 'commander';
 
 /** `30s`, `500ms`, `2m`; a bare number is seconds. @throws InvalidArgumentError saying what would do. */

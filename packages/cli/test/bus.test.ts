@@ -26,6 +26,7 @@ beforeAll(async () => {
     search: 'runs',
     bad: 'crashes',
     slow: 'hangs',
+    busy: 'is-overtaken',
     'nats-server': 'runs',
   });
   web2 = await start('web2', { search: 'runs' });
@@ -286,7 +287,7 @@ describe('bus tail', () => {
 describe('status', () => {
   test('hosts and services', async () => {
     const { code, stdout } = await muster('status');
-    expect(stdout).toMatch(/^web1 +● up +5 +now$/mu);
+    expect(stdout).toMatch(/^web1 +● up +6 +now$/mu);
     expect(stdout).toMatch(/^web2 +search +● running +yes /mu);
     expect(code).toBe(0);
   });
@@ -372,6 +373,12 @@ describe('start, stop, restart', () => {
     const { code, stdout } = await muster('restart', 'slow', '--timeout', '4s');
     expect(stdout).toMatch(/^web1\/slow: restart not finished after .*: last seen starting: asked to restart\n$/u);
     expect(code).toBe(4);
+  });
+
+  test('what its agent says counts, however the service looks', async () => {
+    const { code, stdout } = await muster('restart', 'busy');
+    expect(stdout).toMatch(/^web1\/busy: running after .*: overtaken: asked to stop meanwhile\n$/u);
+    expect(code).toBe(1);
   });
 
   test('--no-wait returns when the agent has accepted', async () => {

@@ -11,7 +11,12 @@ import { type Bus, openBus, uuidv7 } from '@muster/contracts/bus';
 import { instanceEvent, instanceStatus } from './samples.ts';
 
 /** What happens to a service that is told to start. */
-export type Fate = 'runs' | 'crashes' | 'hangs';
+export type Fate = 'runs' | 'crashes' | 'hangs' | 'is-overtaken';
+
+/** What the agent says of a command. */
+type Outcome = Pick<AgentReply<'outcome'>, 'outcome' | 'reason'>;
+const UNDER_WAY: Outcome = { outcome: 'accepted', reason: 'under way' };
+const UNKNOWN: Outcome = { outcome: 'unknown', reason: 'no such command' };
 
 /**
  * An agent as others see it on the bus: status in KV, events in their stream, answers to commands. It runs no process; what
@@ -24,6 +29,7 @@ export class SimulatedAgent implements AsyncDisposable {
   readonly #events: InstanceEvent[] = [];
   readonly #lastSeqOf = new Map<string, number>();
   readonly #fates: ReadonlyMap<string, Fate>;
+  readonly #outcomes = new Map<string, Outcome>();
   #seq = 0;
 
   private constructor(bus: Bus, host: string, fates: ReadonlyMap<string, Fate>) {
@@ -98,6 +104,10 @@ export class SimulatedAgent implements AsyncDisposable {
       ...this.#reply(id, true, 'ok', ''),
       events: this.#events.filter((event) => event.service === service),
     }));
+    this.#bus.respond(commands.outcome, filter, async ({ id, of }) => ({
+      ...this.#reply(id, true, 'ok', ''),
+      ...(this.#outcomes.get(of) ?? UNKNOWN),
+    }));
     for (const verb of ['start', 'stop', 'restart'] as const) {
       this.#bus.respond(commands[verb], filter, (request) => this.#act(verb, request));
     }
@@ -110,24 +120,36 @@ export class SimulatedAgent implements AsyncDisposable {
       return this.#reply(request.id, false, 'system-service', "it is one of Muster's own services");
     }
     if (request.fresh?.epoch !== 1) return this.#reply(request.id, false, 'stale', 'the quote is old');
-    void this.#carryOut(verb, request.service, status, request.id);
+    this.#outcomes.set(request.id, UNDER_WAY);
+    void this.#carryOut(verb, request.service, status, request.id).then((outcome) =>
+      this.#outcomes.set(request.id, outcome),
+    );
     return this.#reply(request.id, true, 'ok', '');
   }
 
-  async #carryOut(verb: string, service: string, { generation }: InstanceStatus, causedBy: string): Promise<void> {
+  async #carryOut(verb: string, service: string, { generation }: InstanceStatus, causedBy: string): Promise<Outcome> {
     const causes = [causedBy];
     if (verb !== 'start') await this.move(service, { state: 'stopping', reason: `asked to ${verb}` }, causes);
     if (verb === 'stop') {
       await this.move(service, { state: 'stopped', desired: 'down', reason: 'asked to stop' }, causes);
-      return;
+      return { outcome: 'done', reason: 'it is stopped' };
     }
     const next = { generation: generation + 1, desired: 'up' } as const;
     await this.move(service, { ...next, state: 'starting', reason: `asked to ${verb}` }, causes);
-    const fate = this.#fates.get(service);
-    if (fate === 'runs')
-      await this.move(service, { state: 'running', pid: 1000 + next.generation, reason: 'ready' }, causes);
-    if (fate === 'crashes')
-      await this.move(service, { state: 'failed', reason: 'exited with code 7, budget spent' }, causes);
+    switch (this.#fates.get(service)) {
+      case 'runs':
+      case 'is-overtaken':
+        await this.move(service, { state: 'running', pid: 1000 + next.generation, reason: 'ready' }, causes);
+        if (this.#fates.get(service) === 'runs') return { outcome: 'done', reason: 'it is running' };
+        return { outcome: 'failed', reason: 'overtaken: asked to stop meanwhile' };
+      case 'crashes': {
+        const reason = 'exited with code 7, budget spent';
+        await this.move(service, { state: 'failed', reason }, causes);
+        return { outcome: 'failed', reason };
+      }
+      default:
+        return UNDER_WAY;
+    }
   }
 
   async #put(status: InstanceStatus): Promise<void> {

@@ -38,14 +38,13 @@ export function answersOf(env: string, answerer: string): string {
   return buildSubtree(env, [FAMILY, answerer]);
 }
 
-/** Is this where `asker` is answered by whoever was asked on `question`? */
-export function isAnswerAddress(
+/** Whom an answer at `reply` reaches; `undefined` where whoever was asked on `question` may not answer. */
+export function addresseeOf(
   env: string,
   question: string,
-  reply: string | undefined,
-  asker?: Pick<AnswerAddress, 'role' | 'id'>,
-): reply is string {
-  const [family, answerer, role, id, ...nonce] = withoutRoot(env, reply ?? '').split('.');
-  if (family !== FAMILY || answerer !== answererOf(env, question) || nonce.length === 0) return false;
-  return asker === undefined || (role === asker.role && id === asker.id);
+  reply = '',
+): { readonly role: string; readonly id: string } | undefined {
+  const [family, answerer, role = '', id = '', ...nonce] = withoutRoot(env, reply).split('.');
+  if (family !== FAMILY || answerer !== answererOf(env, question) || nonce.length === 0) return undefined;
+  return { role, id };
 }

@@ -1,7 +1,16 @@
-/** Where a nats-server listens. An IPv6 address may stand in brackets. */
+/** Where a program listens. An IPv6 address may stand in brackets. */
 export interface Listen {
   readonly host: string;
   readonly port: number;
+}
+
+/** `host:port`, `[::1]:port`, `:port` (every address) or a port alone (loopback). */
+export function parseListen(text: string): Listen | undefined {
+  const match = /^(?:(\[[0-9a-fA-F:.]+\]|[^:\s]*):)?(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (match === null || port < 1 || port > 65_535) return undefined;
+  const [, host = '127.0.0.1'] = match;
+  return { host: host === '' ? '0.0.0.0' : withoutBrackets(host), port };
 }
 
 /** Paths of PEM files. Without a CA, the authorities that Node knows are trusted; a certificate needs its key. */

@@ -15,6 +15,9 @@ export const Id = z
 /** What stands in a subject or key where there is no id. */
 export const NONE = '_';
 
+/** The id of a prober or dashboard that is given no other. */
+export const MAIN_ID = 'main';
+
 export const IdOrNone = z.union([Id, z.literal(NONE)]);
 
 /** Which of a service's running copies; counted from 0. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { Pattern, PatternError } from './pattern.ts';
+import { Pattern } from './pattern.ts';
+import { PatternError } from './pattern-error.ts';
 
 /** JavaScript's own would take longer than the universe is old, on some of these. */
 const HOSTILE = [

@@ -1,19 +1,12 @@
 import { RE2JS } from 're2js';
+import { PatternError } from './pattern-error.ts';
 
 /** What an expression may come to once it is compiled: the time for each character grows with it. */
 const MAX_INSTRUCTIONS = 250;
 
-/** An expression that cannot be used: which one, why, and what would do. */
-export class PatternError extends Error {
-  constructor(source: string, reason: string, options?: ErrorOptions) {
-    super(`the expression '${source}' cannot be used: ${reason}`, options);
-    this.name = 'PatternError';
-  }
-}
-
 /**
  * A regular expression that somebody else wrote, in RE2's syntax. JavaScript's own try every way to match, which takes years
- * for some expressions on a short line, and nothing stops them; this one takes time that grows with the text's length only.
+ * for some expressions on a short line, and nothing stops them; this one takes time that grows with the text's length only. Its library is large: a program that is seldom asked for one imports this module then.
  */
 export class Pattern {
   readonly source: string;

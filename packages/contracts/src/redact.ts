@@ -4,7 +4,7 @@
  * services, long random texts). docs/security.md says which, and what is left alone. Nothing here knows a configuration: the
  * values that a caller knows to be secret it hands over.
  */
-import { printableJson } from './printable.ts';
+import { printableJson } from './plain/printable.js';
 import { isSecretName } from './secret-name.ts';
 
 /** Stands where something was. */

@@ -1,8 +1,17 @@
+import { isId } from './ids.ts';
 import type { AgentVerb, ProberVerb } from './messages/command.ts';
 
 /** Who speaks on the bus. One credential file per identity; those in `ROLE_SCOPE` are bound to their id. */
 export const ROLES = ['agent', 'prober', 'dashboard', 'operator', 'observer', 'monitor', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
+
+/** Reads `agent/web1` or, as files are named, `agent-web1`; `undefined`: that is no identity. */
+export function parseIdentity(text: string, separator: '/' | '-'): { role: Role; id: string } | undefined {
+  const at = text.indexOf(separator);
+  const role = ROLES.find((known) => known === text.slice(0, at));
+  const id = text.slice(at + 1);
+  return role === undefined || !isId(id) ? undefined : { role, id };
+}
 
 /** The template parameter that a role may fill with its own id only. */
 export const ROLE_SCOPE: Readonly<Partial<Record<Role, string>>> = {

@@ -1,7 +1,13 @@
 import type { z } from 'zod';
 import { type Encoding, MAX_MESSAGE_BYTES, type OrderedEnvelope } from './envelope.ts';
 import { AlertEvent } from './messages/alert.ts';
-import { AGENT_VERBS, type AgentVerb, PROBER_VERBS, type ProberVerb } from './messages/command.ts';
+import {
+  AGENT_VERBS,
+  type AgentVerb,
+  PROBER_VERBS,
+  type ProberVerb,
+  RESERVED_AGENT_VERBS,
+} from './messages/command.ts';
 import { AuditRecord, ComponentEvent } from './messages/component.ts';
 import { LogBatch } from './messages/log.ts';
 import { HostMetrics, RollupChunk, type RollupTier } from './messages/metrics.ts';
@@ -205,9 +211,7 @@ export const rows = {
 } as const satisfies Record<string, Row>;
 export type RowName = keyof typeof rows;
 
-/** Asked of agents, and refused by name by those of this version. */
-const RESERVED_AGENT_VERBS: readonly AgentVerb[] = ['scale', 'reload', 'plan', 'apply', 'verdict', 'shutdown'];
-/** As those, of probers. */
+/** Asked of probers, and refused by name by those of this version. */
 const RESERVED_PROBER_VERBS: readonly ProberVerb[] = ['test', 'acknowledge', 'silence'];
 /** Of a question. Those that carry a file or a list are as large as any message. */
 const QUESTION_BYTES = 32 * KIB;
@@ -259,7 +263,7 @@ function agentCommand<const V extends AgentVerb>(verb: V) {
     requesters: AGENT_VERB_ROLES[verb],
     people: AGENT_VERB_PEOPLE[verb],
     responder: 'agent',
-    isReserved: RESERVED_AGENT_VERBS.includes(verb),
+    isReserved: (RESERVED_AGENT_VERBS as readonly AgentVerb[]).includes(verb),
   } as const;
 }
 

@@ -18,7 +18,6 @@ import {
   streamName,
   type Verdict,
 } from '@muster/contracts';
-import { setupBus } from '@muster/contracts/admin';
 import {
   BadReplyError,
   type BusProblem,
@@ -32,18 +31,11 @@ import {
   uuidv7,
 } from '@muster/contracts/bus';
 import { FleetClient } from '@muster/contracts/client';
-import { credentialsFile } from '@muster/contracts/files';
-import { type Identity, mintKeys, natsServerConfig, revoke } from '@muster/contracts/keys';
-import {
-  eventually,
-  type NatsServer,
-  seededRandom,
-  startNatsServer,
-  type TemporaryDirectory,
-  temporaryDirectory,
-} from '@muster/testkit';
+import { type Identity, revoke } from '@muster/contracts/keys';
+import { TestBus } from '@muster/contracts/testing';
+import { eventually, seededRandom, temporaryDirectory } from '@muster/testkit';
 import { fmtCreds, fromSeed } from '@nats-io/jwt';
-import { connect, credsAuthenticator, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { issueGrant } from '../src/bus/trust/grant.ts';
 import { type Signer, signerFrom } from '../src/bus/trust/nkey.ts';
@@ -63,22 +55,14 @@ const STOP_WEB1 = buildSubject(environment, commands.stop.template, { host: 'web
 const NOT_SIGNED_SO = 'it is not what operator/ada has signed';
 const soon = { timeoutMs: 10_000 };
 
-let server: NatsServer;
-let directory: TemporaryDirectory;
+let testBus: TestBus;
 let web1: NatsBus;
 /** What web1 was asked to stop, by whom. */
 const acted: string[] = [];
 const problems: BusProblem[] = [];
 
 beforeAll(async () => {
-  directory = await temporaryDirectory();
-  const identities: readonly Identity[] = [WEB1, DB1, PROBER, DASHBOARD, ADA, BOB, ADMIN];
-  const { trust } = await mintKeys({ directory: directory.path, environment, identities });
-  const storeDir = join(directory.path, 'jetstream');
-  const config = natsServerConfig({ environment, host: '127.0.0.1', port: 4222, storeDir, trust });
-  server = await startNatsServer({ config, storeDir });
-  await using admin = await open(ADMIN);
-  await setupBus(admin);
+  testBus = await TestBus.start([WEB1, DB1, PROBER, DASHBOARD, ADA, BOB, ADMIN]);
   web1 = await open(WEB1, problems);
   web1.respond(commands.stop, { host: 'web1' }, async ({ id, service }, _params, { role, id: by }) => {
     acted.push(`${service} for ${role}/${by}`);
@@ -88,36 +72,21 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await web1.drain();
-  await server[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
+  await testBus[Symbol.asyncDispose]();
 });
 
-function fileOf(identity: Identity): string {
-  return credentialsFile(directory.path, identity);
-}
-
-async function open(identity: Identity, told: BusProblem[] = [], credentials?: string): Promise<NatsBus> {
-  const { role, id } = identity;
-  const bus = openBus({
-    servers: server.url,
-    ...(credentials === undefined ? { credentialsFile: fileOf(identity) } : { credentials }),
-    environment,
-    role,
-    id,
-    onProblem: (problem) => void told.push(problem),
-  });
-  await bus.connected(AbortSignal.timeout(20_000));
-  return bus;
+function open(identity: Identity, told: BusProblem[] = [], credentials?: string): Promise<NatsBus> {
+  const onProblem = (problem: BusProblem) => void told.push(problem);
+  return testBus.connect(identity, { onProblem, ...(credentials !== undefined && { credentials }) });
 }
 
 /** A client without rules of its own, with the credentials of somebody. */
-async function openRaw(identity: Identity): Promise<NatsConnection> {
-  const authenticator = credsAuthenticator(await readFile(fileOf(identity)));
-  return connect({ servers: server.url, authenticator, inboxPrefix: `_INBOX.${identity.role}.${identity.id}` });
+function openRaw(identity: Identity): Promise<NatsConnection> {
+  return testBus.connectRaw(identity, { inboxPrefix: `_INBOX.${identity.role}.${identity.id}` });
 }
 
 async function signerOf(identity: Identity): Promise<{ signer: Signer; grant: string }> {
-  const { seed, grant = '' } = parseCredentials(await readFile(fileOf(identity), 'utf8'));
+  const { seed, grant = '' } = parseCredentials(await readFile(testBus.credentials(identity), 'utf8'));
   return { signer: signerFrom(seed), grant };
 }
 
@@ -327,7 +296,7 @@ describe('a message that somebody sends by itself', () => {
 
   test('with a grant that its bearer has signed itself, or for another environment', async () => {
     const { signer } = await signerOf(ADA);
-    const root = signerFrom((await readFile(join(directory.path, 'root.nk'), 'utf8')).trim());
+    const root = signerFrom((await readFile(join(testBus.keysDir, 'root.nk'), 'utf8')).trim());
     const wanted = { key: signer.publicKey, role: 'admin', id: 'setup', hosts: 'all' } as const;
     const body = bytesOf(sampleRequest('stop'));
     const signature = signer.sign(bytesToSign('request', STOP_WEB1, body));
@@ -424,7 +393,7 @@ describe('a person behind a dashboard', () => {
   let narrow: NatsBus;
 
   beforeAll(async () => {
-    await mintKeys({ directory: directory.path, environment, identities: [NARROW] });
+    await testBus.mint([NARROW]);
     narrow = await open(NARROW);
     web1.respond(commands.restart, { host: 'web1' }, async ({ actor }, _params, { person }) => {
       actors.push(`${actor} as ${person?.role}`);
@@ -516,7 +485,7 @@ describe('what a question names in its body', () => {
   let bob: NatsBus;
 
   beforeAll(async () => {
-    await mintKeys({ directory: directory.path, environment, identities: [NARROW, HALF] });
+    await testBus.mint([NARROW, HALF]);
     [prober, narrow, bob] = await Promise.all([open(PROBER), open(NARROW), open(BOB)]);
     for (const verb of ['probe', 'remove', 'acknowledge', 'silence', 'recover'] as const) {
       const row: RequestRow = proberCommands[verb];
@@ -832,7 +801,7 @@ describe('a verdict', () => {
   });
 
   test('by a revoked key counts no more, not even what it said before', async () => {
-    await mintKeys({ directory: directory.path, environment, identities: [OTHER_PROBER] });
+    await testBus.mint([OTHER_PROBER]);
     const body = bytesOf(verdict({ source: 'prober/p2', instance: 2 }));
     const subject = buildSubject(environment, rows.health.template, { ...API, instance: 2 });
     const forgery = await signed(OTHER_PROBER, body, subject);
@@ -845,7 +814,7 @@ describe('a verdict', () => {
 
     const { signer } = await signerOf(OTHER_PROBER);
     const list = await revoke({
-      directory: directory.path,
+      directory: testBus.keysDir,
       environment,
       keys: [{ key: signer.publicKey, identity: 'prober/p2', reason: 'stolen' }],
     });
@@ -859,7 +828,7 @@ describe('a verdict', () => {
   });
 
   test('is not said by a prober whose credentials hold no grant: it says what would do', async () => {
-    const { seed, jwt } = parseCredentials(await readFile(fileOf(PROBER), 'utf8'));
+    const { seed, jwt } = parseCredentials(await readFile(testBus.credentials(PROBER), 'utf8'));
     const older = new TextDecoder().decode(fmtCreds(jwt, fromSeed(new TextEncoder().encode(seed))));
     await using prober = await open(PROBER, [], older);
     const saying = prober.publishOrdered(rows.health, API, verdict(), { expectedLastSeq: 0 });
@@ -884,7 +853,7 @@ describe('a verdict', () => {
 });
 
 test('credentials of an older version hold no grant: they say so once, and what would do', async () => {
-  const { seed, jwt } = parseCredentials(await readFile(fileOf(ADA), 'utf8'));
+  const { seed, jwt } = parseCredentials(await readFile(testBus.credentials(ADA), 'utf8'));
   const older = new TextDecoder().decode(fmtCreds(jwt, fromSeed(new TextEncoder().encode(seed))));
   const told: BusProblem[] = [];
   await using ada = await open(ADA, told, older);
@@ -903,12 +872,12 @@ describe('a revoked key', () => {
   const MALLORY = { role: 'operator', id: 'mallory' } as const;
 
   test('counts no more as soon as the list is known; lists only go forward; both survive a restart', async () => {
-    const storeFile = join(directory.path, 'agent-revocations');
+    const storeFile = join(testBus.keysDir, 'agent-revocations');
     const openDb1 = async () => {
       const { role, id } = DB1;
       const bus = openBus({
-        servers: server.url,
-        credentialsFile: fileOf(DB1),
+        servers: testBus.url,
+        credentialsFile: testBus.credentials(DB1),
         environment,
         role,
         id,
@@ -919,7 +888,7 @@ describe('a revoked key', () => {
       await bus.flush();
       return bus;
     };
-    await mintKeys({ directory: directory.path, environment, identities: [MALLORY] });
+    await testBus.mint([MALLORY]);
     await using mallory = await open(MALLORY);
     const ask = () => mallory.request(commands.stop, { host: 'db1' }, sampleRequest('stop', 'operator/mallory'), soon);
     const db1 = await openDb1();
@@ -927,8 +896,8 @@ describe('a revoked key', () => {
 
     const { signer } = await signerOf(MALLORY);
     const entry = { key: signer.publicKey, identity: 'operator/mallory', reason: 'left' };
-    const empty = await revoke({ directory: directory.path, environment, keys: [] });
-    const list = await revoke({ directory: directory.path, environment, keys: [entry] });
+    const empty = await revoke({ directory: testBus.keysDir, environment, keys: [] });
+    const list = await revoke({ directory: testBus.keysDir, environment, keys: [entry] });
     expect(await db1.revocations.offer(list.text)).toMatchObject({ outcome: 'newer' });
     expect(await db1.revocations.offer(list.text)).toMatchObject({ outcome: 'known' });
     expect(await db1.revocations.offer(empty.text)).toMatchObject({ outcome: 'older' });
@@ -949,7 +918,7 @@ describe('a revoked key', () => {
 
   test('the list in the bucket is replaced by a newer one only, whatever stands there', async () => {
     await using admin = await open(ADMIN);
-    const list = await revoke({ directory: directory.path, environment, keys: [] });
+    const list = await revoke({ directory: testBus.keysDir, environment, keys: [] });
     await admin.kv('config').put(keys.revocations(), {
       ...sampleValue('config'),
       kind: 'revocations',
@@ -1060,7 +1029,7 @@ describe('who asks without an end', () => {
   const GREEDY = { role: 'dashboard', id: 'greedy' } as const;
 
   test('is left without answers, and nobody else is', async () => {
-    await mintKeys({ directory: directory.path, environment, identities: [GREEDY] });
+    await testBus.mint([GREEDY]);
     const { signer, grant } = await signerOf(GREEDY);
     const raw = await openRaw(GREEDY);
     const before = { acted: acted.length, problems: problems.length };

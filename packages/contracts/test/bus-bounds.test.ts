@@ -2,21 +2,13 @@
  * Whatever one identity does with its own credentials stays its own affair: what others have stored is there afterwards, and
  * the server stays within what it was given. Each case is an attack that once reached further.
  */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { bucketName, buckets, buildSubject, rows, streamName, type ValueOf } from '@muster/contracts';
 import { setupBus } from '@muster/contracts/admin';
-import { type NatsBus, openBus } from '@muster/contracts/bus';
-import { credentialsFile } from '@muster/contracts/files';
-import { type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
-import {
-  eventually,
-  type NatsServer,
-  startNatsServer,
-  type TemporaryDirectory,
-  temporaryDirectory,
-} from '@muster/testkit';
-import { connect, credsAuthenticator, headers, type NatsConnection } from '@nats-io/transport-node';
+import { type NatsBus } from '@muster/contracts/bus';
+import { type Identity } from '@muster/contracts/keys';
+import { TestBus } from '@muster/contracts/testing';
+import { eventually } from '@muster/testkit';
+import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import layout1 from './fixtures/layout-1.json' with { type: 'json' };
 import { agreeing, sample, sampleValue } from './golden.ts';
@@ -29,36 +21,21 @@ const PROBER = { role: 'prober', id: 'p1' } as const;
 const OBSERVER = { role: 'observer', id: 'pager' } as const;
 const IDENTITIES: readonly Identity[] = [ADMIN, WEB1, DB1, PROBER, OBSERVER];
 
-let directory: TemporaryDirectory;
-let server: NatsServer;
+let testBus: TestBus;
 let admin: NatsBus;
 
 beforeAll(async () => {
-  directory = await temporaryDirectory();
-  const { trust } = await mintKeys({ directory: directory.path, environment, identities: IDENTITIES });
-  const storeDir = join(directory.path, 'jetstream');
-  const config = natsServerConfig({ environment, host: '127.0.0.1', port: 4222, storeDir, trust });
-  server = await startNatsServer({ config, storeDir });
-  admin = await open(ADMIN);
+  testBus = await TestBus.start(IDENTITIES, { isEmpty: true });
+  admin = await testBus.connect(ADMIN);
 });
 afterAll(async () => {
   await admin.drain();
-  await server[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
+  await testBus[Symbol.asyncDispose]();
 });
 
-async function open(identity: Identity): Promise<NatsBus> {
-  const { role, id } = identity;
-  const file = credentialsFile(directory.path, identity);
-  const bus = openBus({ servers: server.url, credentialsFile: file, environment, role, id });
-  await bus.connected(AbortSignal.timeout(20_000));
-  return bus;
-}
-
 /** A client without rules of its own, with the credentials of somebody. */
-async function openRaw(identity: Identity): Promise<NatsConnection> {
-  const authenticator = credsAuthenticator(await readFile(credentialsFile(directory.path, identity)));
-  return connect({ servers: server.url, authenticator, inboxPrefix: `_INBOX.${identity.role}.${identity.id}` });
+function openRaw(identity: Identity): Promise<NatsConnection> {
+  return testBus.connectRaw(identity, { inboxPrefix: `_INBOX.${identity.role}.${identity.id}` });
 }
 
 /** A valid value of an instance's key. */
@@ -77,7 +54,7 @@ function info(name: string, subjectsFilter = '>'): Promise<Info> {
 
 test('a bus of the layout before is brought to this one with everything that is in it', async () => {
   for (const config of layout1) await admin.callJetStream(`STREAM.CREATE.${config.name}`, config);
-  const [web1, prober] = await Promise.all([open(WEB1), open(PROBER)]);
+  const [web1, prober] = await Promise.all([testBus.connect(WEB1), testBus.connect(PROBER)]);
   await web1.publishOrdered(rows.hostEvent, { host: 'web1' }, sample('hostEvent', { host: 'web1' }), {
     expectedLastSeq: 0,
   });
@@ -102,7 +79,7 @@ test('a bus of the layout before is brought to this one with everything that is 
   // Whoever writes by revision goes on where he was.
   expect(await prober.kv('health').update('web1.api.0', valueAt('health', 'web1', 'api'), revision)).toBeDefined();
 
-  await server.restart();
+  await testBus.server.restart();
   await admin.connected();
   await eventually(async () => expect((await info('KV_muster_test_config')).state.messages).toBe(3));
   await Promise.all([web1.drain(), prober.drain()]);
@@ -120,7 +97,7 @@ test('every stream and bucket has a bound of everything', async () => {
 });
 
 test.each(['all', 'sub'])("a rollup of '%s' on a key of one's own takes away nobody's keys", async (rollup) => {
-  await using db1 = await open(DB1);
+  await using db1 = await testBus.connect(DB1);
   await db1.kv('status').put('db1.api.0', valueAt('status', 'db1', 'api'));
   await using thief = await openRaw(WEB1);
   const own = headers();
@@ -134,7 +111,7 @@ test.each(['all', 'sub'])("a rollup of '%s' on a key of one's own takes away nob
 });
 
 test("what the server acknowledges, aimed at another's subjects, pushes out nothing of that one", async () => {
-  await using db1 = await open(DB1);
+  await using db1 = await testBus.connect(DB1);
   await db1.publishOrdered(rows.hostAudit, { host: 'db1' }, sample('hostAudit', { host: 'db1' }), {
     expectedLastSeq: 0,
   });

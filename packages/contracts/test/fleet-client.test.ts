@@ -1,7 +1,7 @@
-import { commands, rows } from '@muster/contracts';
+import { commands, type FleetChange, rows } from '@muster/contracts';
 import { setupBus } from '@muster/contracts/admin';
 import { type NatsBus, openBus } from '@muster/contracts/bus';
-import { type FleetChange, FleetClient } from '@muster/contracts/client';
+import { FleetClient } from '@muster/contracts/client';
 import { eventually, type NatsServer, startNatsServer } from '@muster/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { golden, sample, sampleValue } from './golden.ts';
@@ -49,8 +49,8 @@ test('it reads what is stored, follows what changes, and drops what is gone afte
   await agent.kv('specs').put('web1.rag-api._', sampleValue('specs'));
   await eventually(() => fleet.snapshot().specs.size === 1);
   expect(changes).toMatchObject([
-    { kind: 'presence', host: 'web1' },
-    { kind: 'specs', key: 'web1.rag-api._' },
+    { kind: 'host-presence', heartbeat: { host: 'web1' } },
+    { kind: 'entry', bucket: 'specs', key: 'web1.rag-api._' },
   ]);
 
   await server.kill();
@@ -111,6 +111,47 @@ test('it reads no more than it is told to follow', async () => {
   await eventually(() => hosts.host('web1').isAlive);
   expect(hosts.snapshot()).toMatchObject({ hosts: [{ host: 'web1' }], status: new Map() });
   expect(names.host('web1').isAlive).toBe(false);
+});
+
+test('what it is told comes in the order of a follower: a bucket as a whole, then each change; and a host that was taken away', async () => {
+  await using prober = openBus({ servers: server.url, ...identities.as(P1) });
+  await prober.connected();
+  await agent.kv('status').put('web1.rag-api.0', sampleValue('status'));
+  const told: FleetChange[] = [];
+  using fleet = new FleetClient({
+    bus,
+    actor: 'user/ada',
+    follow: { buckets: ['status'], senders: ['host'] },
+  });
+  fleet.onChange((change) => told.push(change));
+  await Promise.all([fleet.ready(soon()), bus.flush()]);
+  await agent.kv('status').delete('web1.rag-api.0');
+  await eventually(() => fleet.statuses.size === 0);
+  agent.publish(rows.hostPresence, { host: 'web1' }, sample('hostPresence'));
+  await eventually(() => fleet.host('web1').isAlive);
+  expect([...fleet.hosts()]).toEqual(['web1']);
+  const forgotten = { ...sample('proberEvent'), kind: 'host-forgotten', host: 'web1' } as const;
+  await prober.publishOrdered(rows.proberEvent, { prober: 'p1' }, forgotten, { expectedLastSeq: 0 });
+  await eventually(() => fleet.hosts().size === 0);
+  expect(told).toMatchObject([
+    { kind: 'listed', bucket: 'status', gone: [], entries: expect.any(Map) },
+    { kind: 'entry', bucket: 'status', key: 'web1.rag-api.0', value: undefined },
+    { kind: 'host-presence', heartbeat: { host: 'web1' } },
+    { kind: 'host-forgotten', host: 'web1' },
+  ]);
+});
+
+test('who has slept awaits everybody, for it has not read yet what was sent meanwhile', async () => {
+  let sleptMs = 0;
+  using fleet = new FleetClient({ bus, actor: 'user/ada', nowMs: () => performance.now() + sleptMs });
+  const told: string[] = [];
+  fleet.onChange(({ kind }) => told.push(kind));
+  await Promise.all([fleet.ready(soon()), bus.flush()]);
+  agent.publish(rows.hostPresence, { host: 'web1' }, sample('hostPresence'));
+  await eventually(() => fleet.host('web1').state === 'heard');
+  sleptMs = 60_000;
+  expect(fleet.host('web1').state).toBe('awaited');
+  expect(told.filter((kind) => kind === 'overslept')).toHaveLength(1);
 });
 
 test('waiting for what is stored ends with its signal', async () => {

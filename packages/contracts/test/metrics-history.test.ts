@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import {
   BUCKETS_PER_CHUNK,
   type ChunkPlace,
@@ -11,16 +10,13 @@ import {
   type RollupTier,
   serviceRollups,
 } from '@muster/contracts';
-import { setupBus } from '@muster/contracts/admin';
-import { type NatsBus, openBus } from '@muster/contracts/bus';
+import { type NatsBus } from '@muster/contracts/bus';
 import { FleetClient, type HistoryQuery } from '@muster/contracts/client';
-import { credentialsFile } from '@muster/contracts/files';
-import { type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
-import { type NatsServer, startNatsServer, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
+import { type Identity } from '@muster/contracts/keys';
+import { TestBus } from '@muster/contracts/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { golden, sample } from './golden.ts';
 
-const environment = 'test';
 const HOUR_MS = 3_600_000;
 const IDENTITIES = [
   { role: 'admin', id: 'setup' },
@@ -30,33 +26,19 @@ const IDENTITIES = [
   { role: 'observer', id: 'pager' },
 ] as const satisfies readonly Identity[];
 
-let directory: TemporaryDirectory;
-let server: NatsServer;
+let testBus: TestBus;
 let agent: NatsBus;
 let dashboard: NatsBus;
 beforeAll(async () => {
-  directory = await temporaryDirectory();
-  const { trust } = await mintKeys({ directory: directory.path, environment, identities: IDENTITIES });
-  const storeDir = join(directory.path, 'jetstream');
-  const config = natsServerConfig({ environment, host: '127.0.0.1', port: 4222, storeDir, trust });
-  server = await startNatsServer({ config, storeDir });
-  await using admin = open(IDENTITIES[0]);
-  await admin.connected();
-  await setupBus(admin);
-  agent = open(IDENTITIES[1]);
-  dashboard = open(IDENTITIES[2]);
+  testBus = await TestBus.start(IDENTITIES);
+  agent = testBus.open(IDENTITIES[1]);
+  dashboard = testBus.open(IDENTITIES[2]);
   await Promise.all([agent.connected(), dashboard.connected()]);
 });
 afterAll(async () => {
   await Promise.all([agent.drain(), dashboard.drain()]);
-  await server[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
+  await testBus[Symbol.asyncDispose]();
 });
-
-function open(identity: Identity): NatsBus {
-  const file = credentialsFile(directory.path, identity);
-  return openBus({ servers: server.url, credentialsFile: file, environment, ...identity });
-}
 
 let service = '';
 let tests = 0;
@@ -242,8 +224,8 @@ test("the host's own series have no service", async () => {
 
 test('an operator may read it as well, whoever hears only alerts may not', async () => {
   await tell('1m', NOW_MS - 10 * 60_000, [1]);
-  await using operator = open(IDENTITIES[3]);
-  await using observer = open(IDENTITIES[4]);
+  await using operator = testBus.open(IDENTITIES[3]);
+  await using observer = testBus.open(IDENTITIES[4]);
   await Promise.all([operator.connected(), observer.connected()]);
   expect((await ask({}, operator)).series).toHaveLength(1);
   await expect(ask({}, observer)).rejects.toThrow(/not allowed/);

@@ -1,6 +1,4 @@
 /* An observer hears every alert, once and in order, also those of its absence; it reads no stream and acknowledges nothing. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import {
   type AlertEvent,
   observerConsumer,
@@ -9,21 +7,11 @@ import {
   rows,
   streamName,
 } from '@muster/contracts';
-import { setUpObservers, setupBus } from '@muster/contracts/admin';
-import { type NatsBus, openBus, uuidv7 } from '@muster/contracts/bus';
+import { setUpObservers } from '@muster/contracts/admin';
+import { type NatsBus, uuidv7 } from '@muster/contracts/bus';
 import { type AlertGap, followAlerts } from '@muster/contracts/client';
-import { credentialsFile } from '@muster/contracts/files';
-import { type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
-import {
-  eventually,
-  type NatsServer,
-  startNatsServer,
-  startTcpFaults,
-  type TcpFaults,
-  type TemporaryDirectory,
-  temporaryDirectory,
-} from '@muster/testkit';
-import { connect, credsAuthenticator } from '@nats-io/transport-node';
+import { TestBus } from '@muster/contracts/testing';
+import { eventually, startTcpFaults, type TcpFaults } from '@muster/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { golden, sample } from './golden.ts';
 
@@ -33,8 +21,7 @@ const PROBER = { role: 'prober', id: 'p1' } as const;
 const ADMIN = { role: 'admin', id: 'setup' } as const;
 const PLACE = { severity: 'critical', host: 'web1', service: 'rag-api', rule: 'failed' } as const;
 
-let directory: TemporaryDirectory;
-let server: NatsServer;
+let testBus: TestBus;
 let faults: TcpFaults;
 let prober: NatsBus;
 /** By the first set-up and by the second. */
@@ -42,31 +29,17 @@ let made: readonly (readonly string[])[];
 let seq = 0;
 
 beforeAll(async () => {
-  directory = await temporaryDirectory();
-  const identities: readonly Identity[] = [PAGER, PROBER, ADMIN];
-  const { trust } = await mintKeys({ directory: directory.path, environment, identities });
-  const storeDir = join(directory.path, 'jetstream');
-  const config = natsServerConfig({ environment, host: '127.0.0.1', port: 4222, storeDir, trust });
-  server = await startNatsServer({ config, storeDir });
-  faults = await startTcpFaults({ host: '127.0.0.1', port: server.port });
-  await using admin = await open(ADMIN);
-  await setupBus(admin);
+  testBus = await TestBus.start([PAGER, PROBER, ADMIN]);
+  faults = await startTcpFaults({ host: '127.0.0.1', port: testBus.server.port });
+  await using admin = await testBus.connect(ADMIN);
   made = [await setUpObservers(admin, ['pager']), await setUpObservers(admin, ['pager'])];
-  prober = await open(PROBER);
+  prober = await testBus.connect(PROBER);
 });
 afterAll(async () => {
   await prober.drain();
   await faults[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
+  await testBus[Symbol.asyncDispose]();
 });
-
-async function open(identity: Identity, servers = server.url): Promise<NatsBus> {
-  const file = credentialsFile(directory.path, identity);
-  const bus = openBus({ servers, credentialsFile: file, environment, ...identity });
-  await bus.connected(AbortSignal.timeout(20_000));
-  return bus;
-}
 
 /** An alert whose reason is its number. */
 async function fire(): Promise<string> {
@@ -108,15 +81,14 @@ test('what fired while it was away comes first; what was lost on the way is aske
   const fired = [await fire(), await fire()];
   const { asked } = answerAlerts();
   await prober.flush();
-  await using observer = await open(PAGER, `nats://127.0.0.1:${faults.port}`);
+  await using observer = await testBus.connect(PAGER, { servers: `nats://127.0.0.1:${faults.port}` });
   const { heard, gaps, following } = follow(observer);
   await eventually(() => heard.length === 2);
 
   await faults.cut();
   await eventually(() => !observer.isConnected);
   // Delivered to a connection that is not the follower's: for the server they have been delivered.
-  const authenticator = credsAuthenticator(await readFile(credentialsFile(directory.path, PAGER)));
-  const other = await connect({ servers: server.url, authenticator });
+  const other = await testBus.connectRaw(PAGER);
   let swallowed = 0;
   other.subscribe(observerDelivery(environment, 'pager'), { callback: () => void swallowed++ });
   await other.flush();
@@ -136,7 +108,7 @@ test('what fired while it was away comes first; what was lost on the way is aske
 });
 
 test('who notes how far it was hears the rest, also in another run', async () => {
-  await using observer = await open(PAGER);
+  await using observer = await testBus.connect(PAGER);
   const all = await prober.history(rows.alert, {});
   const { heard, following } = follow(observer, 3);
   await eventually(() => heard.length === all.length - 3);
@@ -145,8 +117,8 @@ test('who notes how far it was hears the rest, also in another run', async () =>
 });
 
 test('a consumer that somebody took away costs no alert, nor does one that was made again', async () => {
-  await using observer = await open(PAGER);
-  await using admin = await open(ADMIN);
+  await using observer = await testBus.connect(PAGER);
+  await using admin = await testBus.connect(ADMIN);
   const { heard, gaps, following } = follow(observer, undefined, 200);
   const first = await fire();
   await eventually(() => heard.includes(first));
@@ -175,8 +147,8 @@ test('a consumer that somebody took away costs no alert, nor does one that was m
 });
 
 test('an observer without a consumer, as before the set-up, hears none of it and harms nobody', async () => {
-  await mintKeys({ directory: directory.path, environment, identities: [{ role: 'observer', id: 'new' }] });
-  await using observer = await open({ role: 'observer', id: 'new' });
+  await testBus.mint([{ role: 'observer', id: 'new' }]);
+  await using observer = await testBus.connect({ role: 'observer', id: 'new' });
   const { heard, following } = follow(observer);
   await observer.flush();
   await fire();

@@ -4,7 +4,6 @@
  * the code that grants it. Everything else must be denied.
  */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import {
   bucketName,
   buckets,
@@ -16,12 +15,9 @@ import {
   rows,
   streamDefinitions,
 } from '@muster/contracts';
-import { setupBus } from '@muster/contracts/admin';
-import { openBus, parseCredentials } from '@muster/contracts/bus';
-import { credentialsFile } from '@muster/contracts/files';
-import { type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
-import { type NatsServer, startNatsServer, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
-import { connect, credsAuthenticator, errors } from '@nats-io/transport-node';
+import { parseCredentials } from '@muster/contracts/bus';
+import { TestBus } from '@muster/contracts/testing';
+import { errors } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { matchesFilter } from '../src/bus/matches-filter.ts';
 import { claimsIn } from '../src/bus/trust/nkey.ts';
@@ -329,30 +325,17 @@ const SUBSCRIPTIONS = [
   '$SYS.>',
 ];
 
-let server: NatsServer;
-let directory: TemporaryDirectory;
+let testBus: TestBus;
 beforeAll(async () => {
-  directory = await temporaryDirectory();
-  const identities: readonly Identity[] = ROLES.map((role) => ({ role, id: SELF[role] }));
-  const { trust } = await mintKeys({ directory: directory.path, environment, identities });
-  const storeDir = join(directory.path, 'jetstream');
-  const config = natsServerConfig({ environment, host: '127.0.0.1', port: 4222, storeDir, trust });
-  server = await startNatsServer({ config, storeDir });
-  const admin = { role: 'admin', id: SELF.admin } as const;
-  const file = credentialsFile(directory.path, admin);
-  await using bus = openBus({ servers: server.url, credentialsFile: file, environment, ...admin });
-  await bus.connected(AbortSignal.timeout(20_000));
-  await setupBus(bus);
+  testBus = await TestBus.start(ROLES.map((role) => ({ role, id: SELF[role] })));
 });
 afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
+  await testBus[Symbol.asyncDispose]();
 });
 
 /** Tries all of it on one connection, and returns what the server denied. */
 async function denied(role: Role): Promise<{ publish: ReadonlySet<string>; subscription: ReadonlySet<string> }> {
-  const authenticator = credsAuthenticator(await readFile(credentialsFile(directory.path, { role, id: SELF[role] })));
-  const raw = await connect({ servers: server.url, authenticator, reconnect: false });
+  const raw = await testBus.connectRaw({ role, id: SELF[role] }, { reconnect: false });
   const found = { publish: new Set<string>(), subscription: new Set<string>() };
   const watching = (async () => {
     for await (const status of raw.status()) {
@@ -382,7 +365,7 @@ function covers(patterns: readonly string[], subject: string): boolean {
 describe.each(ROLES)('a %s', (role) => {
   test('is not given by any question a right to publish where it says', async () => {
     const claims = claimsIn(
-      parseCredentials(await readFile(credentialsFile(directory.path, { role, id: SELF[role] }), 'utf8')).jwt,
+      parseCredentials(await readFile(testBus.credentials({ role, id: SELF[role] }), 'utf8')).jwt,
     );
     expect(claims.nats).not.toHaveProperty('resp');
   });

@@ -1,6 +1,5 @@
 /* Nobody gets in where they don't belong: each role on a real server, with the credentials that it would have. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import {
   buildFilter,
   buildSubject,
@@ -12,19 +11,11 @@ import {
   type Role,
   rows,
 } from '@muster/contracts';
-import { setupBus } from '@muster/contracts/admin';
-import { type BusProblem, type NatsBus, NoResponderError, openBus, PermissionDeniedError } from '@muster/contracts/bus';
+import { type BusProblem, type NatsBus, NoResponderError, PermissionDeniedError } from '@muster/contracts/bus';
 import { FleetClient } from '@muster/contracts/client';
-import { credentialsFile } from '@muster/contracts/files';
-import { CONTROL_LINE_BYTES, type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
-import {
-  eventually,
-  type NatsServer,
-  startNatsServer,
-  type TemporaryDirectory,
-  temporaryDirectory,
-} from '@muster/testkit';
-import { connect, credsAuthenticator } from '@nats-io/transport-node';
+import { CONTROL_LINE_BYTES, type Identity } from '@muster/contracts/keys';
+import { TestBus } from '@muster/contracts/testing';
+import { eventually } from '@muster/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { golden, sample, sampleReply, sampleRequest, sampleValue } from './golden.ts';
 
@@ -40,28 +31,16 @@ const ADMIN = { role: 'admin', id: 'setup' } as const;
 const IDENTITIES: readonly Identity[] = [WEB1, DB1, PROBER, DASHBOARD, OPERATOR, OBSERVER, MONITOR, ADMIN];
 const INSTANCE = { host: 'web1', service: 'rag-api', instance: 0 };
 
-let server: NatsServer;
-let directory: TemporaryDirectory;
+let testBus: TestBus;
 beforeAll(async () => {
-  directory = await temporaryDirectory();
-  const { trust } = await mintKeys({ directory: directory.path, environment, identities: IDENTITIES });
-  const storeDir = join(directory.path, 'jetstream');
-  const config = natsServerConfig({ environment, host: '127.0.0.1', port: 4222, storeDir, trust });
-  server = await startNatsServer({ config, storeDir });
-  await using admin = await open(ADMIN);
-  await setupBus(admin);
+  testBus = await TestBus.start(IDENTITIES);
 });
 afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
+  await testBus[Symbol.asyncDispose]();
 });
 
-async function open(identity: Identity, problems: BusProblem[] = []): Promise<NatsBus> {
-  const file = credentialsFile(directory.path, identity);
-  const onProblem = (problem: BusProblem) => void problems.push(problem);
-  const bus = openBus({ servers: server.url, credentialsFile: file, environment, ...identity, onProblem });
-  await bus.connected(AbortSignal.timeout(20_000));
-  return bus;
+function open(identity: Identity, problems: BusProblem[] = []): Promise<NatsBus> {
+  return testBus.connect(identity, { onProblem: (problem) => void problems.push(problem) });
 }
 
 const EVENT = { expectedLastSeq: 0 };
@@ -77,7 +56,7 @@ test('every role is tried here', () => {
 
 test('the credentials of every role fit into the first line of a connection', async () => {
   for (const identity of IDENTITIES) {
-    expect((await readFile(credentialsFile(directory.path, identity))).length).toBeLessThan(CONTROL_LINE_BYTES / 2);
+    expect((await readFile(testBus.credentials(identity))).length).toBeLessThan(CONTROL_LINE_BYTES / 2);
   }
 });
 
@@ -160,8 +139,7 @@ describe('an agent', () => {
     ['presence of others', buildFilter(environment, rows.hostPresence.template)],
     ['last values', '$KV.>'],
   ])('cannot listen to %s', async (_what, subject) => {
-    const authenticator = credsAuthenticator(await readFile(credentialsFile(directory.path, WEB1)));
-    const raw = await connect({ servers: server.url, authenticator });
+    const raw = await testBus.connectRaw(WEB1);
     const answer = await new Promise<string>((resolve) => {
       raw.subscribe(subject, { callback: (error) => resolve(error?.message ?? 'heard something') });
     });
@@ -293,8 +271,7 @@ test('a fleet client that may not read says so at once, and its commands are und
 
 /** Listens with a plain client, as other tools do: what it hears until `publish` has been heard, or the server's refusal. */
 async function listen(identity: Identity, subject: string, publish: () => Promise<unknown>): Promise<string> {
-  const authenticator = credsAuthenticator(await readFile(credentialsFile(directory.path, identity)));
-  const raw = await connect({ servers: server.url, authenticator });
+  const raw = await testBus.connectRaw(identity);
   const heard = new Promise<string>((resolve) => {
     raw.subscribe(subject, { callback: (error, message) => resolve(error?.message ?? message.subject) });
   });

@@ -2,6 +2,7 @@
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isRoot } from '@muster/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   claimPrivateFolder,
@@ -13,7 +14,6 @@ import {
 /** Nobody's, on every Linux. */
 const OTHER_UID = 65_534;
 /** Only root can give a file to somebody else. */
-const isRoot = process.getuid?.() === 0;
 
 let home: string;
 beforeEach(() => {

@@ -1,8 +1,9 @@
 /* Logs of many instances, as a reader of the stream sees them. */
-import { type LogBatch, type LogGap, type LogLine, Pattern, rows } from '@muster/contracts';
+import { type LogBatch, type LogGap, type LogLine, rows } from '@muster/contracts';
 import { setupBus } from '@muster/contracts/admin';
 import { type NatsBus, NoStreamError, openBus, uuidv7 } from '@muster/contracts/bus';
 import { type LogEntry, type LogQuery, readLogs } from '@muster/contracts/client';
+import { Pattern } from '@muster/contracts/pattern';
 import { eventually, type NatsServer, startNatsServer } from '@muster/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { sample } from './golden.ts';

@@ -19,17 +19,9 @@ import {
   rows,
   streamDefinitions,
 } from '@muster/contracts';
-import { setupBus } from '@muster/contracts/admin';
 import { type BusProblem, openBus, parseCredentials } from '@muster/contracts/bus';
-import { credentialsFile } from '@muster/contracts/files';
-import { type Identity, mintKeys, natsServerConfig } from '@muster/contracts/keys';
-import {
-  eventually,
-  type NatsServer,
-  startNatsServer,
-  type TemporaryDirectory,
-  temporaryDirectory,
-} from '@muster/testkit';
+import { TestBus } from '@muster/contracts/testing';
+import { eventually } from '@muster/testkit';
 import { createUser, encodeUser, fmtCreds, fromPublic, fromSeed, type KeyPair } from '@nats-io/jwt';
 import { connect, credsAuthenticator, errors, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -71,27 +63,14 @@ const TARGETS = [
   ...streamDefinitions(environment).map(({ name }) => `$JS.API.STREAM.DELETE.${name}`),
 ];
 
-let server: NatsServer;
-let directory: TemporaryDirectory;
+let testBus: TestBus;
 let witness: NatsConnection;
 /** Subject and text of what came by one of the targets. */
 const seen: string[] = [];
 
 beforeAll(async () => {
-  directory = await temporaryDirectory();
-  const identities: readonly Identity[] = ROLES.map((role) => ({ role, id: THIEF[role] }));
-  const { trust } = await mintKeys({ directory: directory.path, environment, identities });
-  const storeDir = join(directory.path, 'jetstream');
-  server = await startNatsServer({
-    config: natsServerConfig({ environment, host: '127.0.0.1', port: 4222, storeDir, trust }),
-    storeDir,
-  });
-  const admin = { role: 'admin', id: 'setup' } as const;
-  const file = credentialsFile(directory.path, admin);
-  await using bus = openBus({ servers: server.url, credentialsFile: file, environment, ...admin });
-  await bus.connected(AbortSignal.timeout(20_000));
-  await setupBus(bus);
-  witness = await connect({ servers: server.url, authenticator: credsAuthenticator(await allSeeing()) });
+  testBus = await TestBus.start(ROLES.map((role) => ({ role, id: THIEF[role] })));
+  witness = await connect({ servers: testBus.url, authenticator: credsAuthenticator(await allSeeing()) });
   for (const subject of TARGETS) {
     witness.subscribe(subject, { callback: (_error, message) => void seen.push(`${subject} ${message.string()}`) });
   }
@@ -99,8 +78,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await witness.close();
-  await server[Symbol.asyncDispose]();
-  await directory[Symbol.asyncDispose]();
+  await testBus[Symbol.asyncDispose]();
 });
 
 /** Somebody whom no role's limits bind, made with the keys of the bus. */
@@ -113,17 +91,17 @@ async function allSeeing(): Promise<Uint8Array> {
 
 /** What signs users in the account's name. */
 async function signingKey(): Promise<KeyPair> {
-  const seed = (await readFile(join(directory.path, 'account-signing.nk'), 'utf8')).trim();
+  const seed = (await readFile(join(testBus.keysDir, 'account-signing.nk'), 'utf8')).trim();
   return fromSeed(new TextEncoder().encode(seed));
 }
 
 function credentials(role: Role): Promise<string> {
-  return readFile(credentialsFile(directory.path, { role, id: THIEF[role] }), 'utf8');
+  return readFile(testBus.credentials({ role, id: THIEF[role] }), 'utf8');
 }
 
 async function steal(role: Role): Promise<NatsConnection> {
   const authenticator = credsAuthenticator(new TextEncoder().encode(await credentials(role)));
-  return connect({ servers: server.url, authenticator, reconnect: false });
+  return connect({ servers: testBus.url, authenticator, reconnect: false });
 }
 
 /** Subjects of messages and questions that this role may send, one of each. */
@@ -188,7 +166,7 @@ test('credentials of the version before may answer anywhere: who uses them is to
   const older = await encodeUser('agent/web1', key, fromPublic(account), before, { signer: await signingKey() });
   const problems: BusProblem[] = [];
   await using agent = openBus({
-    servers: server.url,
+    servers: testBus.url,
     credentials: (await credentials('agent')).replace(jwt, older),
     environment,
     role: 'agent',
@@ -206,8 +184,8 @@ test('who asks for somebody else, or outside the space of answers, is not answer
   const web1 = { role: 'agent', id: 'web1' } as const;
   const problems: BusProblem[] = [];
   await using agent = openBus({
-    servers: server.url,
-    credentialsFile: credentialsFile(directory.path, web1),
+    servers: testBus.url,
+    credentialsFile: testBus.credentials(web1),
     environment,
     ...web1,
     onProblem: (problem) => void problems.push(problem),

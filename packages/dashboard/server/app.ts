@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import fastifyStatic from '@fastify/static';
-import { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, fastify, LogController } from 'fastify';
+import { type FastifyInstance, type FastifyReply, fastify, LogController } from 'fastify';
 import { Authenticator } from './caller/authenticator.ts';
-import { actorOf, type Caller, type Owners } from './caller/caller.ts';
-import type { ReadTables } from './caller/peers.ts';
+import { actorOf } from './caller/caller.ts';
 import { type Right, rightFor } from './caller/rights.ts';
+import type { AppDependencies } from './dependencies.ts';
 import { asRequestError, RequestError } from './errors.ts';
 import { checkJson, checkNames } from './guard.ts';
 import { SECURITY_HEADERS } from './headers.ts';
@@ -13,34 +13,7 @@ import { commandRoutes } from './routes/commands.ts';
 import { dataRoutes } from './routes/data.ts';
 import { healthRoutes } from './routes/health.ts';
 import { whyRoutes } from './routes/why.ts';
-import type { Audit, FleetSource } from './source/fleet-source.ts';
-import type { LiveFleet } from './view/live-fleet.ts';
-import type { Hub } from './ws/hub.ts';
 import { serveWebSockets, WS_PATH } from './ws/upgrade.ts';
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Set before any handler. */
-    caller: Caller;
-  }
-}
-
-export interface AppDependencies {
-  readonly fleet: LiveFleet;
-  readonly source: FleetSource;
-  readonly hub: Hub;
-  /** Monotonic milliseconds, the same clock as the fleet's. */
-  readonly now: () => number;
-  readonly version: string;
-  /** The built page; without it only the API is served. */
-  readonly webRoot?: string;
-  readonly log?: FastifyBaseLogger;
-  /** Called once for every command, whatever became of it. */
-  readonly audit: Audit;
-  readonly owners: Owners;
-  /** What the kernel says of connections; default: this machine's. */
-  readonly readTables?: ReadTables;
-}
 
 /** Everything the dashboard answers, and what it answers on. */
 export interface App {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { ID_PATTERN, type TlsFiles } from '@muster/contracts';
+import { ID_PATTERN, MAIN_ID, parseListen, type TlsFiles } from '@muster/contracts';
 import {
   BusTls,
   BusUrls,
@@ -125,7 +125,7 @@ export function readConfig(
   const stateDir = resolve(env['MUSTER_STATE_DIR'] || join(ROOT_DIR, '.muster'));
   // What is read may be a copy, for a dashboard that cannot reach the file itself: messages name the file.
   const file = readFile(join(configDir, FILE), join(resolve(env['MUSTER_CONFIG_SOURCE'] || configDir), FILE));
-  const id = env['MUSTER_DASHBOARD_ID'] || file.id || 'main';
+  const id = env['MUSTER_DASHBOARD_ID'] || file.id || MAIN_ID;
   const environment = env['MUSTER_ENVIRONMENT'] || file.environment || 'development';
   const problems = Object.entries({ MUSTER_DASHBOARD_ID: id, MUSTER_ENVIRONMENT: environment })
     .filter(([, value]) => !ID_PATTERN.test(value))
@@ -186,14 +186,4 @@ function readFile(path: string, name: string): z.output<typeof FileShape> {
   });
   if (shape.value === undefined) throw new ConfigError(shape.errors.map(formatDiagnostic));
   return shape.value;
-}
-
-/** `host:port`, `[::1]:port`, `:port` (every address) or a port alone (loopback). */
-function parseListen(value: string): { host: string; port: number } | undefined {
-  const match = /^(?:(?<host>\[[0-9a-fA-F:.]+\]|[^:\s]*):)?(?<port>\d{1,5})$/.exec(value);
-  const port = Number(match?.groups?.['port']);
-  if (match === null || port < 1 || port > 65_535) return undefined;
-  const host = match.groups?.['host'];
-  if (host === undefined) return { host: '127.0.0.1', port };
-  return { host: host === '' ? '0.0.0.0' : host.replace(/^\[|\]$/g, ''), port };
 }

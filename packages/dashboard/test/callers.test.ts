@@ -8,12 +8,12 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { eventually, temporaryDirectory } from '@muster/testkit';
+import { eventually, NOBODY, temporaryDirectory } from '@muster/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Peers } from '../server/caller/peers.ts';
 import { RIGHTS } from '../server/caller/rights.ts';
 import { readUsers } from '../server/users.ts';
-import { type Asked, askAs, NOBODY, whyNobodyElse } from './support/as-account.ts';
+import { type Asked, askAs, whyNobodyElse } from './support/as-account.ts';
 import { ownOwners, startDashboard } from './support/start-dashboard.ts';
 
 const ME = process.getuid?.() ?? -1;

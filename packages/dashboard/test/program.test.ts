@@ -6,10 +6,10 @@ import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { eventually, freePort, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
+import { eventually, freePort, NOBODY, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { askAs, canBeRead, NOBODY, whyNobodyElse } from './support/as-account.ts';
+import { askAs, canBeRead, whyNobodyElse } from './support/as-account.ts';
 import { startTestBus } from './support/test-bus.ts';
 
 const MAIN = resolve(import.meta.dirname, '../dist/server/main.js');

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { TlsFiles } from '@muster/contracts';
+import { MAIN_ID, type TlsFiles } from '@muster/contracts';
 import {
   BusTls,
   BusUrls,
@@ -138,7 +138,7 @@ export function readProberConfig(text: string, fileName: string, around: ProberS
   if (errors.length > 0 || shape.value === undefined) return { errors };
 
   const file = shape.value;
-  const id = variables.id ?? file.id ?? 'main';
+  const id = variables.id ?? file.id ?? MAIN_ID;
   const credentialsFile = variables.credentials ?? file.bus.creds;
   return {
     config: {

@@ -1,10 +1,11 @@
 import { rows } from '@muster/contracts';
+import type { TestBus } from '@muster/contracts/testing';
 import { eventually, seededRandom } from '@muster/testkit';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { startLeadingProber } from './prober-process.ts';
 import { SimulatedAgent } from './simulated-agent.ts';
-import { brief, ENVIRONMENT, Listener, TestBus } from './test-bus.ts';
+import { brief, ENVIRONMENT, Listener, startTestBus } from './test-bus.ts';
 
 // On a busy machine it takes long until a prober leads, and some tests start many.
 vi.setConfig({ testTimeout: 240_000 });
@@ -13,7 +14,7 @@ let bus: TestBus;
 let listener: Listener;
 let agent: SimulatedAgent;
 beforeEach(async () => {
-  bus = await TestBus.start();
+  bus = await startTestBus();
   listener = await Listener.start(bus);
   agent = await SimulatedAgent.start(bus);
 });

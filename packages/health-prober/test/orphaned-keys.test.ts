@@ -6,7 +6,7 @@ import { eventually } from '@muster/testkit';
 import { test, vi } from 'vitest';
 import { FAST, startLeadingProber, writeConfig } from './prober-process.ts';
 import { SimulatedAgent } from './simulated-agent.ts';
-import { brief, Listener, TestBus } from './test-bus.ts';
+import { brief, Listener, startTestBus } from './test-bus.ts';
 
 // The prober looks every ten seconds, and on a busy machine all else takes as long.
 vi.setConfig({ testTimeout: 240_000 });
@@ -16,7 +16,7 @@ const HEARTBEAT_MS = 500;
 
 /** A bus with one agent and somebody who listens. */
 async function start() {
-  const bus = await TestBus.start();
+  const bus = await startTestBus();
   await writeConfig(bus, FAST);
   const listener = await Listener.start(bus);
   const agent = await SimulatedAgent.start(bus);
@@ -109,7 +109,7 @@ test.concurrent('a host that was taken away is forgotten when somebody says so, 
   agent.start('api');
   await agent.settled();
   await using _prober = await startLeadingProber(bus);
-  const operator = await bus.connect('operator', 'cli');
+  const operator = await bus.connect({ role: 'operator', id: 'cli' });
   using fleet = new FleetClient({ bus: operator, actor: 'ada' });
   const ask = async () =>
     operator.request(

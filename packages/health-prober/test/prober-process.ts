@@ -1,8 +1,9 @@
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { TestBus } from '@muster/contracts/testing';
 import { type FixtureProcess, startNodeFixture } from '@muster/testkit';
-import { ENVIRONMENT, type TestBus } from './test-bus.ts';
+import { ENVIRONMENT } from './test-bus.ts';
 
 const PROGRAM = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const LEADING = 'leading: judges from now on';
@@ -25,11 +26,11 @@ export async function startProber(
   return startNodeFixture(PROGRAM, [], {
     env: {
       MUSTER_BUS_URL: testBus.server.url,
-      MUSTER_BUS_CREDENTIALS: testBus.credentials('prober', id),
+      MUSTER_BUS_CREDENTIALS: testBus.credentials({ role: 'prober', id: id }),
       MUSTER_ENVIRONMENT: ENVIRONMENT,
       MUSTER_PROBER_ID: id,
-      MUSTER_STATE_DIR: join(testBus.directory, 'state'),
-      MUSTER_CONFIG_DIR: join(testBus.directory, 'config'),
+      MUSTER_STATE_DIR: join(testBus.stateDir, 'state'),
+      MUSTER_CONFIG_DIR: join(testBus.stateDir, 'config'),
       MUSTER_RUN: '',
       ...env,
     },
@@ -46,6 +47,6 @@ export async function startLeadingProber(testBus: TestBus, setup: ProberSetup = 
 export const FAST = 'interval: 1s\nretry: 200ms\nattempts: 3\ntimeout: 5s\n';
 
 export async function writeConfig(testBus: TestBus, text: string): Promise<void> {
-  await mkdir(join(testBus.directory, 'config'), { recursive: true });
-  await writeFile(join(testBus.directory, 'config', 'prober.yaml'), text);
+  await mkdir(join(testBus.stateDir, 'config'), { recursive: true });
+  await writeFile(join(testBus.stateDir, 'config', 'prober.yaml'), text);
 }

@@ -1,18 +1,19 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rows } from '@muster/contracts';
+import type { TestBus } from '@muster/contracts/testing';
 import { eventually } from '@muster/testkit';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startLeadingProber, startProber, writeConfig } from './prober-process.ts';
 import { SimulatedAgent } from './simulated-agent.ts';
-import { brief, Listener, TestBus } from './test-bus.ts';
+import { brief, Listener, startTestBus } from './test-bus.ts';
 
 // On a busy machine it takes long until a prober leads, and each step after that is waited for patiently.
 vi.setConfig({ testTimeout: 240_000 });
 
 let bus: TestBus;
 beforeEach(async () => {
-  bus = await TestBus.start();
+  bus = await startTestBus();
 });
 afterEach(() => bus[Symbol.asyncDispose]());
 
@@ -35,7 +36,7 @@ test('all that is wrong with its configuration is told at once, with the place, 
   await writeConfig(bus, 'interval: soon\nretries: 5\n');
   await using prober = await startProber(bus, { env: { MUSTER_PROBER_ID: 'Not An Id' } });
   expect(await prober.exited).toEqual({ code: 2, signal: null });
-  const file = join(bus.directory, 'config', 'prober.yaml');
+  const file = join(bus.stateDir, 'config', 'prober.yaml');
   const output = prober.lines.join('\n');
   expect(output).toContain(`${file}:1:11: 'interval' is "soon"; write a duration`);
   expect(output).toContain(`${file}:2:1: unknown key "retries"; did you mean 'attempts'?`);
@@ -43,7 +44,7 @@ test('all that is wrong with its configuration is told at once, with the place, 
 });
 
 test('a state directory that is none ends it with 1', async () => {
-  const file = join(bus.directory, 'file');
+  const file = join(bus.stateDir, 'file');
   await writeFile(file, '');
   await using prober = await startProber(bus, { env: { MUSTER_STATE_DIR: file } });
   expect(await prober.exited).toEqual({ code: 1, signal: null });

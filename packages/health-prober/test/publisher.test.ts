@@ -3,17 +3,17 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AlertData, bucketName, keys, rows } from '@muster/contracts';
 import { setupBus } from '@muster/contracts/admin';
-import type { NatsBus } from '@muster/contracts/bus';
+import type { TestBus } from '@muster/contracts/testing';
 import { eventually } from '@muster/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Publisher } from '../src/runtime/publisher.ts';
-import { ENVIRONMENT, TestBus } from './test-bus.ts';
+import { ENVIRONMENT, startTestBus } from './test-bus.ts';
 
 const SINCE = '2026-03-01T12:00:00.000Z';
 
 let bus: TestBus;
 beforeEach(async () => {
-  bus = await TestBus.start();
+  bus = await startTestBus();
 });
 afterEach(() => bus[Symbol.asyncDispose]());
 
@@ -36,13 +36,13 @@ function alert(service: string): AlertData {
 }
 
 test('the cursor of alerts passes none that is not in the bucket', async () => {
-  const client = await bus.connect('prober', 'main');
-  const admin = (await bus.connect('admin', 'setup')) as NatsBus;
+  const client = await bus.connect({ role: 'prober', id: 'main' });
+  const admin = await bus.connect({ role: 'admin', id: 'setup' });
   const publisher = await Publisher.open({
     bus: client,
     prober: 'main',
     epoch: 1,
-    directory: join(bus.directory, 'journal'),
+    directory: join(bus.stateDir, 'journal'),
     alerts: { since: SINCE },
     onProblem: () => undefined,
   });
@@ -63,13 +63,13 @@ test('the cursor of alerts passes none that is not in the bucket', async () => {
 });
 
 test('an alert that had arrived when its prober was killed is not heard again', async () => {
-  const client = await bus.connect('prober', 'main');
-  const observer = await bus.connect('dashboard', 'main');
+  const client = await bus.connect({ role: 'prober', id: 'main' });
+  const observer = await bus.connect({ role: 'dashboard', id: 'main' });
   const options = {
     bus: client,
     prober: 'main',
     epoch: 1,
-    directory: join(bus.directory, 'journal'),
+    directory: join(bus.stateDir, 'journal'),
     alerts: { since: SINCE },
     onProblem: () => undefined,
   };

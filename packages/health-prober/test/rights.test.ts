@@ -1,14 +1,14 @@
 /* Whom a prober believes what, and how agents learn from it which keys count no more. */
-import { join } from 'node:path';
 import { type AlertData, type AlertEvent, commands, keys, proberCommands, rows } from '@muster/contracts';
 import { type Bus, type PersonClaims, publishRevocations, uuidv7 } from '@muster/contracts/bus';
 import { forgetHost } from '@muster/contracts/client';
-import { mintKeys, revoke } from '@muster/contracts/keys';
+import { revoke } from '@muster/contracts/keys';
+import type { TestBus } from '@muster/contracts/testing';
 import { eventually } from '@muster/testkit';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startLeadingProber } from './prober-process.ts';
 import { SimulatedAgent } from './simulated-agent.ts';
-import { ENVIRONMENT, TestBus } from './test-bus.ts';
+import { ENVIRONMENT, startTestBus } from './test-bus.ts';
 
 // On a busy machine it takes long until a prober leads, and each step after that is waited for patiently.
 vi.setConfig({ testTimeout: 240_000 });
@@ -16,7 +16,7 @@ vi.setConfig({ testTimeout: 240_000 });
 let bus: TestBus;
 let agent: SimulatedAgent;
 beforeEach(async () => {
-  bus = await TestBus.start();
+  bus = await startTestBus();
   agent = await SimulatedAgent.start(bus);
 });
 afterEach(async () => {
@@ -42,7 +42,7 @@ test('a list that is published reaches an agent, which then announces it; a forg
     };
   });
   await agent.bus.flush();
-  const admin = await bus.connect('admin', 'setup');
+  const admin = await bus.connect({ role: 'admin', id: 'setup' });
   await admin.kv('config').put(keys.revocations(), {
     id: uuidv7(),
     time: new Date().toISOString(),
@@ -56,7 +56,7 @@ test('a list that is published reaches an agent, which then announces it; a forg
   await using _prober = await startLeadingProber(bus);
 
   const entry = { key: `U${'A'.repeat(55)}`, identity: 'operator/mallory', reason: 'left' };
-  const list = await revoke({ directory: join(bus.directory, 'keys'), environment: ENVIRONMENT, keys: [entry] });
+  const list = await revoke({ directory: bus.keysDir, environment: ENVIRONMENT, keys: [entry] });
   expect(await publishRevocations(admin, list)).toBe(true);
   await eventually(() => agent.bus.revocations.version === list.list.version, { timeoutMs: 60_000 });
   expect(brought).toEqual(['prober']);
@@ -76,12 +76,12 @@ test('an agent asks to recover what is on its own host only', async () => {
 });
 
 test('who was granted some hosts, or services with some labels, asks about no others', async () => {
-  const spare = await bus.connect('prober', 'spare');
+  const spare = await bus.connect({ role: 'prober', id: 'spare' });
   // More of another host than one answer holds.
   for (let i = 0; i < LARGE_ALERTS; i++) spare.publish(rows.alert, ...largeAlert('web2', i));
   await spare.flush();
   const identities = [{ role: 'operator', id: 'bob', hosts: ['web1'] }] as const;
-  await mintKeys({ directory: join(bus.directory, 'keys'), environment: ENVIRONMENT, identities });
+  await bus.mint(identities);
   await using web2 = await SimulatedAgent.start(bus, 'web2');
   await using _prober = await startLeadingProber(bus);
   await agent.configure('api', undefined, [], { team: 'search' });
@@ -95,11 +95,11 @@ test('who was granted some hosts, or services with some labels, asks about no ot
     of.move(service, 'failed', { reason: 'restart budget spent' });
     await of.settled();
   }
-  const dashboard = await bus.connect('dashboard', 'main');
+  const dashboard = await bus.connect({ role: 'dashboard', id: 'main' });
   const failed = () => dashboard.history(rows.alert, { rule: 'failed' });
   await eventually(async () => (await failed()).length === 3, { timeoutMs: 60_000 });
 
-  const bob = await bus.connect('operator', 'bob');
+  const bob = await bus.connect({ role: 'operator', id: 'bob' });
   const behind = (claims: Partial<PersonClaims>) =>
     dashboard.vouchFor({
       who: 'user/ada',

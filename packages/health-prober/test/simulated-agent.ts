@@ -11,7 +11,7 @@ import {
   type ServiceSpecEntry,
 } from '@muster/contracts';
 import { type Bus, keysDigest, Outbox, uuidv7 } from '@muster/contracts/bus';
-import type { TestBus } from './test-bus.ts';
+import type { TestBus } from '@muster/contracts/testing';
 
 /** An agent as the bus knows one: presence, specs, statuses, events through a journal. It supervises nothing. */
 export class SimulatedAgent implements AsyncDisposable {
@@ -24,9 +24,9 @@ export class SimulatedAgent implements AsyncDisposable {
   #seq = 0;
 
   static async start(testBus: TestBus, host = 'web1'): Promise<SimulatedAgent> {
-    const bus = await testBus.connect('agent', host);
+    const bus = await testBus.connect({ role: 'agent', id: host });
     const outbox = await Outbox.open({
-      directory: join(testBus.directory, `agent-${host}`),
+      directory: join(testBus.stateDir, `agent-${host}`),
       bus,
       // The stream first, then the bucket.
       onDelivered: ({ id }) =>

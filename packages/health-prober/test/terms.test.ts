@@ -5,7 +5,7 @@ import { expect, test, vi } from 'vitest';
 import { LeaseKeeper } from '../src/runtime/lease-keeper.ts';
 import { readOwnPlace } from '../src/runtime/own-place.ts';
 import { runProber } from '../src/runtime/prober.ts';
-import { TestBus } from './test-bus.ts';
+import { startTestBus } from './test-bus.ts';
 
 const POLICY = {
   cadence: { intervalMs: 30_000, retryMs: 5_000 },
@@ -18,8 +18,8 @@ const POLICY = {
 };
 
 test('a term that cannot begin leaves nobody behind who renews its lease', async () => {
-  await using bus = await TestBus.start();
-  const own = await bus.connect('prober', 'main');
+  await using bus = await startTestBus();
+  const own = await bus.connect({ role: 'prober', id: 'main' });
   // What a term begins with; the next reading is the next term's.
   vi.spyOn(own, 'history').mockRejectedValueOnce(new Error('the stream has no leader'));
   using hold = vi.spyOn(LeaseKeeper.prototype, 'hold');
@@ -30,7 +30,7 @@ test('a term that cannot begin leaves nobody behind who renews its lease', async
       bus: own,
       prober: 'main',
       version: 'test',
-      stateDir: join(bus.directory, 'prober'),
+      stateDir: join(bus.stateDir, 'prober'),
       own: readOwnPlace(undefined),
       policy: POLICY,
       log: (_level, message) => told.push(message),

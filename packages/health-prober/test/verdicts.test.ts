@@ -4,11 +4,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { keys, proberCommands, rows, type Verdict } from '@muster/contracts';
 import { uuidv7 } from '@muster/contracts/bus';
+import type { TestBus } from '@muster/contracts/testing';
 import { eventually } from '@muster/testkit';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FAST, startLeadingProber, writeConfig } from './prober-process.ts';
 import { SimulatedAgent } from './simulated-agent.ts';
-import { brief, Listener, TestBus } from './test-bus.ts';
+import { brief, Listener, startTestBus } from './test-bus.ts';
 
 /** A host whose agent started the prober: its loopback addresses are the prober's own. */
 const HERE = { agentId: 'this-agent', networkNamespace: /\d+/.exec(readlinkSync('/proc/self/ns/net'))?.[0] ?? '' };
@@ -24,7 +25,7 @@ let server: Server;
 let url: string;
 let status = 200;
 beforeEach(async () => {
-  bus = await TestBus.start();
+  bus = await startTestBus();
   await writeConfig(bus, FAST);
   listener = await Listener.start(bus);
   agent = await SimulatedAgent.start(bus);

@@ -4,13 +4,16 @@ import { explain } from './explain.ts';
 import { gatedTo } from './gate.ts';
 import { PhaseClock } from './phase-clock.ts';
 import type { ProbeResult } from './result.ts';
-import type { HttpTarget } from './target.ts';
+import type { TargetOf } from './target.ts';
 
 /** As much of a body is read; by then the status has long been known, and an endless one must not hold the probe. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** One GET on a new connection. Certificates are verified. */
-export async function probeHttp(target: HttpTarget, signal: AbortSignal): Promise<ProbeResult> {
+/**
+ * One GET on a new connection; an answer with the right status is a success. Certificates are verified. Redirects are answers: they
+ * are not followed.
+ */
+export async function probeHttp(target: TargetOf<'http'>, signal: AbortSignal): Promise<ProbeResult> {
   const clock = new PhaseClock();
   const url = URL.canParse(target.url) ? new URL(target.url) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
@@ -26,7 +29,7 @@ export async function probeHttp(target: HttpTarget, signal: AbortSignal): Promis
 }
 
 /** Settles with the status once the whole body has come, or as much of it as is read. */
-function exchange(url: URL, target: HttpTarget, clock: PhaseClock, signal: AbortSignal): Promise<number> {
+function exchange(url: URL, target: TargetOf<'http'>, clock: PhaseClock, signal: AbortSignal): Promise<number> {
   const isTls = url.protocol === 'https:';
   const options: RequestOptions & { ca?: string } = {
     // A pooled connection would hide that the listener is gone.
@@ -58,7 +61,7 @@ function exchange(url: URL, target: HttpTarget, clock: PhaseClock, signal: Abort
   });
 }
 
-function judge(httpStatus: number, { expectedStatus }: HttpTarget, clock: PhaseClock): ProbeResult {
+function judge(httpStatus: number, { expectedStatus }: TargetOf<'http'>, clock: PhaseClock): ProbeResult {
   const measured = { httpStatus, ...clock.measure() };
   const isExpected =
     expectedStatus === undefined ? httpStatus >= 200 && httpStatus < 400 : httpStatus === expectedStatus;

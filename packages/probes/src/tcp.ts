@@ -4,10 +4,10 @@ import { explain } from './explain.ts';
 import { gatedTo } from './gate.ts';
 import { PhaseClock } from './phase-clock.ts';
 import type { ProbeResult } from './result.ts';
-import type { TcpTarget } from './target.ts';
+import type { TargetOf } from './target.ts';
 
 /** Connects, and closes at once. The kernel accepts for a program that hangs, so this proves a listener and no more. */
-export async function probeTcp({ host, port, gate }: TcpTarget, signal: AbortSignal): Promise<ProbeResult> {
+export async function probeTcp({ host, port, gate }: TargetOf<'tcp'>, signal: AbortSignal): Promise<ProbeResult> {
   const clock = new PhaseClock();
   if (signal.aborted) return { ...explain(signal.reason, clock.step, signal), ...clock.measure() };
   let socket: Socket | undefined;

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { messageOf, printableLines, redact, redactLogLine, type StatusFile } from '@muster/contracts';
+import { type Listen, messageOf, printableLines, redact, redactLogLine, type StatusFile } from '@muster/contracts';
 import { formatDiagnostic, type ServiceSpec } from '@muster/contracts/config';
 import {
   claimStateFolder,
@@ -23,6 +23,7 @@ import { type AgentConfig, configDirOf, readAgentConfig } from './config/agent-c
 import { type LoadedServices, loadServices } from './config/load-services.ts';
 import { AccountError } from './confine/accounts.ts';
 import { confineSystem } from './confine/confinement.ts';
+import { describeTakenPorts } from './host/taken-ports.ts';
 import { Agent } from './runtime/agent.ts';
 import { LauncherLink } from './runtime/launcher/launcher-link.ts';
 import { StartProgress } from './runtime/launcher/start-progress.ts';
@@ -77,6 +78,7 @@ async function main(): Promise<void> {
   const natsServer = config.bus.serverProgram ?? 'nats-server';
   // With a bus that somebody else runs this host is one of many, and only its services are its own.
   const isWhole = config.isEmbedded && !config.bus.isExternal;
+  if (isWhole) expectFreePorts(config.bus.listen, dashboard, identity.agentId);
   const owners = ownersOf(process.getuid?.() ?? 0, process.env['SUDO_UID']);
   const confinement =
     isWhole && process.getuid?.() === 0
@@ -219,6 +221,16 @@ function takeStateDirectory(stateDir: string, formerId: string | undefined) {
     if (error instanceof Error && 'syscall' in error) throw new StateDirectoryError(stateDir, error);
     throw error;
   }
+}
+
+/** @throws Refusal */
+function expectFreePorts(bus: Listen, dashboard: Listen, agentId: string): void {
+  const needed = [
+    { purpose: 'the bus', listen: bus, setting: 'bus.listen in config/agent.yaml' },
+    { purpose: 'the dashboard', listen: dashboard, setting: 'listen in config/dashboard.yaml' },
+  ];
+  const taken = describeTakenPorts(needed, agentId);
+  if (taken.length > 0) throw new Refusal(`muster: ${taken.join('\n')}`);
 }
 
 /** A log that cannot be written, on a full disk for one, must not end supervision. */

@@ -1,16 +1,8 @@
 /* Several agents for one host on a real bus, as far as their connections go. */
 import { commands } from '@muster/contracts';
-import { openBus, uuidv7 } from '@muster/contracts/bus';
-import { credentialsFile } from '@muster/contracts/files';
-import { CONTROL_LINE_BYTES, mintKeys } from '@muster/contracts/keys';
-import {
-  eventually,
-  type NatsServer,
-  startNatsServer,
-  startTcpFaults,
-  type TemporaryDirectory,
-  temporaryDirectory,
-} from '@muster/testkit';
+import { uuidv7 } from '@muster/contracts/bus';
+import { TestBus } from '@muster/contracts/testing';
+import { eventually, startTcpFaults } from '@muster/testkit';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ClaimedBus } from '../src/bus/claimed-bus.ts';
 import { Envelopes } from '../src/bus/envelopes.ts';
@@ -18,24 +10,16 @@ import { Envelopes } from '../src/bus/envelopes.ts';
 const HOSTS = ['alone', 'ended', 'healed', 'race'];
 const ADA = { role: 'operator', id: 'ada' } as const;
 
-let server: NatsServer;
-let keys: TemporaryDirectory;
+let testBus: TestBus;
 beforeAll(async () => {
-  keys = await temporaryDirectory();
-  const identities = [...HOSTS.map((id) => ({ role: 'agent', id }) as const), ADA];
-  await mintKeys({ directory: keys.path, environment: 'test', identities });
-  // The server asks for no keys, but must read the line that shows them.
-  server = await startNatsServer({ config: `max_control_line: ${CONTROL_LINE_BYTES}` });
+  testBus = await TestBus.start([...HOSTS.map((id) => ({ role: 'agent', id }) as const), ADA], { isEmpty: true });
 });
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await keys[Symbol.asyncDispose]();
-});
+afterAll(() => testBus[Symbol.asyncDispose]());
 
 const LONG_MS = 50_000;
 
 /** One agent's bus, which answers `status` with its name. */
-function claim(host: string, name: string, epoch: number, url = server.url, answerTimeoutMs = 2_000) {
+function claim(host: string, name: string, epoch: number, url = testBus.url, answerTimeoutMs = 2_000) {
   const taken: string[] = [];
   const rivals: string[] = [];
   const told: boolean[] = [];
@@ -45,7 +29,7 @@ function claim(host: string, name: string, epoch: number, url = server.url, answ
     environment: 'test',
     role: 'agent',
     id: host,
-    credentialsFile: credentialsFile(keys.path, { role: 'agent', id: host }),
+    credentialsFile: testBus.credentials({ role: 'agent', id: host }),
     self: { claimant: `${name}-${uuidv7()}`, agentId: name, bootId: name, epoch },
     envelopes,
     onTaken: (reason) => taken.push(reason),
@@ -67,20 +51,14 @@ function claim(host: string, name: string, epoch: number, url = server.url, answ
 
 /** Who answers for the host. */
 async function speakerOf(host: string): Promise<string> {
-  await using operator = openBus({
-    servers: server.url,
-    environment: 'test',
-    ...ADA,
-    credentialsFile: credentialsFile(keys.path, ADA),
-  });
-  await operator.connected();
+  await using operator = await testBus.connect(ADA);
   const time = new Date().toISOString();
   const request = { id: uuidv7(), time, source: 'operator/ada', actor: 'ada' };
   return (await operator.request(commands.status, { host }, request, { timeoutMs: 10_000 })).reason;
 }
 
 test.concurrent('alone it speaks at once, and a second one is told who does, and hears no command', async () => {
-  const first = claim('alone', 'first', 2, server.url, 10 * LONG_MS);
+  const first = claim('alone', 'first', 2, testBus.url, 10 * LONG_MS);
   await using _first = first.claimed;
   // No answer is waited for, which would take longer: the server knows that nobody would give one.
   await eventually(() => first.bus.isConnected, { timeoutMs: LONG_MS });
@@ -116,7 +94,7 @@ test.concurrent('of several that begin at once one speaks soon, and all agree wh
 });
 
 test.concurrent('one that begins while the other cannot answer: once that heals, the older goes on alone', async () => {
-  await using faults = await startTcpFaults({ host: '127.0.0.1', port: server.port });
+  await using faults = await startTcpFaults({ host: '127.0.0.1', port: testBus.server.port });
   const older = claim('healed', 'older', 1, `nats://127.0.0.1:${faults.port}`);
   await using _older = older.claimed;
   await eventually(() => older.bus.isConnected, { timeoutMs: LONG_MS });
@@ -132,7 +110,7 @@ test.concurrent('one that begins while the other cannot answer: once that heals,
 });
 
 test('who ends while it asks does not ask again', async () => {
-  await using faults = await startTcpFaults({ host: '127.0.0.1', port: server.port });
+  await using faults = await startTcpFaults({ host: '127.0.0.1', port: testBus.server.port });
   const { bus, claimed } = claim('ended', 'only', 1, `nats://127.0.0.1:${faults.port}`, 2_000);
   await eventually(() => bus.isConnected, { timeoutMs: LONG_MS });
   faults.stall();

@@ -1,3 +1,4 @@
+export { isRoot, NOBODY } from './accounts.ts';
 export { type EventuallyOptions, eventually } from './eventually.ts';
 export { findChromium, findPython } from './find-program.ts';
 export {
@@ -10,7 +11,7 @@ export {
   startShellFixture,
 } from './fixture-process.ts';
 export { freePort } from './free-port.ts';
-export { isAlive } from './is-alive.ts';
+export { isAlive, killIfAlive } from './is-alive.ts';
 export { type InstanceFacts, MusterSystem, type MusterSystemOptions, startMusterSystem } from './muster-system.ts';
 export { type ClusterNode, type NatsCluster, startNatsCluster } from './nats-cluster.ts';
 export { findNatsServer, type NatsServer, type NatsServerOptions, startNatsServer } from './nats-server.ts';

@@ -11,3 +11,12 @@ export function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+/** Ends it with SIGKILL; no error when it is gone already. */
+export function killIfAlive(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // That is what was wanted.
+  }
+}

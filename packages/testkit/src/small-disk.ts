@@ -1,5 +1,6 @@
 import { appendFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isRoot } from './accounts.ts';
 import { startFixture } from './fixture-process.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 import type { TestHost } from './test-network.ts';
@@ -22,7 +23,7 @@ export interface SmallDisk extends AsyncDisposable {
 
 /** Why there can be no small disk here; `undefined` when there can. */
 export function whyNoSmallDisk(): string | undefined {
-  return process.getuid?.() === 0 ? undefined : 'needs root for a disk of its own';
+  return isRoot ? undefined : 'needs root for a disk of its own';
 }
 
 const PIECE_BYTES = 64 * 1024;

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
-import { isAlive } from './is-alive.ts';
+import { isAlive, killIfAlive } from './is-alive.ts';
 
 /** A live process that an agent started. */
 export interface TaggedProcess {
@@ -30,17 +30,9 @@ export async function killTagged(stateDir: string): Promise<void> {
   await eventually(
     async () => {
       const left = await taggedProcesses(stateDir);
-      for (const { pid } of left) kill(pid);
+      for (const { pid } of left) killIfAlive(pid);
       return left.length === 0;
     },
     { message: 'an end of all processes of the system' },
   );
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // gone meanwhile
-  }
 }

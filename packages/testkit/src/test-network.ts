@@ -12,9 +12,10 @@ import { execFile, execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { isRoot } from './accounts.ts';
 import { eventually } from './eventually.ts';
 import { type FixtureProcess, startFixture } from './fixture-process.ts';
-import { isAlive } from './is-alive.ts';
+import { isAlive, killIfAlive } from './is-alive.ts';
 import { startTcpFaults, type TcpFaults } from './tcp-faults.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
@@ -53,7 +54,7 @@ let made = 0;
 
 /** Why there can be no test network here; `undefined` when there can. */
 export function whyNoTestNetwork(): string | undefined {
-  if (process.getuid?.() !== 0) return 'needs root for network namespaces';
+  if (!isRoot) return 'needs root for network namespaces';
   const missing = TOOLS.filter((tool) => !canRun(tool));
   return missing.length > 0 ? `needs ${missing.join(', ')}: apt-get install iproute2 nftables` : undefined;
 }
@@ -101,20 +102,12 @@ async function removeNamespace(namespace: string): Promise<void> {
     async () => {
       const { stdout } = await run('ip', ['netns', 'pids', namespace]);
       const pids = stdout.split('\n').filter((line) => line !== '');
-      for (const pid of pids) kill(Number(pid));
+      for (const pid of pids) killIfAlive(Number(pid));
       return pids.every((pid) => !isAlive(Number(pid)));
     },
     { message: `an end of everything in ${namespace}` },
   );
   await run('ip', ['netns', 'delete', namespace]);
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended by itself.
-  }
 }
 
 class SwitchedNetwork implements TestNetwork {

@@ -25,20 +25,21 @@ export class Denial {
 export async function follow(bus: Bus, terminal: Terminal, denied: AbortSignal, signal: AbortSignal): Promise<void> {
   // The server knows of the subscriptions: nothing that happens from here on is missed.
   await bus.flush();
-  terminal.note('muster: listening, Ctrl-C ends it');
-  const stopListening = bus.onConnection(({ connected, reason }) => {
-    terminal.note(
-      connected
-        ? 'muster: the bus is back; what happened in between is not shown here'
-        : `muster: the bus is away (${reason}), waiting for it`,
-    );
-  });
+  const stopTelling = tellOfBus(bus, terminal, 'the bus is back; what happened in between is not shown here');
   await new Promise<void>((resolve) => {
     for (const end of [denied, signal]) {
       if (end.aborted) resolve();
       else end.addEventListener('abort', () => resolve(), { once: true });
     }
   });
-  stopListening();
+  stopTelling();
   denied.throwIfAborted();
+}
+
+/** Says on stderr that it listens, and when the bus goes away and comes back. Returns how to end that. */
+export function tellOfBus(bus: Bus, terminal: Terminal, whenBack: string): () => void {
+  terminal.note('muster: listening, Ctrl-C ends it');
+  return bus.onConnection(({ connected, reason }) =>
+    terminal.note(`muster: ${connected ? whenBack : `the bus is away (${reason}), waiting for it`}`),
+  );
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { MAIN_ID } from '@muster/contracts';
 import { type Identity, identitiesIn } from '@muster/contracts/keys';
 import type { Settings } from '../config.ts';
 import { ADMIN, OPERATOR } from './connect.ts';
@@ -7,8 +8,8 @@ import { ADMIN, OPERATOR } from './connect.ts';
 export function ownIdentities(hostId: string): readonly Identity[] {
   return [
     { role: 'agent', id: hostId },
-    { role: 'prober', id: 'main' },
-    { role: 'dashboard', id: 'main' },
+    { role: 'prober', id: MAIN_ID },
+    { role: 'dashboard', id: MAIN_ID },
     OPERATOR,
     { role: 'observer', id: 'alerts' },
     ADMIN,

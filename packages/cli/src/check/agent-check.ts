@@ -2,6 +2,7 @@
  * What `muster bus check-agent` makes of what it heard: does this agent do what docs/write-an-agent.md says? Pure.
  */
 import {
+  ACTING_VERBS,
   type AgentPresence,
   type AgentVerb,
   comparePositions,
@@ -14,7 +15,7 @@ import {
 } from '@muster/contracts';
 import { type BusProblem, type Fault, type ImproperAnswer, keysDigest } from '@muster/contracts/bus';
 import type { CommandResult } from '@muster/contracts/client';
-import type { Finding, Level } from './bus-check.ts';
+import { type Finding, ok, problem, warning } from './finding.ts';
 
 export interface HeardHeartbeat {
   readonly presence: AgentPresence;
@@ -75,7 +76,7 @@ function judgeHeartbeats({ host, heartbeats }: AgentFacts): Finding {
   const text = `${heartbeats.length} heartbeats, each ${seconds(meanMs)} s, at most ${seconds(largestMs)} s apart`;
   if (largestMs > PRESENCE_LIMIT_MS) return problem(check, text, `${remedy}: the host would be taken for gone`);
   const isOff = Math.abs(meanMs - PRESENCE_INTERVAL_MS) > PRESENCE_INTERVAL_MS * JITTER + SLACK_MS;
-  return isOff ? { check, level: 'warning', text, remedy } : ok(check, text);
+  return isOff ? warning(check, text, remedy) : ok(check, text);
 }
 
 function judgeOrder({ host, heartbeats }: AgentFacts): Finding {
@@ -147,14 +148,14 @@ function judgeDigest({ specs, statuses, heartbeats }: AgentFacts): Finding {
 }
 
 function judgeAnswer(check: string, result: CommandResult | undefined): Finding {
-  if (result === undefined) return { check, level: 'warning', text: 'it has no instance to ask about' };
+  if (result === undefined) return warning(check, 'it has no instance to ask about');
   if (result.outcome === 'accepted') return ok(check, 'answered and signed');
   return problem(check, `${result.outcome}: ${result.reason}`, `answer command.<host>.${check} with a signed reply`);
 }
 
 function judgeStatuses({ status, statuses }: AgentFacts): Finding {
   const check = 'instances';
-  if (status.outcome !== 'accepted') return { check, level: 'warning', text: 'not known: status was not answered' };
+  if (status.outcome !== 'accepted') return warning(check, 'not known: status was not answered');
   const { instances, epoch, seq } = status.reply;
   const told = instances.map(({ host, service, instance }) => keys.instance(host, service, instance)).sort();
   const stored = [...statuses.keys()].sort();
@@ -180,11 +181,9 @@ function judgeOutcome({ outcome }: AgentFacts): Finding {
   return problem(check, `of a command that nobody gave it says ${told}`, "say 'unknown': nothing was done");
 }
 
-const ACTING: readonly AgentVerb[] = ['start', 'stop', 'restart', 'adopt', 'forget'];
-
 function judgeActing({ others }: AgentFacts): Finding {
   const check = 'acting';
-  for (const verb of ACTING) {
+  for (const verb of ACTING_VERBS) {
     const result = others.get(verb);
     if (result === undefined) continue;
     if (result.outcome === 'accepted') {
@@ -193,7 +192,7 @@ function judgeActing({ others }: AgentFacts): Finding {
     }
     if (result.outcome !== 'refused') return problem(check, `${verb}: ${result.reason}`, 'refuse by name, signed');
   }
-  return ok(check, `${ACTING.join(', ')} refuse what is old or not there`);
+  return ok(check, `${ACTING_VERBS.join(', ')} refuse what is old or not there`);
 }
 
 function judgeOthers({ others }: AgentFacts): Finding {
@@ -231,7 +230,7 @@ function judgeImproper({ improper }: AgentFacts): readonly Finding[] {
 function judgeRepeated(answers: number, remedy: string): Finding {
   const check = 'repeated';
   if (answers > 1) return problem(check, `${SAID[check]}: answered ${answers} times`, remedy);
-  if (answers === 0) return { check, level: 'warning', text: `${SAID[check]}: not answered at all` };
+  if (answers === 0) return warning(check, `${SAID[check]}: not answered at all`);
   return ok(check, `${SAID[check]}: answered once`);
 }
 
@@ -259,8 +258,7 @@ function judgeEvents({ events }: AgentFacts): Finding {
     last.set(key, event);
     seen.set(position, event.id);
   }
-  if (events.length === 0)
-    return { check, level: 'warning', text: 'the stream has none', remedy: 'each transition is one' };
+  if (events.length === 0) return warning(check, 'the stream has none', 'each transition is one');
   return ok(check, `the last ${events.length} are in order, of ${last.size} instances`);
 }
 
@@ -283,15 +281,6 @@ function judgeLast({ events, statuses }: AgentFacts): Finding {
     }
   }
   return ok(check, 'the bucket says what the last events say');
-}
-
-function ok(check: string, text: string): Finding {
-  return { check, level: 'ok', text };
-}
-
-function problem(check: string, text: string, remedy: string): Finding {
-  const level: Level = 'problem';
-  return { check, level, text, remedy };
 }
 
 function seconds(ms: number): string {

@@ -3,7 +3,8 @@ import type { ConsumerInspection, CopyInspection, StreamInspection } from '@must
 import { expect, test } from 'vitest';
 import { renderFindings } from '../render/findings.ts';
 import { paintPlain } from '../render/paint.ts';
-import { type BusFacts, type Finding, judgeBus } from './bus-check.ts';
+import { type BusFacts, judgeBus } from './bus-check.ts';
+import type { Finding } from './finding.ts';
 
 const NOW_MS = Date.parse('2026-11-27T12:00:00Z');
 const needed = permissionsFor('development', 'operator', 'cli');

@@ -3,6 +3,7 @@ import type { ConsumerInspection, CopyInspection, StoreInspection, StreamInspect
 import { type CredentialClaims, notGranted, type ServerFacts } from '@muster/contracts/bus';
 import { formatBytes } from '../render/bytes.ts';
 import { formatSpan } from '../render/time.ts';
+import { type Finding, ok, problem, warning } from './finding.ts';
 
 /** What `muster bus check` could learn. Where a part is undefined, these credentials may not ask for it. */
 export interface BusFacts {
@@ -22,16 +23,6 @@ export interface BusFacts {
   readonly consumers: readonly ConsumerInspection[] | undefined;
   /** How many events wait at each agent that was heard. */
   readonly backlogs: ReadonlyMap<string, number> | undefined;
-}
-
-export type Level = 'ok' | 'warning' | 'problem';
-
-/** One line of the check: what was looked at, how it is, and what to do about it. */
-export interface Finding {
-  readonly check: string;
-  readonly level: Level;
-  readonly text: string;
-  readonly remedy?: string;
 }
 
 /** Below this, nats-server is not tested with Muster. */
@@ -66,46 +57,39 @@ export function judgeBus(facts: BusFacts, nowMs: number): readonly Finding[] {
 
 function judgeConnection({ server, identity, roundTripMs }: BusFacts): Finding {
   const text = `${server.address} as ${identity}, round trip ${roundTripMs.toFixed(1)} ms`;
-  if (roundTripMs <= SLOW_ROUND_TRIP_MS) return { check: 'connection', level: 'ok', text };
-  return {
-    check: 'connection',
-    level: 'warning',
-    text,
-    remedy: 'the link or the server is slow: commands and verdicts come late by as much',
-  };
+  if (roundTripMs <= SLOW_ROUND_TRIP_MS) return ok('connection', text);
+  return warning('connection', text, 'the link or the server is slow: commands and verdicts come late by as much');
 }
 
 function judgeVersion({ version, listensOn }: ServerFacts): Finding {
   const text = `nats-server ${version}, listens on ${listensOn}`;
   const needed = isLoopbackHost(listensOn) ? MIN_VERSION : MIN_OPEN_VERSION;
-  if (isAtLeast(version, needed)) return { check: 'server', level: 'ok', text };
+  if (isAtLeast(version, needed)) return ok('server', text);
   const remedy = isLoopbackHost(listensOn)
     ? `run nats-server ${MIN_VERSION} or newer`
     : `where others can reach it, run nats-server ${MIN_OPEN_VERSION} or newer: older ones can be made to send themselves calls that take streams away`;
-  return { check: 'server', level: 'problem', text, remedy };
+  return problem('server', text, remedy);
 }
 
 function judgePayload({ maxPayloadBytes }: ServerFacts): Finding {
   const text = `messages up to ${formatBytes(maxPayloadBytes)}`;
-  if (maxPayloadBytes >= MAX_MESSAGE_BYTES + MAX_HEADER_BYTES) return { check: 'payload', level: 'ok', text };
-  return {
-    check: 'payload',
-    level: 'problem',
-    text: `${text}, Muster's may have ${formatBytes(MAX_MESSAGE_BYTES)}`,
-    remedy: `set max_payload to ${2 * MAX_MESSAGE_BYTES} in the configuration of nats-server`,
-  };
+  if (maxPayloadBytes >= MAX_MESSAGE_BYTES + MAX_HEADER_BYTES) return ok('payload', text);
+  return problem(
+    'payload',
+    `${text}, Muster's may have ${formatBytes(MAX_MESSAGE_BYTES)}`,
+    `set max_payload to ${2 * MAX_MESSAGE_BYTES} in the configuration of nats-server`,
+  );
 }
 
 function judgeCredentials({ claims, needed, identity }: BusFacts, nowMs: number): readonly Finding[] {
   const check = 'credentials';
   if (claims?.publish === undefined && claims?.subscribe === undefined) {
     return [
-      {
+      warning(
         check,
-        level: 'warning',
-        text: `they don't say themselves what ${identity} may do`,
-        remedy: 'compare the signing key of the account with docs/protocol.md',
-      },
+        `they don't say themselves what ${identity} may do`,
+        'compare the signing key of the account with docs/protocol.md',
+      ),
     ];
   }
   const { publish = [], subscribe = [], expiresAt } = claims;
@@ -114,26 +98,16 @@ function judgeCredentials({ claims, needed, identity }: BusFacts, nowMs: number)
   const renew = 'make them again (muster bus keys), and copy them to where they are used';
   const findings: Finding[] = [];
   if (missing.length > 0) {
-    findings.push({ check, level: 'problem', text: `they lack ${someSubjects(missing)}`, remedy: renew });
+    findings.push(problem(check, `they lack ${someSubjects(missing)}`, renew));
   }
   if (excess.length > 0) {
-    findings.push({
-      check,
-      level: 'warning',
-      text: `they allow more than ${identity} needs: ${someSubjects(excess)}`,
-      remedy: renew,
-    });
+    findings.push(warning(check, `they allow more than ${identity} needs: ${someSubjects(excess)}`, renew));
   }
   if (expiresAt !== undefined && expiresAt.getTime() - nowMs < EXPIRES_SOON_MS) {
-    findings.push({
-      check,
-      level: 'warning',
-      text: `they end in ${formatSpan(expiresAt.getTime() - nowMs)}`,
-      remedy: renew,
-    });
+    findings.push(warning(check, `they end in ${formatSpan(expiresAt.getTime() - nowMs)}`, renew));
   }
   if (findings.length > 0) return findings;
-  return [{ check, level: 'ok', text: `they allow what ${identity} needs, and no more` }];
+  return [ok(check, `they allow what ${identity} needs, and no more`)];
 }
 
 function someSubjects(subjects: readonly string[]): string {
@@ -150,14 +124,12 @@ function judgeStore(facts: BusFacts): readonly Finding[] {
   const { store, mayAskStore, streams, identity } = facts;
   if (!mayAskStore) {
     const text = `${identity} may not ask JetStream`;
-    return [
-      { check: 'jetstream', level: 'warning', text, remedy: 'look with the credentials of an operator or an admin' },
-    ];
+    return [warning('jetstream', text, 'look with the credentials of an operator or an admin')];
   }
   if (store === undefined) {
     const remedy =
       "enable it (a block 'jetstream' in the configuration of nats-server) or, in a cluster, start its servers: most of them must live";
-    return [{ check: 'jetstream', level: 'problem', text: 'JetStream does not answer', remedy }];
+    return [problem('jetstream', 'JetStream does not answer', remedy)];
   }
   return [judgeRoom(store), ...judgeApi(facts), ...judgeStreams(streams), ...judgeCopies(streams)];
 }
@@ -167,20 +139,15 @@ function judgeApi({ isApiStrict, server }: BusFacts): readonly Finding[] {
   if (isApiStrict !== false || isLoopbackHost(server.listensOn)) return [];
   const text =
     'it takes calls that it cannot read: who has credentials can have it send itself some that take streams away';
-  return [{ check: 'jetstream', level: 'problem', text, remedy: STRICT_ADVICE }];
+  return [problem('jetstream', text, STRICT_ADVICE)];
 }
 
 function judgeRoom({ usedBytes, maxBytes }: StoreInspection): Finding {
   const check = 'jetstream';
   const limit = maxBytes < 0 ? 'no limit of the account' : `of ${formatBytes(maxBytes)}`;
   const text = `stores ${formatBytes(usedBytes)}, ${limit}`;
-  if (maxBytes < 0 || usedBytes < maxBytes * FULL_RATIO) return { check, level: 'ok', text };
-  return {
-    check,
-    level: 'problem',
-    text,
-    remedy: "raise the account's limit, or keep less: nothing is stored when it is full",
-  };
+  if (maxBytes < 0 || usedBytes < maxBytes * FULL_RATIO) return ok(check, text);
+  return problem(check, text, "raise the account's limit, or keep less: nothing is stored when it is full");
 }
 
 const STREAM_PROBLEMS = {
@@ -202,16 +169,16 @@ function judgeStreams(streams: readonly StreamInspection[]): readonly Finding[] 
   for (const { name, state, details, bytes, maxBytes } of streams) {
     if (state !== 'as-defined') {
       const text = `${name} ${STREAM_PROBLEMS[state](details)}`;
-      findings.push({ check: 'stream', level: 'problem', text, remedy: STREAM_REMEDIES[state] });
+      findings.push(problem('stream', text, STREAM_REMEDIES[state]));
     } else if (maxBytes > 0 && bytes > maxBytes * FULL_RATIO) {
       const text = `${name} holds ${formatBytes(bytes)} of ${formatBytes(maxBytes)}`;
-      findings.push({ check: 'stream', level: 'warning', text, remedy: 'its oldest messages go before their time' });
+      findings.push(warning('stream', text, 'its oldest messages go before their time'));
     }
   }
   if (findings.some(({ level }) => level === 'problem')) return findings;
   const messages = streams.reduce((sum, one) => sum + one.messages, 0);
   const text = `all ${streams.length} that ${streams.length === 1 ? 'is' : 'are'} visible are as defined, ${messages} messages`;
-  return [{ check: 'streams', level: 'ok', text }, ...findings];
+  return [ok('streams', text), ...findings];
 }
 
 /** Of each server that keeps copies: is it there, and how far is it? Nothing where every stream is kept once. */
@@ -222,45 +189,35 @@ function judgeCopies(streams: readonly StreamInspection[]): readonly Finding[] {
   );
   if (copies.length === 0) return [];
   const servers = [...new Set(copies.map(({ server }) => server))].sort();
-  const findings: Finding[] = servers.flatMap((server) => {
+  const findings: Finding[] = [];
+  for (const server of servers) {
     const own = copies.filter((copy) => copy.server === server);
     const away = own.filter((copy) => copy.isAway);
     const behind = own.filter((copy) => !copy.isAway && copy.lag > MAX_LAG);
-    return [
-      ...(away.length === 0
-        ? []
-        : [
-            {
-              check,
-              level: 'problem' as const,
-              text: `${server} is away: ${away.length} of ${own.length} copies there are not kept up`,
-              remedy: `start nats-server ${server}, or see in its log why it does not reach the others; it catches up by itself`,
-            },
-          ]),
-      ...(behind.length === 0
-        ? []
-        : [
-            {
-              check,
-              level: 'warning' as const,
-              text: `${server} is behind: ${someOf(behind.map(({ stream, lag }) => `${stream} by ${lag}`))}`,
-              remedy: 'run the check again: where it grows, the disk or the link of that server is too slow',
-            },
-          ]),
-    ];
-  });
+    if (away.length > 0) {
+      const text = `${server} is away: ${away.length} of ${own.length} copies there are not kept up`;
+      const remedy = `start nats-server ${server}, or see in its log why it does not reach the others; it catches up by itself`;
+      findings.push(problem(check, text, remedy));
+    }
+    if (behind.length > 0) {
+      const text = `${server} is behind: ${someOf(behind.map(({ stream, lag }) => `${stream} by ${lag}`))}`;
+      const remedy = 'run the check again: where it grows, the disk or the link of that server is too slow';
+      findings.push(warning(check, text, remedy));
+    }
+  }
   const stuck = streams.filter(hasLostMost);
   if (stuck.length > 0) {
-    findings.unshift({
-      check,
-      level: 'problem',
-      text: `most servers are away of ${someOf(stuck.map(({ name }) => name))}: nothing is stored there`,
-      remedy: 'start those nats-servers: what waits is stored then',
-    });
+    findings.unshift(
+      problem(
+        check,
+        `most servers are away of ${someOf(stuck.map(({ name }) => name))}: nothing is stored there`,
+        'start those nats-servers: what waits is stored then',
+      ),
+    );
   }
   if (findings.length > 0) return findings;
   const text = `all are kept up, by ${servers.join(', ')} (${copies.length} beside those that lead)`;
-  return [{ check, level: 'ok', text }];
+  return [ok(check, text)];
 }
 
 /** Where nobody leads, nobody listens for who is silent. */
@@ -284,54 +241,45 @@ function judgeConsumers({ consumers }: BusFacts): readonly Finding[] {
     const unanswered = unacknowledged === 0 ? '' : `, and has not acknowledged ${unacknowledged}`;
     const text = `${reader} is ${pending} messages behind in ${stream}${unanswered}`;
     const remedy = `run the check again: where it grows, ${reader} is too slow or stands still; whoever begins to read is behind for a moment`;
-    return [{ check, level: 'warning', text, remedy }];
+    return [warning(check, text, remedy)];
   });
   if (findings.length > 0) return findings;
-  return [{ check, level: 'ok', text: `${consumers.length} read streams and buckets, none is far behind` }];
+  return [ok(check, `${consumers.length} read streams and buckets, none is far behind`)];
 }
 
 /** Nothing for who may not hear agents. */
 function judgeBacklogs({ backlogs }: BusFacts): readonly Finding[] {
   const check = 'agents';
   if (backlogs === undefined) return [];
-  if (backlogs.size === 0) return [{ check, level: 'ok', text: 'none is heard, so none says what waits there' }];
+  if (backlogs.size === 0) return [ok(check, 'none is heard, so none says what waits there')];
   const waiting = [...backlogs].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
   if (waiting.length === 0) {
-    return [{ check, level: 'ok', text: `${backlogs.size} heard, no event waits at any of them` }];
+    return [ok(check, `${backlogs.size} heard, no event waits at any of them`)];
   }
   return [
-    {
+    warning(
       check,
-      level: 'warning',
-      text: `events wait at ${waiting.length} of the ${backlogs.size} that are heard: ${someOf(waiting.map(([host, count]) => `${host} has ${count}`))}`,
-      remedy:
-        'run the check again: where it does not shrink, the log of that agent says why the bus does not take them; a nats-server whose disk was full must be restarted',
-    },
+      `events wait at ${waiting.length} of the ${backlogs.size} that are heard: ${someOf(waiting.map(([host, count]) => `${host} has ${count}`))}`,
+      'run the check again: where it does not shrink, the log of that agent says why the bus does not take them; a nats-server whose disk was full must be restarted',
+    ),
   ];
 }
 
 function judgeClock({ clockOffsetMs, roundTripMs, store }: BusFacts): Finding {
   const check = 'clock';
   if (clockOffsetMs === undefined) {
-    return {
+    return warning(
       check,
-      level: 'warning',
-      text: 'the clock of the server is not known',
-      remedy:
-        store === undefined
-          ? 'look with the credentials of an operator or an admin, where JetStream answers'
-          : 'mend the streams first: it is read off them',
-    };
+      'the clock of the server is not known',
+      store === undefined
+        ? 'look with the credentials of an operator or an admin, where JetStream answers'
+        : 'mend the streams first: it is read off them',
+    );
   }
   const ms = Math.abs(Math.round(clockOffsetMs));
   const text = `the server's clock is ${ms} ms ${clockOffsetMs < 0 ? 'behind' : 'ahead of'} this machine's, to within ${Math.ceil(roundTripMs)} ms`;
-  if (ms <= MAX_CLOCK_OFFSET_MS) return { check, level: 'ok', text };
-  return {
-    check,
-    level: 'warning',
-    text,
-    remedy: 'synchronise both (chrony, systemd-timesyncd): times on the screen mislead',
-  };
+  if (ms <= MAX_CLOCK_OFFSET_MS) return ok(check, text);
+  return warning(check, text, 'synchronise both (chrony, systemd-timesyncd): times on the screen mislead');
 }
 
 /** Compares by number; `2.10.0-beta.1` counts as `2.10.0`. */

@@ -5,7 +5,7 @@ import { connect, OPERATOR } from '../bus/connect.ts';
 import { Denial, follow } from '../bus/follow.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { openFleet } from '../fleet/fleet.ts';
+import { openFleet } from '../fleet/read-fleet.ts';
 import { byUrgency, isCurrent, renderAlertLine, renderAlerts } from '../render/alerts.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
 
@@ -51,7 +51,7 @@ async function alerts({ json, follow: isFollowing, ...flags }: AlertsOptions, co
     await follow(bus, terminal, denial.signal, signal);
     return EXIT.ok;
   }
-  using fleet = await openFleet(bus, settings.actor, signal);
+  using fleet = await openFleet(bus, settings.actor, { buckets: ['alerts'], senders: [] }, signal);
   const current = [...fleet.snapshot().alerts.values()].filter(isCurrent).sort(byUrgency);
   if (json) terminal.printJson(current);
   else terminal.print(...renderAlerts(current, Date.now(), terminal.paint));

@@ -9,7 +9,7 @@ import {
   type NatsBus,
   uuidv7,
 } from '@muster/contracts/bus';
-import { type CommandResult, type CommandSender, sendCommand } from '@muster/contracts/client';
+import { type CommandResult, FleetClient } from '@muster/contracts/client';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
 import { type AgentFacts, type HeardHeartbeat, judgeAgent } from '../check/agent-check.ts';
@@ -92,32 +92,35 @@ async function gather(
   listenMs: number,
   signal: AbortSignal,
 ): Promise<Omit<AgentFacts, 'problems'>> {
+  using fleet = new FleetClient({
+    bus,
+    actor: `${bus.role}/${bus.id}`,
+    timeoutMs: ANSWER_TIMEOUT_MS,
+    follow: { buckets: ['specs', 'status'], senders: ['host'], host },
+  });
   const heartbeats: HeardHeartbeat[] = [];
-  bus.subscribe(rows.hostPresence, { host }, (presence) => void heartbeats.push({ presence, atMs: performance.now() }));
+  fleet.onChange((change) => {
+    if (change.kind === 'host-presence') heartbeats.push({ presence: change.heartbeat, atMs: performance.now() });
+  });
   bus.subscribe(rows.hostMetrics, { host }, () => {});
   bus.subscribe(rows.hostEvent, { host }, () => {});
   bus.subscribe(rows.instanceProbe, { host }, () => {});
-  const specs = follow(bus, 'specs', host);
-  const statuses = follow(bus, 'status', host);
-  const sender: CommandSender = { bus, actor: `${bus.role}/${bus.id}`, timeoutMs: ANSWER_TIMEOUT_MS };
   const [status, outcome, others, improper] = await Promise.all([
-    sendCommand(sender, host, 'status', {}, { signal }),
-    sendCommand(sender, host, 'outcome', { of: uuidv7() }, { signal }),
-    askOthers(sender, host, signal),
+    fleet.status(host, signal),
+    fleet.outcome(host, uuidv7(), signal),
+    askOthers(fleet, host, signal),
     askImproperly(bus, host),
-    specs.ready,
-    statuses.ready,
+    fleet.ready(signal),
     delay(listenMs, undefined, { signal }),
   ]);
-  const [first] = statuses.entries.values();
-  const why =
-    first && (await sendCommand(sender, host, 'why', { service: first.service, instance: first.instance }, { signal }));
+  const [first] = fleet.statuses.values();
+  const why = first && (await fleet.ask(host, 'why', { service: first.service, instance: first.instance }, { signal }));
   const stored = await bus.history(rows.instanceEvent, { host }, { last: MAX_EVENTS, signal });
   return {
     host,
     heartbeats,
-    specs: specs.entries,
-    statuses: statuses.entries,
+    specs: fleet.specs,
+    statuses: fleet.statuses,
     events: stored.map(({ message }) => message),
     status,
     why,
@@ -127,26 +130,9 @@ async function gather(
   };
 }
 
-/** What the bucket holds of a host. */
-function follow<B extends 'specs' | 'status'>(bus: NatsBus, bucket: B, host: string) {
-  type Value = NonNullable<Awaited<ReturnType<ReturnType<typeof bus.kv<B>>['get']>>>['value'];
-  const entries = new Map<string, Value>();
-  const ready = new Promise<void>((resolve) => {
-    bus.kv(bucket).watch(
-      {
-        onEntry: (key, value) => (value === undefined ? void entries.delete(key) : void entries.set(key, value)),
-        onReady: resolve,
-        onReset: () => entries.clear(),
-      },
-      `${host}.>`,
-    );
-  });
-  return { entries, ready };
-}
-
 /** One after the other, so that an agent that answers slowly is not flooded. */
 async function askOthers(
-  sender: CommandSender,
+  fleet: FleetClient,
   host: string,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<AgentVerb, CommandResult>> {
@@ -163,7 +149,7 @@ async function askOthers(
   for (const verb of OTHER_VERBS) {
     if (commands[verb].isReserved) continue;
     const of = { service: NO_SERVICE, ...args[verb] } as never;
-    asked.set(verb, await sendCommand(sender, host, verb, of, { fresh, signal }));
+    asked.set(verb, await fleet.ask(host, verb, of, { fresh, signal }));
   }
   return asked;
 }

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { isId, ROLES } from '@muster/contracts';
+import { parseIdentity } from '@muster/contracts';
 import {
   type BusTrust,
   beginRotation,
@@ -46,9 +46,8 @@ export function addRotate(bus: Command, context: Context, run: Run): void {
 
 function parseWhat(text: string): What {
   if (text === 'account' || text === 'root' || text === 'ca' || text === 'operator') return text;
-  const role = ROLES.find((known) => text.startsWith(`${known}-`));
-  const id = role === undefined ? '' : text.slice(role.length + 1);
-  if (role !== undefined && isId(id)) return { role, id };
+  const identity = parseIdentity(text, '-');
+  if (identity !== undefined) return identity;
   throw new InvalidArgumentError('Write account, root, ca, operator, or an identity such as agent-web2.');
 }
 

@@ -1,6 +1,14 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { isLoopbackHost, MAX_GRANTED_HOSTS, PERSON_ROLES, type PersonRole, ROLES, type Role } from '@muster/contracts';
+import {
+  isLoopbackHost,
+  MAX_GRANTED_HOSTS,
+  PERSON_ROLES,
+  type PersonRole,
+  parseIdentity,
+  ROLES,
+  type Role,
+} from '@muster/contracts';
 import { isApiStrict, SetupError, setUpObservers, setupBus } from '@muster/contracts/admin';
 import type { NatsBus } from '@muster/contracts/bus';
 import { credentialsFile } from '@muster/contracts/files';
@@ -60,7 +68,7 @@ export function addBus(program: Command, context: Context, run: Run): void {
     .description(
       'Makes the keys of the bus, one credentials file for each identity of this machine, and the configuration of its nats-server; makes certificates anew that end within 30 days, also those of muster bus server and muster bus leaf, and says where to copy these. Works without network; keeps what exists; prints no secret.',
     )
-    .option('--add <role-id>', `also make credentials for somebody else; roles: ${ROLES.join(', ')}`, parseIdentity)
+    .option('--add <role-id>', `also make credentials for somebody else; roles: ${ROLES.join(', ')}`, parseAdded)
     .option('--hosts <hosts>', 'with --add: the only hosts that its word counts for, such as web1,web2', parseHosts)
     .addOption(
       new Option(
@@ -113,12 +121,10 @@ function parseReplicas(text: string): number {
 }
 
 /** `operator-ada`. */
-function parseIdentity(text: string): Pick<Identity, 'role' | 'id'> {
-  const at = text.indexOf('-');
-  const role = ROLES.find((known) => known === text.slice(0, at));
-  if (role === undefined)
-    throw new InvalidArgumentError(`Write a role and an id, such as operator-ada: ${ROLES.join(', ')}.`);
-  return { role, id: parseId(text.slice(at + 1)) };
+function parseAdded(text: string): Pick<Identity, 'role' | 'id'> {
+  const identity = parseIdentity(text, '-');
+  if (identity !== undefined) return identity;
+  throw new InvalidArgumentError(`Write a role and an id, such as operator-ada: ${ROLES.join(', ')}.`);
 }
 
 function parseHosts(text: string): readonly string[] {

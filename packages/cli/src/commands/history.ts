@@ -1,10 +1,11 @@
+import { readMetricsHistory } from '@muster/contracts/client';
 import { parseAge } from '@muster/contracts/config';
 import { type Command, InvalidArgumentError } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
-import { openFleet } from '../fleet/fleet.ts';
-import { formatTarget, parseTarget, resolveTarget } from '../fleet/target.ts';
+import { findInstances } from '../fleet/find-instances.ts';
+import { formatTarget, parseTarget } from '../fleet/target.ts';
 import { HISTORY_COLUMNS, renderHistory } from '../render/history.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
 
@@ -41,12 +42,12 @@ async function history(text: string, options: HistoryOptions, context: Context):
   const { terminal, signal } = context;
   const settings = context.readSettings(flags);
   await using bus = await connect(settings, OPERATOR, signal);
-  using fleet = await openFleet(bus, settings.actor, signal);
-  const target = resolveTarget(parseTarget(text), [...fleet.snapshot().status.values()]);
-  const to = new Date();
+  const { target } = await findInstances(bus, settings.actor, parseTarget(text), signal);
   const { host, service } = target;
+  const to = new Date();
   const query = { host, service, from: new Date(to.getTime() - since * 1_000), to, width: HISTORY_COLUMNS };
-  const chart = await fleet.history({ ...query, ...(series !== undefined && { names: [series] }) }, signal);
+  const asker = { bus, actor: settings.actor };
+  const chart = await readMetricsHistory(asker, { ...query, ...(series !== undefined && { names: [series] }) }, signal);
   const what = formatTarget({ host, service });
   if (chart.series.length === 0) {
     const known = series === undefined ? 'nothing was measured' : `no series '${series}' was measured`;

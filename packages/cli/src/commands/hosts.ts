@@ -5,8 +5,8 @@ import { connect, OPERATOR } from '../bus/connect.ts';
 import { Denial, follow } from '../bus/follow.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { openFleet } from '../fleet/fleet.ts';
 import { type Participant, readParticipants } from '../fleet/participants.ts';
+import { openFleet } from '../fleet/read-fleet.ts';
 import { renderParticipants, renderStandingChange } from '../render/participants.ts';
 import { formatInstant } from '../render/time.ts';
 import type { Terminal } from '../terminal.ts';
@@ -39,7 +39,7 @@ async function hosts({ json, follow: isFollowing, ...flags }: HostsOptions, cont
   const settings = context.readSettings(flags);
   const denial = new Denial();
   await using bus = await connect(settings, OPERATOR, signal, denial.tell);
-  using fleet = await openFleet(bus, settings.actor, signal);
+  using fleet = await openFleet(bus, settings.actor, { buckets: ['status'] }, signal);
   terminal.note(`muster: listening for ${LISTEN_MS / 1_000} s`);
   await delay(LISTEN_MS, undefined, { signal }).catch(() => undefined);
   if (signal.aborted) return EXIT.ok;

@@ -1,12 +1,16 @@
-import { LOG_LEVELS, type LogLevelName, type LogOffsets, type Pattern } from '@muster/contracts';
+import { LOG_LEVELS, type LogLevelName, type LogOffsets } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
-import { FleetCommands, type LogEntry, type LogQuery, type LogSource, readLogs } from '@muster/contracts/client';
+import { type FleetCommands, type LogEntry, type LogQuery, type LogSource, readLogs } from '@muster/contracts/client';
+import type { Pattern } from '@muster/contracts/pattern';
 import { type Command, Option } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
+import { tellOfBus } from '../bus/follow.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
-import { openFleet, problemOf } from '../fleet/fleet.ts';
-import { explainMissing, formatTarget, isMatch, parseTarget, resolveTarget, type Target } from '../fleet/target.ts';
+import { askAgents, problemOf } from '../fleet/agents.ts';
+import { findInstances, notFound, storedOf } from '../fleet/find-instances.ts';
+import { openFleet } from '../fleet/read-fleet.ts';
+import { formatTarget, isMatch, parseTarget, type Target } from '../fleet/target.ts';
 import { parseCount, parseId, parseMoment, parsePattern } from '../option-values.ts';
 import { renderGap, renderLine } from '../render/logs.ts';
 import type { Terminal } from '../terminal.ts';
@@ -83,7 +87,7 @@ async function logs(text: string | undefined, options: LogsOptions, context: Con
     return EXIT.ok;
   }
   await using bus = await connect(settings, OPERATOR, signal);
-  const stopTelling = follow ? tellOfTheBus(bus, terminal) : undefined;
+  const stopTelling = follow ? tellOfBus(bus, terminal, 'the bus is back, going on where it was') : undefined;
   let count = 0;
   for await (const entry of readLogs(bus, query, signal)) {
     print(entry);
@@ -94,20 +98,12 @@ async function logs(text: string | undefined, options: LogsOptions, context: Con
   return EXIT.ok;
 }
 
-function tellOfTheBus(bus: Bus, terminal: Terminal): () => void {
-  terminal.note('muster: listening, Ctrl-C ends it');
-  return bus.onConnection(({ connected, reason }) => {
-    const what = connected ? 'the bus is back, going on where it was' : `the bus is away (${reason}), waiting for it`;
-    terminal.note(`muster: ${what}`);
-  });
-}
-
 /** @throws CliError (notFound) when there is no such service */
 async function explainSilence(bus: Bus, actor: string, target: Target | undefined, context: Context): Promise<void> {
   if (target !== undefined) {
-    using fleet = await openFleet(bus, actor, context.signal);
-    const known = [...fleet.snapshot().status.values()];
-    if (!known.some((ref) => isMatch(target, ref))) throw new CliError('notFound', explainMissing(target, known));
+    using fleet = await openFleet(bus, actor, storedOf(target.host, 'status'), context.signal);
+    const isKnown = [...fleet.snapshot().status.values()].some((ref) => isMatch(target, ref));
+    if (!isKnown) throw await notFound(bus, actor, target, context.signal);
   }
   context.terminal.note('muster: no lines');
 }
@@ -121,13 +117,11 @@ async function readOnHost(
   print: (entry: LogEntry) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  using fleet = await openFleet(bus, actor, signal);
-  const known = [...fleet.snapshot().status.values()];
-  const resolved = resolveTarget(target, known);
-  const commands = new FleetCommands({ bus, actor, timeoutMs: ANSWER_TIMEOUT_MS, positionOf: () => undefined });
-  for (const { host, service, instance, generation } of known.filter((ref) => isMatch(resolved, ref))) {
+  const { instances } = await findInstances(bus, actor, target, signal);
+  const agents = askAgents(bus, actor, ANSWER_TIMEOUT_MS);
+  for (const { host, service, instance, generation } of instances) {
     const source = { host, service, instance, generation };
-    for (const line of await readBackwards(commands, source, query, signal)) {
+    for (const line of await readBackwards(agents, source, query, signal)) {
       print({ kind: 'line', source, line: { ...line, time: line.time ?? '' } });
     }
   }
@@ -135,7 +129,7 @@ async function readOnHost(
 
 /** Page by page from the end, until there are enough or no more. */
 async function readBackwards(
-  commands: FleetCommands,
+  agents: FleetCommands,
   { host, service, instance }: LogSource,
   { stream, level, text, regex, since, until, last = 10_000 }: LogQuery,
   signal: AbortSignal,
@@ -153,7 +147,7 @@ async function readBackwards(
   let before: LogOffsets | undefined;
   do {
     const page = { service, instance, lines: missing, ...wanted, ...(before !== undefined && { before }) };
-    const result = await commands.command(host, 'logs', page, signal);
+    const result = await agents.command(host, 'logs', page, signal);
     if (result.outcome !== 'accepted') {
       const whose = formatTarget({ host, service, instance });
       throw new CliError('failed', `cannot read the log of ${whose}: ${problemOf(result)}`);

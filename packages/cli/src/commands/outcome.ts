@@ -1,11 +1,13 @@
 import { type CommandOutcome, rows } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
-import type { FleetClient } from '@muster/contracts/client';
+import type { FleetCommands } from '@muster/contracts/client';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
-import { openFleet, problemOf } from '../fleet/fleet.ts';
+import { askAgents, problemOf } from '../fleet/agents.ts';
+import { storedOf } from '../fleet/find-instances.ts';
+import { openFleet } from '../fleet/read-fleet.ts';
 import { parseId } from '../option-values.ts';
 import { type FoundOutcome, renderFoundOutcome } from '../render/found-outcome.ts';
 import { addReader, examples, type ReadOptions } from './options.ts';
@@ -52,9 +54,8 @@ async function outcome(id: string, { json, host, ...flags }: OutcomeOptions, con
   if (sentAtMs === undefined) throw new CliError('usage', `'${id}' is not the id of a command`);
   const settings = context.readSettings(flags);
   await using bus = await connect(settings, OPERATOR, signal);
-  using fleet = await openFleet(bus, settings.actor, signal);
-  const hosts = host === undefined ? fleet.snapshot().hosts.map((known) => known.host) : [host];
-  const found = await ask(fleet, hosts, id, signal);
+  const hosts = host === undefined ? await knownHosts(bus, settings.actor, signal) : [host];
+  const found = await ask(askAgents(bus, settings.actor), hosts, id, signal);
   const isKnown = found.some((one) => one.outcome !== 'unknown');
   const recorded = isKnown ? undefined : await recordOf(bus, hosts, id, sentAtMs, signal);
   const answer = recorded ?? best(found, id);
@@ -63,16 +64,21 @@ async function outcome(id: string, { json, host, ...flags }: OutcomeOptions, con
   return EXIT_OF[answer.outcome];
 }
 
+async function knownHosts(bus: Bus, actor: string, signal: AbortSignal): Promise<readonly string[]> {
+  using fleet = await openFleet(bus, actor, storedOf(undefined, 'status'), signal);
+  return fleet.snapshot().hosts.map(({ host }) => host);
+}
+
 /** What each agent says of it. One that knows it is enough. */
 function ask(
-  fleet: FleetClient,
+  agents: FleetCommands,
   hosts: readonly string[],
   commandId: string,
   signal: AbortSignal,
 ): Promise<readonly FoundOutcome[]> {
   return Promise.all(
     hosts.map(async (host): Promise<FoundOutcome> => {
-      const answer = await fleet.outcome(host, commandId, signal);
+      const answer = await agents.outcome(host, commandId, signal);
       if (answer.outcome !== 'accepted') {
         return { commandId, host, outcome: 'unknown', isAnswered: false, reason: problemOf(answer) };
       }

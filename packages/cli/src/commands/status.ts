@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
-import { openFleet, readFleet } from '../fleet/fleet.ts';
+import { notFound, storedOf } from '../fleet/find-instances.ts';
 import { fleetOf, fromOwnFile } from '../fleet/own-file.ts';
+import { openFleet, readFleet } from '../fleet/read-fleet.ts';
 import type { FleetReading } from '../fleet/reading.ts';
 import { explainMissing, isMatch, parseTarget, type Target } from '../fleet/target.ts';
 import { renderStatus, statusJson } from '../render/status.ts';
@@ -29,13 +30,13 @@ async function status(text: string | undefined, { json, ...flags }: ReadOptions,
   const target = text === undefined ? undefined : parseTarget(text);
   const readFromBus = async (): Promise<FleetReading> => {
     await using bus = await connect(settings, OPERATOR, signal);
-    using fleet = await openFleet(bus, settings.actor, signal);
+    using fleet = await openFleet(bus, settings.actor, storedOf(target?.host, 'status', 'health'), signal);
     const reading = await readFleet(fleet, target, Date.now(), signal);
     for (const [host, count] of fleet.snapshot().excess) {
       terminal.note(`muster: not all of host '${host}' is shown: ${count} entries are more than are taken of one host`);
     }
     if (target !== undefined && reading.instances.length === 0) {
-      throw new CliError('notFound', explainMissing(target, [...fleet.snapshot().status.values()]));
+      throw await notFound(bus, settings.actor, target, signal);
     }
     return reading;
   };

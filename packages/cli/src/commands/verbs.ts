@@ -1,16 +1,19 @@
-import { Deadline, printable } from '@muster/contracts';
+import { Deadline, type InstanceRef, type InstanceStatus, printable } from '@muster/contracts';
 import type { CommandResult } from '@muster/contracts/client';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
-import { changesOf, openFleet, problemOf } from '../fleet/fleet.ts';
-import type { Verb } from '../fleet/outcome.ts';
-import { explainMissing, formatTarget, isMatch, parseTarget, resolveTarget } from '../fleet/target.ts';
-import { type Finished, waitForOutcome } from '../fleet/wait-for-outcome.ts';
+import { askAgents, problemOf } from '../fleet/agents.ts';
+import { findInstances } from '../fleet/find-instances.ts';
+import { formatTarget, parseTarget } from '../fleet/target.ts';
+import { type AcceptedCommand, waitForOutcome } from '../fleet/wait-for-outcome.ts';
 import { parseDurationMs } from '../option-values.ts';
 import { renderFinished, renderProgress } from '../render/outcome.ts';
 import { examples, JSON_FLAG, type ReadOptions } from './options.ts';
+
+/** What a person can ask for, and wait for. */
+type Verb = 'start' | 'stop' | 'restart';
 
 interface VerbOptions extends ReadOptions {
   readonly wait: boolean;
@@ -47,53 +50,42 @@ async function steer(verb: Verb, text: string, options: VerbOptions, context: Co
   const { json, wait, timeout: timeoutMs, ...flags } = options;
   const { terminal, signal } = context;
   const settings = context.readSettings(flags);
-  const named = parseTarget(text);
+  const name = parseTarget(text);
   await using bus = await connect(settings, OPERATOR, signal);
-  using fleet = await openFleet(bus, settings.actor, signal);
-  const target = resolveTarget(named, [...fleet.snapshot().status.values()]);
-  const name = formatTarget(target);
+  const { target, instances } = await findInstances(bus, settings.actor, name, signal);
+  const nameOf = (instance: InstanceRef) => formatTarget(instances.length > 1 ? instance : target);
 
-  // What the outcome is measured against.
-  const status = await fleet.status(target.host, signal);
-  if (status.outcome !== 'accepted') {
-    const problem = printable(problemOf(status));
-    throw new CliError('failed', `cannot ${verb} '${name}': ${problem}: nothing was sent; see muster status`);
-  }
-  const before = status.reply.instances.filter((instance) => isMatch(target, instance));
-  if (before.length === 0) throw new CliError('notFound', explainMissing(target, status.reply.instances));
-
+  const agents = askAgents(bus, settings.actor);
   const startedAtMs = performance.now();
-  using changes = changesOf(fleet, target);
-  await bus.flush();
-  const { host, service, instance } = target;
-  const result = await fleet.command(host, verb, { service, ...(instance !== undefined && { instance }) }, signal);
-  if (result.outcome !== 'accepted') throw explainRefusal(verb, host, name, result);
-  const { accepted, reason, commandId } = result.reply;
-  if (!wait) {
-    if (json) terminal.printJson({ target: name, accepted, commandId, reason });
-    else terminal.print(`${name}: accepted${reason === '' ? '' : `, ${printable(reason)}`}`);
-    return EXIT.ok;
+  const commands: AcceptedCommand[] = [];
+  for (const status of instances) {
+    const { host, service, instance } = status;
+    const result = await agents.command(host, verb, { service, instance }, signal);
+    if (result.outcome !== 'accepted') throw explainRefusal(verb, host, nameOf(status), result);
+    const { accepted, reason, commandId } = result.reply;
+    commands.push({ commandId, status });
+    if (wait) continue;
+    if (json) terminal.printJson({ target: nameOf(status), accepted, commandId, reason });
+    else terminal.print(`${nameOf(status)}: accepted${reason === '' ? '' : `, ${printable(reason)}`}`);
   }
+  if (!wait) return EXIT.ok;
 
-  const print = (finished: Finished) => {
-    const tookMs = performance.now() - startedAtMs;
-    if (json) terminal.printJson({ ...finished, tookMs: Math.round(tookMs) });
-    else terminal.print(renderFinished(verb, finished, tookMs, terminal.paint));
-  };
   using deadline = new Deadline(timeoutMs, signal);
-  const outcomes = await waitForOutcome({
-    verb,
-    before,
-    ask: () => fleet.status(host, signal),
-    changes,
-    onProgress: (status) => terminal.note(renderProgress(status, terminal.paint)),
-    onFinished: print,
-    signal: deadline.signal,
-  });
-  if (outcomes.includes('unknown')) {
-    terminal.note(`muster: ask again what came of it: muster outcome ${commandId} --host ${host}`);
-    return EXIT.outcomeUnknown;
-  }
+  const onProgress = (status: InstanceStatus) => terminal.note(renderProgress(status, terminal.paint));
+  const outcomes = await Promise.all(
+    commands.map(async (command) => {
+      const finished = await waitForOutcome(command, { bus, agents, onProgress }, deadline.signal);
+      const { commandId, outcome, status } = finished;
+      const tookMs = performance.now() - startedAtMs;
+      if (json) terminal.printJson({ outcome, status, tookMs: Math.round(tookMs) });
+      else terminal.print(renderFinished(verb, finished, tookMs, terminal.paint));
+      if (outcome === 'unknown') {
+        terminal.note(`muster: ask again what came of it: muster outcome ${commandId} --host ${status.host}`);
+      }
+      return outcome;
+    }),
+  );
+  if (outcomes.includes('unknown')) return EXIT.outcomeUnknown;
   return outcomes.includes('failed') ? EXIT.failed : EXIT.ok;
 }
 
@@ -111,7 +103,10 @@ function explainRefusal(
       return new CliError(isMissing ? 'notFound' : 'failed', message);
     }
     case 'undelivered':
-      return new CliError('failed', `cannot ${verb} '${name}': ${problemOf(result)}`);
+      return new CliError(
+        'failed',
+        `cannot ${verb} '${name}': ${problemOf(result)}: nothing was sent; see muster status`,
+      );
     case 'unknown': {
       const ask = `muster outcome ${result.commandId} --host ${host}`;
       const message = `cannot tell whether '${name}' was asked to ${verb}: ${problemOf(result)}: ask what came of it: ${ask}`;

@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
 import type { Context, ExitCode, Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { openFleet, readFleet, readWhy } from '../fleet/fleet.ts';
+import { findInstances, storedOf } from '../fleet/find-instances.ts';
 import { fleetOf, fromOwnFile } from '../fleet/own-file.ts';
+import { openFleet, readFleet } from '../fleet/read-fleet.ts';
 import type { WhyReading } from '../fleet/reading.ts';
 import { isMatch, parseTarget, resolveTarget, type Target } from '../fleet/target.ts';
 import { renderWhy } from '../render/why.ts';
@@ -27,16 +28,21 @@ export function addWhy(program: Command, context: Context, run: Run): void {
 async function why(text: string, { json, ...flags }: ReadOptions, context: Context): Promise<ExitCode> {
   const { terminal, signal } = context;
   const settings = context.readSettings(flags);
-  const target = parseTarget(text);
+  const name = parseTarget(text);
   const readFromBus = async (): Promise<readonly WhyReading[]> => {
     await using bus = await connect(settings, OPERATOR, signal);
-    using fleet = await openFleet(bus, settings.actor, signal);
-    const resolved = resolveTarget(target, [...fleet.snapshot().status.values()]);
-    const { asOf, instances } = await readFleet(fleet, resolved, Date.now(), signal);
-    return await Promise.all(instances.map((instance) => readWhy(fleet, instance, asOf, signal)));
+    const { target } = await findInstances(bus, settings.actor, name, signal);
+    using fleet = await openFleet(bus, settings.actor, storedOf(target.host, 'status', 'health'), signal);
+    const { source, asOf, instances } = await readFleet(fleet, target, Date.now(), signal);
+    return await Promise.all(
+      instances.map(async (instance) => {
+        const { events } = await fleet.why(instance.status, signal);
+        return { source, asOf, instance, events };
+      }),
+    );
   };
   const readings = await readFromBus().catch((error: unknown) =>
-    fromOwnFile(error, settings, terminal, (file) => chainsOf(file, target)),
+    fromOwnFile(error, settings, terminal, (file) => chainsOf(file, name)),
   );
   const nowMs = Date.now();
   if (json) for (const reading of readings) terminal.printJson(reading);

@@ -1,10 +1,11 @@
-import { printable, type StatusFile } from '@muster/contracts';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { printable, STATUS_FILE_NAME, StatusFile } from '@muster/contracts';
 import type { Settings } from '../config.ts';
 import { CliError } from '../exit-codes.ts';
 import { formatSpan } from '../render/time.ts';
 import type { Terminal } from '../terminal.ts';
 import type { FleetReading } from './reading.ts';
-import { readStatusFile } from './status-file.ts';
 
 /** An agent writes its file at every change and at least this often; an older file says nothing about now. */
 const FRESH_MS = 30_000;
@@ -56,4 +57,14 @@ function isFresh(file: StatusFile): boolean {
 
 function ageMs({ writtenAt }: StatusFile): number {
   return Math.max(0, Date.now() - Date.parse(writtenAt));
+}
+
+/** What the agent of this machine says; `undefined` when there is no such file, or none that can be read. */
+async function readStatusFile(stateDir: string): Promise<StatusFile | undefined> {
+  try {
+    const parsed = StatusFile.safeParse(JSON.parse(await readFile(join(stateDir, STATUS_FILE_NAME), 'utf8')));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
 }

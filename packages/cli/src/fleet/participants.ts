@@ -1,6 +1,7 @@
 import type { InstanceStatus } from '@muster/contracts';
 import type { FleetClient, Presence } from '@muster/contracts/client';
-import { problemOf } from './fleet.ts';
+import { problemOf } from './agents.ts';
+import { newestTime } from './read-fleet.ts';
 
 /** A host's agent, a prober or a dashboard: who takes part in the fleet, and how it stands. */
 export interface Participant {
@@ -37,8 +38,7 @@ export async function readParticipants(
   const byHost = await Promise.all(
     [...hostIds].sort().map((host) => {
       const known = [...status.values()].filter((instance) => instance.host === host);
-      const lastWordAt = [...known, ...[told.get(host)].filter((event) => event !== undefined)].map(({ time }) => time);
-      return readHost(fleet, host, known, lastWordAt.sort().at(-1), nowMs, signal);
+      return readHost(fleet, host, known, newestTime([...known, told.get(host)]), nowMs, signal);
     }),
   );
   return [

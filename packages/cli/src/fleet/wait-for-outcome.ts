@@ -1,65 +1,65 @@
-import { Deadline, type InstanceRef, type InstanceStatus } from '@muster/contracts';
-import type { CommandResult } from '@muster/contracts/client';
-import type { Changes } from './changes.ts';
-import { judgeOutcome, type Verb } from './outcome.ts';
-import { isMatch } from './target.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type InstanceStatus, rows } from '@muster/contracts';
+import type { Bus } from '@muster/contracts/bus';
+import type { FleetCommands } from '@muster/contracts/client';
 
-/** What came of a command for one instance. `unknown`: the time was over first; `status` is the last word on it. */
-export interface Finished {
-  readonly outcome: 'done' | 'failed' | 'unknown';
+/** A command that an agent has accepted, for one instance. */
+export interface AcceptedCommand {
+  readonly commandId: string;
+  /** Of the instance, as last known before the command. */
   readonly status: InstanceStatus;
 }
 
-export interface Wait {
-  readonly verb: Verb;
-  /** Each instance that is meant, as it was before the command. */
-  readonly before: readonly InstanceStatus[];
-  readonly ask: () => Promise<CommandResult<'status'>>;
-  readonly changes: Changes;
+/** What the agent says came of it. `unknown`: it has not come to an end in time. */
+export interface FinishedCommand {
+  readonly commandId: string;
+  readonly outcome: 'done' | 'failed' | 'unknown';
+  /** The last word on the instance. */
+  readonly status: InstanceStatus;
+  readonly reason: string;
+}
+
+export interface WaitOptions {
+  readonly bus: Bus;
+  readonly agents: FleetCommands;
   /** Told each new state on the way. */
   readonly onProgress: (status: InstanceStatus) => void;
-  readonly onFinished: (finished: Finished) => void;
-  /** Ends the wait. */
-  readonly signal: AbortSignal;
 }
 
 /** Events are core messages here and may be lost: so often the agent is asked anyway. */
 const ASK_AGAIN_MS = 1_000;
 
-/**
- * Waits until every instance has come to an end of the command. Events say when to look, the agent's status says what is:
- * so neither a lost event nor one from before the command misleads.
- */
-export async function waitForOutcome(wait: Wait): Promise<Finished['outcome'][]> {
-  const { verb, before, ask, changes, onProgress, onFinished, signal } = wait;
-  const outcomes: Finished['outcome'][] = [];
-  let waiting = before.map((status) => ({ before: status, last: status }));
-  while (waiting.length > 0 && !signal.aborted) {
-    const answer = await ask().catch(() => undefined);
-    const instances: readonly InstanceStatus[] = answer?.outcome === 'accepted' ? answer.reply.instances : [];
-    waiting = waiting.flatMap(({ before, last }) => {
-      const now = instances.find((status) => isSame(status, before));
-      if (now === undefined) return [{ before, last }];
-      const outcome = judgeOutcome(verb, before, now);
-      if (outcome === 'waiting') {
-        if (now.state !== last.state) onProgress(now);
-        return [{ before, last: now }];
-      }
-      outcomes.push(outcome);
-      onFinished({ outcome, status: now });
-      return [];
+/** Waits until the agent says that the command is done or has failed, or `signal` aborts. Events only say when to ask. */
+export async function waitForOutcome(
+  { commandId, status: before }: AcceptedCommand,
+  { bus, agents, onProgress }: WaitOptions,
+  signal: AbortSignal,
+): Promise<FinishedCommand> {
+  const { host, service, instance } = before;
+  let wake = () => {};
+  const events = bus.subscribe(rows.instanceEvent, { host, service, instance }, () => wake());
+  let status = before;
+  while (!signal.aborted) {
+    // Made before the questions: an event that comes meanwhile is not missed.
+    const changed = new Promise<void>((resolve) => {
+      wake = resolve;
     });
-    if (waiting.length === 0) break;
-    using pause = new Deadline(ASK_AGAIN_MS, signal);
-    await changes.next(pause.signal);
+    const asked = await agents.outcome(host, commandId, signal).catch(() => undefined);
+    // Asked after the outcome, so that it is at least as new.
+    const answer = await agents.status(host, signal).catch(() => undefined);
+    const instances = answer?.outcome === 'accepted' ? answer.reply.instances : [];
+    const now = instances.find((one) => one.service === service && one.instance === instance);
+    if (now !== undefined) {
+      const { outcome = 'unknown', reason = '' } = asked?.outcome === 'accepted' ? asked.reply : {};
+      if (outcome === 'done' || outcome === 'failed') {
+        events.stop();
+        return { commandId, outcome, status: now, reason };
+      }
+      if (now.state !== status.state) onProgress(now);
+      status = now;
+    }
+    await Promise.race([changed, delay(ASK_AGAIN_MS, undefined, { signal, ref: false }).catch(() => {})]);
   }
-  for (const { last } of waiting) {
-    outcomes.push('unknown');
-    onFinished({ outcome: 'unknown', status: last });
-  }
-  return outcomes;
-}
-
-function isSame(status: InstanceRef, other: InstanceRef): boolean {
-  return isMatch({ host: other.host, service: other.service, instance: other.instance }, status);
+  events.stop();
+  return { commandId, outcome: 'unknown', status, reason: status.reason };
 }

@@ -6,7 +6,7 @@
  * purged. All of it is told, here and on the bus.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ComponentEvent, messageOf, type RetentionChanges, rows } from '@muster/contracts';
+import { type ComponentEvent, parseIdentity, type RetentionChanges } from '@muster/contracts';
 import {
   ConnectionLoads,
   type KnownServices,
@@ -18,15 +18,17 @@ import {
   setUpObservers,
   setupBus,
 } from '@muster/contracts/admin';
-import { type NatsBus, uuidv7, WrongLastSequenceError } from '@muster/contracts/bus';
+import type { NatsBus } from '@muster/contracts/bus';
 import { credentialsFile } from '@muster/contracts/files';
 import type { Identity } from '@muster/contracts/keys';
 import { observersIn } from '../bus/identities.ts';
 import { markStore } from '../bus/store-age.ts';
 import type { Settings } from '../config.ts';
+import { Attempts, COMPLAIN_EVERY_MS } from './attempts.ts';
 import { FLOOD_LIMITS, type FloodLimits } from './flood-limits.ts';
 import { type Flooder, FloodWatch } from './flood-watch.ts';
-import { canRevoke, cutOff, howToCutOff, identityOf, isOwn, purgedText } from './stop-flood.ts';
+import { GuardEvents } from './guard-events.ts';
+import { canRevoke, cutOff, howToCutOff, isOwn, purgedText } from './stop-flood.ts';
 
 /** A flood needs ten to fill what is kept free for it. */
 const LOOK_EVERY_MS = 1_000;
@@ -36,7 +38,6 @@ const MIN_REST_RATIO = 4;
 const LEARN_EVERY_MS = 300_000;
 /** Whose program is given a new key here, and floods again so soon, is no thief: it would only go round in circles. */
 const AGAIN_AFTER_MS = 600_000;
-const COMPLAIN_EVERY_MS = 60_000;
 
 export interface GuardOptions {
   readonly settings: Settings;
@@ -55,16 +56,14 @@ export class Guard implements AsyncDisposable {
   readonly #mayRevoke: boolean;
   readonly #stoppedAtMs = new Map<string, number>();
   readonly #stopping = new Set<string>();
+  readonly #attempts: Attempts;
+  readonly #events: GuardEvents;
   readonly #toldAtMs = new Map<string, number>();
-  readonly #complainedAtMs = new Map<string, number>();
   #retention: RetentionChanges;
-  /** Two at once would each write the account and the list of the other's. */
   #unreadableAtMs = Number.NEGATIVE_INFINITY;
+  /** Two at once would each write the account and the list of the other's. */
   #lastStop: Promise<void> = Promise.resolve();
-  readonly #epoch = Math.floor(Date.now() / 1_000);
   #stopped = 0;
-  #seq = 0;
-  #lastSeq = 0;
   #known: KnownServices = new Map();
   #learnedAtMs = Number.NEGATIVE_INFINITY;
   #replicas = 1;
@@ -85,6 +84,8 @@ export class Guard implements AsyncDisposable {
     this.#retention = retention;
     this.#options = options;
     this.#mayRevoke = mayRevoke;
+    this.#attempts = new Attempts(options.say);
+    this.#events = new GuardEvents(bus);
     this.#watch = new FloodWatch(bus.environment, limits, mayRevoke);
     this.#stored = new StoredLoads(bus);
     this.#connections = mayRevoke ? connectionLoads(settings, bus) : undefined;
@@ -117,24 +118,28 @@ export class Guard implements AsyncDisposable {
 
   async #lookAtConnections(): Promise<void> {
     if (this.#connections === undefined) return;
-    const loads = await this.#try('ask who is connected', () => this.#connections?.read() ?? Promise.resolve([]));
+    const loads = await this.#attempts.try(
+      'ask who is connected',
+      () => this.#connections?.read() ?? Promise.resolve([]),
+    );
     await this.#stopAll(this.#watch.chargeConnections(loads ?? [], performance.now()));
   }
 
   async #lookAtStore(): Promise<void> {
     const stopped = this.#stopped;
-    const seen = await this.#try('look at the streams', () => this.#lookWithRetention());
+    const seen = await this.#attempts.try('look at the streams', () => this.#lookWithRetention());
     if (seen === undefined) return;
     // What is purged here is not to be told as somebody else's deed.
     const isOurDeed = this.#stopping.size > 0 || stopped !== this.#stopped;
     const store = isOurDeed ? { ...seen, emptied: [] } : seen;
-    await this.#try('make the streams again', () => this.#mend(store));
+    await this.#attempts.try('make the streams again', () => this.#mend(store));
     const nowMs = performance.now();
     const flooders = this.#watch.chargeStore(store.writes, nowMs);
     await this.#stopAll(flooders);
     if (flooders.length > 0 || this.#stopping.size > 0 || !this.#watch.isCalm(nowMs)) return;
-    await this.#try('trim the streams', () => this.#trim(store));
-    if (nowMs - this.#learnedAtMs >= LEARN_EVERY_MS) await this.#try('learn who is there', () => this.#learn(nowMs));
+    await this.#attempts.try('trim the streams', () => this.#trim(store));
+    if (nowMs - this.#learnedAtMs >= LEARN_EVERY_MS)
+      await this.#attempts.try('learn who is there', () => this.#learn(nowMs));
   }
 
   /** Who runs the set-up with another retention has written that down first: then it is no change that is to be undone. */
@@ -152,7 +157,7 @@ export class Guard implements AsyncDisposable {
     const nowMs = performance.now();
     if (nowMs - this.#unreadableAtMs < COMPLAIN_EVERY_MS) return undefined;
     const what = 'tell what the streams are to keep';
-    const read = await this.#try(what, this.#options.readRetention);
+    const read = await this.#attempts.try(what, this.#options.readRetention);
     this.#unreadableAtMs = read === undefined ? nowMs : Number.NEGATIVE_INFINITY;
     return read;
   }
@@ -213,12 +218,12 @@ export class Guard implements AsyncDisposable {
   }
 
   async #stop({ identity: name, key, why, isProven }: Flooder): Promise<void> {
-    const identity = identityOf(name);
+    const identity = parseIdentity(name, '/');
     if (identity === undefined) return;
     const cut = isProven
-      ? await this.#try(`cut off ${name}`, () => this.#cutOff(identity, key))
+      ? await this.#attempts.try(`cut off ${name}`, () => this.#cutOff(identity, key))
       : this.#unproven(identity);
-    const purged = await this.#try(`purge what ${name} has invented`, () => this.#purge(identity));
+    const purged = await this.#attempts.try(`purge what ${name} has invented`, () => this.#purge(identity));
     this.#stored.forget();
     // Else the next look tries again.
     if (cut === undefined) return;
@@ -268,53 +273,10 @@ export class Guard implements AsyncDisposable {
   }
 
   async #tell(kind: ComponentEvent['kind'], reason: string, host?: string): Promise<void> {
-    const { bus, say } = this.#options;
-    say(reason);
-    this.#seq += 1;
-    const event: ComponentEvent = {
-      id: uuidv7(),
-      time: new Date().toISOString(),
-      source: `${bus.role}/${bus.id}`,
-      epoch: this.#epoch,
-      seq: this.#seq,
-      kind,
-      reason: reason.slice(0, MAX_REASON_CHARS),
-      causes: [],
-      ...(host !== undefined && { host }),
-    };
-    await this.#try('tell it on the bus', () => this.#publish(event));
-  }
-
-  /** There may be more guards than one: whoever is second goes on from where the first was. */
-  async #publish(event: ComponentEvent): Promise<void> {
-    const { bus } = this.#options;
-    const store = async () => {
-      const options = { expectedLastSeq: this.#lastSeq, messageId: event.id };
-      this.#lastSeq = (await bus.publishOrdered(rows.busEvent, {}, event, options)).seq;
-    };
-    await store().catch(async (error: unknown) => {
-      if (!(error instanceof WrongLastSequenceError)) throw error;
-      this.#lastSeq = error.actual;
-      await store();
-    });
-  }
-
-  /** What fails is said, once a minute, and tried again at the next look. */
-  async #try<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await work();
-    } catch (error) {
-      const nowMs = performance.now();
-      if (nowMs - (this.#complainedAtMs.get(what) ?? Number.NEGATIVE_INFINITY) >= COMPLAIN_EVERY_MS) {
-        this.#complainedAtMs.set(what, nowMs);
-        this.#options.say(`cannot ${what}: ${messageOf(error)}`);
-      }
-      return undefined;
-    }
+    this.#options.say(reason);
+    await this.#attempts.try('tell it on the bus', () => this.#events.publish(kind, reason, host));
   }
 }
-
-const MAX_REASON_CHARS = 1_000;
 
 function connectionLoads(settings: Settings, { role, id }: NatsBus): ConnectionLoads {
   const { keysDir, servers, tls } = settings;

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { isId, type RetentionChanges, ROLES } from '@muster/contracts';
+import type { RetentionChanges } from '@muster/contracts';
 import type { PurgedStore } from '@muster/contracts/admin';
 import { type NatsBus, publishRevocations } from '@muster/contracts/bus';
 import { type Identity, ROOT_KEY_FILE } from '@muster/contracts/keys';
@@ -54,13 +54,6 @@ export async function cutOff(
 function howToReturn({ role, id }: Identity): string {
   if (role === 'agent') return `muster host add ${id}, and its line on that host`;
   return `muster bus keys, and copy its credentials to where it runs`;
-}
-
-/** Of `agent/web1`. */
-export function identityOf(name: string): Identity | undefined {
-  const [prefix, id = ''] = name.split('/');
-  const role = ROLES.find((known) => known === prefix);
-  return role === undefined || !isId(id) ? undefined : { role, id };
 }
 
 /** For who has to do it by hand. */

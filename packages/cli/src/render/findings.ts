@@ -1,4 +1,4 @@
-import type { Finding, Level } from '../check/bus-check.ts';
+import type { Finding, Level } from '../check/finding.ts';
 import type { Paint, Tone } from './paint.ts';
 import { type Column, renderTable } from './table.ts';
 

@@ -102,8 +102,8 @@ const RENDERED: Readonly<Record<string, () => readonly string[]>> = {
       renderWhy({ source: 'bus', asOf: HOSTILE, instance: one, events: [event] }, NOW_MS, paintPlain),
     ),
   outcomes: () => [
-    ...(['done', 'failed', 'pending'] as const).map((outcome) =>
-      renderFinished('restart', { outcome, status } as unknown as Parameters<typeof renderFinished>[1], 1, paintPlain),
+    ...(['done', 'failed', 'unknown'] as const).map((outcome) =>
+      renderFinished('restart', { commandId: HOSTILE, outcome, status, reason: HOSTILE }, 1, paintPlain),
     ),
     renderProgress(status, paintPlain),
     renderFoundOutcome(

@@ -1,13 +1,17 @@
 import { type InstanceStatus, printable } from '@muster/contracts';
-import type { Verb } from '../fleet/outcome.ts';
 import { formatTarget } from '../fleet/target.ts';
-import type { Finished } from '../fleet/wait-for-outcome.ts';
+import type { FinishedCommand } from '../fleet/wait-for-outcome.ts';
 import type { Paint } from './paint.ts';
 import { stateCell } from './state.ts';
 import { formatSpan } from './time.ts';
 
 /** `web1/rag-api: running (pid 123) after 1.2 s`, or the reason why not. */
-export function renderFinished(verb: Verb, { outcome, status }: Finished, tookMs: number, paint: Paint): string {
+export function renderFinished(
+  verb: string,
+  { outcome, status, reason: why }: FinishedCommand,
+  tookMs: number,
+  paint: Paint,
+): string {
   const name = nameOf(status);
   const state = paint(stateCell(status.state).tone, status.state);
   const after = formatSpan(tookMs);
@@ -15,7 +19,7 @@ export function renderFinished(verb: Verb, { outcome, status }: Finished, tookMs
     const pid = status.pid === undefined ? '' : ` (pid ${status.pid})`;
     return `${name}: ${state}${pid} after ${after}`;
   }
-  const reason = printable(status.reason);
+  const reason = printable(why);
   if (outcome === 'failed') return `${name}: ${state} after ${after}: ${reason}`;
   const ready = status.state === 'running' && status.ready === 'no' ? ', not ready' : '';
   return `${name}: ${verb} not finished after ${after}: last seen ${state}${ready}: ${reason}`;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ROLES, type Role } from '../roles.ts';
+import { parseIdentity, type Role } from '../roles.ts';
 import { matchesFilter } from './matches-filter.ts';
 
 /** What a creds file says of its owner. */
@@ -33,11 +33,9 @@ export function readCredentialClaims(text: string): CredentialClaims | undefined
   const claims = Payload.safeParse(jsonOf(Buffer.from(payload, 'base64url').toString()));
   if (!claims.success) return undefined;
   const { name, iat, exp, nats } = claims.data;
-  const [roleName, id] = name.split('/');
-  const role = ROLES.find((known) => known === roleName);
   return {
     name,
-    ...(role !== undefined && id !== undefined && { role, id }),
+    ...parseIdentity(name, '/'),
     ...(iat !== undefined && { issuedAt: new Date(iat * 1_000) }),
     ...(exp !== undefined && { expiresAt: new Date(exp * 1_000) }),
     ...(nats?.pub?.allow !== undefined && { publish: nats.pub.allow }),

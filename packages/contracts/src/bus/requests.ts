@@ -1,6 +1,6 @@
 import type { Msg } from '@nats-io/transport-node';
 import type { z } from 'zod';
-import { isAnswerAddress } from '../answers.ts';
+import { addresseeOf } from '../answers.ts';
 import { messageOf } from '../message-of.ts';
 import { Refusal, SIGNATURE_HEADER } from '../messages/command.ts';
 import type { Asker, Grant } from '../messages/grant.ts';
@@ -8,7 +8,7 @@ import { whyForeign } from '../names.ts';
 import { ROLE_SCOPE } from '../roles.ts';
 import type { RequestRow } from '../rows.ts';
 import { buildFilter, buildSubject, parseSubject, type SubjectParams } from '../subject.ts';
-import type { RequestOptions, Subscription } from './bus.ts';
+import type { BusProblem, RequestOptions, Subscription } from './bus.ts';
 import { decodeMessage, encodeMessage, refuseForeign } from './codec.ts';
 import { BadReplyError, BusAwayError, RequestRefusedError } from './errors.ts';
 import { FloodMeter } from './flood-meter.ts';
@@ -33,6 +33,9 @@ interface Speaker {
   readonly source: string;
   readonly signatures: Signatures;
 }
+
+type ProblemKind = BusProblem['kind'];
+type RefusalCode = 'forbidden' | 'bad-request' | 'internal';
 
 type Handler<T extends string, Q extends z.ZodType, R extends z.ZodType> = (
   request: z.output<Q>,
@@ -112,21 +115,26 @@ export class Requests {
     message: Msg,
     handler: Handler<T, Q, R>,
   ): Promise<void> {
-    const { subject, reply } = message;
+    const { subject, reply = '' } = message;
     const params = parseSubject(this.#environment, row.template, subject);
+    const addressee = addresseeOf(this.#environment, subject, reply);
     // What the server was made to publish out of a stream names no place for an answer.
-    if (params === undefined || !isAnswerAddress(this.#environment, subject, reply)) {
+    if (params === undefined || addressee === undefined) {
       const reason = `not a question of '${row.template}', or its reply subject is not in the space of its answers`;
       this.#tally.problem('foreign', subject, reason);
       return;
     }
     // Before anything of it is read: who may not ask costs a signature, and no more.
     const checked = permit(row, params, this.#signatures.checkRequest(subject, message));
-    if (checked.kind === 'forged' || checked.kind === 'repeated') {
+    if (checked.kind === 'repeated') {
       this.#tally.problem('forged', subject, checked.reason);
-      if (checked.kind === 'forged') this.#refuse(reply, undefined, 'forbidden', checked.reason);
       return;
     }
+    const refuse = (kind: ProblemKind, reason: string, code: RefusalCode = 'forbidden') => {
+      this.#tally.problem(kind, subject, reason);
+      this.#refuse(reply, checked.kind === 'forged' ? undefined : checked.signature, code, reason);
+    };
+    if (checked.kind === 'forged') return refuse('forged', checked.reason);
     const key = checked.kind === 'proven' ? checked.asker.key : checked.key;
     if (!this.#asked.admits(key, 1, performance.now())) {
       this.#tally.count('refused');
@@ -134,34 +142,18 @@ export class Requests {
       this.#tally.problem('error', subject, reason);
       return;
     }
-    if (checked.kind === 'refused') {
-      this.#tally.problem('forged', subject, checked.reason);
-      this.#refuse(reply, checked.signature, 'forbidden', checked.reason);
-      return;
-    }
+    if (checked.kind === 'refused') return refuse('forged', checked.reason);
     const { asker, signature } = checked;
-    if (!isAnswerAddress(this.#environment, subject, reply, asker)) {
+    if (addressee.role !== asker.role || addressee.id !== asker.id) {
       this.#tally.problem('foreign', subject, `${asker.role}/${asker.id} wants its answer sent to somebody else`);
       return;
     }
     const request = decodeMessage(row.request, message.data, row);
-    if (!request.ok) {
-      this.#tally.problem(request.kind, subject, request.reason);
-      this.#refuse(reply, signature, 'bad-request', request.reason);
-      return;
-    }
+    if (!request.ok) return refuse(request.kind, request.reason, 'bad-request');
     const foreign = whyForeign(row.names.request, { ...params, signer: sourceOf(asker) }, request.message);
-    if (foreign !== undefined) {
-      this.#tally.problem('foreign', subject, foreign);
-      this.#refuse(reply, signature, 'forbidden', foreign);
-      return;
-    }
+    if (foreign !== undefined) return refuse('foreign', foreign);
     const ungranted = whyNotNamed(row, asker, request.message);
-    if (ungranted !== undefined) {
-      this.#tally.problem('forged', subject, ungranted);
-      this.#refuse(reply, signature, 'forbidden', ungranted);
-      return;
-    }
+    if (ungranted !== undefined) return refuse('forged', ungranted);
     try {
       const answer = await handler(withActor(request.message, asker), params, asker);
       if (answer === undefined) return;
@@ -176,12 +168,7 @@ export class Requests {
     }
   }
 
-  #refuse(
-    inbox: string,
-    requestSignature: string | undefined,
-    code: 'forbidden' | 'bad-request' | 'internal',
-    reason: string,
-  ): void {
+  #refuse(inbox: string, requestSignature: string | undefined, code: RefusalCode, reason: string): void {
     this.#tally.count('refused');
     if (requestSignature === undefined && !this.#unsigned.admits('', 1, performance.now())) return;
     const refusal = encodeMessage(Refusal, 'refusal', {

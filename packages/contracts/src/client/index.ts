@@ -1,23 +1,26 @@
-export {
-  type CommandArguments,
-  type CommandResult,
-  type CommandSender,
-  type NoAnswer,
-  sendCommand,
-} from './commanding.ts';
 export type { ChartSeries } from './downsample.ts';
 export {
-  type FleetChange,
+  type DashboardStanding,
   FleetClient,
   type FleetClientOptions,
   type FleetSnapshot,
   type Followed,
-  type FollowedBucket,
   type FollowedSender,
+  type HostPresence,
+  type ProberStanding,
 } from './fleet-client.ts';
-export { type Chain, FleetCommands, type FleetCommandsOptions } from './fleet-commands.ts';
+export {
+  type AskOptions,
+  type Chain,
+  type CommandArguments,
+  type CommandResult,
+  FleetCommands,
+  type FleetCommandsOptions,
+  type NoAnswer,
+} from './fleet-commands.ts';
 export { type AlertGap, followAlerts } from './follow-alerts.ts';
 export { type ForgetOutcome, forgetHost } from './forget-host.ts';
+export type { Presence } from './heartbeats.ts';
 export type { LogEntry, LogSource } from './log-merge.ts';
 export type { Measured } from './measure.ts';
 export {
@@ -26,5 +29,4 @@ export {
   type MetricsHistoryOptions,
   readMetricsHistory,
 } from './metrics-history.ts';
-export type { DashboardStanding, HostPresence, Presence, ProberStanding } from './presence.ts';
 export { type LogQuery, readLogs } from './read-logs.ts';

@@ -1,4 +1,4 @@
-import type { CommandResult } from './commanding.ts';
+import type { CommandResult } from './fleet-commands.ts';
 
 /** What one question to an agent tells beside its answer. */
 export interface Measured {

@@ -12,8 +12,8 @@ import {
   type RollupTier,
 } from '../messages/metrics.ts';
 import { type ChunkPlace, hostRollups, serviceRollups } from '../rollups.ts';
-import { type CommandSender, sendCommand } from './commanding.ts';
 import { type ChartSeries, collectBuckets, downsample, frameOf, type SeriesBuckets } from './downsample.ts';
+import { FleetCommands } from './fleet-commands.ts';
 
 export interface HistoryQuery {
   readonly host: string;
@@ -69,7 +69,7 @@ export async function readMetricsHistory(
   const tier = tierFor((toMs - fromMs) / width);
   const frame = frameOf(fromMs, toMs, Math.floor(width), ROLLUP_BUCKET_SECONDS[tier] * 1_000);
   // The agent first: a chunk that it completes meanwhile is in the stream by the time that is read.
-  const end = await readEnd({ bus, actor, timeoutMs: AGENT_TIMEOUT_MS }, query, tier, signal);
+  const end = await readEnd(new FleetCommands({ bus, actor, timeoutMs: AGENT_TIMEOUT_MS }), query, tier, signal);
   const stretch = { fromMs: frame.fromMs, toMs };
   const told = await readTiers(bus, { ...query, tier }, stretch, end.chunks, signal);
   const found = end.missing === undefined ? told : await withNewer(bus, { ...query, tier }, told, stretch, signal);
@@ -88,12 +88,12 @@ function tierFor(columnMs: number): RollupTier {
 }
 
 async function readEnd(
-  sender: CommandSender,
+  commands: FleetCommands,
   { host, service }: HistoryQuery,
   tier: RollupTier,
   signal: AbortSignal | undefined,
 ): Promise<{ chunks: readonly RollupColumns[]; missing?: string }> {
-  const told = await sendCommand(sender, host, 'series', { tier, ...(service && { service }) }, { signal });
+  const told = await commands.ask(host, 'series', { tier, ...(service && { service }) }, { signal });
   if (told.outcome === 'accepted') return { chunks: told.reply.chunks };
   return { chunks: [], missing: told.reason };
 }

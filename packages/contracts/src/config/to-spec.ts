@@ -1,6 +1,7 @@
 import type { Diagnostic } from './diagnostic.ts';
-import type { ProbeEntry, ServiceEntry } from './schema.ts';
-import type { DependencySpec, ProbeCheck, ProbeKind, ProbeSpec, ServiceSpec } from './service-spec.ts';
+import { CHECK_KINDS, checksIn } from './probe-checks.ts';
+import type { ServiceEntry } from './schema.ts';
+import type { DependencySpec, ProbeKind, ProbeSpec, ServiceSpec } from './service-spec.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
 /** The checks that need two values of one service. Empty when `toSpec` may be called. */
@@ -21,22 +22,15 @@ export function findContradictions(source: YamlSource, entry: ServiceEntry, path
     if (probe === undefined) continue;
     const at = ['probes', kind];
     const name = at.join('.');
-    const { http, tcp } = probe;
-    if ((http === undefined) === (tcp === undefined)) {
-      const count = http === undefined ? 'neither' : 'both';
-      report(at, `'${name}' has ${count} http ${count === 'both' ? 'and' : 'nor'} tcp`, 'write exactly one of the two');
+    const checks = checksIn(probe, entry.port);
+    if (checks.length !== 1) {
+      const found = checks.length === 0 ? `neither ${CHECK_KINDS.join(' nor ')}` : `both ${CHECK_KINDS.join(' and ')}`;
+      report(at, `'${name}' has ${found}`, 'write exactly one of the two');
     }
-    if (http !== undefined && (http.url === undefined) === (http.path === undefined)) {
-      const count = http.url === undefined ? 'neither url nor path' : 'both url and path';
-      report([...at, 'http'], `'${name}.http' has ${count}`, 'write exactly one of the two');
-    }
-    if (http?.url !== undefined && http.port !== undefined) {
-      report([...at, 'http', 'port'], `'${name}.http' has both url and port`, 'write the port into the url');
-    }
-    const lacksPort = http?.path !== undefined ? http.port === undefined : tcp !== undefined && tcp.port === undefined;
-    if (lacksPort && entry.port === undefined) {
-      const protocol = http === undefined ? 'tcp' : 'http';
-      report([...at, protocol], `'${name}.${protocol}' has no port, nor has the service`, 'write a port here or there');
+    for (const { kind: check, contradictions } of checks) {
+      for (const { field = [], problem, remedy } of contradictions) {
+        report([...at, check].concat(field), `'${name}.${check}' ${problem}`, remedy);
+      }
     }
     if (kind !== 'readiness' && probe.success_threshold !== 1) {
       const at1 = [...at, 'success_threshold'];
@@ -111,7 +105,7 @@ function ownProbes(entry: ServiceEntry): { [K in ProbeKind]?: ProbeSpec } {
   const probes: { [K in ProbeKind]?: ProbeSpec } = {};
   for (const kind of PROBE_KINDS) {
     const probe = entry.probes[kind];
-    const check = probe === undefined ? undefined : toCheck(probe, entry.port);
+    const check = probe && checksIn(probe, entry.port)[0]?.check;
     if (probe === undefined || check === undefined) continue;
     probes[kind] = {
       check,
@@ -123,16 +117,4 @@ function ownProbes(entry: ServiceEntry): { [K in ProbeKind]?: ProbeSpec } {
     };
   }
   return probes;
-}
-
-/** `undefined` only for what `findContradictions` refuses. */
-function toCheck({ http, tcp }: ProbeEntry, servicePort: number | undefined): ProbeCheck | undefined {
-  if (http !== undefined) {
-    const port = http.port ?? servicePort;
-    const url = http.url ?? (http.path && port ? `http://127.0.0.1:${port}${http.path}` : undefined);
-    if (url === undefined) return undefined;
-    return { kind: 'http', url, ...(http.status !== undefined && { expectedStatus: http.status }) };
-  }
-  const port = tcp?.port ?? servicePort;
-  return port === undefined ? undefined : { kind: 'tcp', host: tcp?.host ?? '127.0.0.1', port };
 }

@@ -4,8 +4,7 @@ import { parseCredentials } from '../bus/trust/credentials-file.ts';
 import { readGrant } from '../bus/trust/grant.ts';
 import { verifierFrom } from '../bus/trust/nkey.ts';
 import { readIfPresent } from '../files/replace-file.ts';
-import { isId } from '../ids.ts';
-import { type PersonRole, ROLES, type Role } from '../roles.ts';
+import { type PersonRole, parseIdentity, type Role } from '../roles.ts';
 
 /** One who speaks on the bus. */
 export interface Identity {
@@ -24,16 +23,14 @@ export async function identitiesIn(directory: string, environment: string): Prom
 }
 
 function identityOf(file: string, environment: string): Identity | undefined {
-  const [, name, id = ''] = /^([a-z]+)-(.+)\.creds$/.exec(basename(file)) ?? [];
-  const role = ROLES.find((known) => known === name);
-  if (role === undefined || !isId(id)) return undefined;
+  const identity = file.endsWith('.creds') ? parseIdentity(basename(file, '.creds'), '-') : undefined;
+  if (identity === undefined) return undefined;
   const { grant = '', roots } = parseCredentials(readIfPresent(file) ?? '');
   const read = readGrant(grant, environment, roots.map(verifierFrom));
-  const isNarrow = read.ok && role !== 'agent' && read.value.hosts !== 'all';
+  const isNarrow = read.ok && identity.role !== 'agent' && read.value.hosts !== 'all';
   const delegates = read.ok ? read.value.delegates : undefined;
   return {
-    role,
-    id,
+    ...identity,
     ...(isNarrow && { hosts: read.value.hosts as readonly string[] }),
     ...(delegates !== undefined && { delegates }),
   };

@@ -195,6 +195,20 @@ export const AGENT_VERBS = {
 } as const;
 export type AgentVerb = keyof typeof AGENT_VERBS;
 
+/** What acts on an instance: it must quote a fresh position, the same id never acts twice, and it has an outcome. */
+export const ACTING_VERBS = ['start', 'stop', 'restart', 'adopt', 'forget'] as const satisfies readonly AgentVerb[];
+export type ActingVerb = (typeof ACTING_VERBS)[number];
+
+/** Asked of agents, and refused by name by those of this version: they may still change. */
+export const RESERVED_AGENT_VERBS = [
+  'scale',
+  'reload',
+  'plan',
+  'apply',
+  'verdict',
+  'shutdown',
+] as const satisfies readonly AgentVerb[];
+
 /** So many alerts fit into one answer. */
 export const MAX_ALERTS_TOLD = 100;
 

@@ -5,16 +5,20 @@
  * and gets an age; no wall clock is compared with another. A field that is not known is absent, never null: null means
  * "gone" in a patch.
  */
-import type { AlertState, InstanceStateName, Readiness, ServiceType, Severity, VerdictName } from '@muster/contracts';
+import type {
+  AlertState,
+  InstanceStateName,
+  PresenceState,
+  Readiness,
+  ServiceType,
+  Severity,
+  VerdictName,
+} from '@muster/contracts';
 
 /** Grows when an old page could no longer read what a new server sends. */
 export const PAGE_PROTOCOL_VERSION = 1;
 
-/**
- * `heard` lately; `awaited`: not heard, but the server itself is connected too shortly to judge; `silent`: heartbeats are missing;
- * `blind`: the server has lost the bus and hears nobody.
- */
-export type Presence = 'heard' | 'awaited' | 'silent' | 'blind';
+export type Presence = PresenceState;
 
 /** How a thing is doing, at a glance: what colour and order follow. */
 export type RowStatus = 'bad' | 'unknown' | 'warn' | 'busy' | 'good' | 'idle';

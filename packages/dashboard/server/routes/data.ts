@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Id, INSTANCE_STATES } from '@muster/contracts';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { AppDependencies } from '../app.ts';
+import type { AppDependencies } from '../dependencies.ts';
 import { MAX_ROWS, queryPage, withoutAges } from '../view/query.ts';
 import { parseInput } from './parse.ts';
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { AppDependencies } from '../app.ts';
+import type { AppDependencies } from '../dependencies.ts';
 
 /** `GET /api/health`: 200 while this dashboard sees the fleet, 503 while it is blind. A stranger is told no more than that. */
 export function healthRoutes(app: FastifyInstance, { fleet, hub, version }: AppDependencies): void {

@@ -1,8 +1,8 @@
 import { Id, InstanceNumber } from '@muster/contracts';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { AppDependencies } from '../app.ts';
 import { actorOf } from '../caller/caller.ts';
+import type { AppDependencies } from '../dependencies.ts';
 import { RequestError } from '../errors.ts';
 import { parseInput } from './parse.ts';
 

@@ -2,10 +2,12 @@ import type {
   AgentPresence,
   AlertEvent,
   DashboardPresence,
+  FleetBucket,
+  FleetChange,
+  Heard,
   HostMetrics,
   HostSample,
   InstanceStatus,
-  Position,
   ProbeReport,
   ProberPresence,
   ServiceSample,
@@ -13,49 +15,17 @@ import type {
   Verdict,
 } from '@muster/contracts';
 
-/** The buckets a dashboard follows. */
-export const FOLLOWED_BUCKETS = ['specs', 'status', 'health', 'alerts'] as const;
-export type FollowedBucket = (typeof FOLLOWED_BUCKETS)[number];
-
-/** What each bucket holds under its keys. */
-export interface BucketValues {
-  readonly specs: ServiceSpecEntry;
-  readonly status: InstanceStatus;
-  readonly health: Verdict;
-  readonly alerts: AlertEvent;
-}
-
-type BucketFact = {
-  [B in FollowedBucket]:
-    | { readonly kind: 'listed'; readonly bucket: B; readonly entries: ReadonlyMap<string, BucketValues[B]> }
-    | { readonly kind: 'entry'; readonly bucket: B; readonly key: string; readonly value: BucketValues[B] | undefined };
-}[FollowedBucket];
-
-/**
- * One thing that this dashboard learned. `listed` is all that a bucket holds, whatever was known of it before; `entry` is
- * one change, a deletion when `value` is undefined.
- */
+/** One thing that this dashboard learned. */
 export type Fact =
+  | FleetChange
   | { readonly kind: 'bus'; readonly isConnected: boolean; readonly reason: string }
-  | BucketFact
-  /** The host has more entries than are taken of one: so many times one was not. */
-  | { readonly kind: 'excess'; readonly bucket: FollowedBucket; readonly host: string; readonly notTaken: number }
-  | { readonly kind: 'host-presence'; readonly heartbeat: AgentPresence }
-  /** It was taken away: nothing of it is stored any more. */
-  | { readonly kind: 'host-forgotten'; readonly host: string }
-  | { readonly kind: 'prober-presence'; readonly heartbeat: ProberPresence }
-  | { readonly kind: 'dashboard-presence'; readonly heartbeat: DashboardPresence }
   | { readonly kind: 'metrics'; readonly metrics: HostMetrics }
   | { readonly kind: 'probe'; readonly report: ProbeReport };
 
 /** A sender's last heartbeat. All `…AtMs` are this process's monotonic clock. */
-export interface Heard<Heartbeat> {
-  readonly heartbeat: Heartbeat;
-  readonly heardAtMs: number;
+export interface HeardSender<Heartbeat> extends Heard<Heartbeat> {
   /** The sender's wall clock minus our monotonic one: turns the sender's own timestamps into ours. */
   readonly wallMinusMonotonicMs: number;
-  /** The newest of those that came since and stand before it, and how many they are. */
-  readonly behind?: { readonly position: Position; readonly heartbeats: number };
 }
 
 export interface Sampled<Sample> {
@@ -73,7 +43,7 @@ export interface Latency {
 }
 
 export interface HostFacts {
-  readonly presence?: Heard<AgentPresence>;
+  readonly presence?: HeardSender<AgentPresence>;
   readonly sample?: Sampled<HostSample>;
   /** By service. */
   readonly specs: ReadonlyMap<string, ServiceSpecEntry>;
@@ -83,7 +53,7 @@ export interface HostFacts {
   readonly samples: ReadonlyMap<string, Sampled<ServiceSample>>;
   readonly latencies: ReadonlyMap<string, Latency>;
   /** By bucket: entries that were not taken. */
-  readonly excess?: ReadonlyMap<FollowedBucket, number>;
+  readonly excess?: ReadonlyMap<FleetBucket, number>;
 }
 
 /**
@@ -92,22 +62,25 @@ export interface HostFacts {
  */
 export interface Fleet {
   readonly bus: { readonly isConnected: boolean; readonly sinceAtMs: number; readonly reason: string };
+  /** Since this process last overslept. */
+  readonly awakeSinceMs: number;
   readonly hosts: ReadonlyMap<string, HostFacts>;
   readonly alerts: ReadonlyMap<string, AlertEvent>;
-  readonly probers: ReadonlyMap<string, Heard<ProberPresence>>;
-  readonly dashboards: ReadonlyMap<string, Heard<DashboardPresence>>;
+  readonly probers: ReadonlyMap<string, HeardSender<ProberPresence>>;
+  readonly dashboards: ReadonlyMap<string, HeardSender<DashboardPresence>>;
   /** Buckets that have been listed on this connection. */
-  readonly listed: ReadonlySet<FollowedBucket>;
+  readonly listed: ReadonlySet<FleetBucket>;
 }
 
 /** The same to its one owner. It is not copied for each message: that would cost more than the message, by the host. */
 export interface OwnedFleet extends Fleet {
   bus: Fleet['bus'];
+  awakeSinceMs: number;
   readonly hosts: Map<string, HostFacts>;
   readonly alerts: Map<string, AlertEvent>;
-  readonly probers: Map<string, Heard<ProberPresence>>;
-  readonly dashboards: Map<string, Heard<DashboardPresence>>;
-  readonly listed: Set<FollowedBucket>;
+  readonly probers: Map<string, HeardSender<ProberPresence>>;
+  readonly dashboards: Map<string, HeardSender<DashboardPresence>>;
+  readonly listed: Set<FleetBucket>;
 }
 
 export const NO_HOST_FACTS: HostFacts = {
@@ -122,6 +95,7 @@ export const NO_HOST_FACTS: HostFacts = {
 export function emptyFleet(nowMs: number): OwnedFleet {
   return {
     bus: { isConnected: false, sinceAtMs: nowMs, reason: 'connecting for the first time' },
+    awakeSinceMs: nowMs,
     hosts: new Map(),
     alerts: new Map(),
     probers: new Map(),

@@ -1,21 +1,13 @@
 import {
-  comparePositions,
+  type FleetBucket,
   type HostMetrics,
+  hear,
   type InstanceStatus,
   MAX_INSTANCES_PER_HOST,
   type Position,
-  PRESENCE_LIMIT_MS,
   type ProbeReport,
 } from '@muster/contracts';
-import {
-  type Fact,
-  type FollowedBucket,
-  type Heard,
-  type HostFacts,
-  type Latency,
-  NO_HOST_FACTS,
-  type OwnedFleet,
-} from './fleet.ts';
+import { type Fact, type HeardSender, type HostFacts, type Latency, NO_HOST_FACTS, type OwnedFleet } from './fleet.ts';
 
 /** As many as the sparkline shows. */
 export const LATENCY_POINTS = 40;
@@ -34,6 +26,9 @@ export function fold(fleet: OwnedFleet, fact: Fact, nowMs: number): void {
       // What the buckets hold now is not known until they are listed again: they may have been lost meanwhile.
       if (!fact.isConnected) fleet.listed.clear();
       return;
+    case 'overslept':
+      fleet.awakeSinceMs = nowMs;
+      return;
     case 'listed':
       foldListing(fleet, fact);
       fleet.listed.add(fact.bucket);
@@ -44,7 +39,7 @@ export function fold(fleet: OwnedFleet, fact: Fact, nowMs: number): void {
     case 'excess':
       changeHost(fleet, fact.host, (facts) => ({
         ...facts,
-        excess: withEntry(facts.excess ?? new Map<FollowedBucket, number>(), fact.bucket, fact.notTaken),
+        excess: withEntry(facts.excess ?? new Map<FleetBucket, number>(), fact.bucket, fact.notTaken),
       }));
       return;
     case 'host-presence':
@@ -196,30 +191,17 @@ function hasRoom(map: ReadonlyMap<string, unknown>, key: string): boolean {
 /** After so long without a prober's result the agent's own results take over. */
 const PROBER_SERIES_MS = 180_000;
 
-/** So many heartbeats in a row, each newer than the one before, are a sender and no echo. */
-const HEARTBEATS_OF_A_SENDER = 3;
-
-/**
- * Heartbeats may overtake each other, and old ones may be told again; they confirm nothing new. But a position of the far future,
- * which anybody with the sender's key can say once, must not mute it for ever: when nothing behind it comes any more, and a
- * sender goes on before it, that is who is heard.
- */
+/** One heartbeat more, with what it says of its sender's clock. */
 function heard<Heartbeat extends Position & { readonly time: string }>(
-  last: Heard<Heartbeat> | undefined,
+  last: HeardSender<Heartbeat> | undefined,
   heartbeat: Heartbeat,
   nowMs: number,
-): Heard<Heartbeat> {
-  if (last !== undefined && comparePositions(heartbeat, last.heartbeat) <= 0) {
-    const { behind } = last;
-    if (behind !== undefined && comparePositions(heartbeat, behind.position) <= 0) return last;
-    const heartbeats = (behind?.heartbeats ?? 0) + 1;
-    if (heartbeats < HEARTBEATS_OF_A_SENDER || nowMs - last.heardAtMs <= PRESENCE_LIMIT_MS) {
-      return { ...last, behind: { position: heartbeat, heartbeats } };
-    }
-  }
-  const offset = Date.parse(heartbeat.time) - nowMs;
-  const isSteady = last !== undefined && Math.abs(offset - last.wallMinusMonotonicMs) <= CLOCK_TOLERANCE_MS;
-  return { heartbeat, heardAtMs: nowMs, wallMinusMonotonicMs: isSteady ? last.wallMinusMonotonicMs : offset };
+): HeardSender<Heartbeat> {
+  const next = hear(last, heartbeat, nowMs);
+  if (last !== undefined && next.heartbeat !== heartbeat) return { ...last, ...next };
+  const offsetMs = Date.parse(heartbeat.time) - nowMs;
+  const isSteady = last !== undefined && Math.abs(offsetMs - last.wallMinusMonotonicMs) <= CLOCK_TOLERANCE_MS;
+  return { heartbeat, heardAtMs: nowMs, wallMinusMonotonicMs: isSteady ? last.wallMinusMonotonicMs : offsetMs };
 }
 
 function changeHost(fleet: OwnedFleet, host: string, change: (facts: HostFacts) => HostFacts): void {

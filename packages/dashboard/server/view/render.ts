@@ -1,5 +1,6 @@
 import {
   type AlertEvent,
+  FLEET_BUCKETS,
   type InstanceStatus,
   NONE,
   PRESENCE_INTERVAL_MS,
@@ -17,7 +18,7 @@ import type {
   Presence,
   ServiceRow,
 } from '../protocol/page.ts';
-import { type Fleet, FOLLOWED_BUCKETS, type Heard, type HostFacts, NO_HOST_FACTS, type Sampled } from './fleet.ts';
+import { type Fleet, type HeardSender, type HostFacts, NO_HOST_FACTS, type Sampled } from './fleet.ts';
 import { fleetHeadline } from './headline.ts';
 import { presenceOf } from './presence.ts';
 import { statusOf } from './row-status.ts';
@@ -47,7 +48,7 @@ export function render(fleet: Fleet, nowMs: number, context: RenderContext, memo
   const hosts: Record<string, HostRow> = {};
   const services: Record<string, ServiceRow> = {};
   const judges = [...fleet.probers].map(([id, prober]) => {
-    return `${id} ${presenceOf(fleet.bus, prober.heardAtMs, nowMs)} ${prober.wallMinusMonotonicMs}`;
+    return `${id} ${presenceOf(fleet, prober.heardAtMs, nowMs)} ${prober.wallMinusMonotonicMs}`;
   });
   // Of a host that was taken away nothing stays.
   for (const host of memo.keys()) if (!fleet.hosts.has(host)) memo.delete(host);
@@ -57,7 +58,7 @@ export function render(fleet: Fleet, nowMs: number, context: RenderContext, memo
       memo.delete(host);
       continue;
     }
-    const presence = presenceOf(fleet.bus, facts.presence?.heardAtMs, nowMs);
+    const presence = presenceOf(fleet, facts.presence?.heardAtMs, nowMs);
     // A host that is heard confirms what its keys say only once they have been read on this connection.
     const standing = presence === 'heard' && !fleet.listed.has('status') ? 'awaited' : presence;
     for (const [key, row] of serviceRows(fleet, host, standing, judges.join(), nowMs, memo)) services[key] = row;
@@ -65,7 +66,7 @@ export function render(fleet: Fleet, nowMs: number, context: RenderContext, memo
   }
   const alerts = alertRows(fleet, nowMs);
   const components = componentRows(fleet, nowMs);
-  const isComplete = FOLLOWED_BUCKETS.every((bucket) => fleet.listed.has(bucket));
+  const isComplete = FLEET_BUCKETS.every((bucket) => fleet.listed.has(bucket));
   const headline = fleetHeadline({ bus: fleet.bus, isComplete, hosts, services, alerts, components });
   return {
     fleet: { ...context, ...headline, bus: fleet.bus, isComplete },
@@ -192,7 +193,7 @@ function healthView(
   const prober = proberOf(fleet, verdict.source);
   const changedAtMs = ownTime(prober, verdict.changedAt);
   const common = { hardness: verdict.hardness, ...(changedAtMs !== undefined && { changedAtMs }) };
-  if (presenceOf(fleet.bus, prober?.heardAtMs, nowMs) === 'heard') {
+  if (presenceOf(fleet, prober?.heardAtMs, nowMs) === 'heard') {
     return { ...common, verdict: verdict.verdict, reason: verdict.reason };
   }
   const reason = `no prober confirms it now; the last verdict was ${verdict.verdict}: ${verdict.reason}`;
@@ -200,7 +201,7 @@ function healthView(
 }
 
 /** The prober that speaks in `source` (`prober/<id>`). */
-function proberOf(fleet: Fleet, source: string): Heard<ProberPresence> | undefined {
+function proberOf(fleet: Fleet, source: string): HeardSender<ProberPresence> | undefined {
   return fleet.probers.get(source.slice(source.lastIndexOf('/') + 1));
 }
 
@@ -295,7 +296,7 @@ function alertRow(fleet: Fleet, { source, data }: AlertEvent, nowMs: number): Al
     reason: data.reason,
     ...(startedAtMs !== undefined && { startedAtMs }),
     ...(endedAtMs !== undefined && { endedAtMs }),
-    isConfirmed: data.state === 'resolved' || presenceOf(fleet.bus, prober?.heardAtMs, nowMs) === 'heard',
+    isConfirmed: data.state === 'resolved' || presenceOf(fleet, prober?.heardAtMs, nowMs) === 'heard',
   };
 }
 
@@ -303,7 +304,7 @@ function componentRows(fleet: Fleet, nowMs: number): Record<string, ComponentRow
   const rows: Record<string, ComponentRow> = {};
   for (const [id, { heartbeat, heardAtMs }] of fleet.probers) {
     if (nowMs - heardAtMs > FORGET_MS) continue;
-    const presence = presenceOf(fleet.bus, heardAtMs, nowMs);
+    const presence = presenceOf(fleet, heardAtMs, nowMs);
     const own = { isLeading: heartbeat.leading, targets: heartbeat.targets };
     rows[`prober.${id}`] = {
       kind: 'prober',
@@ -316,7 +317,7 @@ function componentRows(fleet: Fleet, nowMs: number): Record<string, ComponentRow
   }
   for (const [id, { heartbeat, heardAtMs }] of fleet.dashboards) {
     if (nowMs - heardAtMs > FORGET_MS) continue;
-    const presence = presenceOf(fleet.bus, heardAtMs, nowMs);
+    const presence = presenceOf(fleet, heardAtMs, nowMs);
     const own = { viewers: heartbeat.viewers };
     rows[`dashboard.${id}`] = {
       kind: 'dashboard',
@@ -347,7 +348,7 @@ function freshUntilMs({ sampledAtMs, intervalMs }: Sampled<unknown>): number {
  * A sender's own timestamp on our monotonic clock, by way of its heartbeats, which carry the same clock. Unknown until it has
  * been heard once.
  */
-function ownTime(sender: Heard<unknown> | undefined, timestamp: string | undefined): number | undefined {
+function ownTime(sender: HeardSender<unknown> | undefined, timestamp: string | undefined): number | undefined {
   if (sender === undefined || timestamp === undefined) return undefined;
   return Math.round(Date.parse(timestamp) - sender.wallMinusMonotonicMs);
 }

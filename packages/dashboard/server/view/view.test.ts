@@ -163,6 +163,11 @@ describe('what is not confirmed lately is unknown', () => {
     expect(render(fleet, 50_000 + sinceMs, CONTEXT).hosts['web1']?.presence).toBe(presence);
   });
 
+  test('a dashboard that has slept awaits everybody: what was sent meanwhile it has not read yet', () => {
+    const fleet = learn([0, connected], [1, heartbeat(1)], [60_000, { kind: 'overslept' }]);
+    expect(render(fleet, 60_500, CONTEXT).hosts['web1']?.presence).toBe('awaited');
+  });
+
   test('a verdict without its prober is unknown, and one on another run is none', () => {
     const health = (generation: number): Fact => ({
       kind: 'entry',

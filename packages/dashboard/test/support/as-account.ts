@@ -1,5 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
+import { isRoot } from '@muster/testkit';
 
 export interface Asked {
   /** An address; default 127.0.0.1. */
@@ -17,9 +18,6 @@ export interface Told {
   /** Which connection it came over. */
   readonly localPort: number;
 }
-
-/** Any account but the one that runs the tests. */
-export const NOBODY = 65_534;
 
 /** Asks one after the other over as few connections as the server allows. Runs anywhere: it reads no file. */
 const CLIENT = `
@@ -53,7 +51,7 @@ const ask = ({ address = '127.0.0.1', method = 'GET', path, headers = {}, body }
 
 /** Why this test cannot be somebody else; `undefined` when it can. */
 export function whyNobodyElse(): string | undefined {
-  return process.getuid?.() === 0 ? undefined : 'needs root to become another account';
+  return isRoot ? undefined : 'needs root to become another account';
 }
 
 /** What another account is told. `through` is a program that runs the rest of its arguments, such as unshare. */

@@ -8,7 +8,7 @@ export interface CommandResult {
   readonly text: string;
 }
 
-/** A server that doesn't answer at all is not waited for longer than it waits for an agent. */
+/** The page waits for its server no longer than the server waits for an agent. */
 const TIMEOUT_MS = 20_000;
 
 const VERB: Readonly<Record<Action, string>> = { start: 'Start', stop: 'Stop', restart: 'Restart' };

@@ -15,7 +15,7 @@ export type Message =
   | { readonly type: 'command-settled'; readonly key: string; readonly notice: Notice }
   | { readonly type: 'notice-dismissed'; readonly id: number };
 
-/** More than this many say nothing. */
+/** The newest ones: a person reads no more than this at once. */
 const MAX_NOTICES = 4;
 
 export function reduce(state: State, message: Message): State {

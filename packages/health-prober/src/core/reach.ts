@@ -21,6 +21,10 @@ export interface Place {
   readonly networkNamespace: string;
 }
 
+export function isSamePlace(a: Place, b: Place | undefined): boolean {
+  return a.agentId === b?.agentId && a.bootId === b?.bootId && a.networkNamespace === b?.networkNamespace;
+}
+
 /** What is configured: of all networks that an address is in the narrowest decides, and of two equal ones `deny`. */
 export interface TargetRules {
   readonly allow: readonly Network[];

@@ -2,18 +2,10 @@
  * Tells agents how the services of other hosts stand that theirs wait for: when that changes, after an agent's start, and
  * again and again, for a word counts for a while only.
  */
-import { DEPENDENCY_LEASE_MS, type InstanceStatus, keys } from '@muster/contracts';
-import type { FleetCommands } from '@muster/contracts/client';
+import { DEPENDENCY_LEASE_MS } from '@muster/contracts';
+import type { FleetClient } from '@muster/contracts/client';
 import { judgeDependency, type RemoteDependency, remoteDependenciesOf } from '../core/remote-dependency.ts';
 import { monotonicMs } from './clock.ts';
-import type { Fleet } from './fleet.ts';
-import type { HostWatch } from './host-watch.ts';
-
-export interface DependencyPublisherOptions {
-  readonly commands: FleetCommands;
-  readonly fleet: Fleet;
-  readonly hosts: HostWatch;
-}
 
 const LOOK_EVERY_MS = 250;
 /** Two words may be lost before the last one lapses. */
@@ -29,13 +21,13 @@ interface Told {
 }
 
 export class DependencyPublisher {
-  readonly #options: DependencyPublisherOptions;
+  readonly #fleet: FleetClient;
   readonly #told = new Map<string, Told>();
   readonly #reading = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: DependencyPublisherOptions) {
-    this.#options = options;
+  constructor(fleet: FleetClient) {
+    this.#fleet = fleet;
   }
 
   start(): void {
@@ -47,24 +39,24 @@ export class DependencyPublisher {
   }
 
   #look(): void {
-    const wanted = remoteDependenciesOf(this.#options.fleet.specs.values());
+    const wanted = remoteDependenciesOf(this.#fleet.specs.values());
     for (const key of this.#told.keys()) if (!wanted.has(key)) this.#told.delete(key);
     for (const [key, dependency] of wanted) if (!this.#reading.has(key)) void this.#tellIfDue(key, dependency);
   }
 
   /** Never rejects. */
   async #tellIfDue(key: string, dependency: RemoteDependency): Promise<void> {
-    const { commands, hosts } = this.#options;
     const { host, target, condition } = dependency;
-    const epoch = hosts.presenceOf(host)?.epoch;
+    const { isAlive, heartbeat } = this.#fleet.host(host);
     const verdict = this.#judge(dependency);
-    if (hosts.silenceOf(host) !== 0 || epoch === undefined || verdict === undefined) return;
+    if (!isAlive || heartbeat === undefined || verdict === undefined) return;
+    const { epoch } = heartbeat;
     const { isMet, reason } = verdict;
     const text = `${isMet} ${reason}`;
     const told = this.#told.get(key);
     if (told?.text === text && told.epoch === epoch && monotonicMs() < told.dueMs) return;
     this.#reading.add(key);
-    const result = await commands.command(host, 'dependency', { target, condition, met: isMet, reason });
+    const result = await this.#fleet.command(host, 'dependency', { target, condition, met: isMet, reason });
     this.#reading.delete(key);
     const isTaken = result.outcome === 'accepted' || result.outcome === 'refused';
     this.#told.set(key, { text, epoch, dueMs: monotonicMs() + (isTaken ? RENEW_MS : RETRY_MS) });
@@ -72,15 +64,11 @@ export class DependencyPublisher {
 
   /** `undefined` while it is not known whether the target's host is heard. */
   #judge(dependency: RemoteDependency) {
-    const { fleet, hosts } = this.#options;
     const [host = '', service = ''] = dependency.target.split('/');
-    const silentMs = hosts.silenceOf(host);
-    if (silentMs === undefined) return undefined;
-    const prefix = keys.instance(host, service, 0).slice(0, -1);
-    const instances = [...fleet.keysOn(host)]
-      .filter((key) => key.startsWith(prefix))
-      .map((key) => fleet.statuses.get(key))
-      .filter((status): status is InstanceStatus => status !== undefined);
-    return judgeDependency(dependency, instances, fleet.specOf({ host, service })?.job ?? false, silentMs);
+    const { state, silentForMs } = this.#fleet.host(host);
+    if (state !== 'heard' && state !== 'silent') return undefined;
+    const instances = [...this.#fleet.statusesOn(host)].filter((status) => status.service === service);
+    const isJob = this.#fleet.specOf({ host, service })?.job ?? false;
+    return judgeDependency(dependency, instances, isJob, silentForMs);
   }
 }

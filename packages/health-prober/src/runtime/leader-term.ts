@@ -2,22 +2,20 @@
  * One term as the leading prober: from the moment the lease is ours until it is lost. It begins with what is known (the
  * saved state of an earlier life, the last values, what the streams hold since) and then goes on with what comes live.
  */
-import { type AlertEvent, type Incarnation, type InstanceStatus, keys, rows, type Verdict } from '@muster/contracts';
+import { type AlertEvent, type FleetChange, type Incarnation, keys, NONE, rows, type Verdict } from '@muster/contracts';
 import type { Bus, Subscription } from '@muster/contracts/bus';
-import { FleetCommands } from '@muster/contracts/client';
+import { FleetClient } from '@muster/contracts/client';
 import type { RuleName } from '../core/alert.ts';
 import { majority } from '../core/judge.ts';
-import type { Place, TargetRules } from '../core/reach.ts';
-import { countInstances } from '../core/recovery.ts';
+import { isSamePlace, type Place, type TargetRules } from '../core/reach.ts';
+import { type CountedInstance, countInstances } from '../core/recovery.ts';
 import type { Cadence, Caps } from '../core/schedule.ts';
 import { AlertManager } from './alert-manager.ts';
 import { type Answer, Answers } from './answers.ts';
 import { timeAgo } from './clock.ts';
 import { DependencyPublisher } from './dependency-publisher.ts';
 import { EventFeed } from './event-feed.ts';
-import { Fleet } from './fleet.ts';
 import { HostWatch } from './host-watch.ts';
-import { Mirror } from './mirror.ts';
 import { OrphanedKeyCollector } from './orphaned-key-collector.ts';
 import { Probing } from './probing.ts';
 import type { Publisher } from './publisher.ts';
@@ -51,6 +49,8 @@ export interface ProbePolicy {
 
 export interface TermOptions {
   readonly bus: Bus;
+  /** Followed for as long as the term lasts. */
+  readonly fleet: FleetClient;
   readonly prober: string;
   readonly own: Place;
   readonly policy: ProbePolicy;
@@ -63,7 +63,7 @@ export interface TermOptions {
 
 export class LeaderTerm {
   readonly #options: TermOptions;
-  readonly #fleet: Fleet;
+  readonly #fleet: FleetClient;
   readonly #hosts: HostWatch;
   readonly #probing: Probing;
   readonly #alerts: AlertManager;
@@ -73,6 +73,7 @@ export class LeaderTerm {
   readonly #votes: Subscription;
   readonly #orphanedKeys: OrphanedKeyCollector;
   readonly #dependencies: DependencyPublisher;
+  readonly #stopListening: () => void;
   #answers: Answers | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isOpen = false;
@@ -80,15 +81,16 @@ export class LeaderTerm {
 
   /** @throws the signal's reason; the term has then been closed. */
   static async begin(options: TermOptions, signal: AbortSignal): Promise<LeaderTerm> {
-    const { bus, publisher, stateFile } = options;
+    const { bus, fleet, publisher, stateFile } = options;
     await publisher.flushed(signal);
     const remembered = placedAnew(stateFile.load(), options.incarnation);
-    const [alerts, verdicts, published] = await Promise.all([
-      snapshot(bus, 'alerts', signal),
-      snapshot(bus, 'health', signal),
+    const [verdicts, published] = await Promise.all([
+      storedVerdicts(bus, signal),
       alertsSince(bus, remembered?.alerts ?? { since: timeAgo(LOOK_BACK_MS + LOOK_BACK_MARGIN_MS) }, signal),
+      // Statuses first: an agent puts them once their events are in the stream, so the feed then finds all of those.
+      fleet.ready(signal),
     ]);
-    const term = new LeaderTerm(options, { remembered, alerts, verdicts, published });
+    const term = new LeaderTerm(options, { remembered, alerts: fleet.alerts, verdicts, published });
     try {
       await term.#open(signal);
     } catch (error) {
@@ -99,8 +101,9 @@ export class LeaderTerm {
   }
 
   private constructor(options: TermOptions, known: Known) {
-    const { bus, prober, own, policy, publisher } = options;
+    const { bus, fleet, prober, own, policy, publisher } = options;
     this.#options = options;
+    this.#fleet = fleet;
     this.#alertsBefore = known.remembered?.alerts ?? publisher.alerts;
     const last = lastOf(known.alerts.values(), known.published);
     for (const event of last.values()) {
@@ -117,31 +120,15 @@ export class LeaderTerm {
       published: known.published,
       announce: (alert) => publisher.alert(alert),
     });
-    this.#fleet = new Fleet({ bus, onChange: (key) => this.#update(key) });
-    this.#revocations = new RevocationPublisher({ bus, prober, onProblem: options.onProblem });
     this.#hosts = new HostWatch({
-      bus,
-      expected: () => this.#fleet.hosts(),
+      fleet,
       onSilence: (host, silentMs, heartbeatId) => this.#alerts.takeHost(host, silentMs, heartbeatId),
-      onChange: (host) => {
-        for (const key of this.#fleet.keysOn(host)) this.#update(key);
-      },
-      onHeartbeat: (presence) => {
-        this.#revocations.noteHeartbeat(presence);
-        this.#orphanedKeys.hear(presence);
-        if (this.#isOpen) this.#alerts.takeHeartbeat(presence, (host) => this.#statusesOn(host));
-      },
     });
-    const commands = new FleetCommands({
-      bus,
-      actor: `prober/${prober}`,
-      positionOf: (host) => (this.#hosts.silenceOf(host) === 0 ? this.#hosts.presenceOf(host) : undefined),
-    });
+    this.#stopListening = fleet.onChange((change) => this.#learn(change));
+    this.#revocations = new RevocationPublisher({ bus, fleet, onProblem: options.onProblem });
     this.#orphanedKeys = new OrphanedKeyCollector({
       bus,
-      commands,
-      fleet: this.#fleet,
-      isKnown: (host) => this.#hosts.knows(host),
+      fleet,
       onRemoved: (host, removed) => {
         const some = removed.slice(0, NAMED_KEYS).join(', ');
         const rest = removed.length > NAMED_KEYS ? ` and ${removed.length - NAMED_KEYS} more` : '';
@@ -149,12 +136,12 @@ export class LeaderTerm {
       },
       onProblem: options.onProblem,
     });
-    this.#dependencies = new DependencyPublisher({ commands, fleet: this.#fleet, hosts: this.#hosts });
+    this.#dependencies = new DependencyPublisher(fleet);
     this.#verdicts = new VerdictEngine({
       policy: { maxAttempts: policy.attempts, quorum: (voters) => policy.quorum ?? majority(voters) },
       voteMaxAgeMs: 3 * policy.cadence.intervalMs,
       known: known.verdicts,
-      statusOf: (key) => this.#fleet.statuses.get(key),
+      statusOf: (key) => fleet.statuses.get(key),
       whyNoVote: (key) => this.#probing.whyNoVote(key),
       stamp: () => publisher.stamp(),
       announce: (verdict) => publisher.verdict(verdict),
@@ -165,8 +152,7 @@ export class LeaderTerm {
       bus,
       prober,
       own,
-      fleet: this.#fleet,
-      placeOf: (host) => this.#hosts.presenceOf(host),
+      fleet,
       cadence: policy.cadence,
       caps: policy.caps,
       targetsPerHost: policy.targetsPerHost,
@@ -207,12 +193,10 @@ export class LeaderTerm {
     this.#probing.stop();
     this.#hosts.stop();
     this.#revocations.stop();
-    this.#fleet.stop();
+    this.#stopListening();
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    // Statuses first: an agent puts them once their events are in the stream, so the feed then finds all of those.
-    await this.#fleet.ready(signal);
     await this.#feed.start(signal);
     this.#alerts.endReplay(this.#fleet.statuses);
     this.#isOpen = true;
@@ -223,7 +207,7 @@ export class LeaderTerm {
       bus,
       prober,
       statuses: () => this.#fleet.statuses,
-      countInstances: () => countInstances(this.#fleet.instances(), (host) => this.#hosts.silenceOf(host) === 0),
+      countInstances: () => this.#countInstances(),
       labelsOf: (host, service) => this.#fleet.specOf({ host, service })?.labels,
       probeNow: (key) => this.#probing.probeNow(key),
       forget: (host) => this.#forget(host),
@@ -236,27 +220,39 @@ export class LeaderTerm {
   }
 
   async #forget(host: string): Promise<Answer & { keys: number }> {
-    const silentMs = this.#hosts.silenceOf(host);
-    if (silentMs === undefined || silentMs === 0) {
-      const reason = silentMs === 0 ? `host ${host} is heard` : `it is not known yet whether host ${host} is silent`;
+    const { state } = this.#fleet.host(host);
+    if (state !== 'silent') {
+      const reason = state === 'heard' ? `host ${host} is heard` : `it is not known yet whether host ${host} is silent`;
       return { accepted: false, code: 'wrong-state', reason, keys: 0 };
     }
-    this.#hosts.forget(host);
+    this.#fleet.forgotten(host);
     const keys = await this.#orphanedKeys.forget(host);
     this.#alerts.takeRemovedHost(host);
     this.#options.publisher.component('host-forgotten', `host ${host} was taken away: ${keys} keys removed`, { host });
     return { accepted: true, code: 'ok', reason: `host ${host} is forgotten`, keys };
   }
 
-  *#statusesOn(host: string): Iterable<InstanceStatus> {
-    for (const key of this.#fleet.keysOn(host)) {
-      const status = this.#fleet.statuses.get(key);
-      if (status !== undefined) yield status;
+  #learn(change: FleetChange): void {
+    if (change.kind === 'listed' && change.bucket !== 'alerts') {
+      if (change.bucket === 'status') for (const key of change.gone ?? []) this.#update(key);
+      for (const key of this.#fleet.statuses.keys()) this.#update(key);
+    } else if (change.kind === 'entry') {
+      if (change.bucket === 'status') this.#update(change.key);
+      else if (change.bucket === 'specs') this.#updateBelow(change.key.slice(0, -NONE.length));
+    } else if (change.kind === 'host-presence') {
+      const { heartbeat, before } = change;
+      if (!isSamePlace(heartbeat, before)) this.#updateBelow(`${heartbeat.host}.`);
+      if (this.#isOpen) this.#alerts.takeHeartbeat(heartbeat, (host) => this.#fleet.statusesOn(host));
     }
   }
 
+  /** Every instance whose key begins so: those of a service, or of a host. */
+  #updateBelow(prefix: string): void {
+    const host = prefix.slice(0, prefix.indexOf('.'));
+    for (const key of this.#fleet.keysOn('status', host)) if (key.startsWith(prefix)) this.#update(key);
+  }
+
   #update(key: string): void {
-    this.#orphanedKeys.changed(key.slice(0, key.indexOf('.')));
     if (!this.#isOpen) return;
     const status = this.#fleet.statuses.get(key);
     this.#probing.update(key);
@@ -269,6 +265,20 @@ export class LeaderTerm {
     this.#answers?.noteStatus(status);
     const hasUrl = this.#fleet.specOf(status)?.healthCheckUrl !== undefined;
     if (hasUrl || this.#verdicts.knows(key)) this.#verdicts.judge(key);
+  }
+
+  #countInstances(): ReadonlyMap<string, number> {
+    const alive = new Set([...this.#fleet.hosts()].filter((host) => this.#fleet.host(host).isAlive));
+    return countInstances(this.#instances(), (host) => alive.has(host));
+  }
+
+  /** Every instance, with whether it runs or starts as wanted, and is one that its service is configured to have. */
+  *#instances(): Iterable<CountedInstance> {
+    for (const status of this.#fleet.statuses.values()) {
+      const { host, state, desired, instance } = status;
+      const isUp = desired === 'up' && (state === 'running' || state === 'starting');
+      yield { host, isUp, isConfigured: instance < (this.#fleet.specOf(status)?.instances ?? 0) };
+    }
   }
 
   #save(cursor: Cursor): void {
@@ -305,14 +315,11 @@ function placedAnew(saved: SavedState | undefined, told: Incarnation | undefined
   return { ...saved, events, alerts: { since: timeAgo(SENT_AGAIN_MS) } };
 }
 
-async function snapshot<B extends 'alerts' | 'health'>(bus: Bus, bucket: B, signal: AbortSignal) {
-  const mirror = new Mirror(bus.kv(bucket), () => undefined);
-  try {
-    await mirror.ready(signal);
-    return mirror.entries;
-  } finally {
-    mirror.stop();
-  }
+/** The verdicts of whoever judged before. From then on they are our own. */
+async function storedVerdicts(bus: Bus, signal: AbortSignal): Promise<ReadonlyMap<string, Verdict>> {
+  using fleet = new FleetClient({ bus, actor: `prober/${bus.id}`, follow: { buckets: ['health'], senders: [] } });
+  await fleet.ready(signal);
+  return fleet.snapshot().health;
 }
 
 async function alertsSince(bus: Bus, { seq, since }: Cursor, signal: AbortSignal): Promise<readonly AlertEvent[]> {

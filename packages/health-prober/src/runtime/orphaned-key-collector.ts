@@ -4,20 +4,22 @@
  * carry the digest of its keys. When that differs from what is stored, the agent is asked what it keeps; if its answer fits
  * the digest, all else goes. Each deletion names the revision that was looked at, so what is put meanwhile stays.
  */
-import { type AgentPresence, type AlertEvent, type InstanceStatus, keys, NONE } from '@muster/contracts';
+import {
+  type AgentPresence,
+  type AlertEvent,
+  type FleetChange,
+  type InstanceStatus,
+  keys,
+  NONE,
+} from '@muster/contracts';
 import { type Bus, keysDigest } from '@muster/contracts/bus';
-import type { FleetCommands } from '@muster/contracts/client';
+import type { FleetClient } from '@muster/contracts/client';
 import { isSteady, type Keeper, noteHeartbeat, type Steadiness } from '../core/steady.ts';
 import { monotonicMs } from './clock.ts';
-import type { Fleet } from './fleet.ts';
-import { Mirror } from './mirror.ts';
 
 export interface OrphanedKeyCollectorOptions {
   readonly bus: Bus;
-  readonly commands: FleetCommands;
-  readonly fleet: Fleet;
-  /** Is a host that has nothing stored still one of the fleet? */
-  readonly isKnown: (host: string) => boolean;
+  readonly fleet: FleetClient;
   readonly onRemoved: (host: string, removed: readonly string[]) => void;
   readonly onProblem: (what: string, error: unknown) => void;
 }
@@ -29,7 +31,7 @@ const FORGOTTEN_LOOK_MS = 5_000;
 
 export class OrphanedKeyCollector {
   readonly #options: OrphanedKeyCollectorOptions;
-  readonly #alerts: Mirror<AlertEvent>;
+  readonly #stopListening: () => void;
   readonly #steadiness = new Map<string, Steadiness>();
   /** By host, of what is stored; absent when that has changed. */
   readonly #digests = new Map<string, string>();
@@ -38,17 +40,30 @@ export class OrphanedKeyCollector {
 
   constructor(options: OrphanedKeyCollectorOptions) {
     this.#options = options;
-    this.#alerts = new Mirror(options.bus.kv('alerts'), () => undefined);
+    this.#stopListening = options.fleet.onChange((change) => this.#learn(change));
     this.#timer = setInterval(() => void this.#sweepForgotten(), FORGOTTEN_LOOK_MS);
   }
 
-  /** To be called when a key of the host was put or deleted. */
-  changed(host: string): void {
-    this.#digests.delete(host);
+  /** Removes all that is stored of a host that was taken away. Returns how many keys that were. @throws what the bus throws */
+  async forget(host: string): Promise<number> {
+    this.#steadiness.delete(host);
+    const stored = this.#storedOn(host);
+    const removed = await Promise.all(stored.map(({ bucket, key, id }) => this.#remove(bucket, key, id)));
+    return removed.filter(Boolean).length;
   }
 
-  /** To be called with each heartbeat. */
-  hear({ host, agentId, epoch, keysDigest: digest }: AgentPresence): void {
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#stopListening();
+  }
+
+  #learn(change: FleetChange): void {
+    if (change.kind === 'listed') this.#digests.clear();
+    else if (change.kind === 'entry') this.#digests.delete(change.key.slice(0, change.key.indexOf('.')));
+    else if (change.kind === 'host-presence') this.#hear(change.heartbeat);
+  }
+
+  #hear({ host, agentId, epoch, keysDigest: digest }: AgentPresence): void {
     const { connectedSinceMs } = this.#options.bus;
     if (connectedSinceMs === undefined) return;
     const nowMs = monotonicMs();
@@ -61,32 +76,19 @@ export class OrphanedKeyCollector {
     void this.#sweep(host, keeper);
   }
 
-  /** Removes all that is stored of a host that was taken away. Returns how many keys that were. @throws what the bus throws */
-  async forget(host: string): Promise<number> {
-    this.#steadiness.delete(host);
-    const stored = [...this.#options.fleet.storedOn(host)];
-    const removed = await Promise.all(stored.map(([key, { bucket, id }]) => this.#remove(bucket, key, id)));
-    return removed.filter(Boolean).length;
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-    this.#alerts.stop();
-  }
-
   /** Never rejects. */
   async #sweep(host: string, keeper: Keeper): Promise<void> {
-    const { commands, fleet, onRemoved, onProblem } = this.#options;
+    const { fleet, onRemoved, onProblem } = this.#options;
     try {
       // Looked at before the question: what is put after the answer is not among it.
-      const stored = [...fleet.storedOn(host)];
+      const stored = this.#storedOn(host);
       const alerts = this.#leftAlerts(host);
-      const answer = await commands.status(host);
+      const answer = await fleet.status(host);
       if (answer.outcome !== 'accepted' || answer.reply.epoch !== keeper.epoch) return;
       const kept = keptKeys(answer.reply.instances);
       if (keysDigest(kept) !== keeper.keysDigest) return;
       const removed: string[] = [];
-      for (const [key, { bucket, id }] of stored) {
+      for (const { bucket, key, id } of stored) {
         if (!kept.has(key) && (await this.#remove(bucket, key, id))) removed.push(key);
       }
       for (const [key, { id }] of alerts) if (await this.#remove('alerts', key, id)) removed.push(key);
@@ -98,23 +100,33 @@ export class OrphanedKeyCollector {
 
   /** Alerts that are over, of hosts of which nothing else is left. Never rejects. */
   async #sweepForgotten(): Promise<void> {
-    const { bus, fleet, isKnown, onProblem } = this.#options;
+    const { bus, fleet, onProblem } = this.#options;
     const sinceMs = bus.connectedSinceMs;
     if (sinceMs === undefined || monotonicMs() - sinceMs < LOOK_MS) return;
     try {
-      for (const [key, { id, data }] of this.#alerts.entries) {
-        const isLeft = fleet.storedOn(data.host).size === 0 && !isKnown(data.host);
-        if (isLeft && data.state === 'resolved') await this.#remove('alerts', key, id);
+      for (const [key, { id, data }] of fleet.alerts) {
+        const isKnown = this.#storedOn(data.host).length > 0 || fleet.host(data.host).heartbeat !== undefined;
+        if (!isKnown && data.state === 'resolved') await this.#remove('alerts', key, id);
       }
     } catch (error) {
       onProblem('cannot remove the alerts of hosts that are forgotten', error);
     }
   }
 
+  /** All that its agent has put. */
+  #storedOn(
+    host: string,
+  ): readonly { readonly bucket: 'specs' | 'status'; readonly key: string; readonly id: string }[] {
+    const { fleet } = this.#options;
+    const stored = (bucket: 'specs' | 'status', values: ReadonlyMap<string, { readonly id: string }>) =>
+      [...fleet.keysOn(bucket, host)].map((key) => ({ bucket, key, id: values.get(key)?.id ?? '' }));
+    return [...stored('status', fleet.statuses), ...stored('specs', fleet.specs)];
+  }
+
   #digestOf(host: string): string {
     const known = this.#digests.get(host);
     if (known !== undefined) return known;
-    const digest = keysDigest(this.#options.fleet.storedOn(host).keys());
+    const digest = keysDigest(this.#storedOn(host).map(({ key }) => key));
     this.#digests.set(host, digest);
     return digest;
   }
@@ -122,7 +134,7 @@ export class OrphanedKeyCollector {
   /** Alerts that are over, of services of which nothing else is left. */
   #leftAlerts(host: string): readonly (readonly [string, AlertEvent])[] {
     const { fleet } = this.#options;
-    return [...this.#alerts.entries].filter(([, { data }]) => {
+    return [...fleet.alerts].filter(([, { data }]) => {
       if (data.host !== host || data.service === NONE || data.state !== 'resolved') return false;
       return fleet.specOf({ host, service: data.service }) === undefined;
     });

@@ -1,7 +1,9 @@
 /** A prober: stands by until the lease is its own, then judges for a term, again and again, until it is stopped. */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ALERT_PATIENCE } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
+import { FleetClient, type Followed } from '@muster/contracts/client';
 import type { Place } from '../core/reach.ts';
 import { wallTime } from './clock.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -11,6 +13,7 @@ import { Publisher } from './publisher.ts';
 import { StateFile } from './state-file.ts';
 import { StoreWitness } from './store-witness.ts';
 
+const FOLLOWED: Followed = { buckets: ['specs', 'status', 'alerts'], senders: ['host'] };
 const RETRY_MS = 1_000;
 /** A term does not wait longer for it. */
 const COMPARE_WITHIN_MS = 10_000;
@@ -73,8 +76,9 @@ export async function runProber(options: ProberOptions, signal: AbortSignal): Pr
         // What a bus holds that has gone back is not what this prober knows of: first it is brought back.
         await witness.compared(AbortSignal.any([lost.signal, AbortSignal.timeout(COMPARE_WITHIN_MS)]));
         // The lease also ends with `signal`, so one signal says both.
+        using fleet = new FleetClient({ bus, actor: `prober/${prober}`, follow: FOLLOWED, patience: ALERT_PATIENCE });
         term = await LeaderTerm.begin(
-          { ...options, stateFile, publisher, incarnation: witness.incarnation, onProblem },
+          { ...options, fleet, stateFile, publisher, incarnation: witness.incarnation, onProblem },
           lost.signal,
         );
         publisher.component('lease-won', 'judges from now on');

@@ -1,10 +1,10 @@
 /** Which instances this prober probes itself, and the probe of one of them as a report. */
 import { Deadline, type InstanceStatus, isRedacted, keys, type ProbeReport, rows } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
-import { type Gate, type HttpTarget, type ProbeResult, probe } from '@muster/probes';
+import type { FleetClient } from '@muster/contracts/client';
+import { type Gate, type ProbeResult, probe, type TargetOf } from '@muster/probes';
 import { noVantage, type Place, reachOf, type TargetRules, whyNotAddress } from '../core/reach.ts';
 import type { Cadence, Caps } from '../core/schedule.ts';
-import type { Fleet } from './fleet.ts';
 import { NameLookups } from './name-lookups.ts';
 import { Places } from './places.ts';
 import type { Stamp } from './publisher.ts';
@@ -16,8 +16,7 @@ export interface ProbingOptions {
   readonly bus: Bus;
   readonly prober: string;
   readonly own: Place;
-  readonly fleet: Fleet;
-  readonly placeOf: (host: string) => Place | undefined;
+  readonly fleet: FleetClient;
   readonly rules: TargetRules;
   readonly cadence: Cadence;
   readonly caps: Caps;
@@ -94,19 +93,21 @@ export class Probing {
     this.#scheduler.stop();
   }
 
-  #targetOf(key: string): { readonly status: InstanceStatus; readonly http: HttpTarget } | { readonly why: string } {
-    const { fleet, own, placeOf, rules } = this.#options;
+  #targetOf(
+    key: string,
+  ): { readonly status: InstanceStatus; readonly http: TargetOf<'http'> } | { readonly why: string } {
+    const { fleet, own, rules } = this.#options;
     const status = fleet.statuses.get(key);
     if (status === undefined) return { why: 'it is not known here' };
     const url = fleet.specOf(status)?.healthCheckUrl;
     if (url === undefined) return { why: 'it has no health_check_url' };
     if (status.state !== 'running' || status.desired === 'down') return { why: `it is ${status.state}` };
     if (isRedacted(url)) return { why: 'its address holds a secret, which stays on its host' };
-    const reach = reachOf(url, placeOf(status.host), own, rules);
+    const reach = reachOf(url, fleet.host(status.host).heartbeat, own, rules);
     return reach.canReach ? { status, http: { kind: 'http', url } } : { why: reach.reason };
   }
 
-  async #probe(status: InstanceStatus, http: HttpTarget, stopping: AbortSignal): Promise<{ isSoft: boolean }> {
+  async #probe(status: InstanceStatus, http: TargetOf<'http'>, stopping: AbortSignal): Promise<{ isSoft: boolean }> {
     const { timeoutMs, degradedAfterMs, onReport } = this.#options;
     using deadline = new Deadline(timeoutMs, stopping);
     const result = await probe({ ...http, gate: this.#gateOf(status.host, deadline.signal) }, deadline.signal);
@@ -119,9 +120,9 @@ export class Probing {
 
   /** Where the host is may have changed since the target was taken up, and so may what its name resolves to. */
   #gateOf(host: string, signal: AbortSignal): Gate {
-    const { own, placeOf, rules } = this.#options;
+    const { fleet, own, rules } = this.#options;
     return {
-      whyNot: (address) => whyNotAddress(address, placeOf(host), own, rules),
+      whyNot: (address) => whyNotAddress(address, fleet.host(host).heartbeat, own, rules),
       addressesOf: (name) => this.#lookups.addressesOf(host, name, signal),
     };
   }

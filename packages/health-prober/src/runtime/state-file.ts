@@ -3,10 +3,10 @@
  * what it knew at that point. Everything after that point is read again from the stream, which leads to the same alerts
  * again; those already published are found in their stream and not published twice.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AlertData, certainlyKept, type Incarnation, nextEpoch, type StreamName } from '@muster/contracts';
-import { claimStateFolder } from '@muster/contracts/files';
+import { claimStateFolder, replaceFile } from '@muster/contracts/files';
 import { z } from 'zod';
 
 /** How far a stream has been read: to a sequence or, before the first message, from a time on. */
@@ -78,10 +78,7 @@ export class StateFile {
     }
   }
 
-  /** Replaces the file as a whole: a reader, and the next life, see the old one or the new one. */
   #write(name: string, value: unknown): void {
-    const file = join(this.#directory, name);
-    writeFileSync(`${file}.new`, JSON.stringify(value), { mode: 0o600 });
-    renameSync(`${file}.new`, file);
+    replaceFile(join(this.#directory, name), JSON.stringify(value));
   }
 }

@@ -3,7 +3,7 @@
  * each connection. Then it raises the incarnation, or adds to one that was raised how far the store went back; and it answers
  * everybody's question for it, once it has compared.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { Incarnation, proberCommands, type StreamName } from '@muster/contracts';
 import {
   type Bus,
@@ -15,6 +15,7 @@ import {
   uuidv7,
   writeIncarnation,
 } from '@muster/contracts/bus';
+import { replaceFile } from '@muster/contracts/files';
 import { z } from 'zod';
 import { addWitness, compareWitnesses, type Standing, type Witness } from '../core/witness.ts';
 import { wallTime } from './clock.ts';
@@ -184,8 +185,7 @@ export class StoreWitness implements Subscription {
     const { file, onProblem } = this.#options;
     const saved = { incarnation: this.#known, witnesses: Object.fromEntries(this.#witnesses) };
     try {
-      writeFileSync(`${file}.new`, JSON.stringify(saved));
-      renameSync(`${file}.new`, file);
+      replaceFile(file, JSON.stringify(saved));
     } catch (error) {
       onProblem('cannot remember what the bus holds: after a restart a restored one may go unnoticed', error);
     }

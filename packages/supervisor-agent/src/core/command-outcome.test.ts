@@ -19,6 +19,7 @@ const down = (name: 'stopped' | 'completed', desired: 'up' | 'down'): State => (
   persisted: persisted({ desired }),
 });
 const failed: State = { name: 'failed', persisted: persisted({ failure: 'its budget is spent' }), retryAtMs: null };
+const backoff: State = { name: 'backoff', persisted: persisted({ generation: 2 }), untilMs: 9 };
 const orphaned: State = { name: 'orphaned', persisted: persisted(), reason: 'not provable' };
 const pending: State = { name: 'pending', persisted: persisted(), restartAtMs: null };
 
@@ -30,19 +31,29 @@ describe('what came of a command', () => {
     ['start', pending, undefined],
     ['start', down('completed', 'up'), 'done'],
     ['start', failed, 'failed'],
+    ['start', backoff, 'failed'],
+    ['start', orphaned, 'failed'],
     ['start', down('stopped', 'down'), undefined],
     ['stop', down('stopped', 'down'), 'done'],
     ['stop', down('completed', 'down'), 'done'],
+    ['stop', { ...failed, persisted: persisted({ desired: 'down' }) }, 'done'],
     ['stop', running('yes', { desired: 'down' }), undefined],
     ['stop', orphaned, 'failed'],
     ['restart', running('yes'), undefined],
     ['restart', running('yes', { generation: 2 }), 'done'],
+    ['restart', running('no', { generation: 2 }), undefined],
     ['restart', failed, 'failed'],
+    ['restart', backoff, 'failed'],
     ['adopt', orphaned, undefined],
     ['adopt', running('yes'), 'done'],
     ['forget', pending, 'done'],
   ])('%s, now %j: %s', (verb, state, outcome) => {
-    expect(settle({ verb, generation: 1 }, state)?.outcome).toBe(outcome);
+    expect(settle({ verb, generation: 1 }, state, 'it crashed')?.outcome).toBe(outcome);
+  });
+
+  test('why it failed is why the instance is in its state', () => {
+    const settled = settle({ verb: 'restart', generation: 1 }, backoff, 'exited with code 7; again in 2 s');
+    expect(settled).toEqual({ outcome: 'failed', reason: 'exited with code 7; again in 2 s' });
   });
 
   test.each<[Act['verb'], State, string | undefined]>([
@@ -53,6 +64,6 @@ describe('what came of a command', () => {
     ['start', pending, undefined],
     ['restart', running('no'), undefined],
   ])('%s of before the agent was killed, now %j: %s', (verb, state, outcome) => {
-    expect(settleLate({ verb, generation: 1 }, state)?.outcome).toBe(outcome);
+    expect(settleLate({ verb, generation: 1 }, state, 'it crashed')?.outcome).toBe(outcome);
   });
 });

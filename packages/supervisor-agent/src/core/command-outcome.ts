@@ -1,8 +1,9 @@
+import type { ActingVerb } from '@muster/contracts';
 import type { State, StateName } from './state.ts';
 
 /** A command that was accepted, and the run that it found. */
 export interface Act {
-  readonly verb: 'start' | 'stop' | 'restart' | 'adopt' | 'forget';
+  readonly verb: ActingVerb;
   /** The instance's generation when the command was accepted. */
   readonly generation: number;
 }
@@ -12,22 +13,15 @@ export interface Settled {
   readonly reason: string;
 }
 
-/** What came of it, by the instance's state after it; `undefined` while it is still under way. */
-export function settle(act: Act, state: State): Settled | undefined {
+/** What came of it, by the instance's state after it, and why it is in that; `undefined` while it is still under way. */
+export function settle(act: Act, state: State, why: string): Settled | undefined {
   if (isDone(act, state)) return { outcome: 'done', reason: `it is ${state.name}` };
-  if (act.verb === 'stop') {
-    return state.name === 'orphaned' ? { outcome: 'failed', reason: state.reason } : undefined;
-  }
-  if (state.name === 'failed' || state.name === 'backoff') {
-    return { outcome: 'failed', reason: state.persisted.failure ?? `it is in ${state.name}` };
-  }
-  if (state.name === 'orphaned' && act.verb !== 'adopt') return { outcome: 'failed', reason: state.reason };
-  return undefined;
+  return hasFailed(act, state) ? { outcome: 'failed', reason: why } : undefined;
 }
 
 /** As `settle`, for a command that a former agent had accepted: it may have been killed before it acted. */
-export function settleLate(act: Act, state: State): Settled | undefined {
-  const settled = settle(act, state);
+export function settleLate(act: Act, state: State, why: string): Settled | undefined {
+  const settled = settle(act, state, why);
   if (settled !== undefined || !isAtRest(state)) return settled;
   return { outcome: 'failed', reason: `the agent was killed before it could ${act.verb}: it is ${state.name}` };
 }
@@ -45,6 +39,11 @@ function isDone({ verb, generation }: Act, state: State): boolean {
     case 'forget':
       return state.name !== 'orphaned' && state.name !== 'unknown';
   }
+}
+
+function hasFailed({ verb }: Act, { name }: State): boolean {
+  if (name === 'orphaned') return verb !== 'adopt';
+  return verb !== 'stop' && (name === 'failed' || name === 'backoff');
 }
 
 const DOWN: ReadonlySet<StateName> = new Set(['stopped', 'completed', 'failed']);

@@ -48,8 +48,11 @@ export class HostSampler {
     this.#before = this.#readCounters();
   }
 
-  /** What this host cannot tell is absent or empty; what every Linux tells (memory, load) is 0 if even that can't be read. */
-  sample(): HostSample {
+  /**
+   * What this host cannot tell is absent or empty; what every Linux tells (memory, load) is 0 if even that can't be read.
+   * `pids` are all its processes.
+   */
+  sample(pids: readonly number[] = this.#reader.pids()): HostSample {
     const before = this.#before;
     const now = this.#readCounters();
     this.#before = now;
@@ -64,7 +67,7 @@ export class HostSampler {
       disks: pairs(before.disks, now.disks).map(([then, disk]) => diskRates(then, disk, elapsedMs)),
       nics: pairs(before.nics, now.nics).map(([then, nic]) => nicRates(then, nic, elapsedMs)),
       uptimeSeconds: parseUptime(this.#text('uptime')) ?? 0,
-      processCount: this.#reader.pids().length,
+      processCount: pids.length,
     };
   }
 

@@ -122,7 +122,7 @@ const STAT_TAIL =
   '15145 15145 3862 0 -1 4194304 98 0 0 0 12 34 5 6 20 0 3 0 133050 3133440 390 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 1 1 1 1 1 1 1 0';
 
 test.each(['cat', 'tmux: server', 'a) S 1 (b', '((sd-pam))', 'x\ny', ')', ''])('/proc/<pid>/stat of %j', (name) => {
-  expect(parseProcess(`15151 (${name}) S ${STAT_TAIL}\n`)).toEqual({
+  expect(parseProcess(Buffer.from(`15151 (${name}) S ${STAT_TAIL}\n`))).toEqual({
     pid: 15_151,
     startTimeTicks: 133_050,
     parentPid: 15_145,
@@ -136,15 +136,15 @@ test.each(['cat', 'tmux: server', 'a) S 1 (b', '((sd-pam))', 'x\ny', ')', ''])('
 });
 
 test('a process whose first thread has ended is no zombie while others go on', () => {
-  expect(parseProcess(`1 (x) Z ${STAT_TAIL}`)?.isZombie).toBe(false);
-  expect(parseProcess(`1 (x) Z ${STAT_TAIL.replace(' 20 0 3 ', ' 20 0 1 ')}`)?.isZombie).toBe(true);
+  expect(parseProcess(Buffer.from(`1 (x) Z ${STAT_TAIL}`))?.isZombie).toBe(false);
+  expect(parseProcess(Buffer.from(`1 (x) Z ${STAT_TAIL.replace(' 20 0 3 ', ' 20 0 1 ')}`))?.isZombie).toBe(true);
 });
 
 test('/proc/<pid>/io', () => {
   const text =
     'rchar: 6976\nwchar: 1\nsyscr: 10\nsyscw: 0\nread_bytes: 4096\nwrite_bytes: 8192\ncancelled_write_bytes: 0\n';
-  expect(parseIo(text)).toEqual({ readBytes: 4096, writtenBytes: 8192 });
-  expect(parseIo('')).toBeUndefined();
+  expect(parseIo(Buffer.from(text))).toEqual({ readBytes: 4096, writtenBytes: 8192 });
+  expect(parseIo(Buffer.alloc(0))).toBeUndefined();
 });
 
 test('/proc/self/auxv', () => {
@@ -163,8 +163,8 @@ test('no parser throws, whatever the text', () => {
     parseNics,
     parseMounts,
     parseUptime,
-    parseProcess,
-    parseIo,
+    (text: string) => parseProcess(Buffer.from(text)),
+    (text: string) => parseIo(Buffer.from(text)),
   ];
   const word = fc.constantFrom(
     'cpu',

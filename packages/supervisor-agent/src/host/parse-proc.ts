@@ -184,35 +184,58 @@ export interface ProcessUsage {
   readonly rssPages: number;
 }
 
-/** `/proc/<pid>/stat`. The name in parentheses may hold anything, also spaces, parentheses and line ends. */
-export function parseProcess(text: string): ProcessUsage | undefined {
-  const nameEnd = text.lastIndexOf(')');
-  const fields = text.slice(nameEnd + 2).split(' ');
-  if (nameEnd === -1 || fields.length < 22) return undefined;
-  const state = fields[0];
-  const threads = Number(fields[17]);
-  const usage = {
-    pid: Number.parseInt(text, 10),
-    startTimeTicks: Number(fields[19]),
-    parentPid: Number(fields[1]),
-    sessionId: Number(fields[3]),
+const ZOMBIE = 'Z'.charCodeAt(0);
+const DEAD = 'X'.charCodeAt(0);
+const [ZERO, NINE] = [0x30, 0x39];
+/** Of proc(5), counted from the state. */
+const RSS_FIELD = 21;
+
+/**
+ * `/proc/<pid>/stat`. The name in parentheses may hold anything, also spaces, parentheses and line ends. A tick reads
+ * hundreds of these, and making strings of them took longer than the kernel takes to write them: hence bytes.
+ */
+export function parseProcess(stat: Buffer): ProcessUsage | undefined {
+  const nameEnd = stat.lastIndexOf(')');
+  const state = stat[nameEnd + 2];
+  const fields = wholeNumbers(stat, nameEnd + 3, RSS_FIELD);
+  const rssPages = fields[RSS_FIELD - 1];
+  if (nameEnd === -1 || rssPages === undefined) return undefined;
+  const field = (index: number): number => fields[index - 1] ?? 0;
+  const threads = field(17);
+  return {
+    pid: wholeNumbers(stat, 0, 1)[0] ?? 0,
+    startTimeTicks: field(19),
+    parentPid: field(1),
+    sessionId: field(3),
     // A process whose first thread has ended shows as a zombie while its other threads go on.
-    isZombie: state === 'X' || (state === 'Z' && threads <= 1),
+    isZombie: state === DEAD || (state === ZOMBIE && threads <= 1),
     threads,
-    ownTicks: Number(fields[11]) + Number(fields[12]),
-    endedChildrenTicks: Number(fields[13]) + Number(fields[14]),
-    rssPages: Number(fields[21]),
+    ownTicks: field(11) + field(12),
+    endedChildrenTicks: field(13) + field(14),
+    rssPages,
   };
-  return Number.isFinite(usage.pid) && Number.isFinite(usage.startTimeTicks) ? usage : undefined;
+}
+
+/** The first `count` whole numbers behind `at`, or as many as there are; a sign is passed over. */
+function wholeNumbers(bytes: Buffer, at: number, count: number): number[] {
+  const numbers: number[] = [];
+  let value = -1;
+  for (let index = at; index <= bytes.length && numbers.length < count; index += 1) {
+    const byte = bytes[index] ?? 0;
+    if (byte >= ZERO && byte <= NINE) value = Math.max(0, value) * 10 + byte - ZERO;
+    else if (value >= 0) {
+      numbers.push(value);
+      value = -1;
+    }
+  }
+  return numbers;
 }
 
 /** `/proc/<pid>/io`: what reached the disks, not the page cache; ended and waited-for children included. */
-export function parseIo(text: string): { readBytes: number; writtenBytes: number } | undefined {
-  const read = /^read_bytes: (\d+)/m.exec(text);
-  const written = /^write_bytes: (\d+)/m.exec(text);
-  return read === null || written === null
-    ? undefined
-    : { readBytes: Number(read[1]), writtenBytes: Number(written[1]) };
+export function parseIo(io: Buffer): { readBytes: number; writtenBytes: number } | undefined {
+  // The kernel writes seven counters, in this order since there are any.
+  const [, , , , readBytes, writtenBytes] = wholeNumbers(io, 0, 6);
+  return readBytes === undefined || writtenBytes === undefined ? undefined : { readBytes, writtenBytes };
 }
 
 /** Page size in bytes, from `/proc/self/auxv` of a 64-bit machine: pairs of a type and a value. */

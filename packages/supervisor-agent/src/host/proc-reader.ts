@@ -14,8 +14,8 @@ export class ProcReader {
     this.#dir = dir;
   }
 
-  /** A file of one process, which the kernel hands out in one piece. `path` is relative to /proc. */
-  read(path: string): string | undefined {
+  /** A file of one process, which the kernel hands out in one piece, until the next is read. `path` is relative to /proc. */
+  read(path: string): Buffer | undefined {
     let fd: number;
     try {
       fd = openSync(`${this.#dir}/${path}`, 'r');
@@ -23,7 +23,7 @@ export class ProcReader {
       return undefined;
     }
     try {
-      return this.#buffer.toString('latin1', 0, readSync(fd, this.#buffer, 0, this.#buffer.length, 0));
+      return this.#buffer.subarray(0, readSync(fd, this.#buffer, 0, this.#buffer.length, 0));
     } catch {
       return undefined;
     } finally {

@@ -67,11 +67,14 @@ export class ServiceSampler {
     this.#pageBytes = readPageSize();
   }
 
-  /** One sample for each instance that has a live process. The first one of a tree shows its average since its start. */
-  sample(instances: readonly SampledInstance[]): ServiceSample[] {
+  /**
+   * One sample for each instance that has a live process. The first one of a tree shows its average since its start.
+   * `allPids` are all processes of the host.
+   */
+  sample(instances: readonly SampledInstance[], allPids: readonly number[] = this.#reader.pids()): ServiceSample[] {
     this.#tick += 1;
     const owners = new Map(instances.flatMap(({ pids, ...instance }) => pids.map((pid) => [pid, keyOf(instance)])));
-    const groups = groupByOwner(this.#look(owners), owners, ({ pid, startTimeTicks }) => {
+    const groups = groupByOwner(this.#look(owners, allPids), owners, ({ pid, startTimeTicks }) => {
       const before = this.#ownerBefore.get(pid);
       return before?.startTimeTicks === startTimeTicks ? before.key : undefined;
     });
@@ -110,17 +113,16 @@ export class ServiceSampler {
   }
 
   /** All processes that may belong to somebody. */
-  #look(owners: ReadonlyMap<number, string>): ProcessUsage[] {
+  #look(owners: ReadonlyMap<number, string>, pids: readonly number[]): ProcessUsage[] {
     const roots = [...owners.keys()].join();
     // With new roots a stranger may turn out to be a child of one.
     if (roots !== this.#rootsBefore) this.#strangers.clear();
     this.#rootsBefore = roots;
     const processes: ProcessUsage[] = [];
-    const pids = this.#reader.pids();
     for (const pid of pids) {
       if (this.#strangers.has(pid) && (pid + this.#tick) % RECHECK_TICKS !== 0) continue;
-      const text = this.#reader.read(`${pid}/stat`);
-      const usage = text === undefined ? undefined : parseProcess(text);
+      const stat = this.#reader.read(`${pid}/stat`);
+      const usage = stat === undefined ? undefined : parseProcess(stat);
       if (usage !== undefined) processes.push(usage);
     }
     // Those that turn out to be ours are taken out again in #remember.
@@ -142,12 +144,10 @@ export class ServiceSampler {
     let readBytes = 0;
     let writtenBytes = 0;
     for (const { pid, isZombie } of members) {
-      const text = isZombie ? undefined : this.#reader.read(`${pid}/io`);
-      const io = text === undefined ? undefined : parseIo(text);
-      if (io === undefined) {
-        if (isZombie) continue;
-        return undefined;
-      }
+      if (isZombie) continue;
+      const bytes = this.#reader.read(`${pid}/io`);
+      const io = bytes === undefined ? undefined : parseIo(bytes);
+      if (io === undefined) return undefined;
       readBytes += io.readBytes;
       writtenBytes += io.writtenBytes;
     }

@@ -8,10 +8,10 @@ import {
   type LogOffsets,
   type LogStream,
   logFilter,
-  Pattern,
   PatternError,
   searchedText,
 } from '@muster/contracts';
+import type { Pattern } from '@muster/contracts/pattern';
 import { STREAMS } from './cursor.ts';
 import { LogFile, lookAt } from './log-file.ts';
 import { type Mask, maskLine } from './mask-line.ts';
@@ -43,7 +43,7 @@ export function readHostLogs(
 async function readPage(files: Files, request: AgentRequest<'logs'>, mask: Mask): Promise<HostLogPage> {
   const isOnwards = request.from !== undefined;
   const startedAtMs = performance.now();
-  const select = selectorOf(request, mask);
+  const select = selectorOf(request, await patternOf(request), mask);
   const scans = new Map<LogStream, Scan & { readonly start: number; readonly size: number }>();
   for (const stream of STREAMS) {
     if (request.stream !== undefined && request.stream !== stream) continue;
@@ -79,9 +79,18 @@ async function readPage(files: Files, request: AgentRequest<'logs'>, mask: Mask)
   return { lines: chosen.map(({ line }) => line), ...(isMore && { next }) };
 }
 
-function selectorOf(request: AgentRequest<'logs'>, mask: Mask): (lines: readonly Found[]) => readonly Found[] {
-  const { level, text, regex, since, until } = request;
-  const pattern = regex === undefined ? undefined : new Pattern(regex);
+/** Its library is loaded by the first request that needs it. @throws PatternError */
+async function patternOf({ regex }: AgentRequest<'logs'>): Promise<Pattern | undefined> {
+  if (regex === undefined) return undefined;
+  const { Pattern } = await import('@muster/contracts/pattern');
+  return new Pattern(regex);
+}
+
+function selectorOf(
+  { level, text, since, until }: AgentRequest<'logs'>,
+  pattern: Pattern | undefined,
+  mask: Mask,
+): (lines: readonly Found[]) => readonly Found[] {
   const isWanted = logFilter({
     level,
     text,

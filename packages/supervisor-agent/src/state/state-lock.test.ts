@@ -1,8 +1,8 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { readBootId, readStat } from '@muster/contracts/process';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readBootId, readStat } from '../drivers/process/proc.ts';
 import { lockStateDirectory, StateLockedError } from './state-lock.ts';
 
 let directory: string;

@@ -14,15 +14,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
+import { isRoot, NOBODY, type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { copyFile, copyFolder, linkProgram } from '../../src/confine/copy.ts';
 import { handOver } from '../../src/confine/hand-over.ts';
 import { layOutServer } from '../../src/confine/program-folder.ts';
 import { isRunnableBy } from '../../src/confine/reachable.ts';
 
-const NOBODY = { uid: 65_534, gid: 65_534 };
-const isRoot = process.getuid?.() === 0;
+const OTHER = { uid: NOBODY, gid: NOBODY };
 let home: TemporaryDirectory;
 beforeEach(async () => {
   home = await temporaryDirectory();
@@ -39,7 +38,7 @@ describe.skipIf(!isRoot)('as root', () => {
     symlinkSync(at('secret'), at('store/link'));
     symlinkSync(at('elsewhere'), at('store/folder'));
     linkSync(at('secret'), at('store/second-name'));
-    handOver(at('store'), NOBODY);
+    handOver(at('store'), OTHER);
     for (const mine of ['store', 'store/streams', 'store/streams/1.blk']) expect(statSync(at(mine)).uid).toBe(65_534);
     expect(lstatSync(at('store/link')).uid).toBe(65_534);
     for (const other of ['secret', 'elsewhere', 'store/second-name']) expect(statSync(at(other)).uid, other).toBe(0);
@@ -48,7 +47,7 @@ describe.skipIf(!isRoot)('as root', () => {
   test('a link in the place of the tree is refused', () => {
     mkdirSync(at('elsewhere'));
     symlinkSync(at('elsewhere'), at('store'));
-    expect(() => handOver(at('store'), NOBODY)).toThrow(/ELOOP|ENOTDIR/);
+    expect(() => handOver(at('store'), OTHER)).toThrow(/ELOOP|ENOTDIR/);
     expect(statSync(at('elsewhere')).uid).toBe(0);
   });
 
@@ -56,7 +55,7 @@ describe.skipIf(!isRoot)('as root', () => {
     mkdirSync(at('nats/jetstream'), { recursive: true });
     writeFileSync(at('nats/jetstream/1.blk'), 'data');
     writeFileSync(at('nats/embedded.conf'), '', { mode: 0o600 });
-    for (const user of [NOBODY, { uid: 0, gid: 0 }, NOBODY]) {
+    for (const user of [OTHER, { uid: 0, gid: 0 }, OTHER]) {
       layOutServer(home.path, user, undefined);
       expect(statSync(at('nats/jetstream/1.blk'))).toMatchObject(user);
       expect(statSync(at('nats/nats.pid'))).toMatchObject(user);
@@ -69,16 +68,16 @@ describe.skipIf(!isRoot)('as root', () => {
     mkdirSync(at('bin'));
     writeFileSync(at('bin/program'), '', { mode: 0o755 });
     symlinkSync(at('bin/program'), at('link'));
-    expect(isRunnableBy(at('link'), NOBODY)).toBe(true);
+    expect(isRunnableBy(at('link'), OTHER)).toBe(true);
     chmodSync(at('bin'), 0o700);
-    expect(isRunnableBy(at('link'), NOBODY), 'a closed folder').toBe(false);
+    expect(isRunnableBy(at('link'), OTHER), 'a closed folder').toBe(false);
     expect(isRunnableBy(at('link'), { uid: 0, gid: 0 })).toBe(true);
     chmodSync(at('bin'), 0o710);
-    chownSync(at('bin'), 0, NOBODY.gid);
-    expect(isRunnableBy(at('link'), NOBODY), 'open to its group').toBe(true);
+    chownSync(at('bin'), 0, OTHER.gid);
+    expect(isRunnableBy(at('link'), OTHER), 'open to its group').toBe(true);
     chmodSync(at('bin/program'), 0o711);
-    expect(isRunnableBy(at('link'), NOBODY), 'a program that only root can read').toBe(false);
-    expect(isRunnableBy(at('gone'), NOBODY)).toBe(false);
+    expect(isRunnableBy(at('link'), OTHER), 'a program that only root can read').toBe(false);
+    expect(isRunnableBy(at('gone'), OTHER)).toBe(false);
   });
 });
 

@@ -2,13 +2,14 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { isRoot } from '@muster/testkit';
 import { expect, test } from 'vitest';
 import { AccountError, ensureAccount } from '../../src/confine/accounts.ts';
 
 const run = promisify(execFile);
 
 test('an account that is missing is made once, by whoever comes first, and nobody can log in to it', async (context) => {
-  context.skip(process.getuid?.() !== 0, 'needs root, to make an account');
+  context.skip(!isRoot, 'needs root, to make an account');
   const name = `muster-test-${process.pid}`;
   const made: string[] = [];
   const ensure = () => ensureAccount(name, (account) => made.push(account));

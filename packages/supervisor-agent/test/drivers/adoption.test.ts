@@ -12,9 +12,9 @@ import { Bench, buildDriverHost, Host, insist, isGone, never, until } from './ha
 
 let builds: Bench;
 let program: string;
-beforeAll(async () => {
+beforeAll(() => {
   builds = new Bench();
-  program = await buildDriverHost(join(builds.folder, 'build'));
+  program = buildDriverHost(join(builds.folder, 'build'));
 });
 afterAll(() => builds[Symbol.asyncDispose]());
 

@@ -1,16 +1,25 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { eventually } from '@muster/testkit';
+import { eventually, NOBODY } from '@muster/testkit';
 import type { Run, RunSpec } from '../../src/drivers/driver.ts';
 import { ProcessDriver } from '../../src/drivers/process/driver.ts';
 import { isDead, listProcesses, readStat, signalProcess } from '../../src/drivers/process/proc.ts';
 import { Output } from '../../src/output/output.ts';
 
 /** Without an account of that id the numbers do just as well. */
-export const NOBODY = { uid: 65_534, gid: 65_534 } as const;
+export const OTHER_USER = { uid: NOBODY, gid: NOBODY } as const;
 
 /** Never aborts: the deadline of a test is the runner's. */
 export const never = new AbortController().signal;
@@ -162,10 +171,12 @@ export function outputWriter(): string {
 
 function compileFixture(name: string, folder: string): void {
   compile(PACKAGE, [`test/drivers/fixtures/${name}.ts`], folder, {});
-  // The two things that they need of another package.
-  compile(join(PACKAGE, '../contracts/src'), ['files/index.ts', 'message-of.ts'], join(folder, CONTRACTS), {
-    exports: { '.': './message-of.js', './files': './files/index.js' },
+  // What they need of another package.
+  const contracts = join(folder, CONTRACTS);
+  compile(join(PACKAGE, '../contracts/src'), ['files/index.ts', 'message-of.ts'], contracts, {
+    exports: { '.': './message-of.js', './files': './files/index.js', './process': './process.js' },
   });
+  copyFileSync(join(PACKAGE, '../contracts/src/plain/process.js'), join(contracts, 'process.js'));
 }
 
 function compile(rootDir: string, files: readonly string[], outDir: string, manifest: object): void {

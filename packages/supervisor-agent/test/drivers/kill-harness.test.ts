@@ -2,19 +2,19 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { seededRandom } from '@muster/testkit';
+import { isRoot, seededRandom } from '@muster/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Exit } from '../../src/core/exit.ts';
-import { Bench, buildDriverHost, Host, insist, isGone, NOBODY, never, until } from './harness.ts';
+import { Bench, buildDriverHost, Host, insist, isGone, never, OTHER_USER, until } from './harness.ts';
 
 const ROUNDS = 60;
 const service = fileURLToPath(new URL('fixtures/exclusive.sh', import.meta.url));
 
 let builds: Bench;
 let program: string;
-beforeAll(async () => {
+beforeAll(() => {
   builds = new Bench();
-  program = await buildDriverHost(join(builds.folder, 'build'));
+  program = buildDriverHost(join(builds.folder, 'build'));
 });
 afterAll(() => builds[Symbol.asyncDispose]());
 
@@ -81,9 +81,9 @@ test('the kills above would be noticed: the fixture reports a second copy', asyn
 });
 
 test('a run of another user is adopted, and found without a record, also by a root that may not look into it', async (context) => {
-  context.skip(process.getuid?.() !== 0, 'needs root, to start something as another user');
+  context.skip(!isRoot, 'needs root, to start something as another user');
   await using bench = new Bench();
-  const spec = bench.spec(['sleep', '600'], { user: NOBODY });
+  const spec = bench.spec(['sleep', '600'], { user: OTHER_USER });
   // What a container leaves of root.
   const weak = ['setpriv', '--bounding-set=-all,+setuid,+setgid,+setpcap,+kill,+chown,+dac_override'];
   const first = new Host(program, bench, spec, weak);

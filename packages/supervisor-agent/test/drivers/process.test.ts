@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { eventually } from '@muster/testkit';
+import { eventually, isRoot } from '@muster/testkit';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readStat, sendSignal } from '../../src/drivers/process/proc.ts';
 import { monotonicNowMs } from '../../src/host/clock.ts';
-import { Bench, NOBODY, never, until } from './harness.ts';
+import { Bench, never, OTHER_USER, until } from './harness.ts';
 
 const ended = [
   ['exit 0', { kind: 'code', code: 0 }],
@@ -51,7 +51,7 @@ test('no signal is ignored or blocked in a service, SIGINT and SIGQUIT included'
 });
 
 test('a service of another user has its rights and no others, from its first moment, where it could not have got itself', async (context) => {
-  context.skip(process.getuid?.() !== 0, 'needs root, to start something as another user');
+  context.skip(!isRoot, 'needs root, to start something as another user');
   await using bench = new Bench();
   mkdirSync(join(bench.folder, 'closed/own'), { recursive: true, mode: 0o700 });
   chmodSync(join(bench.folder, 'closed/own'), 0o711);
@@ -59,7 +59,7 @@ test('a service of another user has its rights and no others, from its first mom
     'grep -E "^(Uid|Gid|Groups|Cap(Inh|Prm|Eff|Amb)|NoNewPrivs)" /proc/self/status; echo "$FINE ${0}"; env; ls ..',
     {
       cwd: join(bench.folder, 'closed/own'),
-      user: NOBODY,
+      user: OTHER_USER,
       environment: { PATH: process.env['PATH'] ?? '', FINE: "it's" },
     },
   );

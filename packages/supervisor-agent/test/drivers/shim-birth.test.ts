@@ -30,9 +30,9 @@ const SERVICE = 'echo "${MUSTER_RUN##*/}" >>starts; exec sleep 600';
 
 let builds: Bench;
 let program: string;
-beforeAll(async () => {
+beforeAll(() => {
   builds = new Bench();
-  program = await buildDriverHost(join(builds.folder, 'build'));
+  program = buildDriverHost(join(builds.folder, 'build'));
 });
 afterAll(() => builds[Symbol.asyncDispose]());
 

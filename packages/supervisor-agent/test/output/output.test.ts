@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import type { Run } from '../../src/drivers/driver.ts';
 import { isAlive, readStat, sendSignal } from '../../src/drivers/process/proc.ts';
 import { readIndex } from '../../src/output/log-index.ts';
-import { Bench, NOBODY, never, until } from '../drivers/harness.ts';
+import { Bench, never, OTHER_USER, until } from '../drivers/harness.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -32,7 +32,7 @@ function toldLoss(text: string): number {
 
 describe.each([
   { whose: "the agent's user", rights: {} },
-  ...(isRoot ? [{ whose: 'another user', rights: { user: NOBODY } }] : []),
+  ...(isRoot ? [{ whose: 'another user', rights: { user: OTHER_USER } }] : []),
 ])('a program of $whose', ({ rights }) => {
   test.each([
     ['a shell', 'echo "path" > /dev/stdout; echo "err" > /dev/stderr'],

@@ -82,7 +82,7 @@ function AlertItem({ alert }: { readonly alert: AlertRow }) {
   );
 }
 
-/** An informational alert reports an event: it is not "resolved", it happened. */
+/** An informational alert reports an event, which happened and cannot be "resolved". */
 function stateWords({ state, severity }: AlertRow): string {
   if (state === 'resolved') return severity === 'info' ? 'happened' : 'resolved';
   return `${state} for`;

@@ -30,7 +30,7 @@ export function TopBar({ state, page }: { readonly state: State; readonly page: 
   );
 }
 
-/** Six at muster, one of them lit. */
+/** Six dots in two rows, as at a muster, and one of them is lit. */
 function Logo() {
   const places = [8, 16, 24].flatMap((x) => [11, 21].map((y) => ({ x, y })));
   return (

@@ -19,10 +19,10 @@ const READY_WORDS: Readonly<Record<Readiness, string>> = {
 
 const STATUS_OF_READINESS: Readonly<Record<Readiness, RowStatus>> = { yes: 'good', no: 'warn', unknown: 'unknown' };
 
-/** What the probers say, and what its own agent says. Nothing is asked of a service that doesn't run. */
+/** What the probers say, and what its own agent says. A service that does not run has no health. */
 export function HealthCell({ row }: { readonly row: ServiceRow }) {
   const { health, ready, state } = row;
-  // A prober may still see a service whose host is not heard; readiness is for its own agent to say.
+  // A prober may still reach a service while nobody hears its host. Readiness comes from the agent alone.
   const isJudged =
     state === 'running' ||
     state === 'starting' ||

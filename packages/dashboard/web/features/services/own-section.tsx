@@ -4,7 +4,7 @@ import { Age } from '../../ui/age.tsx';
 import { Mark } from '../../ui/mark.tsx';
 import { ServiceTable } from './service-table.tsx';
 
-/** The system runs on itself: its own programs are services too, but nobody's to stop from here. Without a connection nothing is trusted. */
+/** Muster's own programs are services too, but nobody stops them from the page. Without a connection the page confirms none of them. */
 export function OwnSection({ page, isTrusted }: { readonly page: PageData; readonly isTrusted: boolean }) {
   const rows = serviceRows(page, true);
   const components = Object.entries(page.components);

@@ -115,7 +115,7 @@ function Cell({
   );
 }
 
-/** Of a service that runs and is ill, what the probers say matters more than how it came to run. */
+/** The reason that the row shows. When a service runs and is ill, what the probers say matters more than how its run began. */
 function reasonOf({ reason, status, state, health }: ServiceRow): string {
   const isIll =
     state === 'running' &&
@@ -126,7 +126,7 @@ function reasonOf({ reason, status, state, health }: ServiceRow): string {
   return isIll ? health.reason : reason;
 }
 
-/** What is known instead of a state that nobody confirms. */
+/** Shown when nobody confirms the state: the last one that was known, and its age. */
 function Doubt({ row }: { readonly row: ServiceRow }) {
   return (
     <>

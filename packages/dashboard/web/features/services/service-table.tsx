@@ -10,37 +10,30 @@ interface Props {
   readonly act?: (keyed: KeyedRow, action: Action) => void;
 }
 
-/** Explicit roles: on a small screen the rows are laid out as cards, which would otherwise cost them their table semantics. */
+/** Kind, which the style sheet knows, and title; the actions come after them. */
+const COLUMNS = [
+  ['name', 'Service'],
+  ['state', 'State'],
+  ['health', 'Health'],
+  ['reason', 'Reason'],
+  ['number', 'Restarts'],
+  ['number', 'CPU'],
+  ['number', 'Memory'],
+  ['latency', 'Latency'],
+] as const;
+
+/** The roles are written out because a small screen shows the rows as cards, and a browser then no longer takes them for a table. */
 export function ServiceTable({ label, rows, pending, act }: Props) {
   return (
     <div className="panel table-panel">
       <table className="services" role="table" aria-label={label}>
         <thead role="rowgroup">
           <tr role="row">
-            <th role="columnheader" scope="col" className="col-name">
-              Service
-            </th>
-            <th role="columnheader" scope="col" className="col-state">
-              State
-            </th>
-            <th role="columnheader" scope="col" className="col-health">
-              Health
-            </th>
-            <th role="columnheader" scope="col" className="col-reason">
-              Reason
-            </th>
-            <th role="columnheader" scope="col" className="col-number">
-              Restarts
-            </th>
-            <th role="columnheader" scope="col" className="col-number">
-              CPU
-            </th>
-            <th role="columnheader" scope="col" className="col-number">
-              Memory
-            </th>
-            <th role="columnheader" scope="col" className="col-latency">
-              Latency
-            </th>
+            {COLUMNS.map(([kind, title]) => (
+              <th key={title} role="columnheader" scope="col" className={`col-${kind}`}>
+                {title}
+              </th>
+            ))}
             <th role="columnheader" scope="col" className="col-actions">
               {act === undefined ? <span className="visually-hidden">No actions</span> : 'Actions'}
             </th>

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'react';
 import type { KeyedRow } from '../../state/select.ts';
 
-/** Stopping is the one action that leaves people without a service, so it is asked for twice. */
+/** Asks once more before a stop, for a stop is the one action that leaves people without a service. */
 export function StopDialog({
   keyed,
   answer,

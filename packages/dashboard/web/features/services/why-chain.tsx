@@ -23,7 +23,7 @@ export function WhyChain({ row }: { readonly row: ServiceRow }) {
       },
     );
     return () => controller.abort();
-    // The row is a new object with every sample; only what makes a new step asks again.
+    // The row is a new object with every sample. The story is read again only when it has a new step.
   }, [host, service, instance, lastState, reason, isConfirmed]);
 
   if (loading.status === 'loading') return <p className="why-note">Asking for its story…</p>;

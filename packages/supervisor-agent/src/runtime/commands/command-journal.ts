@@ -3,7 +3,7 @@
  * acts twice, not even when the agent is killed in between. What a full disk does not take this agent knows all the same, and
  * the next one refuses every position that this one has said.
  */
-import { CommandCode } from '@muster/contracts';
+import { ACTING_VERBS, CommandCode } from '@muster/contracts';
 import { z } from 'zod';
 import { LastLineJournal } from '../../state/last-line-journal.ts';
 
@@ -15,7 +15,7 @@ const Entry = z.object({
   /** What was to be done, and with which run of which instance. */
   act: z
     .object({
-      verb: z.enum(['start', 'stop', 'restart', 'adopt', 'forget']),
+      verb: z.enum(ACTING_VERBS),
       service: z.string(),
       instance: z.int().min(0),
       generation: z.int().min(0),

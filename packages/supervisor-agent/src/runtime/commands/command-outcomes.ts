@@ -1,6 +1,5 @@
 /** What came of each accepted command: watched until it is done or has failed, also by the agent after the next `kill -9`. */
-import { type Act, settle, settleLate } from '../../core/command-outcome.ts';
-import type { State } from '../../core/state.ts';
+import { settle, settleLate } from '../../core/command-outcome.ts';
 import { keyOf } from '../../state/instance-store.ts';
 import type { InstanceRunner } from '../instance/instance-runner.ts';
 import type { Listener } from '../listener.ts';
@@ -29,13 +28,20 @@ export class CommandOutcomes implements Listener {
   }
 
   /** It has been written down as accepted, and has just been posted. */
-  accepted(id: string, act: AcceptedAct, state: State): void {
+  accepted(id: string, act: AcceptedAct, runner: InstanceRunner): void {
     this.#watch({ id, act, isFormer: false });
-    this.#look(keyOf(act.service, act.instance), state);
+    this.transitioned(runner);
   }
 
-  transitioned({ key, state }: InstanceRunner): void {
-    this.#look(keyOf(key.service, key.instance), state);
+  transitioned({ key: { service, instance }, state, lastReason }: InstanceRunner): void {
+    const key = keyOf(service, instance);
+    const ongoing = this.#ongoing.get(key);
+    if (ongoing === undefined) return;
+    const { act, isFormer } = ongoing;
+    const settled = isFormer ? settleLate(act, state, lastReason) : settle(act, state, lastReason);
+    if (settled === undefined) return;
+    this.#ongoing.delete(key);
+    this.#end(ongoing.id, settled);
   }
 
   #watch(ongoing: Ongoing): void {
@@ -45,16 +51,6 @@ export class CommandOutcomes implements Listener {
       this.#end(overtaken.id, { outcome: 'failed', reason: `overtaken: asked to ${ongoing.act.verb} meanwhile` });
     }
     this.#ongoing.set(key, ongoing);
-  }
-
-  #look(key: string, state: State): void {
-    const ongoing = this.#ongoing.get(key);
-    if (ongoing === undefined) return;
-    const act: Act = ongoing.act;
-    const settled = ongoing.isFormer ? settleLate(act, state) : settle(act, state);
-    if (settled === undefined) return;
-    this.#ongoing.delete(key);
-    this.#end(ongoing.id, settled);
   }
 
   #end(id: string, settled: NonNullable<Answer['settled']>): void {

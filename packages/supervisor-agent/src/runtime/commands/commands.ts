@@ -4,6 +4,8 @@
  * command's id among its causes.
  */
 import {
+  ACTING_VERBS,
+  type ActingVerb,
   type AgentReply,
   type AgentRequest,
   type AgentVerb,
@@ -12,6 +14,7 @@ import {
   type CommandCode,
   commands,
   PatternError,
+  RESERVED_AGENT_VERBS,
   type RollupColumns,
   type RollupTier,
   rows,
@@ -52,9 +55,6 @@ export interface CommandsOptions {
   readonly unpublished: (tier: RollupTier, service: string | undefined) => readonly RollupColumns[];
 }
 
-type ActingVerb = 'start' | 'stop' | 'restart' | 'adopt' | 'forget';
-const ACTING_VERBS: readonly ActingVerb[] = ['start', 'stop', 'restart', 'adopt', 'forget'];
-
 /** What a request names. */
 interface Found {
   readonly runner: InstanceRunner;
@@ -65,9 +65,6 @@ interface Refusal {
   readonly code: CommandCode;
   readonly reason: string;
 }
-
-/** Verbs of the grammar that this version does not carry out yet: they are refused by name, not left unanswered. */
-const UNSUPPORTED_VERBS = ['scale', 'reload', 'verdict', 'shutdown'] as const;
 
 /** What a list of revoked keys is answered with. */
 const OFFER_CODES = { newer: 'ok', known: 'ok', older: 'stale', forged: 'forbidden' } as const;
@@ -105,14 +102,13 @@ export class Commands implements Listener {
       bus.respond(commands.series, { host }, async (request, _params, asker) => this.#series(request, asker)),
       bus.respond(commands.revocations, { host }, async (request) => this.#revocations(request)),
       bus.respond(commands.logs, { host }, (request, _params, asker) => this.#logs(request, asker)),
-      bus.respond(commands.plan, { host }, async (request) => ({ ...this.#unsupported('plan', request), changes: [] })),
-      bus.respond(commands.apply, { host }, async (request) => ({
-        ...this.#unsupported('apply', request),
-        changes: [],
-      })),
     );
-    for (const verb of UNSUPPORTED_VERBS) {
-      const respond = async (request: { readonly id: string }) => this.#unsupported(verb, request);
+    for (const verb of RESERVED_AGENT_VERBS) {
+      // Only `plan` and `apply` have `changes` in their answers; from the others' it is left out.
+      const respond = async (request: { readonly id: string }) => ({
+        ...this.#unsupported(verb, request),
+        changes: [],
+      });
       this.#subscriptions.push(bus.respond(commands[verb], { host }, respond));
     }
   }
@@ -144,7 +140,7 @@ export class Commands implements Listener {
     this.#audit(verb, request, asker, answer);
     if (verb === 'adopt') void runner.recover([request.id]);
     else runner.post({ type: verb, by: request.actor }, [request.id]);
-    outcomes.accepted(request.id, act, runner.state);
+    outcomes.accepted(request.id, act, runner);
     const reason = verb === 'adopt' ? 'looks again for what of it can be proven' : runner.lastReason;
     return this.#reply(request, { ...answer, reason });
   }

@@ -14,6 +14,7 @@ import { step } from '../../core/step.ts';
 import type { Driver, InstanceKey, Run, RunEnded, RunSpec, StartFailed } from '../../drivers/driver.ts';
 import { monotonicNowMs } from '../../host/clock.ts';
 import type { RunMarks, SavedInstance } from '../../state/instance-store.ts';
+import { type InstanceProbes, LiveRun } from './live-run.ts';
 import type { ProbeFinding } from './probe-runner.ts';
 
 /** What a step changed, for those who tell others. */
@@ -49,24 +50,9 @@ export interface InstanceRunnerOptions {
   readonly onBug: (what: string, error: unknown) => void;
 }
 
-interface InstanceProbes extends Disposable {
-  start(from: 'startup' | 'readiness'): void;
-}
-
 interface Message {
   readonly event: Event;
   readonly causes: readonly string[];
-}
-
-/** One run from its start to the end of its tree. */
-interface RunHandle {
-  readonly generation: number;
-  readonly start: AbortController;
-  /** Settles with the driver's answer; `undefined` when it gave none. */
-  readonly answer: Promise<Run | undefined>;
-  run: Run | undefined;
-  probes: InstanceProbes | undefined;
-  isWatchingTree: boolean;
 }
 
 const CHANGED_SINCE = 'its configuration has changed since it was started: a restart applies that';
@@ -78,7 +64,7 @@ export class InstanceRunner {
   #state: State;
   #isDraining = false;
   #timer: NodeJS.Timeout | undefined;
-  #handle: RunHandle | undefined;
+  #live: LiveRun | undefined;
   #startedGeneration: number;
   #endedGeneration: number;
   #lastExit: Exit | undefined;
@@ -113,7 +99,7 @@ export class InstanceRunner {
 
   /** The live run, if there is one. */
   get run(): Run | undefined {
-    return this.#handle?.run;
+    return this.#live?.run;
   }
 
   /** How the last run ended, as far as this agent knows. */
@@ -147,11 +133,12 @@ export class InstanceRunner {
       if (this.#closing.signal.aborted) return;
       switch (found.kind) {
         case 'run': {
-          this.#takeOver(found);
+          const live = this.#follow(new LiveRun(found.generation, Promise.resolve(found)));
+          live.run = found;
           const hasStarted = this.#startedGeneration === found.generation;
           const note = this.#isConfiguredLike(found) ? {} : { note: CHANGED_SINCE };
           this.post({ type: 'adopted', generation: found.generation, hasStarted, ...note }, causes);
-          this.#watchExit(found);
+          this.#watchExit(live, found);
           return;
         }
         case 'run-ended':
@@ -209,8 +196,7 @@ export class InstanceRunner {
   detach(): void {
     this.#closing.abort();
     clearTimeout(this.#timer);
-    this.#handle?.start.abort();
-    this.#handle?.probes?.[Symbol.dispose]();
+    this.#live?.letGo();
   }
 
   #handleMessage({ event, causes }: Message): void {
@@ -269,7 +255,7 @@ export class InstanceRunner {
         this.#startProbes(effect.generation, effect.from);
         return;
       case 'stop-probes':
-        this.#stopProbes(effect.generation);
+        this.#liveOf(effect.generation)?.stopProbes();
         return;
       case 'wake-at':
         this.#wakeAt(effect.atMs);
@@ -283,19 +269,18 @@ export class InstanceRunner {
     const { driver, resolveRun } = this.#options;
     if (driver === undefined) return;
     const start = new AbortController();
-    this.#handle?.probes?.[Symbol.dispose]();
     const answer = this.#startRun(driver, () => resolveRun(generation), start.signal).then((started) => {
       if (this.#closing.signal.aborted) return undefined;
       if (started.kind === 'start-failed') {
         this.post({ type: 'start-failed', generation, reason: started.reason, isRetryable: started.isRetryable });
         return undefined;
       }
-      if (this.#handle?.generation === generation) this.#handle.run = started;
+      live.run = started;
       this.post({ type: 'spawned', generation, pid: started.pid });
-      this.#watchExit(started);
+      this.#watchExit(live, started);
       return started;
     });
-    this.#handle = { generation, start, answer, run: undefined, probes: undefined, isWatchingTree: false };
+    const live = this.#follow(new LiveRun(generation, answer, start));
   }
 
   async #startRun(driver: Driver, resolve: () => RunSpec, signal: AbortSignal): Promise<Run | StartFailed> {
@@ -314,30 +299,25 @@ export class InstanceRunner {
     }
   }
 
-  #takeOver(run: Run): void {
-    this.#handle?.probes?.[Symbol.dispose]();
-    this.#handle = {
-      generation: run.generation,
-      start: new AbortController(),
-      answer: Promise.resolve(run),
-      run,
-      probes: undefined,
-      isWatchingTree: false,
-    };
+  /** What was there before is over. */
+  #follow(live: LiveRun): LiveRun {
+    this.#live?.stopProbes();
+    this.#live = live;
+    return live;
   }
 
-  #watchExit(run: Run): void {
+  #watchExit(live: LiveRun, run: Run): void {
     void run.exited.then((exit) => {
-      if (this.#handle?.generation === run.generation) this.#handle.run = undefined;
+      live.run = undefined;
       const note = this.#options.explainExit(exit, monotonicNowMs() - run.startedAtMs);
       this.post({ type: 'exited', generation: run.generation, exit, ...(note !== undefined && { note }) });
     });
   }
 
   /** A crash then costs no more than a word to a shim that waits already. */
-  async #prepareSuccessor(of: RunHandle): Promise<void> {
+  async #prepareSuccessor(of: LiveRun): Promise<void> {
     const { driver, resolveRun, onBug, key } = this.#options;
-    const isWanted = this.#handle === of && of.run !== undefined && !this.#closing.signal.aborted;
+    const isWanted = this.#live === of && of.run !== undefined && !this.#closing.signal.aborted;
     if (!isWanted) return;
     try {
       await driver?.prepare?.(resolveRun(of.generation + 1));
@@ -348,26 +328,12 @@ export class InstanceRunner {
   }
 
   #stopTree(generation: number, act: (run: Run) => Promise<void>): void {
-    const handle = this.#handle;
-    if (handle?.generation !== generation) return;
-    // A start under way is called off; if it came about after all, `spawned` makes the core signal it again.
-    handle.start.abort();
-    void handle.answer
-      .then(async (run) => {
-        if (run === undefined || this.#closing.signal.aborted) return;
-        await act(run);
-        if (handle.isWatchingTree) return;
-        handle.isWatchingTree = true;
-        await run.treeGone(this.#closing.signal).catch((error: unknown) => {
-          // The next signal looks again: else nobody would ever learn that the tree is gone.
-          handle.isWatchingTree = false;
-          throw error;
-        });
-        this.post({ type: 'tree-gone', generation });
-      })
-      .catch((error: unknown) => {
-        if (!this.#closing.signal.aborted) this.#options.onBug(`stopping ${this.#options.key.service}`, error);
-      });
+    const live = this.#liveOf(generation);
+    if (live === undefined) return;
+    const onGone = () => this.post({ type: 'tree-gone', generation });
+    live.stopTree(act, onGone, this.#closing.signal).catch((error: unknown) => {
+      if (!this.#closing.signal.aborted) this.#options.onBug(`stopping ${this.#options.key.service}`, error);
+    });
   }
 
   #askRecovery(generation: number, reason: string): void {
@@ -378,18 +344,17 @@ export class InstanceRunner {
   }
 
   #startProbes(generation: number, from: 'startup' | 'readiness'): void {
-    const handle = this.#handle;
-    if (handle?.generation !== generation) return;
-    if (handle.probes === undefined) {
-      handle.probes = this.#options.openProbes(generation, (finding) => this.post({ ...finding, generation }));
-      handle.probes.start(from);
-      // The run stands: have its successor ready for the day it is needed.
-      this.#options.prepareLater(() => this.#prepareSuccessor(handle));
-    }
+    const live = this.#liveOf(generation);
+    if (live === undefined || live.isProbed) return;
+    const probes = this.#options.openProbes(generation, (finding) => this.post({ ...finding, generation }));
+    live.startProbes(probes, from);
+    // The run stands: have its successor ready for the day it is needed.
+    this.#options.prepareLater(() => this.#prepareSuccessor(live));
   }
 
-  #stopProbes(generation: number): void {
-    if (this.#handle?.generation === generation) this.#handle.probes?.[Symbol.dispose]();
+  /** A run that is over by now is nobody's business. */
+  #liveOf(generation: number): LiveRun | undefined {
+    return this.#live?.generation === generation ? this.#live : undefined;
   }
 
   #wakeAt(atMs: number): void {

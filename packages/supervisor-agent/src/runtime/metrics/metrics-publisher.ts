@@ -13,6 +13,7 @@ import type { Envelopes } from '../../bus/envelopes.ts';
 import { monotonicNowMs } from '../../host/clock.ts';
 import { HostSampler } from '../../host/host-sampler.ts';
 import type { InventoryResult } from '../../host/inventory.ts';
+import { ProcReader } from '../../host/proc-reader.ts';
 import { type SampledInstance, ServiceSampler } from '../../host/service-sampler.ts';
 
 export interface MetricsPublisherOptions {
@@ -38,8 +39,9 @@ const SERVICES_PER_PART = 500;
 
 export class MetricsPublisher implements Disposable {
   readonly #options: MetricsPublisherOptions;
-  readonly #host = new HostSampler();
-  readonly #services = new ServiceSampler();
+  readonly #reader = new ProcReader();
+  readonly #host = new HostSampler({ reader: this.#reader });
+  readonly #services = new ServiceSampler({ reader: this.#reader });
   readonly #closing = new AbortController();
   #inventory: HostInventory | undefined;
   #watchedUntilMs = 0;
@@ -68,8 +70,7 @@ export class MetricsPublisher implements Disposable {
   [Symbol.dispose](): void {
     this.#closing.abort();
     clearTimeout(this.#timer);
-    this.#host[Symbol.dispose]();
-    this.#services[Symbol.dispose]();
+    this.#reader[Symbol.dispose]();
   }
 
   async #takeInventory(): Promise<void> {
@@ -90,8 +91,9 @@ export class MetricsPublisher implements Disposable {
     const intervalMs = this.#isWatched() ? WATCHED_INTERVAL_MS : this.#options.intervalMs;
     try {
       // Rates are those since the last sample, so it is taken also while nobody can hear of it.
-      const sample = this.#host.sample();
-      const services = this.#services.sample(this.#options.instances());
+      const pids = this.#reader.pids();
+      const sample = this.#host.sample(pids);
+      const services = this.#services.sample(this.#options.instances(), pids);
       this.#options.onSample(sample, services);
       if (this.#options.bus.isConnected) this.#publish(sample, services, intervalMs);
     } catch (error) {

@@ -3,28 +3,19 @@
  * happens, then the stream's, then the KV value's, in this order. What the host itself must be able to answer while the
  * bus is away (`muster status`, `muster why`) goes into the status file.
  */
-import {
-  type ExitStatus,
-  type InstanceEvent,
-  type InstanceStatus,
-  keys,
-  type OrderedEnvelope,
-  rows,
-  SignalName,
-} from '@muster/contracts';
+import { type InstanceEvent, type InstanceStatus, keys, rows } from '@muster/contracts';
 import type { Outbox } from '@muster/contracts/bus';
 import type { Envelopes } from '../../bus/envelopes.ts';
 import type { KvWriter } from '../../bus/kv-writer.ts';
-import type { Event } from '../../core/event.ts';
-import type { Exit } from '../../core/exit.ts';
-import { countRestarts, isRestartLoop } from '../../core/restart-tracker.ts';
+import { isRestartLoop } from '../../core/restart-tracker.ts';
 import type { State } from '../../core/state.ts';
-import { monotonicNowMs, wallTimeOf } from '../../host/clock.ts';
+import { monotonicNowMs } from '../../host/clock.ts';
 import { keyOf } from '../../state/instance-store.ts';
 import type { InstanceRunner, Transition } from '../instance/instance-runner.ts';
 import type { Listener } from '../listener.ts';
 import { type Hide, hideByLooks } from '../secrets.ts';
 import type { ManagedService } from '../services/managed-service.ts';
+import { exitStatusOf, isNewsOfExit, isSpawn, isVisible, readinessOf, statusOf } from './instance-status.ts';
 import { shortenedReason } from './shortened-reason.ts';
 
 export interface ReporterOptions {
@@ -86,17 +77,16 @@ export class Reporter implements Listener {
 
   /** The first word on an instance: its status as it stands, without an event. */
   #introduce(runner: InstanceRunner): void {
-    const { envelopes, former = [] } = this.#options;
+    const { envelopes, host, former = [] } = this.#options;
     const { service, instance } = runner.key;
     const changedAtMs = monotonicNowMs();
-    const status = this.#statusOf(
-      runner,
-      envelopes.next(),
-      runner.state,
-      'the agent has just started',
-      [],
+    const status = statusOf(runner, runner.state, {
+      envelope: envelopes.next(),
+      host,
+      reason: 'the agent has just started',
+      causes: [],
       changedAtMs,
-    );
+    });
     const recent = former
       .filter((event) => event.service === service && event.instance === instance)
       .slice(-RECENT_EVENTS)
@@ -120,11 +110,12 @@ export class Reporter implements Listener {
     // What nobody asked for goes back to what the instance did before.
     const causes = transition.causes.length > 0 ? transition.causes : told.recent.slice(-1).map(({ id }) => id);
     if (from.name !== to.name) told.changedAtMs = monotonicNowMs();
-    const envelope = this.#options.envelopes.next();
-    const status = this.#statusOf(runner, envelope, to, reason, causes, told.changedAtMs);
+    const { envelopes, host } = this.#options;
+    const envelope = envelopes.next();
+    const status = statusOf(runner, to, { envelope, host, reason, causes, changedAtMs: told.changedAtMs });
     const event: InstanceEvent = {
       ...envelope,
-      host: status.host,
+      host,
       service,
       instance,
       generation: to.persisted.generation,
@@ -153,8 +144,15 @@ export class Reporter implements Listener {
 
   /** What is still starting has a process by now: its status says so, without an event. */
   #tellSpawn(runner: InstanceRunner, told: Told, state: State, reason: string): void {
-    const envelope = this.#options.envelopes.next();
-    told.status = this.#statusOf(runner, envelope, state, reason, told.status.causes, told.changedAtMs);
+    const { envelopes, host } = this.#options;
+    const { changedAtMs, status } = told;
+    told.status = statusOf(runner, state, {
+      envelope: envelopes.next(),
+      host,
+      reason,
+      causes: status.causes,
+      changedAtMs,
+    });
     // While the event before it is on its way to the stream, the key waits for that.
     const isOnItsWay = told.eventId !== undefined && this.#newest.has(told.eventId);
     if (!isOnItsWay) this.#put(told.status);
@@ -170,90 +168,5 @@ export class Reporter implements Listener {
 
   #put(status: InstanceStatus): void {
     this.#options.statuses.set(keys.instance(status.host, status.service, status.instance), status);
-  }
-
-  #statusOf(
-    runner: InstanceRunner,
-    envelope: OrderedEnvelope,
-    state: State,
-    reason: string,
-    causes: readonly string[],
-    changedAtMs: number,
-  ): InstanceStatus {
-    const { service, instance } = runner.key;
-    const { persisted } = state;
-    const { restart } = runner.policy;
-    const { run, lastExit } = runner;
-    const isAlive = state.name === 'starting' || state.name === 'running' || state.name === 'stopping';
-    const nextAttemptAtMs = nextAttemptOf(state);
-    return {
-      ...envelope,
-      host: this.#options.host,
-      service,
-      instance,
-      generation: persisted.generation,
-      state: state.name,
-      ready: readinessOf(state),
-      desired: persisted.desired,
-      reason,
-      causes: [...causes],
-      changedAt: wallTimeOf(changedAtMs),
-      ...(isAlive && run !== undefined && { pid: run.pid, startedAt: wallTimeOf(run.startedAtMs) }),
-      ...(!isAlive && lastExit !== undefined && { exit: exitStatusOf(lastExit) }),
-      restarts: countRestarts(persisted.tracker, monotonicNowMs(), restart),
-      restartBudget: restart.budget,
-      restartWindowMs: restart.windowMs,
-      onProbation: persisted.failure !== null,
-      ...(nextAttemptAtMs !== null && { nextAttemptAt: wallTimeOf(nextAttemptAtMs) }),
-      system: runner.policy.isSystem,
-    };
-  }
-}
-
-/** What somebody asked for, and is told about also where it changes nothing. */
-const WISHES: ReadonlySet<Event['type']> = new Set(['start', 'restart', 'stop']);
-
-/** A changed wake, count or note within the same state is nobody's business but the instance's own. */
-function isVisible({ from, to, event }: Transition): boolean {
-  return (
-    from.name !== to.name ||
-    readinessOf(from) !== readinessOf(to) ||
-    from.persisted.desired !== to.persisted.desired ||
-    from.persisted.generation !== to.persisted.generation ||
-    (from.persisted.failure === null) !== (to.persisted.failure === null) ||
-    (to.name === 'pending' && from.persisted.unmetReason !== to.persisted.unmetReason) ||
-    (to.name === 'running' && event.type === 'spawned') ||
-    (to.name === 'orphaned' && WISHES.has(event.type)) ||
-    (to.name === 'running' && (event.type === 'liveness-failed' || event.type === 'recovery-denied'))
-  );
-}
-
-function isSpawn({ from, to }: Transition): boolean {
-  return from.name === 'starting' && to.name === 'starting' && !from.isSpawned && to.isSpawned;
-}
-
-/** An exit is told once, however many agents find it on record. */
-function isNewsOfExit(event: Event): boolean {
-  return event.type === 'exited' || (event.type === 'exited-while-away' && event.isKnown !== true);
-}
-
-function readinessOf(state: State): InstanceEvent['ready'] {
-  if (state.name === 'running') return state.ready;
-  return state.name === 'unknown' || state.name === 'orphaned' ? 'unknown' : 'no';
-}
-
-function nextAttemptOf(state: State): number | null {
-  if (state.name === 'backoff') return state.untilMs;
-  return state.name === 'failed' ? state.retryAtMs : null;
-}
-
-function exitStatusOf(exit: Exit): ExitStatus {
-  switch (exit.kind) {
-    case 'code':
-      return { code: exit.code, signal: null, known: true };
-    case 'signal':
-      return { code: null, signal: SignalName.parse(exit.signal), known: true };
-    case 'unknown':
-      return { code: null, signal: null, known: false };
   }
 }

@@ -3,6 +3,7 @@
  * dashboard. They are services like any other, so the system is kept alive by itself.
  */
 import path from 'node:path';
+import { type Listen, MAIN_ID, parseListen, reachableHost } from '@muster/contracts';
 import type { ProbeSpec, ServiceSpec } from '@muster/contracts/config';
 import { PROGRAM_IDENTITIES, type ProgramName, SERVER_FILES, stateLayout } from '@muster/contracts/files';
 import type { AgentConfig } from '../../config/agent-config.ts';
@@ -15,7 +16,7 @@ export interface SystemLayout {
   /** Given when they run as users of their own. */
   readonly confined?: ConfinedPrograms;
   /** Where the dashboard listens. */
-  readonly dashboard: { readonly host: string; readonly port: number };
+  readonly dashboard: Listen;
   /** Which start of the whole system this is: each sets the bus up, which may have been another version's. */
   readonly start?: string | undefined;
   /** The accounts that started Muster: the dashboard answers them without sign-in. */
@@ -28,8 +29,6 @@ const NATS_MEMORY_LIMIT = '768MiB';
 /** The job that makes the bus's streams and buckets, or leaves them as they are. */
 export const BUS_SETUP = 'bus-setup';
 const BUS_GUARD = 'bus-guard';
-const PROBER_ID = 'main';
-const DASHBOARD_ID = 'main';
 
 export function systemServices(config: AgentConfig, layout: SystemLayout): readonly ServiceSpec[] {
   const { stateDir, configDir, environment: environmentName, bus } = config;
@@ -79,7 +78,7 @@ export function systemServices(config: AgentConfig, layout: SystemLayout): reado
       ...server,
       environment: { GOMEMLIMIT: NATS_MEMORY_LIMIT },
       port: bus.listen.port,
-      probes: probesOf({ kind: 'tcp', host: reachable(bus.listen.host), port: bus.listen.port }),
+      probes: probesOf({ kind: 'tcp', host: reachableHost(bus.listen.host), port: bus.listen.port }),
     },
     {
       ...BARE,
@@ -105,7 +104,7 @@ export function systemServices(config: AgentConfig, layout: SystemLayout): reado
       name: 'health-prober',
       ...prober,
       // Half of these threads look names up, and each waits as long as its name server is silent.
-      environment: { ...prober.environment, MUSTER_PROBER_ID: PROBER_ID, UV_THREADPOOL_SIZE: '32' },
+      environment: { ...prober.environment, MUSTER_PROBER_ID: MAIN_ID, UV_THREADPOOL_SIZE: '32' },
       dependencies: [{ service: BUS_SETUP, condition: 'completed' }],
     },
     {
@@ -114,7 +113,7 @@ export function systemServices(config: AgentConfig, layout: SystemLayout): reado
       ...page,
       environment: {
         ...page.environment,
-        MUSTER_DASHBOARD_ID: DASHBOARD_ID,
+        MUSTER_DASHBOARD_ID: MAIN_ID,
         MUSTER_OWNERS: owners.join(','),
       },
       dependencies: [{ service: BUS_SETUP, condition: 'completed' }],
@@ -137,11 +136,10 @@ export function ownersOf(ownUid: number, sudoUid: string | undefined): readonly 
 const DEFAULT_DASHBOARD = { host: '127.0.0.1', port: 8003 };
 
 /** `listen` of dashboard.yaml as parsed. What is malformed counts as the default: the dashboard itself refuses it. */
-export function dashboardListen(file: unknown): { readonly host: string; readonly port: number } {
-  const listen = typeof file === 'object' && file !== null && 'listen' in file ? String(file.listen) : '';
-  const [, host, port] = /^(?:(.+):)?(\d{1,5})$/.exec(listen) ?? [];
-  if (port === undefined) return DEFAULT_DASHBOARD;
-  return { host: host === undefined ? DEFAULT_DASHBOARD.host : reachable(host), port: Number(port) };
+export function dashboardListen(file: unknown): Listen {
+  const written = typeof file === 'object' && file !== null && 'listen' in file ? String(file.listen) : '';
+  const { host, port } = parseListen(written) ?? DEFAULT_DASHBOARD;
+  return { host: reachableHost(host), port };
 }
 
 const BARE: Omit<ServiceSpec, 'name' | 'command'> = {
@@ -170,10 +168,4 @@ function probesOf(check: ProbeSpec['check']): ServiceSpec['probes'] {
 
 function steady(check: ProbeSpec['check']): ProbeSpec {
   return { check, initialDelayMs: 0, periodMs: 10_000, timeoutMs: 2_000, successThreshold: 1, failureThreshold: 3 };
-}
-
-/** A wildcard address is for listening; a probe needs a real one. */
-function reachable(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  return host === '[::]' ? '::1' : host.replace(/^\[|\]$/g, '');
 }

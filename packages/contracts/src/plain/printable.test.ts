@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseShown, printable, printableJson, printableLine, printableLines } from './printable.ts';
+import { parseShown, printable, printableJson, printableLine, printableLines } from './printable.js';
 
 const ESC = '\u001B';
 

@@ -18,23 +18,36 @@ const COLOURS = new RegExp(String.raw`(?:\u001B\[|\u009B)[0-9;:]*m`, 'g');
 const TOWERS = /(\p{M}{6})\p{M}+/gu;
 const REPLACEMENT = '\u{FFFD}';
 
-/** On one line: each stretch of white space is one space. */
-export function printable(text: string): string {
+/**
+ * On one line: each stretch of white space is one space.
+ * @param {string} text
+ */
+export function printable(text) {
   return text.replace(COLOURS, '').replace(/\s+/gu, ' ').replace(HIDDEN, REPLACEMENT).replace(TOWERS, '$1');
 }
 
-/** On one line, with its spaces and tabs as they are, as for a line of a log. */
-export function printableLine(text: string): string {
+/**
+ * On one line, with its spaces and tabs as they are, as for a line of a log.
+ * @param {string} text
+ */
+export function printableLine(text) {
   return text.replace(COLOURS, '').replace(HIDDEN_BUT_TABS, REPLACEMENT).replace(TOWERS, '$1');
 }
 
-/** As many lines as it has. */
-export function printableLines(text: string): string {
+/**
+ * As many lines as it has.
+ * @param {string} text
+ */
+export function printableLines(text) {
   return text.split(/\r?\n/).map(printableLine).join('\n');
 }
 
-/** JSON on one line, faithful for whoever parses it: what would not be seen as it is stands there as `\uXXXX`. */
-export function printableJson(value: unknown): string {
+/**
+ * JSON on one line, faithful for whoever parses it: what would not be seen as it is stands there as `\uXXXX`.
+ * @param {unknown} value
+ * @returns {string}
+ */
+export function printableJson(value) {
   return JSON.stringify(value).replace(HIDDEN, (hidden) =>
     hidden
       .split('')
@@ -43,12 +56,20 @@ export function printableJson(value: unknown): string {
   );
 }
 
-/** JSON that a page gets, with each text in it as it may be shown. @throws SyntaxError */
-export function parseShown(json: string): unknown {
-  return JSON.parse(json, (_key, value: unknown) => (typeof value === 'string' ? printableText(value) : value));
+/**
+ * JSON that a page gets, with each text in it as it may be shown.
+ * @param {string} json
+ * @returns {unknown}
+ * @throws {SyntaxError}
+ */
+export function parseShown(json) {
+  return JSON.parse(json, (_key, value) => (typeof value === 'string' ? printableText(value) : value));
 }
 
-/** Most texts are as they should be. */
-function printableText(text: string): string {
+/**
+ * Most texts are as they should be.
+ * @param {string} text
+ */
+function printableText(text) {
   return /^[\x20-\x7E]*$/.test(text) ? text : printableLines(text);
 }

@@ -1,13 +1,7 @@
-import { printableLines as printable } from '@muster/contracts/printable';
 import { expect, test } from 'vitest';
-import { printableLines } from './printable.mjs';
 import { Progress } from './progress.mjs';
 
 const HOSTILE = `a\u001B[2J\u001B]0;title\u0007\u009B1;1H\u202E\u200B\u3164\nb\r\nc\u2028\uD83D\u{E0041}\u007F\t${'l\u0301'.padEnd(40, '\u0301')}\u001B[31mred`;
-
-test('the launcher shows texts as everything else does', () => {
-  expect(printableLines(HOSTILE)).toBe(printable(HOSTILE));
-});
 
 test('nothing that a step or a service is called gets through to the terminal', () => {
   let written = '';

@@ -19,7 +19,7 @@ const STEP_MS = 10;
 /** A megabyte: of a service that prints once a second those of twelve hours. */
 const MAX_ENTRIES = 43_690;
 
-export function indexOf(logFile: string): string {
+function indexOf(logFile: string): string {
   return `${logFile}.index`;
 }
 

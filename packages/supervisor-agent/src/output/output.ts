@@ -119,7 +119,7 @@ export class Output implements Disposable {
     writer.setEncoding('utf8');
     const ended = new Promise<void>((resolve) => writer.once('close', () => resolve()));
     const greeted = new Promise<void>((resolve) => {
-      const read = lineReader<Report>((report) => this.#hear(report, resolve));
+      const read = lineReader((report) => this.#hear(report as Report, resolve));
       writer.on('data', read);
     });
     const ping = setInterval(() => this.#ping(writer), PING_INTERVAL_MS).unref();

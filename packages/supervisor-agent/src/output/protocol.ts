@@ -33,13 +33,13 @@ export type Report =
   /** Nothing can come of this run any more, and all of it has been read. */
   | { readonly is: 'drained'; readonly folder: string };
 
-/** Cuts what arrives into lines; `onLine` gets each as what it says. */
-export function lineReader<Message>(onMessage: (message: Message) => void): (chunk: string) => void {
+/** Cuts what arrives into lines; `onMessage` gets what each says. */
+export function lineReader(onMessage: (message: unknown) => void): (chunk: string) => void {
   let rest = '';
   return (chunk) => {
     const lines = (rest + chunk).split('\n');
     rest = lines.pop() ?? '';
-    for (const line of lines) onMessage(JSON.parse(line) as Message);
+    for (const line of lines) onMessage(JSON.parse(line));
   };
 }
 

@@ -79,7 +79,7 @@ class OutputWriter {
     agent.setEncoding('utf8');
     agent.on(
       'data',
-      lineReader<Order>((order) => this.#obey(order, agent)),
+      lineReader((order) => this.#obey(order as Order, agent)),
     );
     agent.on('error', () => {});
     agent.on('close', () => {

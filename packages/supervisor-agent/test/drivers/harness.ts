@@ -172,10 +172,11 @@ export function outputWriter(): string {
 function compileFixture(name: string, folder: string): void {
   compile(PACKAGE, [`test/drivers/fixtures/${name}.ts`], folder, {});
   // What they need of another package.
-  compile(join(PACKAGE, '../contracts/src'), ['files/index.ts', 'message-of.ts'], join(folder, CONTRACTS), {
+  const contracts = join(folder, CONTRACTS);
+  compile(join(PACKAGE, '../contracts/src'), ['files/index.ts', 'message-of.ts'], contracts, {
     exports: { '.': './message-of.js', './files': './files/index.js', './process': './process.js' },
   });
-  copyFileSync(join(PACKAGE, '../contracts/src/plain/process.js'), join(folder, CONTRACTS, 'process.js'));
+  copyFileSync(join(PACKAGE, '../contracts/src/plain/process.js'), join(contracts, 'process.js'));
 }
 
 function compile(rootDir: string, files: readonly string[], outDir: string, manifest: object): void {

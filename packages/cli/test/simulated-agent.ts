@@ -136,20 +136,17 @@ export class SimulatedAgent implements AsyncDisposable {
     }
     const next = { generation: generation + 1, desired: 'up' } as const;
     await this.move(service, { ...next, state: 'starting', reason: `asked to ${verb}` }, causes);
-    switch (this.#fates.get(service)) {
-      case 'runs':
-      case 'is-overtaken':
-        await this.move(service, { state: 'running', pid: 1000 + next.generation, reason: 'ready' }, causes);
-        if (this.#fates.get(service) === 'runs') return { outcome: 'done', reason: 'it is running' };
-        return { outcome: 'failed', reason: 'overtaken: asked to stop meanwhile' };
-      case 'crashes': {
-        const reason = 'exited with code 7, budget spent';
-        await this.move(service, { state: 'failed', reason }, causes);
-        return { outcome: 'failed', reason };
-      }
-      default:
-        return UNDER_WAY;
+    const fate = this.#fates.get(service);
+    if (fate === 'crashes') {
+      const reason = 'exited with code 7, budget spent';
+      await this.move(service, { state: 'failed', reason }, causes);
+      return { outcome: 'failed', reason };
     }
+    if (fate !== 'runs' && fate !== 'is-overtaken') return UNDER_WAY;
+    await this.move(service, { state: 'running', pid: 1000 + next.generation, reason: 'ready' }, causes);
+    return fate === 'runs'
+      ? { outcome: 'done', reason: 'it is running' }
+      : { outcome: 'failed', reason: 'overtaken: asked to stop meanwhile' };
   }
 
   async #put(status: InstanceStatus): Promise<void> {

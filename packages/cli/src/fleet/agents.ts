@@ -6,7 +6,7 @@ export const ANSWER_TIMEOUT_MS = 2_000;
 
 /** The way to ask agents. `actor` is who asks, for the audit. */
 export function askAgents(bus: Bus, actor: string, timeoutMs = ANSWER_TIMEOUT_MS): FleetCommands {
-  return new FleetCommands({ bus, actor, timeoutMs, positionOf: () => undefined });
+  return new FleetCommands({ bus, actor, timeoutMs });
 }
 
 const PROBLEMS: Readonly<Record<NoAnswer, string>> = {

@@ -326,6 +326,23 @@ test.each([
   expect(crashed.lines[0]).toContain('exit code 7; restart 1 of');
 });
 
+test.each([
+  ['its end is found by the next agent', { type: 'exited-while-away', generation: 1 }],
+  ['the next agent adopts it, and it ends then', { type: 'exited', generation: 1 }],
+] as const)('a restart that was asked for costs nothing when the agent is killed within it: %s', (_what, end) => {
+  const exit = { kind: 'signal', signal: 'SIGTERM' } as const;
+  const before = playFrom(initialState({ unmetReason: null }), {}, [
+    [0, nothingFound],
+    [1, spawned(1)],
+    [2, { type: 'restart', by: 'anna' }],
+  ]);
+  const adopted: [number, Event][] =
+    end.type === 'exited' ? [[10, { type: 'adopted', generation: 1, hasStarted: true }]] : [];
+  const after = playFrom(initialState(before.state.persisted), {}, [...adopted, [20, { ...end, exit }]]);
+  expect(after.lines.at(-1)).toMatch(/^20: starting, spawn 2, .*it was asked to restart/);
+  expect(after.state.persisted.tracker).toEqual(EMPTY_TRACKER);
+});
+
 test('a job that was done stays done over a stop of the whole system', () => {
   const exit = { kind: 'code', code: 0 } as const;
   const saved = initialState({ generation: 1, heldGeneration: 1, unmetReason: null });

@@ -18,7 +18,7 @@ if (process.argv[2] === '--inventory')
   void import('./print-inventory.ts').then(({ printInventory }) => printInventory());
 // Started by the agent as well (output/output.ts).
 else if (process.argv[2] === '--write-output')
-  void import('./output/run-writer.ts').then(({ runOutputWriter }) => runOutputWriter());
+  void import('./output/output-writer.ts').then(({ runOutputWriter }) => runOutputWriter());
 else
   void import('./program.ts')
     .then(({ runProgram }) => runProgram())

@@ -166,11 +166,6 @@ export function deadlineOf(state: State): number | null {
   }
 }
 
-/** Failed before, running again, and not yet trusted: the `failed` alert goes on. */
-export function isOnProbation(state: State): boolean {
-  return state.persisted.failure !== null && state.name !== 'failed';
-}
-
 export function wantsUp(persisted: PersistedState): boolean {
   return persisted.desired === 'up' && !persisted.isHeld;
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Event } from './event.ts';
 import { DEFAULT_POLICY, type Policy } from './policy.ts';
 import { EMPTY_TRACKER, restartPolicy } from './restart-tracker.ts';
-import { deadlineOf, initialState, isOnProbation, type State } from './state.ts';
+import { deadlineOf, initialState, type State } from './state.ts';
 import { step } from './step.ts';
 
 /** Random in the middle: no jitter. */
@@ -104,10 +104,10 @@ test('the budget spent, a slow retry on probation, a second failure, and ten goo
     '1206: starting, spawn 4, wake at 1266 (slow retry)',
     '1207: running, start-probes 4, wake at 1807 (spawned as pid 44)',
   ]);
-  expect(isOnProbation(again.state)).toBe(true);
+  expect(again.state.persisted.failure, 'it is on probation').not.toBeNull();
   const good = playFrom(again.state, policy, [[1807, deadline]]);
   expect(good.lines).toEqual(['1807: running (has run well for long enough)']);
-  expect(isOnProbation(good.state)).toBe(false);
+  expect(good.state.persisted.failure).toBeNull();
 });
 
 test('stop: the signal, SIGKILL after the grace, again each second, and stopped only when the tree is gone', () => {

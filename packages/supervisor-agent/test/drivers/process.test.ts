@@ -221,7 +221,7 @@ test('a live run is never doubled: not by a second start, not by a concurrent on
   expect(await bench.driver.start(bench.spec(['sleep', '60'], { generation: 2 }), never)).toMatchObject(refusal);
   await bench.forget();
   expect(await bench.driver.start(bench.spec(['sleep', '60'], { generation: 2 }), never)).toMatchObject(refusal);
-  // The tag is there once its launcher has become the service. A second copy would stay.
+  // The tag is there once its starter has become the service. A second copy would stay.
   await eventually(() => expect(bench.tagged('MUSTER_RUN')).toHaveLength(1));
 });
 
@@ -229,10 +229,10 @@ test('a prepared start is used for its spec and dropped for another', async () =
   await using bench = new Bench();
   const spec = bench.spec(['sleep', '60']);
   await bench.driver.prepare(spec);
-  const [launcher] = bench.tagged('MUSTER_SHIM').slice(-1);
+  const [starter] = bench.tagged('MUSTER_SHIM').slice(-1);
   expect(bench.tagged('MUSTER_RUN')).toEqual([]);
   const run = await bench.start(['sleep', '60']);
-  expect(run.pid).toBe(launcher);
+  expect(run.pid).toBe(starter);
 
   await bench.driver.prepare({ ...spec, generation: 2 });
   process.kill(run.pid, 'SIGKILL');

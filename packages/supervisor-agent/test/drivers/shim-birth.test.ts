@@ -20,18 +20,18 @@ const BEFORE_RECORD = [
   ['at its birth', 'shim', String.raw`printf '\nshim`],
 ] as const;
 /** It has opened nothing yet. */
-const LAUNCHER_BORN = ['while its launcher is born', 'launcher', 'exec 9<>'] as const;
-/** Where nothing of the launcher is on record yet. */
+const STARTER_BORN = ['while its starter is born', 'starter', 'exec 9<>'] as const;
+/** Where nothing of the starter is on record yet. */
 const BEFORE_READY = [
   ...BEFORE_RECORD,
   ['before it forks', 'shim', 'setsid'],
-  LAUNCHER_BORN,
-  ['before its launcher is on record', 'launcher', String.raw`printf '\nready`],
+  STARTER_BORN,
+  ['before its starter is on record', 'starter', String.raw`printf '\nready`],
 ] as const;
-/** The launcher waits for the go, or has it in its hands. */
+/** The starter waits for the go, or has it in its hands. */
 const BEFORE_GO = [
-  ['while its launcher waits for the go', 'launcher', 'read -r go ms'],
-  ['before the go is on record', 'launcher', String.raw`printf '\ngo`],
+  ['while its starter waits for the go', 'starter', 'read -r go ms'],
+  ['before the go is on record', 'starter', String.raw`printf '\ngo`],
 ] as const;
 
 /** Writes down which generation it is, and stays. */
@@ -88,7 +88,7 @@ function shimOf(bench: Bench, generation: number): number {
   return shim;
 }
 
-/** One copy runs, it is this one, and of all shims and launchers only its own is left. */
+/** One copy runs, it is this one, and of all shims and starters only its own is left. */
 async function expectOnly(bench: Bench, run: Run, generations: readonly number[], shims = 1): Promise<void> {
   await until('the service has started', () => bench.lines('starts').length >= generations.length);
   await until('the others are gone', () => bench.tagged('MUSTER_SHIM').length === shims);
@@ -158,7 +158,7 @@ test.each(BEFORE_READY)(
   },
 );
 
-test.each([...BEFORE_RECORD, LAUNCHER_BORN])(
+test.each([...BEFORE_RECORD, STARTER_BORN])(
   'held %s while its agent dies: it starts nothing when it wakes up',
   async (_, script, line) => {
     await using bench = new Bench();
@@ -190,7 +190,7 @@ test.each(BEFORE_GO)('killed %s, with its agent: the next agent adopts', async (
   await expectOnly(bench, run, [1], 0);
 });
 
-test('killed in reserve, with its agent: its launcher ends, the run goes on', async () => {
+test('killed in reserve, with its agent: its starter ends, the run goes on', async () => {
   await using bench = new Bench();
   const agent = new Host(program, bench, bench.spec(SERVICE));
   await agent.step('prepared');

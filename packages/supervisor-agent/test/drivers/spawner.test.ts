@@ -73,7 +73,7 @@ test('shims in reserve are let go of one by one, and the rest with their agent',
   await using bench = new Bench();
   await Promise.all(NAMES.map((service) => bench.driver.prepare(bench.spec(['sleep', '600'], { service }))));
   const waiting = () => bench.tagged('MUSTER_SHIM').length;
-  // Each with its launcher.
+  // Each with its starter.
   expect(waiting()).toBe(2 * NAMES.length);
   await bench.driver.prepare(bench.spec(['sleep', '601'], { service: 'api' }));
   expect(waiting()).toBe(2 * NAMES.length);

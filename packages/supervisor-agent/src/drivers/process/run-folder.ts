@@ -9,13 +9,13 @@ import { formatSpecFile } from './spec-file.ts';
 /*
  * <runtime>/<service>.<instance>/<generation>-<random>/
  *   journal   what happened to this run (run-record.ts)
- *   spec      what the launcher sources to become the service
- *   go        a FIFO: the launcher waits at its end for the agent's word (script.ts)
+ *   spec      what the starter sources to become the service
+ *   go        a FIFO: the starter waits at its end for the agent's word (script.ts)
  *   tree      a FIFO that every process of the run inherits open: it tells whether any is left
  *   stdout    a FIFO each: what the run prints, until the output writer has read it
  *   stderr
  *   drained   a FIFO by which the shim hears that all of it was read
- * A folder is made for each shim, so a shim that was never let go leaves no trace in the next one's records.
+ * A folder is made for each shim, so a shim that was never given its go leaves no trace in the next one's records.
  */
 
 export interface RunFolder {

@@ -4,7 +4,7 @@ import type { ProcessIdentity } from './proc.ts';
 
 /*
  * The record of one run: an append-only file of short records, written by the agent (`run`, `logs`), the shim (`shim`, `exit`)
- * and the launcher (`ready`, `go`). A writer may be killed within a record, so each record is one write that begins
+ * and the starter (`ready`, `go`). A writer may be killed within a record, so each record is one write that begins
  * with a newline (a torn predecessor can't swallow it) and ends with ` .` (a torn `exit 13` of `exit 137 .` is no
  * record).
  */
@@ -18,9 +18,9 @@ export interface RunRecord {
   /** Absent: of a run that writes its log files itself, as those of former versions do. */
   readonly logFiles?: LogFiles;
   readonly shim?: ProcessIdentity;
-  /** The launcher, which becomes the main process of the service: same pid, same start time. */
+  /** The starter, which becomes the main process of the service: same pid, same start time. */
   readonly main?: ProcessIdentity;
-  /** When the service was let go, in milliseconds of CLOCK_MONOTONIC; absent: it never ran. */
+  /** When the service was given its go, in milliseconds of CLOCK_MONOTONIC; absent: it never ran. */
   readonly startedAtMs?: number;
   /** The exit status as the shim's `$?`. */
   readonly exitStatus?: number;

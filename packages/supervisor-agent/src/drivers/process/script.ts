@@ -8,36 +8,36 @@ import { SHIM_TAG } from './tag.ts';
  * The shell scripts between the agent and a service. POSIX sh with built-ins, plus mkfifo and setsid while getting
  * ready: nothing is forked or looked up once the agent has said go.
  *
- *   agent ──▶ spawner (own session) ──▶ shim ──▶ launcher (own session) ══ exec ══▶ service, same pid
- *                                     ──▶ shim ──▶ launcher …
+ *   agent ──▶ spawner (own session) ──▶ shim ──▶ starter (own session) ══ exec ══▶ service, same pid
+ *                                     ──▶ shim ──▶ starter …
  *
  * A fork of the agent takes milliseconds of its main thread, one of a shell a fraction of one: so all shims that are
  * asked for at once have one spawner, which makes their FIFOs, forks them, and reaps them. A single shim is what its
  * spawner becomes.
  *
  * The go is one line, `go <ms>`, on a FIFO of the run. The agent has opened it before the shim is forked, so that a
- * launcher finds a writer, or it finds none, because its agent has died or has let go of it: then it reads the end of the
+ * starter finds a writer, or it finds none, because its agent has died or has abandoned it: then it reads the end of the
  * file at once, and ends, whenever that is. So a shim in waiting can't leak and can't start anything later.
  *
- * BAD: `shim &`, `setsid sh launcher &` and `wait`: a shell starts background commands with SIGINT and SIGQUIT
+ * BAD: `shim &`, `setsid sh starter &` and `wait`: a shell starts background commands with SIGINT and SIGQUIT
  * ignored, for good.
  * GOOD: run them in the foreground, several as the parts of one pipeline. The caught signals of spawner and shim are back
- * at their defaults in the launcher, and both go on waiting when one arrives.
+ * at their defaults in the starter, and both go on waiting when one arrives.
  *
- * What the service prints goes into two FIFOs, which the output writer (output/writer.ts) drains into its log files.
+ * What the service prints goes into two FIFOs, which the output writer (output/output-writer.ts) drains into its log files.
  */
 
 const SPAWNER = `# Muster's spawner: forks the shims of several runs and waits for them.
-# usage: sh spawner.sh SHIM LAUNCHER (RUN_FOLDER TAG)...
+# usage: sh spawner.sh SHIM STARTER (RUN_FOLDER TAG)...
 trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2
 set -f
-shim=$1 launcher=$2
+shim=$1 starter=$2
 shift 2
 # 9: what an outer Muster may have left open.
 exec 2>/dev/null 9>&-
 start() {
   export ${SHIM_TAG}="$2"
-  exec sh "$shim" "$1" "$launcher" </dev/null >/dev/null
+  exec sh "$shim" "$1" "$starter" </dev/null >/dev/null
 }
 fifos= shims= i=1
 while [ $i -lt $# ]; do
@@ -55,10 +55,10 @@ eval "\${shims%|}"
 `;
 
 const SHIM = `# Muster's shim: the parent of one run of one service. It waits, and writes down how the run ended.
-# usage: sh shim.sh RUN_FOLDER LAUNCHER
+# usage: sh shim.sh RUN_FOLDER STARTER
 trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2
 set -f
-run=$1 launcher=$2
+run=$1 starter=$2
 exec 3>>"$run/journal"
 read -r stat </proc/$$/stat
 set -- \${stat##*) }
@@ -67,15 +67,15 @@ printf '\\nshim %s %s .\\n' $$ "\${20}" >&3
 exec 4<>"$run/stdout" 5<>"$run/stderr" 6<>"$run/drained"
 # For reading only: who reads learns from its end that nobody can write any more.
 exec 4<"$run/stdout" 5<"$run/stderr"
-setsid sh "$launcher" "$run" 4<&- 5<&- 6<&-
+setsid sh "$starter" "$run" 4<&- 5<&- 6<&-
 printf '\\nexit %s .\\n' $? >&3
-# Nothing is to be read of what was never let go.
+# Nothing is to be read of what never got its go.
 while read -r record rest; do [ "$record" != go ] || went=yes; done <"$run/journal"
 [ -z "$went" ] || until read -r rest <&6; do :; done
 `;
 
-const LAUNCHER = `# Muster's launcher: waits for the agent's go, then becomes the service.
-# usage: sh launcher.sh RUN_FOLDER
+const STARTER = `# Muster's starter: waits for the agent's go, then becomes the service.
+# usage: sh starter.sh RUN_FOLDER
 set -f
 run=$1
 # 9 is inherited by the whole tree: while any process holds it, the run is not over. All are opened for reading as well: so
@@ -95,7 +95,7 @@ exec </dev/null
 export interface Scripts {
   readonly spawner: string;
   readonly shim: string;
-  readonly launcher: string;
+  readonly starter: string;
 }
 
 /**
@@ -108,7 +108,7 @@ export function writeScripts(runtimeFolder: string): Scripts {
   return {
     spawner: writeScript(runtimeFolder, 'spawner', SPAWNER),
     shim: writeScript(runtimeFolder, 'shim', SHIM),
-    launcher: writeScript(runtimeFolder, 'launcher', LAUNCHER),
+    starter: writeScript(runtimeFolder, 'starter', STARTER),
   };
 }
 

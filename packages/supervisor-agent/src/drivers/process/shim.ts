@@ -7,7 +7,7 @@ import { RunRecordWatch } from './run-record-watch.ts';
 
 /** A shim is ready in 5 ms; on a host that swaps it may take seconds. */
 const READY_TIMEOUT_MS = 20_000;
-/** A launcher that is let go of ends within milliseconds. */
+/** An abandoned starter ends within milliseconds. */
 const DISCARD_PATIENCE_MS = 5_000;
 
 export const KILLED = 'its shim was killed';
@@ -19,20 +19,20 @@ export interface Ready {
 }
 export type Readiness = Ready | { readonly isReady: false; readonly reason: string };
 
-/** A shim with its launcher, waiting for the go. Ends by itself when the agent dies or lets go of it. */
+/** A shim with its starter, waiting for the go. Ends by itself when the agent dies or abandons it. */
 export class Shim {
   readonly spec: RunSpec;
   readonly folder: RunFolder;
-  /** Settles when shim and launcher are on record; never rejects. */
+  /** Settles when shim and starter are on record; never rejects. */
   readonly ready: Promise<Readiness>;
   readonly #watch: RunRecordWatch;
   readonly #hasEnded: Promise<void>;
   #settle: (readiness: Readiness) => void = () => {};
   #end: () => void = () => {};
   #ready: Ready | undefined;
-  /** The agent's end of the FIFO: while it is open, the launcher waits. */
+  /** The agent's end of the FIFO: while it is open, the starter waits. */
   #go: number | undefined;
-  #isLetGoOf = false;
+  #isDecided = false;
 
   /** The process is made by the spawner. */
   constructor(spec: RunSpec, folder: RunFolder) {
@@ -52,9 +52,9 @@ export class Shim {
     void this.ready.then(() => clearTimeout(timeout));
   }
 
-  /** Its FIFOs are there, and its launcher is about to open them. */
+  /** Its FIFOs are there, and its starter is about to open them. */
   open(): void {
-    if (this.#isLetGoOf) return;
+    if (this.#isDecided) return;
     try {
       // For reading too: then there need not be a reader yet.
       this.#go = openSync(this.folder.go, constants.O_RDWR | constants.O_NONBLOCK);
@@ -70,7 +70,7 @@ export class Shim {
     else if (!isAlive(shim)) this.#fail(KILLED);
   }
 
-  /** False once shim or launcher died: such a shim must not be let go. */
+  /** False once shim or starter died: such a shim must not get its go. */
   isWaiting(): boolean {
     return this.#ready !== undefined && isAlive(this.#ready.shim) && isAlive(this.#ready.main);
   }
@@ -79,13 +79,13 @@ export class Shim {
   go(): { readonly startedAtMs: number; readonly watch: RunRecordWatch } {
     const startedAtMs = monotonicNowMs();
     if (this.#go !== undefined) writeSync(this.#go, `go ${startedAtMs}\n`);
-    this.#letGo();
+    this.#closeGo();
     return { startedAtMs, watch: this.#watch };
   }
 
-  /** Ends shim and launcher, which never became a service, and removes their folder. */
+  /** Ends shim and starter, which never became a service, and removes their folder. */
   async discard(): Promise<void> {
-    this.#letGo();
+    this.#closeGo();
     const impatience = setTimeout(() => this.#kill(), DISCARD_PATIENCE_MS).unref();
     await this.#hasEnded;
     clearTimeout(impatience);
@@ -95,7 +95,7 @@ export class Shim {
 
   #look(hasGrown: boolean): void {
     const { shim, main, exitStatus } = readRunRecord(this.folder);
-    if (exitStatus !== undefined) return this.#fail(`its launcher ended early (exit code ${exitStatus})`);
+    if (exitStatus !== undefined) return this.#fail(`its starter ended early (exit code ${exitStatus})`);
     if (shim === undefined) return;
     if (this.#ready === undefined && main !== undefined) {
       this.#ready = { isReady: true, main, shim };
@@ -109,13 +109,13 @@ export class Shim {
     this.#end();
   }
 
-  #letGo(): void {
-    this.#isLetGoOf = true;
+  #closeGo(): void {
+    this.#isDecided = true;
     if (this.#go !== undefined) closeSync(this.#go);
     this.#go = undefined;
   }
 
-  /** For a launcher that can't read the end of its FIFO because somebody stopped it. */
+  /** For a starter that can't read the end of its FIFO because somebody stopped it. */
   #kill(): void {
     const { shim, main } = readRunRecord(this.folder);
     if (main !== undefined) signalProcess(main, 'SIGKILL');

@@ -42,7 +42,7 @@ export class Spawner {
   #fork(shims: readonly Shim[]): void {
     const scripts = writeScripts(this.#runtimeFolder);
     const runs = shims.flatMap(({ folder, spec }) => [folder.path, formatTag(spec)]);
-    const child = spawn('/bin/sh', [scripts.spawner, scripts.shim, scripts.launcher, ...runs], {
+    const child = spawn('/bin/sh', [scripts.spawner, scripts.shim, scripts.starter, ...runs], {
       cwd: '/',
       detached: true,
       env: { PATH: DEFAULT_PATH },

@@ -1,6 +1,6 @@
 /*
  * What agent and output writer say to each other, over a Unix socket in the runtime folder: one line of JSON each. The two may be
- * of different versions: a writer goes on under the next agent, until it is asked to leave.
+ * of different versions: a writer goes on under the next agent, unless it is of another version.
  */
 
 /** Of this file and of what lies in the runtime folder; a writer of another one is replaced. */

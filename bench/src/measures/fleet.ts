@@ -4,7 +4,7 @@ import { keys } from '@muster/contracts';
 import { setupBus } from '@muster/contracts/admin';
 import { type NatsBus, openBus } from '@muster/contracts/bus';
 import { startNatsServer } from '@muster/testkit';
-import type { Finding } from '../finding.ts';
+import { atMostOfPeer, type Finding } from '../finding.ts';
 import { hostName, messagesOf } from '../fleet/messages.ts';
 import type { ReaderReport } from '../fleet/reader.ts';
 import type { HostsReport } from '../fleet/simulated-hosts.ts';
@@ -191,7 +191,7 @@ function findingsOf(cost: Cost): readonly Finding[] {
 }
 
 function comparisonOf(small: Cost, large: Cost): readonly Finding[] {
-  const goal = { kind: 'ratio-at-most', ratio: FLAT_RATIO } as const;
+  const goal = atMostOfPeer(FLAT_RATIO);
   const compare = (what: string, unit: Finding['unit'], of: (cost: Cost) => number): Finding => ({
     what: `a host among ${large.hosts}: ${what}`,
     unit,

@@ -19,6 +19,7 @@ export type {
 export { type CredentialClaims, notGranted, readCredentialClaims } from './credentials.ts';
 export * from './errors.ts';
 export { FloodMeter, type FlowLimit } from './flood-meter.ts';
+export { type Pulse, startHeartbeat } from './heartbeat.ts';
 export { FAULTS, type Fault, type ImproperAnswer } from './improper-question.ts';
 export {
   followIncarnation,

@@ -41,13 +41,13 @@ export type MeasureReport =
     }
   | { readonly kind: 'failed'; readonly name: string; readonly reason: string };
 
-export type Verdict = 'met' | 'missed' | 'no peer' | 'shown';
+export type Grade = 'met' | 'missed' | 'no peer' | 'shown';
 
 export function ratioOf({ ours, peer }: Finding): number | undefined {
   return peer === undefined || peer.value === 0 ? undefined : ours / peer.value;
 }
 
-export function judge(finding: Finding): Verdict {
+export function judge(finding: Finding): Grade {
   const { goal, ours } = finding;
   if (goal === undefined) return 'shown';
   if (goal.kind === 'at-most') return ours <= goal.value ? 'met' : 'missed';

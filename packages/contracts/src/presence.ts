@@ -11,7 +11,7 @@ import { PRESENCE_INTERVAL_MS, PRESENCE_LIMIT_MS, PRESENCE_MISSED_HEARTBEATS } f
  */
 export type PresenceState = 'heard' | 'awaited' | 'silent' | 'blind';
 
-export interface PresenceVerdict {
+export interface PresenceJudgement {
   readonly state: PresenceState;
   /** How long it could have been heard and was not; 0 unless it is silent. */
   readonly silentForMs: number;
@@ -47,7 +47,7 @@ export function judgePresence(
   heardAtMs: number | undefined,
   { sinceMs, nowMs }: Listening,
   { limitMs, graceMs }: Patience = READER_PATIENCE,
-): PresenceVerdict {
+): PresenceJudgement {
   if (sinceMs === undefined) return { state: 'blind', silentForMs: 0 };
   if (heardAtMs !== undefined && nowMs - heardAtMs <= limitMs) return { state: 'heard', silentForMs: 0 };
   const silentForMs = nowMs - Math.max(heardAtMs ?? Number.NEGATIVE_INFINITY, sinceMs + graceMs);

@@ -16,6 +16,9 @@ setFlagsFromString('--interrupt-budget=20000000');
 // Asked by the agent itself (host/ask-inventory.ts).
 if (process.argv[2] === '--inventory')
   void import('./print-inventory.ts').then(({ printInventory }) => printInventory());
+// Started by the agent as well (output/output.ts).
+else if (process.argv[2] === '--write-output')
+  void import('./output/output-writer.ts').then(({ runOutputWriter }) => runOutputWriter());
 else
   void import('./program.ts')
     .then(({ runProgram }) => runProgram())

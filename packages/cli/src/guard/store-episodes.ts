@@ -31,7 +31,7 @@ interface Episode {
   over: number;
 }
 
-export interface StoreVerdict {
+export interface StoreDecision {
   readonly identity: string;
   readonly stream: string;
   readonly isProven: boolean;
@@ -66,21 +66,21 @@ export class StoreEpisodes {
   }
 
   /** To be asked at each look. Who is over stays so until it is forgotten. */
-  judge(over: readonly SenderWrites[]): readonly StoreVerdict[] {
+  judge(over: readonly SenderWrites[]): readonly StoreDecision[] {
     for (const { identity, stream } of over) {
       const episode = this.#episodes.get(`${identity} ${stream}`);
       if (episode?.over === 0 && episode.looks >= MIN_LOOKS) episode.over = 1;
     }
-    const verdicts: StoreVerdict[] = [];
+    const decisions: StoreDecision[] = [];
     for (const episode of this.#episodes.values()) {
       if (episode.over === 0) continue;
       const { identity, stream } = episode;
       const isProven = this.#isBorneOut(episode);
-      if (isProven || episode.over > this.#waitLooks) verdicts.push({ identity, stream, isProven });
+      if (isProven || episode.over > this.#waitLooks) decisions.push({ identity, stream, isProven });
       episode.over += 1;
     }
     this.#totalsBefore = new Map(this.#totals);
-    return verdicts;
+    return decisions;
   }
 
   forget(identity: string): void {

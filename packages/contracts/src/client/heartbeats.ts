@@ -1,9 +1,9 @@
 import type { Subscription } from '../bus/bus.ts';
 import type { Position } from '../envelope.ts';
-import { type Heard, hear, judgePresence, type Listening, type Patience, type PresenceVerdict } from '../presence.ts';
+import { type Heard, hear, judgePresence, type Listening, type Patience, type PresenceJudgement } from '../presence.ts';
 
 /** What can be said about a sender of heartbeats now. */
-export interface Presence<Heartbeat> extends PresenceVerdict {
+export interface Presence<Heartbeat> extends PresenceJudgement {
   /** It is heard. If not, whatever is known of the sender is of the past. */
   readonly isAlive: boolean;
   /** Its last heartbeat, however old. */

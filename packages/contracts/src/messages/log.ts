@@ -15,7 +15,7 @@ export type LogStream = z.infer<typeof LogStream>;
 
 /** One line of a service. */
 export const LogLine = z.object({
-  /** The line's own time where it has one, else when the agent read it. */
+  /** The line's own time where it has one, else when it was written, as exactly as the host knows. */
   time: Timestamp,
   stream: LogStream,
   /** Byte offset of the line's start in its log file. */

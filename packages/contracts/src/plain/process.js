@@ -21,7 +21,8 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
  * @typedef {ProcessIdentity & StatFields} ProcessStat
  */
 
-const STAT_BYTES = 2 ** 12;
+/** One for all: each read is over before the next begins. */
+const STAT_BUFFER = Buffer.allocUnsafe(2 ** 12);
 
 /**
  * Reads one `/proc/<pid>/stat`; the name in parentheses may hold anything, also spaces and parentheses.
@@ -47,10 +48,9 @@ export function parseStat(text) {
 /**
  * `undefined`: no such process.
  * @param {number} pid
- * @param {Buffer} [buffer]
  */
-export function readStat(pid, buffer = Buffer.allocUnsafe(STAT_BYTES)) {
-  const text = readProc(`/proc/${pid}/stat`, buffer);
+export function readStat(pid) {
+  const text = readProc(`/proc/${pid}/stat`, STAT_BUFFER);
   return typeof text === 'string' ? parseStat(text) : undefined;
 }
 

@@ -9,7 +9,7 @@ export interface RemoteDependency {
   readonly condition: DependencyCondition;
 }
 
-export interface DependencyVerdict {
+export interface DependencyStatus {
   readonly isMet: boolean;
   readonly reason: string;
 }
@@ -39,7 +39,7 @@ export function judgeDependency(
   instances: readonly InstanceStatus[],
   isJob: boolean,
   silentMs: number,
-): DependencyVerdict {
+): DependencyStatus {
   const [host, service] = target.split('/');
   // What was true when it was last heard is not known to be true now.
   if (silentMs > 0) return unmet(`host ${host} is not heard for more than ${roundedDown(silentMs)}`);
@@ -52,7 +52,7 @@ export function judgeDependency(
 
 const WISH: Record<DependencyCondition, string> = { started: 'started', ready: 'ready', completed: 'completed' };
 
-function unmet(reason: string): DependencyVerdict {
+function unmet(reason: string): DependencyStatus {
   return { isMet: false, reason };
 }
 

@@ -30,7 +30,7 @@ export interface InstanceHistory {
   /** The outage that it is still in. */
   readonly outage?: Outage | undefined;
   readonly lastOutageMs: number;
-  /** Why it last fell: what a loop is about. */
+  /** Why it last went down: what a loop is about. */
   readonly lastOutageReason: string | undefined;
 }
 
@@ -80,7 +80,7 @@ export function readEvent(
   const saysWhy = isOutage && event.from !== 'backoff';
   const lastOutageReason = saysWhy ? event.reason : history?.lastOutageReason;
   const recovery =
-    outage !== undefined && event.to === 'running' && event.desired === 'up' ? heal(fact, outage) : undefined;
+    outage !== undefined && event.to === 'running' && event.desired === 'up' ? recoveryFrom(fact, outage) : undefined;
   return {
     history: { fact, outage: isOver ? undefined : outage, lastOutageMs, lastOutageReason },
     observations: observeFact(fact, lastOutageReason),
@@ -108,7 +108,7 @@ function isDown(before: Fact | undefined, { to, from, exit, restarts, desired }:
   return to === 'starting' && (exit !== undefined || (before !== undefined && (restarts ?? 0) > before.restarts));
 }
 
-function heal(fact: Fact, outage: Outage): Recovery {
+function recoveryFrom(fact: Fact, outage: Outage): Recovery {
   const summary = `${nameOf(fact)} went down and was restarted`;
   const seen = observation('restarted', fact, true, summary, outage.reason, fact.state);
   return { outage, seen: { ...seen, causes: [outage.eventId, fact.id] } };

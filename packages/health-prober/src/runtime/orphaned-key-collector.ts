@@ -1,6 +1,6 @@
 /**
- * Ghosts are what is stored of a host and kept by nobody: its agent lost the journal of its keys, or the host was taken
- * away. An agent cannot read the buckets, so the leading prober removes them, and only on the agent's own word: its heartbeats
+ * An orphaned key is what is stored of a host and kept by nobody: its agent lost the journal of its keys, or the host was taken
+ * away. An agent cannot read the buckets, so the leading prober removes it, and only on the agent's own word: its heartbeats
  * carry the digest of its keys. When that differs from what is stored, the agent is asked what it keeps; if its answer fits
  * the digest, all else goes. Each deletion names the revision that was looked at, so what is put meanwhile stays.
  */

@@ -45,7 +45,7 @@ let bus: { isConnected: boolean };
 let problems: unknown[];
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  directory = mkdtempSync(path.join(tmpdir(), 'muster-mirror-'));
+  directory = mkdtempSync(path.join(tmpdir(), 'muster-kv-writer-'));
   journalFile = path.join(directory, 'keys.json');
   bucket = new MemoryBucket();
   bus = { isConnected: true };
@@ -56,7 +56,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
-function mirror(): KvWriter<string> {
+function writer(): KvWriter<string> {
   return new KvWriter({
     bucket,
     journalFile,
@@ -66,7 +66,7 @@ function mirror(): KvWriter<string> {
 }
 
 test('a key is written down before it is put', async () => {
-  const keys = mirror();
+  const keys = writer();
   keys.set('web1.api.0', 'up');
   keys.set('web1.db.0', 'up');
   expect(bucket.log).toEqual([]);
@@ -76,7 +76,7 @@ test('a key is written down before it is put', async () => {
 });
 
 test('each key has one put under way, and the newest value is the last', async () => {
-  const keys = mirror();
+  const keys = writer();
   bucket.isSlow = true;
   for (const value of ['starting', 'running', 'stopping']) {
     keys.set('api', value);
@@ -90,7 +90,7 @@ test('each key has one put under way, and the newest value is the last', async (
 });
 
 test('no more than 16 puts are under way', async () => {
-  const keys = mirror();
+  const keys = writer();
   bucket.isSlow = true;
   for (let i = 0; i < 20; i += 1) keys.set(`key-${i}`, 'up');
   await nextTurn();
@@ -100,7 +100,7 @@ test('no more than 16 puts are under way', async () => {
 });
 
 test('what is refused is tried again, with the value of then, and told once', async () => {
-  const keys = mirror();
+  const keys = writer();
   bucket.refusal = new Error('no stream');
   keys.set('api', 'starting');
   await nextTurn();
@@ -114,7 +114,7 @@ test('what is refused is tried again, with the value of then, and told once', as
 });
 
 test('while the bus is away nothing is tried; afterwards everything is put again', async () => {
-  const keys = mirror();
+  const keys = writer();
   keys.set('api', 'running');
   await nextTurn();
   bus.isConnected = false;
@@ -131,7 +131,7 @@ test('while the bus is away nothing is tried; afterwards everything is put again
 test('keys that only a former agent put are deleted once everything is said', async () => {
   bucket.values.set('gone', 'running');
   writeFileSync(journalFile, '["gone","api"]');
-  const keys = mirror();
+  const keys = writer();
   keys.set('api', 'running');
   await nextTurn();
   expect(bucket.values.has('gone')).toBe(true);
@@ -143,13 +143,13 @@ test('keys that only a former agent put are deleted once everything is said', as
 
 test('a deletion that did not get through is tried by the next agent too', async () => {
   writeFileSync(journalFile, '["gone"]');
-  const first = mirror();
+  const first = writer();
   bucket.refusal = new Error('away');
   first.dropFormer();
   await nextTurn();
   first.stop();
   bucket.refusal = undefined;
-  mirror().dropFormer();
+  writer().dropFormer();
   await nextTurn();
   expect(bucket.log).toEqual(['delete gone', 'delete gone']);
 });
@@ -174,12 +174,12 @@ test('a key that cannot be written down waits, and the agent goes on', async () 
 
 test.each(['', '{', '{"a":1}', '[1,null]'])('a journal of %j counts as empty', (text) => {
   writeFileSync(journalFile, text);
-  mirror().dropFormer();
+  writer().dropFormer();
   expect(bucket.log).toEqual([]);
 });
 
 test('a value that no message can carry is told of and holds nothing up', async () => {
-  const keys = mirror();
+  const keys = writer();
   bucket.refusal = new MessageTooLargeError('specs', 600_000, 524_288);
   keys.set('huge', 'x');
   await nextTurn();
@@ -192,7 +192,7 @@ test('a value that no message can carry is told of and holds nothing up', async 
 });
 
 test('it is flushed once the last value of each key is put, or as long as its signal lasts', async () => {
-  const keys = mirror();
+  const keys = writer();
   await keys.flushed(AbortSignal.timeout(1_000));
   bucket.isSlow = true;
   keys.set('web1.api.0', 'stopping');

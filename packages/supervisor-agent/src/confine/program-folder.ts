@@ -7,7 +7,7 @@
  *     bin/node                        where Node is out of reach
  *     health-prober/, dashboard/      root, read by that program's group
  *       bundle/ dist/web package.json config/     copies, brought up to date at each start
- *       keys/                         copies, by whoever makes keys (contracts/files/program-keys.ts)
+ *       keys/                         copies, by whoever makes keys (contracts/src/files/program-keys.ts)
  *       state/                        the program's own
  *   nats/                             root, read by the server's group: its working directory
  *     embedded.conf tls/              written by whoever makes keys

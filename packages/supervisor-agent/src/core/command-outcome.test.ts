@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { type Act, settle, settleLate } from './command-outcome.ts';
-import { FRESH_MEMORY, type PersistedState, type State } from './state.ts';
+import { NEVER_RUN, type PersistedState, type State } from './state.ts';
 
 const persisted = (fields: Partial<PersistedState> = {}): PersistedState => ({
-  ...FRESH_MEMORY,
+  ...NEVER_RUN,
   generation: 1,
   ...fields,
 });

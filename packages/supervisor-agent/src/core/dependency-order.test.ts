@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Condition, type TargetState, unmetReason } from './dependency.ts';
-import { dependentsOf, mayStop, type ServiceNode, startOrder } from './dependency-order.ts';
+import { dependentsOf, mayStop, type ServiceNode } from './dependency-order.ts';
 
 const seed = Number(process.env.MUSTER_TEST_SEED ?? Date.now() % 1_000_000_007);
 console.log(`dependency order properties: MUSTER_TEST_SEED=${seed}`);
@@ -11,42 +11,17 @@ const node = (service: string, ...targets: string[]): ServiceNode => ({
   dependsOn: targets.map((target) => ({ target, condition: 'ready' })),
 });
 
+/** Without cycles, which the reader of the file refuses: each depends on earlier ones only. */
 const graph: fc.Arbitrary<readonly ServiceNode[]> = fc
   .array(fc.uniqueArray(fc.nat(9), { maxLength: 3 }), { maxLength: 8 })
-  .map((edges) => edges.map((targets, index) => node(`s${index}`, ...targets.map((target) => `s${target}`))));
-
-function targetsOf(service: string | undefined, nodes: readonly ServiceNode[]): readonly string[] {
-  return nodes.find((node) => node.service === service)?.dependsOn.map(({ target }) => target) ?? [];
-}
-
-function isCycle(path: readonly string[], nodes: readonly ServiceNode[]): boolean {
-  const follows = path.slice(1).every((target, index) => targetsOf(path[index], nodes).includes(target));
-  return path.length > 1 && path.at(-1) === path[0] && follows;
-}
-
-function isOrder(levels: readonly (readonly string[])[], nodes: readonly ServiceNode[]): boolean {
-  const levelOf = new Map(levels.flatMap((level, index) => level.map((service) => [service, index] as const)));
-  const respectsEdges = nodes.every(({ service }) =>
-    targetsOf(service, nodes).every((target) => (levelOf.get(target) ?? -1) < (levelOf.get(service) ?? -1)),
+  .map((edges) =>
+    edges.map((targets, index) => node(`s${index}`, ...targets.filter((t) => t < index).map((t) => `s${t}`))),
   );
-  return levels.flat().length === nodes.length && levelOf.size === nodes.length && respectsEdges;
-}
 
 describe('any graph', () => {
-  test('has an order that respects every edge, or a cycle along its own edges', () => {
+  test('stops completely, and a service never before what depends on it', () => {
     fc.assert(
       fc.property(graph, (nodes) => {
-        const order = startOrder(nodes);
-        expect(order.kind === 'cycle' ? isCycle(order.path, nodes) : isOrder(order.levels, nodes)).toBe(true);
-      }),
-      { seed, numRuns: 1_000 },
-    );
-  });
-
-  test('without a cycle stops completely, and a service never before what depends on it', () => {
-    fc.assert(
-      fc.property(graph, (nodes) => {
-        if (startOrder(nodes).kind === 'cycle') return;
         const stopped = new Set<string>();
         while (stopped.size < nodes.length) {
           const next = nodes.filter(
@@ -62,24 +37,6 @@ describe('any graph', () => {
       { seed, numRuns: 500 },
     );
   });
-});
-
-test('a diamond starts in three levels; what is not configured here orders nothing', () => {
-  const nodes = [
-    node('page', 'api', 'search'),
-    node('api', 'db'),
-    node('search', 'db'),
-    node('db', 'elsewhere/disk', 'nowhere'),
-  ];
-  expect(startOrder(nodes)).toEqual({ kind: 'levels', levels: [['db'], ['api', 'search'], ['page']] });
-});
-
-test('a cycle is named along its edges, also a cycle of one', () => {
-  expect(startOrder([node('a', 'b'), node('b', 'c'), node('c', 'b'), node('d')])).toEqual({
-    kind: 'cycle',
-    path: ['b', 'c', 'b'],
-  });
-  expect(startOrder([node('a', 'a')])).toEqual({ kind: 'cycle', path: ['a', 'a'] });
 });
 
 test('a finished job in between still keeps the bus up until the dashboard is down', () => {

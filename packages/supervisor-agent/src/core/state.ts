@@ -14,6 +14,8 @@ export interface PersistedState {
   readonly generation: number;
   /** The last run when the whole system was stopped: how it ended is held against nobody. */
   readonly heldGeneration: number;
+  /** The last run that somebody asked to restart: its end is a wish, also when the agent dies before it has come. */
+  readonly restartGeneration: number;
   readonly tracker: RestartTracker;
   /**
    * Why it failed, until it is lived down. It is set on entering `failed` and survives the slow retry: a run with a
@@ -122,11 +124,12 @@ export type StateName = State['name'];
 export type StateOf<N extends StateName> = Extract<State, { name: N }>;
 
 /** What an instance remembers that has never run. */
-export const FRESH_MEMORY: PersistedState = {
+export const NEVER_RUN: PersistedState = {
   desired: 'up',
   isHeld: false,
   generation: 0,
   heldGeneration: 0,
+  restartGeneration: 0,
   tracker: EMPTY_TRACKER,
   failure: null,
   unmetReason: 'dependencies have not been looked at yet',
@@ -136,7 +139,7 @@ export const FRESH_MEMORY: PersistedState = {
 export function initialState(saved: Partial<PersistedState> = {}): Unknown {
   return {
     name: 'unknown',
-    persisted: { ...FRESH_MEMORY, ...saved, isHeld: false },
+    persisted: { ...NEVER_RUN, ...saved, isHeld: false },
     reason: 'not looked for yet',
   };
 }
@@ -161,11 +164,6 @@ export function deadlineOf(state: State): number | null {
     case 'unknown':
       return null;
   }
-}
-
-/** Failed before, running again, and not yet trusted: the `failed` alert goes on. */
-export function isOnProbation(state: State): boolean {
-  return state.persisted.failure !== null && state.name !== 'failed';
 }
 
 export function wantsUp(persisted: PersistedState): boolean {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Event } from './event.ts';
 import { DEFAULT_POLICY, type Policy } from './policy.ts';
 import { EMPTY_TRACKER, restartPolicy } from './restart-tracker.ts';
-import { deadlineOf, initialState, isOnProbation, type State } from './state.ts';
+import { deadlineOf, initialState, type State } from './state.ts';
 import { step } from './step.ts';
 
 /** Random in the middle: no jitter. */
@@ -104,10 +104,10 @@ test('the budget spent, a slow retry on probation, a second failure, and ten goo
     '1206: starting, spawn 4, wake at 1266 (slow retry)',
     '1207: running, start-probes 4, wake at 1807 (spawned as pid 44)',
   ]);
-  expect(isOnProbation(again.state)).toBe(true);
+  expect(again.state.persisted.failure, 'it is on probation').not.toBeNull();
   const good = playFrom(again.state, policy, [[1807, deadline]]);
   expect(good.lines).toEqual(['1807: running (has run well for long enough)']);
-  expect(isOnProbation(good.state)).toBe(false);
+  expect(good.state.persisted.failure).toBeNull();
 });
 
 test('stop: the signal, SIGKILL after the grace, again each second, and stopped only when the tree is gone', () => {
@@ -324,6 +324,23 @@ test.each([
     [30, { type: 'exited-while-away', generation: 2, exit: { kind: 'code', code: 7 } }],
   ]);
   expect(crashed.lines[0]).toContain('exit code 7; restart 1 of');
+});
+
+test.each([
+  ['its end is found by the next agent', { type: 'exited-while-away', generation: 1 }],
+  ['the next agent adopts it, and it ends then', { type: 'exited', generation: 1 }],
+] as const)('a restart that was asked for costs nothing when the agent is killed within it: %s', (_what, end) => {
+  const exit = { kind: 'signal', signal: 'SIGTERM' } as const;
+  const before = playFrom(initialState({ unmetReason: null }), {}, [
+    [0, nothingFound],
+    [1, spawned(1)],
+    [2, { type: 'restart', by: 'anna' }],
+  ]);
+  const adopted: [number, Event][] =
+    end.type === 'exited' ? [[10, { type: 'adopted', generation: 1, hasStarted: true }]] : [];
+  const after = playFrom(initialState(before.state.persisted), {}, [...adopted, [20, { ...end, exit }]]);
+  expect(after.lines.at(-1)).toMatch(/^20: starting, spawn 2, .*it was asked to restart/);
+  expect(after.state.persisted.tracker).toEqual(EMPTY_TRACKER);
 });
 
 test('a job that was done stays done over a stop of the whole system', () => {

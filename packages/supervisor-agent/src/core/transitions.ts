@@ -24,6 +24,11 @@ export function askedUp(persisted: PersistedState): PersistedState {
   return { ...forgiven(persisted), desired: 'up' };
 }
 
+/** Up again as a new run: how this one ends is what was asked for. */
+export function askedAnew(persisted: PersistedState): PersistedState {
+  return { ...askedUp(persisted), restartGeneration: persisted.generation };
+}
+
 export function askedDown(persisted: PersistedState): PersistedState {
   return { ...forgiven(persisted), desired: 'down' };
 }
@@ -152,14 +157,24 @@ interface RunEnd {
 function followAway(saved: PersistedState, { generation, exit, isKnown = false }: RunEnd, context: Context): Step {
   const persisted = withGeneration(saved, generation);
   if (!wantsUp(persisted)) return stopped(persisted, `not wanted up; its last run: ${describeExit(exit)}`);
-  const isDone = context.policy.kind === 'job' && isSuccess(exit);
-  if (generation <= persisted.heldGeneration && !isDone) {
-    return begin(persisted, null, 'it was stopped with the whole system', context);
-  }
+  const wish = wishToEnd(persisted, generation, exit, context);
+  if (wish !== undefined) return begin(persisted, null, wish, context);
   const hasNext = generation < persisted.generation;
   if ((isKnown || hasNext) && persisted.failure !== null) return fail(persisted, persisted.failure, context);
   if (hasNext) return begin(persisted, null, `${describeExit(exit)}; its next start was under way already`, context);
   return followExit(persisted, exit, context);
+}
+
+/** Why a run had to end, unless it was a job that had come to its own end. */
+function wishToEnd(
+  { heldGeneration, restartGeneration }: PersistedState,
+  generation: number,
+  exit: Exit,
+  { policy }: Context,
+): string | undefined {
+  if (policy.kind === 'job' && isSuccess(exit)) return undefined;
+  if (generation <= heldGeneration) return 'it was stopped with the whole system';
+  return generation <= restartGeneration ? 'it was asked to restart' : undefined;
 }
 
 /** A spawn clears away the remains itself: asking for it here as well would only cost time between crash and start. */
@@ -168,6 +183,8 @@ function remains(persisted: PersistedState, next: Step): readonly Effect[] {
 }
 
 function followExit(persisted: PersistedState, exit: Exit, context: Context, note?: string): Step {
+  const wish = wishToEnd(persisted, persisted.generation, exit, context);
+  if (wish !== undefined) return begin(persisted, null, wish, context);
   const { kind, autoRestart } = context.policy;
   const cause = note === undefined ? describeExit(exit) : `${describeExit(exit)}: ${note}`;
   if (isSuccess(exit) && (kind === 'job' || !autoRestart)) {

@@ -28,7 +28,7 @@ export interface RunSpec extends InstanceKey {
   readonly specHash: string;
   /** Which rights its files lack when they are made; default: the agent's. */
   readonly umask?: number;
-  /** Opened for append, made with their folders when missing. */
+  /** What it prints is appended to them; they are made with their folders when missing. */
   readonly logFiles: { readonly stdout: string; readonly stderr: string };
   /** The port that must be free again before a stop counts as done. */
   readonly port?: number;

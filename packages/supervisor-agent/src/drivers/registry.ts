@@ -1,3 +1,4 @@
+import type { Output } from '../output/output.ts';
 import type { Driver } from './driver.ts';
 import { FastapiDriver } from './fastapi/driver.ts';
 import { ProcessDriver } from './process/driver.ts';
@@ -13,7 +14,10 @@ export interface DriverRegistry extends AsyncDisposable {
 }
 
 /** The drivers of this build. `runtimeFolder`: `muster/<agent-id>` on a tmpfs. */
-export function createDriverRegistry(options: { readonly runtimeFolder: string }): DriverRegistry {
+export function createDriverRegistry(options: {
+  readonly runtimeFolder: string;
+  readonly output: Output;
+}): DriverRegistry {
   const process = new ProcessDriver(options);
   const drivers = new Map<string, Driver>([
     ['process', process],

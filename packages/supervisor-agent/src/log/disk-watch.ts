@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { freeBytes } from '../host/free-bytes.ts';
 import { RESERVE_BYTES } from '../state/state-reserve.ts';
 
@@ -6,8 +7,7 @@ const INTERVAL_MS = 10_000;
 const FULL_BYTES = 2 * RESERVE_BYTES;
 
 /**
- * Looks whether the disk of the logs has room. Services write their logs themselves, so nobody but them sees a write fail,
- * and few look.
+ * Looks whether the disk of the logs has room. The output writer drops what does not fit, and its services never hear of it.
  */
 export class DiskWatch implements Disposable {
   readonly #directory: string;
@@ -30,7 +30,8 @@ export class DiskWatch implements Disposable {
   }
 
   #look(): void {
-    const free = freeBytes(this.#directory);
+    // Before the first line there is no folder yet.
+    const free = freeBytes(this.#directory) ?? freeBytes(path.dirname(this.#directory));
     if (free === undefined) return;
     const isFull = free < FULL_BYTES;
     if (isFull === this.#isFull) return;

@@ -52,6 +52,7 @@ async function readPage(files: Files, request: AgentRequest<'logs'>, mask: Mask)
     if (look === undefined || file === undefined) continue;
     const options = {
       stream,
+      path: files[stream],
       select,
       enough: request.lines,
       // As lines have it: in milliseconds, so that texts compare as times do.

@@ -1,5 +1,5 @@
 /*
- * Log files as they are read. Services write them by themselves, so all that is known of a file is what a look says.
+ * Log files as they are read. The output writer writes them in a process of its own, so all that is known of a file is what a look says.
  * Reading is synchronous, in small slices: what was written a moment ago is in memory, and handing 64 KiB to a thread
  * and back costs more than reading it.
  */

@@ -56,7 +56,6 @@ test('files that cannot be looked at are told of, and keep nobody else waiting',
   shipping.add('web', 0, 1, SPEC);
   const { stdout } = logFilesOf(home.path, 'api', 0);
   symlinkSync(stdout, stdout);
-  shipping.runBegins('api', 0, 2);
   appendFileSync(logFilesOf(home.path, 'web', 0).stdout, 'of web\n');
   shipping.start();
   await eventually(() => textsOf(stream).includes('of web'), { timeoutMs: 20_000 });

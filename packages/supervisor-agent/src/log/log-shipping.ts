@@ -91,17 +91,6 @@ export class LogShipping implements Disposable {
     this.#places.set(key, { shipper, phase, isAtWork: false, retryAtMs: 0, problem: undefined });
   }
 
-  /** What is in the instance's files by now is of the runs before. To be called before that run can write. */
-  runBegins(service: string, instance: number, generation: number): void {
-    const place = this.#places.get(keyOf(service, instance));
-    if (place === undefined) return;
-    try {
-      place.shipper.runBegins(generation);
-    } catch (error) {
-      this.#failed(place, error);
-    }
-  }
-
   /** What the bus says of its store: what it may have lost is sent again. */
   learn(told: Incarnation): void {
     if (told.incarnation <= (this.#incarnation?.incarnation ?? 0)) return;

@@ -4,6 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { JudgedLine, LogStream } from '@muster/contracts';
+import { clockOf, readIndex } from '../output/log-index.ts';
 import { cutLines } from './cut-lines.ts';
 import type { LogFile } from './log-file.ts';
 import { parseLine } from './parse-line.ts';
@@ -26,6 +27,8 @@ export interface Scan {
 
 export interface ScanOptions {
   readonly stream: LogStream;
+  /** The file's path, for its index. */
+  readonly path: string;
   /** Of these lines, which are in the order of the file, the wanted ones. */
   readonly select: (lines: readonly Found[]) => readonly Found[];
   readonly enough: number;
@@ -47,7 +50,7 @@ export async function scanBackwards(file: LogFile, end: number, options: ScanOpt
     // The slice begins somewhere within a line, whose start is in the slice before.
     const newline = from === 0 ? -1 : bytes.indexOf(0x0a);
     const start = newline === -1 || newline + 1 === bytes.length ? 0 : newline + 1;
-    const lines = linesOf(bytes, start, from, true, options.stream);
+    const lines = linesOf(bytes, start, from, true, options);
     found = [...options.select(lines), ...found];
     reached = from + start;
     const last = lines.findLast(({ line }) => line.time !== undefined)?.time;
@@ -65,7 +68,7 @@ export async function scanOnwards(file: LogFile, start: number, size: number, op
     const bytes = file.read(reached, Math.min(SLICE_BYTES, size - reached));
     if (bytes.length === 0) break;
     const isLast = reached + bytes.length >= size;
-    const lines = linesOf(bytes, 0, reached, isLast, options.stream);
+    const lines = linesOf(bytes, 0, reached, isLast, options);
     found.push(...options.select(lines));
     reached = lines.at(-1)?.end ?? reached + bytes.length;
     await nextTurn();
@@ -73,14 +76,18 @@ export async function scanOnwards(file: LogFile, start: number, size: number, op
   return { found, reached };
 }
 
-function linesOf(bytes: Buffer, start: number, at: number, isFinal: boolean, stream: LogStream): Found[] {
+function linesOf(bytes: Buffer, start: number, at: number, isFinal: boolean, { stream, path }: ScanOptions): Found[] {
   const lines: Found[] = [];
   let time: string | undefined;
   const rest = bytes.subarray(start);
+  const writtenAt = clockOf(readIndex(path, at + start, at + bytes.length));
   for (const piece of cutLines(rest, isFinal)) {
+    const offset = at + start + piece.start;
     const parsed = parseLine(rest.toString('utf8', piece.start, piece.textEnd));
-    time = parsed.time ?? time;
-    const line = { stream, offset: at + start + piece.start, ...parsed, ...(piece.isPartial && { partial: true }) };
+    const ownTime = parsed.time ?? writtenAt(offset);
+    time = ownTime ?? time;
+    const written = { ...parsed, ...(ownTime !== undefined && { time: ownTime }) };
+    const line = { stream, offset, ...written, ...(piece.isPartial && { partial: true }) };
     lines.push({ line, end: at + start + piece.end, time });
   }
   return lines;

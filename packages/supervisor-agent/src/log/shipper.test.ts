@@ -2,7 +2,7 @@
  * One instance's lines against a stream in memory that loses answers, and against an agent that dies at every step. Real
  * files; the clock is the test's.
  */
-import { appendFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { LogBatch, LogStream } from '@muster/contracts';
 import { type TemporaryDirectory, temporaryDirectory } from '@muster/testkit';
@@ -10,6 +10,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Fault, Killed, MemoryStream } from '../../test/support/memory-stream.ts';
 import { Envelopes } from '../bus/envelopes.ts';
+import { LogIndexWriter } from '../output/log-index.ts';
 import { AcknowledgedBatches } from './acknowledged-batches.ts';
 import { CursorJournal } from './cursor-journal.ts';
 import { Shipper } from './shipper.ts';
@@ -46,6 +47,14 @@ class World implements Disposable {
 
   write(stream: LogStream, text: string | Uint8Array): void {
     appendFileSync(this.files[stream], text);
+  }
+
+  /** As the output writer notes it: what follows is of this run. */
+  runBegins(generation: number, timeMs = 0): void {
+    for (const file of Object.values(this.files)) {
+      using index = new LogIndexWriter(file);
+      index.note({ offset: statSync(file, { throwIfNoEntry: false })?.size ?? 0, timeMs, generation });
+    }
   }
 
   restart(): void {
@@ -144,7 +153,7 @@ test('a last line without an end is sent when nothing has followed for a while',
 test('what was written before a run began is of the run before', async () => {
   using world = new World();
   world.write('stdout', 'old\nlast words');
-  world.shipper.runBegins(2);
+  world.runBegins(2);
   world.write('stdout', 'new\n');
   await world.settle();
   const told = world.stream.batches.map(({ generation, lines }) => [generation, lines.map(({ text }) => text)]);
@@ -152,6 +161,18 @@ test('what was written before a run began is of the run before', async () => {
     [1, ['old', 'last words']],
     [2, ['new']],
   ]);
+});
+
+test('a line has the time at which it was written, unless it says one itself', async () => {
+  using world = new World();
+  const writtenAt = new Date('2026-01-02T03:04:05.678Z');
+  world.runBegins(1, writtenAt.getTime());
+  world.write('stdout', 'plain\n2026-01-01T00:00:00Z its own\n');
+  world.runBegins(2, writtenAt.getTime() + 5_000);
+  world.write('stdout', 'later\n');
+  await world.settle();
+  const times = world.stream.batches.flatMap(({ lines }) => lines.map(({ time }) => time));
+  expect(times).toEqual(['2026-01-02T03:04:05.678Z', '2026-01-01T00:00:00.000Z', '2026-01-02T03:04:10.678Z']);
 });
 
 test('what is over the rate is counted, and the next second has its share', async () => {
@@ -334,7 +355,7 @@ test.each([
         for (const one of acts) {
           if (one === 'tick') await world.tick();
           else if (one === 'kill') world.restart();
-          else if (one === 'run') world.shipper.runBegins((generation += 1));
+          else if (one === 'run') world.runBegins((generation += 1));
           else if ('faults' in one) world.stream.faults.push(...one.faults);
           else {
             const lines = Array.from({ length: one.lines }, () => `line ${(written[one.write] += 1)}\n`);

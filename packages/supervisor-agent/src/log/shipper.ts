@@ -2,24 +2,14 @@
  * One instance's lines on their way into the stream: once, and in order. The log file itself is the store: nothing is kept
  * in memory but the message that is on its way, and nothing is written but how far it has come.
  */
-import { certainlyKept, type Incarnation, type LogBatch, type LogStream, rows } from '@muster/contracts';
+import { certainlyKept, type Incarnation, type LogBatch, rows } from '@muster/contracts';
 import { attemptToStore, type Bus, messageIdOf, uuidv7 } from '@muster/contracts/bus';
 import type { LogSpec } from '@muster/contracts/config';
 import type { Envelopes } from '../bus/envelopes.ts';
 import { monotonicNowMs } from '../host/clock.ts';
 import type { AcknowledgedBatch, AcknowledgedBatches } from './acknowledged-batches.ts';
 import { type Allowance, refill } from './allowance.ts';
-import {
-  type Attempt,
-  begin,
-  type Cursor,
-  newCursor,
-  type Places,
-  refuse,
-  STREAMS,
-  settle,
-  settleAgain,
-} from './cursor.ts';
+import { type Attempt, begin, type Cursor, newCursor, refuse, STREAMS, settle, settleAgain } from './cursor.ts';
 import type { CursorJournal } from './cursor-journal.ts';
 import { lookAt } from './log-file.ts';
 import { type Mask, maskLine } from './mask-line.ts';
@@ -29,7 +19,7 @@ export interface ShipperOptions {
   readonly host: string;
   readonly service: string;
   readonly instance: number;
-  /** The run that writes now. */
+  /** The run that wrote what is in files without an index. */
   readonly generation: number;
   readonly files: Files;
   readonly spec: LogSpec;
@@ -53,12 +43,6 @@ const MAX_AGE_MS = 1_000;
 /** A line without an end is sent as it is when nothing has followed for so long. */
 const PATIENCE_MS = 5_000;
 
-/** Where another run began to write. */
-interface Boundary {
-  readonly generation: number;
-  readonly sizes: Readonly<Record<LogStream, number>>;
-}
-
 /** The message on its way. */
 interface Pending {
   readonly batch: LogBatch;
@@ -67,15 +51,11 @@ interface Pending {
   readonly isAgain: boolean;
 }
 
-const UNBOUNDED = { stdout: Number.POSITIVE_INFINITY, stderr: Number.POSITIVE_INFINITY };
-
 export class Shipper {
   readonly #options: ShipperOptions;
   readonly #key: string;
   #cursor: Cursor;
   #allowance: Allowance;
-  #generation: number;
-  #boundaries: Boundary[] = [];
   #looks: Looks = { stdout: undefined, stderr: undefined };
   #formerSizes = { stdout: 0, stderr: 0 };
   #waitingSinceMs: number | undefined;
@@ -94,7 +74,6 @@ export class Shipper {
   constructor(options: ShipperOptions, key: string, nowMs: number) {
     this.#options = options;
     this.#key = key;
-    this.#generation = options.generation;
     const saved = options.journal.load(key);
     this.#cursor = saved ?? newCursor(Date.now());
     this.#incarnation = this.#cursor.incarnation;
@@ -103,13 +82,6 @@ export class Shipper {
     const { allowedBytes = options.spec.burstBytes, atMs } = this.#cursor;
     const awayMs = Math.max(0, Date.now() - atMs);
     this.#allowance = refill({ bytes: allowedBytes, atMs: nowMs - awayMs }, options.spec, false, nowMs);
-  }
-
-  /** Another run begins: what is in the files now is of the one before. */
-  runBegins(generation: number): void {
-    if (generation === (this.#boundaries.at(-1)?.generation ?? this.#generation)) return;
-    const { stdout, stderr } = this.#look();
-    this.#boundaries.push({ generation, sizes: { stdout: stdout?.size ?? 0, stderr: stderr?.size ?? 0 } });
   }
 
   /** What the bus says of its store, and which batches of this instance it had acknowledged. */
@@ -169,13 +141,11 @@ export class Shipper {
     this.#pending ??= await this.#resume();
     this.#pending ??= await this.#take(nowMs);
     if (this.#pending === undefined) {
-      this.#passBoundary();
       this.#isStuck = true;
       return false;
     }
     await this.#send(this.#pending);
     this.#waitingSinceMs = nowMs;
-    this.#passBoundary();
     return this.isDue(nowMs);
   }
 
@@ -193,13 +163,13 @@ export class Shipper {
   }
 
   async #take(nowMs: number): Promise<Pending | undefined> {
-    const { files, spec, maxBehindBytes } = this.#options;
+    const { files, spec, maxBehindBytes, generation } = this.#options;
     const taken = await takeBatch({
       files,
       done: this.#cursor.done,
       looks: this.#looks,
       formerSizes: this.#formerSizes,
-      limits: this.#boundaries[0]?.sizes ?? UNBOUNDED,
+      generation,
       isFinal: this.#isFinal(nowMs),
       allowedBytes: this.#allowance.bytes,
       rateBytesPerSecond: spec.rateBytesPerSecond,
@@ -207,7 +177,7 @@ export class Shipper {
     });
     if (taken === undefined) return undefined;
     const { from, to, gaps, usedBytes } = taken;
-    const attempt: Attempt = { id: uuidv7(), generation: this.#generation, from, to, gaps: [...gaps] };
+    const attempt: Attempt = { id: uuidv7(), generation: taken.generation, from, to, gaps: [...gaps] };
     const bytes = this.#allowance.bytes - usedBytes;
     this.#save(begin(this.#cursor, attempt, bytes, Date.now()));
     this.#allowance = { ...this.#allowance, bytes };
@@ -293,20 +263,4 @@ export class Shipper {
     }
     return bytes;
   }
-
-  /** Once all of a run is read, what follows is the next one's. */
-  #passBoundary(): void {
-    const [boundary] = this.#boundaries;
-    if (boundary === undefined) return;
-    const isReached = STREAMS.every((stream) => hasReached(this.#cursor.done, this.#looks, stream, boundary));
-    if (!isReached) return;
-    this.#generation = boundary.generation;
-    this.#boundaries.shift();
-    this.#isStuck = false;
-  }
-}
-
-/** Also when the file of then is gone. */
-function hasReached(done: Places, looks: Looks, stream: LogStream, { sizes }: Boundary): boolean {
-  return done[stream].offset >= sizes[stream] || (looks[stream]?.size ?? 0) < sizes[stream];
 }

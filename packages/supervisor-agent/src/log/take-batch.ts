@@ -3,6 +3,7 @@
  * stderr comes first: it is where errors go, so a flood on stdout must not use up its allowance.
  */
 import type { LogGap, LogLine, LogStream } from '@muster/contracts';
+import { clockOf, type IndexEntry, readIndex } from '../output/log-index.ts';
 import { type Attempt, type Place, type Places, STREAMS } from './cursor.ts';
 import { cutLines, MAX_LINE_BYTES } from './cut-lines.ts';
 import { LogFile, type Look } from './log-file.ts';
@@ -24,8 +25,8 @@ export interface Wanted {
   readonly looks: Looks;
   /** What the last looks were, to tell how much of a file that is gone had not been read. */
   readonly formerSizes: Readonly<Record<LogStream, number>>;
-  /** Where another run began to write: not beyond. */
-  readonly limits: Readonly<Record<LogStream, number>>;
+  /** Of the run whose lines they are, where the index of a file does not say. */
+  readonly generation: number;
   /** Nothing more will come of the last line. */
   readonly isFinal: boolean;
   readonly allowedBytes: number;
@@ -36,6 +37,8 @@ export interface Wanted {
 }
 
 export interface Taken {
+  /** The run that wrote the lines: those of one run only. */
+  readonly generation: number;
   readonly from: Places;
   readonly to: Places;
   readonly lines: readonly LogLine[];
@@ -46,41 +49,67 @@ export interface Taken {
 
 /** `undefined` when there is nothing to say yet. */
 export async function takeBatch(wanted: Wanted): Promise<Taken | undefined> {
+  const unread = STREAMS.toReversed().flatMap((stream) => {
+    const look = wanted.looks[stream];
+    return look === undefined ? [] : [unreadOf(stream, look, wanted)];
+  });
+  const generations = new Set(unread.map(({ generation }) => generation));
+  for (const generation of [...generations].sort((a, b) => a - b)) {
+    const own = unread.filter((stretch) => stretch.generation === generation);
+    const taken = await takeOfRun(generation, own, wanted);
+    if (taken !== undefined) return taken;
+  }
+  return undefined;
+}
+
+/** What may be taken of a file: up to where another run began to write. */
+interface Unread {
+  readonly stream: LogStream;
+  readonly look: Look;
+  readonly loss: Omit<LogGap, 'stream'> | undefined;
+  readonly start: Place;
+  readonly until: number;
+  /** Another run's lines follow. */
+  readonly isEnded: boolean;
+  readonly generation: number;
+  readonly index: readonly IndexEntry[];
+}
+
+function unreadOf(stream: LogStream, look: Look, { done, formerSizes, files, generation }: Wanted): Unread {
+  const start = startOf(done[stream], look);
+  const loss = lossOf(done[stream], look, formerSizes[stream]);
+  const index = readIndex(files[stream], start.offset, look.size);
+  const current = index.findLast(({ offset }) => offset <= start.offset);
+  const next = index.find((entry) => entry.offset > start.offset && entry.generation !== current?.generation);
+  const until = next?.offset ?? look.size;
+  const run = { isEnded: next !== undefined, generation: current?.generation ?? generation };
+  return { stream, look, loss, start, until, index, ...run };
+}
+
+async function takeOfRun(generation: number, unread: readonly Unread[], wanted: Wanted): Promise<Taken | undefined> {
   const lines: LogLine[] = [];
   const gaps: LogGap[] = [];
   const from: Record<LogStream, Place> = { ...wanted.done };
   const to: Record<LogStream, Place> = { ...wanted.done };
   let usedBytes = 0;
   let room = BATCH_BYTES;
-  for (const stream of STREAMS.toReversed()) {
-    const look = wanted.looks[stream];
-    if (look === undefined) continue;
-    const place = wanted.done[stream];
-    const loss = lossOf(place, look, wanted.formerSizes[stream]);
+  for (const stretch of unread) {
+    const { stream, look, loss, start } = stretch;
     if (loss !== undefined) gaps.push({ stream, ...loss });
-    from[stream] = startOf(place, look);
-    to[stream] = from[stream];
+    from[stream] = start;
+    to[stream] = start;
     // A gap that ends a file and lines of the next one don't share a message: offsets order what is in one.
     if (loss !== undefined) continue;
     using file = LogFile.open(wanted.files[stream], look.inode);
     if (file === undefined) continue;
-    const limit = Math.min(look.size, wanted.limits[stream]);
-    const part = await takeFrom(
-      file,
-      stream,
-      from[stream].offset,
-      limit,
-      room,
-      wanted.allowedBytes - usedBytes,
-      wanted,
-    );
+    const part = await takeFrom(file, stretch, room, wanted.allowedBytes - usedBytes, wanted);
     lines.push(...part.lines);
     gaps.push(...part.gaps);
     to[stream] = { inode: look.inode, offset: part.to };
     usedBytes += part.usedBytes;
     room -= part.usedRoomBytes;
   }
-  return lines.length + gaps.length === 0 ? undefined : { from, to, lines, gaps, usedBytes };
+  return lines.length + gaps.length === 0 ? undefined : { generation, from, to, lines, gaps, usedBytes };
 }
 
 /** The lines of an attempt once more, as far as its files still have them. */
@@ -94,7 +123,8 @@ export async function takeAgain(files: Files, { from, to, gaps }: Attempt): Prom
     using file = LogFile.open(files[stream], to[stream].inode);
     const skipped = gaps.filter((gap) => gap.stream === stream && gap.offset >= at);
     for (const gap of [...skipped, { offset: end, bytes: 0 }]) {
-      const stretch = { ...WITHOUT_BOUND, stream, start: at, until: gap.offset };
+      const index = readIndex(files[stream], at, gap.offset);
+      const stretch = { ...WITHOUT_BOUND, stream, start: at, until: gap.offset, index };
       const read = file === undefined ? [] : readLines(file, stretch);
       const reached = read.at(-1)?.end ?? at;
       lines.push(...read.map(({ line }) => line));
@@ -132,28 +162,25 @@ interface Part {
 
 async function takeFrom(
   file: LogFile,
-  stream: LogStream,
-  start: number,
-  limit: number,
+  { stream, start: { offset: start }, until, isEnded, index }: Unread,
   roomBytes: number,
   allowedBytes: number,
-  { isFinal, rateBytesPerSecond, maxBehindBytes, limits }: Wanted,
+  { isFinal, rateBytesPerSecond, maxBehindBytes }: Wanted,
 ): Promise<Part> {
-  const leaveOut = async (from: number, until: number, reason: string): Promise<LogGap[]> => {
-    const { to, lines } = await file.pass(from, until, PASS_BYTES);
+  const leaveOut = async (from: number, end: number, reason: string): Promise<LogGap[]> => {
+    const { to, lines } = await file.pass(from, end, PASS_BYTES);
     return to === from ? [] : [{ stream, offset: from, bytes: to - from, lines, reason }];
   };
-  if (limit - start > maxBehindBytes) {
+  if (until - start > maxBehindBytes) {
     const reason = `more than ${sizeText(maxBehindBytes)} waited to be shipped`;
-    const gaps = await leaveOut(start, limit - maxBehindBytes, reason);
+    const gaps = await leaveOut(start, until - maxBehindBytes, reason);
     if (gaps.length > 0) return { lines: [], gaps, to: endOf(gaps, start), usedBytes: 0, usedRoomBytes: 0 };
   }
-  const isEnded = isFinal || limit === limits[stream];
-  const read = readLines(file, { stream, start, until: limit, roomBytes, allowedBytes, isEnded });
+  const read = readLines(file, { stream, start, until, roomBytes, allowedBytes, isEnded: isFinal || isEnded, index });
   const to = read.at(-1)?.end ?? start;
   const usedBytes = to - start;
   const isCapped = usedBytes >= allowedBytes;
-  const gaps = isCapped && to < limit ? await leaveOut(to, limit, `more than ${sizeText(rateBytesPerSecond)}/s`) : [];
+  const gaps = isCapped && to < until ? await leaveOut(to, until, `more than ${sizeText(rateBytesPerSecond)}/s`) : [];
   return {
     lines: read.map(({ line }) => line),
     gaps,
@@ -183,13 +210,15 @@ interface Stretch {
   readonly allowedBytes: number;
   /** Nothing follows behind `until`. */
   readonly isEnded: boolean;
+  readonly index: readonly IndexEntry[];
 }
 
 /** Lines until there is no more room or no allowance; the last one may go beyond it. */
 function readLines(file: LogFile, stretch: Stretch): { readonly line: LogLine; readonly end: number }[] {
-  const { stream, start, until, roomBytes, allowedBytes, isEnded } = stretch;
+  const { stream, start, until, roomBytes, allowedBytes, isEnded, index } = stretch;
   const found: { line: LogLine; end: number }[] = [];
   const readAt = new Date().toISOString();
+  const writtenAt = clockOf(index);
   const isFull = () => room <= 0 || at - start >= allowedBytes;
   let at = start;
   let room = roomBytes;
@@ -199,8 +228,10 @@ function readLines(file: LogFile, stretch: Stretch): { readonly line: LogLine; r
     const isLast = at + bytes.length >= until;
     for (const { start: from, textEnd, end, isPartial } of cutLines(bytes, isEnded && isLast)) {
       if (isFull()) break;
-      const { time = readAt, ...parsed } = parseLine(bytes.toString('utf8', from, textEnd));
-      const line = { time, stream, offset: sliceStart + from, ...parsed, ...(isPartial && { partial: true }) };
+      const offset = sliceStart + from;
+      const parsed = parseLine(bytes.toString('utf8', from, textEnd));
+      const time = parsed.time ?? writtenAt(offset) ?? readAt;
+      const line = { stream, offset, ...parsed, time, ...(isPartial && { partial: true }) };
       at = sliceStart + end;
       room -= end - from + LINE_OVERHEAD_BYTES;
       found.push({ line, end: at });

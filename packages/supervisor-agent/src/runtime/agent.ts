@@ -91,6 +91,7 @@ export class Agent {
       () => outbox.close(),
       claim,
       parts.registry,
+      parts.output,
     ];
   }
 

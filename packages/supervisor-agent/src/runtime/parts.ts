@@ -15,6 +15,7 @@ import { askInventory } from '../host/ask-inventory.ts';
 import { DiskWatch } from '../log/disk-watch.ts';
 import { readHostLogs } from '../log/host-logs.ts';
 import { LogShipping, logFilesOf } from '../log/log-shipping.ts';
+import { Output } from '../output/output.ts';
 import type { AgentIdentity } from '../state/agent-identity.ts';
 import { readHashKey } from '../state/hash-key.ts';
 import { InstanceStore, keyOf } from '../state/instance-store.ts';
@@ -110,7 +111,13 @@ export function buildParts(setup: AgentSetup, side: BusSide, on: FromParts) {
   const busSetup = new BusSetup(supervisor, () => keys.putAgain());
   const recovery = new RecoveryPermission(bus, host, envelopes, hide);
   const prepareQueue = new PrepareQueue();
-  const registry = createDriverRegistry({ runtimeFolder: setup.runtimeFolder });
+  const { runtimeFolder } = setup;
+  const output = new Output({
+    runtimeFolder,
+    program: [setup.program, '--write-output'],
+    onProblem: (reason) => trouble.tell('what services print waits', reason),
+  });
+  const registry = createDriverRegistry({ runtimeFolder, output });
 
   const rollups = new Rollups({
     host,
@@ -218,6 +225,7 @@ export function buildParts(setup: AgentSetup, side: BusSide, on: FromParts) {
     busSetup,
     recovery,
     prepareQueue,
+    output,
     registry,
     rollups,
     metrics,

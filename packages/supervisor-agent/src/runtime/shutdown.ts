@@ -3,6 +3,7 @@ import type { Outbox } from '@muster/contracts/bus';
 import type { Logger } from 'pino';
 import type { AgentKeys } from '../bus/agent-keys.ts';
 import type { LogShipping } from '../log/log-shipping.ts';
+import type { Output } from '../output/output.ts';
 import type { HostEvents } from './report/host-events.ts';
 import type { Supervisor } from './services/supervisor.ts';
 
@@ -12,6 +13,7 @@ export interface Shutdown {
   readonly lastToStop: readonly string[];
   readonly events: Pick<HostEvents, 'announce'>;
   readonly outbox: Outbox;
+  readonly output: Output;
   readonly logs: LogShipping;
   readonly keys: AgentKeys;
   readonly logger: Logger;
@@ -36,9 +38,10 @@ export async function stopEverything(
   await supervisor.hold(new Set(last), onStopped);
 }
 
-async function flush({ outbox, logs, keys, logger }: Shutdown): Promise<void> {
+async function flush({ outbox, output, logs, keys, logger }: Shutdown): Promise<void> {
   const signal = AbortSignal.timeout(FLUSH_TIMEOUT_MS);
   try {
+    await output.flush(signal);
     await Promise.all([outbox.flushed(signal), logs.flush(signal)]);
     // What is stored last is what is shown of this host while nobody speaks for it.
     await keys.statuses.flushed(signal);

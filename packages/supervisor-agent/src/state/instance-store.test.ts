@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileS
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FRESH_MEMORY } from '../core/state.ts';
+import { NEVER_RUN } from '../core/state.ts';
 import { InstanceStore } from './instance-store.ts';
 
 let directory: string;
@@ -19,10 +19,11 @@ function open(bootId = 'boot-a', configured = ['api.0', 'old.0']): InstanceStore
 
 const marks = { startedGeneration: 3, endedGeneration: 2 };
 const persisted = {
-  ...FRESH_MEMORY,
+  ...NEVER_RUN,
   desired: 'down' as const,
   generation: 4,
   heldGeneration: 3,
+  restartGeneration: 2,
   tracker: { restartsAtMs: [1, 2], streak: 2 },
   failure: 'exit code 1',
 };
@@ -33,6 +34,7 @@ test('within one boot everything holds', () => {
     desired: 'down',
     generation: 4,
     heldGeneration: 3,
+    restartGeneration: 2,
     tracker: { restartsAtMs: [1, 2], streak: 2 },
     failure: 'exit code 1',
     ...marks,

@@ -11,6 +11,7 @@ const SavedInstanceLine = z.object({
   desired: z.enum(['up', 'down']),
   generation: z.int().min(0),
   heldGeneration: z.int().min(0).default(0),
+  restartGeneration: z.int().min(0).default(0),
   tracker: z.object({ restartsAtMs: z.array(z.number()), streak: z.int().min(0) }),
   failure: z.string().nullable(),
   /** The run that got past its startup: after adoption it is not asked to start once more. */
@@ -89,7 +90,7 @@ export class InstanceStore implements Disposable {
    * until it does is the count of restarts and a changed intent.
    */
   save(service: string, instance: number, persisted: PersistedState, marks: RunMarks): void {
-    const { desired, generation, heldGeneration, tracker, failure } = persisted;
+    const { desired, generation, heldGeneration, restartGeneration, tracker, failure } = persisted;
     const key = keyOf(service, instance);
     const { restartsAtMs, streak } = tracker;
     // Much of an instance's state is not saved, such as what it waits for: then nothing has changed here.
@@ -99,6 +100,7 @@ export class InstanceStore implements Disposable {
       desired,
       generation,
       heldGeneration,
+      restartGeneration,
       tracker: { restartsAtMs: [...restartsAtMs], streak },
       failure,
       startedGeneration: marks.startedGeneration,

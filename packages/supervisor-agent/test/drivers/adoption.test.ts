@@ -12,9 +12,9 @@ import { Bench, buildDriverHost, Host, insist, isGone, never, until } from './ha
 
 let builds: Bench;
 let program: string;
-beforeAll(async () => {
+beforeAll(() => {
   builds = new Bench();
-  program = await buildDriverHost(join(builds.folder, 'build'));
+  program = buildDriverHost(join(builds.folder, 'build'));
 });
 afterAll(() => builds[Symbol.asyncDispose]());
 
@@ -25,7 +25,7 @@ async function killedAgent(bench: Bench, spec: RunSpec): Promise<{ pid: number; 
   const host = new Host(program, bench, spec);
   const { pid = 0, startedAtMs = 0 } = await host.step('running');
   await host.step('prepared');
-  // A run is told when it is let go; its tag is there once its launcher has become the service.
+  // A run is told when it is let go; its tag is there once its starter has become the service.
   await until('the exec', () => bench.tagged('MUSTER_RUN').includes(pid));
   await host.kill();
   return { pid, startedAtMs };
@@ -68,18 +68,18 @@ test('the service ends while nobody looks: the next agent knows how, again and a
   expect(await bench.driver.recover(spec, never)).toMatchObject({ kind: 'run', generation: 2 });
 });
 
-test('the service ends while the next agent waits for a launcher of the last one: its exit is known', async () => {
+test('the service ends while the next agent waits for a starter of the last one: its exit is known', async () => {
   await using bench = new Bench();
   const spec = bench.spec(ticking);
   await killedAgent(bench, spec);
-  // A launcher that got no go and takes its time to notice: what the adoption waits for.
-  const launcher = await bench.start(['sleep', '600'], { service: 'slow-launcher' });
+  // A starter that got no go and takes its time to notice: what the adoption waits for.
+  const starter = await bench.start(['sleep', '600'], { service: 'slow-starter' });
   const folder = createRunFolder(instanceFolderOf(bench.runtimeFolder, spec), { ...spec, generation: 2 }, readBootId());
-  appendFileSync(folder.journal, `\nready ${launcher.pid} ${launcher.startTimeTicks} .\n`);
+  appendFileSync(folder.journal, `\nready ${starter.pid} ${starter.startTimeTicks} .\n`);
   const recovery = bench.driver.recover(spec, never);
   bench.write('go', '');
   await until('the exit is on record', () => bench.journals().some(({ text }) => text.includes('exit 42')));
-  await launcher.killTree();
+  await starter.killTree();
   expect(await recovery).toMatchObject({ kind: 'run-ended', generation: 1, exit: { kind: 'code', code: 42 } });
 });
 
@@ -179,14 +179,14 @@ test('a pid that means another process now is not signalled and not adopted', as
   expect(readStat(stranger.pid)?.state).toBe('S');
 });
 
-test('a launcher that hangs before its go is ended before anything is started', async () => {
+test('a starter that hangs before its go is ended before anything is started', async () => {
   await using bench = new Bench();
   const spec = bench.spec(['sleep', '600']);
   await bench.driver.prepare(spec);
-  const launcher = Number(/^ready (\d+)/m.exec(bench.journals()[0]?.text ?? '')?.[1]);
-  process.kill(launcher, 'SIGSTOP');
+  const starter = Number(/^ready (\d+)/m.exec(bench.journals()[0]?.text ?? '')?.[1]);
+  process.kill(starter, 'SIGSTOP');
   const run = await bench.start(['true'], { generation: 2 });
-  expect(isGone(launcher)).toBe(true);
+  expect(isGone(starter)).toBe(true);
   expect(await run.exited).toEqual({ kind: 'code', code: 0 });
 });
 

@@ -56,7 +56,7 @@ test('without a Python that has FastAPI the error names both that were tried and
 
 test('the registry has the drivers of this build and a reason for the others', async () => {
   await using bench = new Bench();
-  await using registry = createDriverRegistry({ runtimeFolder: bench.runtimeFolder });
+  await using registry = createDriverRegistry({ runtimeFolder: bench.runtimeFolder, output: bench.output });
   expect(registry.find('process').kind).toBe('driver');
   expect(registry.find('fastapi').kind).toBe('driver');
   expect(registry.find('docker')).toEqual({ kind: 'unavailable', reason: 'driver docker is not in this build' });

@@ -1,13 +1,22 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { eventually, NOBODY } from '@muster/testkit';
 import type { Run, RunSpec } from '../../src/drivers/driver.ts';
 import { ProcessDriver } from '../../src/drivers/process/driver.ts';
 import { isDead, listProcesses, readStat, signalProcess } from '../../src/drivers/process/proc.ts';
+import { Output } from '../../src/output/output.ts';
 
 /** Without an account of that id the numbers do just as well. */
 export const OTHER_USER = { uid: NOBODY, gid: NOBODY } as const;
@@ -21,7 +30,10 @@ export class Bench implements AsyncDisposable {
   readonly agentId = `agent-${this.folder.split('-').at(-1)?.toLowerCase()}`;
   readonly runtimeFolder = join(this.folder, 'runtime');
   readonly log = join(this.folder, 'log');
-  driver = new ProcessDriver({ runtimeFolder: this.runtimeFolder });
+  /** What was told of the output writer. */
+  readonly problems: (string | undefined)[] = [];
+  output = this.#openOutput();
+  driver = this.#openDriver();
 
   spec(command: RunSpec['command'], more: Partial<RunSpec> = {}): RunSpec {
     return {
@@ -45,8 +57,14 @@ export class Bench implements AsyncDisposable {
 
   /** What an agent knows after it was killed: nothing but the runtime folder. */
   async forget(): Promise<void> {
-    await this.driver[Symbol.asyncDispose]();
-    this.driver = new ProcessDriver({ runtimeFolder: this.runtimeFolder });
+    await this.close();
+    this.output = this.#openOutput();
+    this.driver = this.#openDriver();
+  }
+
+  /** Waits until all that was printed is in its file. */
+  flush(): Promise<void> {
+    return this.output.flush(never);
   }
 
   read(name = 'log'): string {
@@ -85,12 +103,31 @@ export class Bench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.driver[Symbol.asyncDispose]();
+    await this.close();
     for (const member of listProcesses()) {
-      if (environOf(member.pid).includes(`${this.agentId}/`)) signalProcess(member, 'SIGKILL');
+      const isOurs = environOf(member.pid).includes(`${this.agentId}/`) || folderOf(member.pid) === this.runtimeFolder;
+      if (isOurs) signalProcess(member, 'SIGKILL');
     }
     // What is just being killed may still write a file: again for a moment.
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  }
+
+  #openOutput(): Output {
+    return new Output({
+      runtimeFolder: this.runtimeFolder,
+      program: [outputWriter()],
+      onProblem: (reason) => this.problems.push(reason),
+    });
+  }
+
+  #openDriver(): ProcessDriver {
+    return new ProcessDriver({ runtimeFolder: this.runtimeFolder, output: this.output });
+  }
+
+  /** The agent is gone; nothing else is. */
+  async close(): Promise<void> {
+    await this.driver[Symbol.asyncDispose]();
+    this.output[Symbol.dispose]();
   }
 }
 
@@ -112,29 +149,47 @@ export function until<T>(message: string, check: () => T, timeoutMs = 30_000): P
 }
 
 const CONTRACTS = 'node_modules/@muster/contracts';
+const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Compiles the fixture that is killed, once per test file: it runs without a test runner around it. */
-export async function buildDriverHost(folder: string): Promise<string> {
-  const packageFolder = fileURLToPath(new URL('../..', import.meta.url));
+export function buildDriverHost(folder: string): string {
+  compileFixture('driver-host', folder);
+  return join(folder, 'test/drivers/fixtures/driver-host.js');
+}
+
+let writer: string | undefined;
+
+/** The output writer as a program, compiled once per test file. */
+export function outputWriter(): string {
+  if (writer !== undefined) return writer;
+  const folder = mkdtempSync(join(tmpdir(), 'muster-writer-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  compileFixture('output-writer', folder);
+  writer = join(folder, 'test/drivers/fixtures/output-writer.js');
+  return writer;
+}
+
+function compileFixture(name: string, folder: string): void {
+  compile(PACKAGE, [`test/drivers/fixtures/${name}.ts`], folder, {});
+  // What they need of another package.
+  const contracts = join(folder, CONTRACTS);
+  compile(join(PACKAGE, '../contracts/src'), ['files/index.ts', 'message-of.ts'], contracts, {
+    exports: { '.': './message-of.js', './files': './files/index.js', './process': './process.js' },
+  });
+  copyFileSync(join(PACKAGE, '../contracts/src/plain/process.js'), join(contracts, 'process.js'));
+}
+
+function compile(rootDir: string, files: readonly string[], outDir: string, manifest: object): void {
   const compiler = fileURLToPath(new URL('../../../../node_modules/typescript/bin/tsc', import.meta.url));
   // Its types are checked with all the others, and need what is built.
   const options =
     '--module nodenext --target es2023 --types node --lib es2023,esnext.disposable ' +
     '--rewriteRelativeImportExtensions --noCheck --ignoreConfig';
-  const compile = async (rootDir: string, file: string, outDir: string, manifest: object) => {
-    mkdirSync(outDir, { recursive: true });
-    writeFileSync(join(outDir, 'package.json'), JSON.stringify({ type: 'module', ...manifest }));
-    const argv = [compiler, ...options.split(' '), '--outDir', outDir, '--rootDir', rootDir, join(rootDir, file)];
-    await promisify(execFile)(process.execPath, argv, { cwd: rootDir });
-  };
-  await compile(packageFolder, 'test/drivers/fixtures/driver-host.ts', folder, {});
-  // What a driver needs of another package.
-  await compile(join(packageFolder, '../contracts/src'), 'message-of.ts', join(folder, CONTRACTS), {});
-  await compile(join(packageFolder, '../contracts/src/files'), 'index.ts', join(folder, CONTRACTS), {
-    exports: { '.': './message-of.js', './files': './index.js', './process': './process.js' },
-  });
-  copyFileSync(join(packageFolder, '../contracts/src/plain/process.js'), join(folder, CONTRACTS, 'process.js'));
-  return join(folder, 'test/drivers/fixtures/driver-host.js');
+  mkdirSync(outDir, { recursive: true });
+  writeFileSync(join(outDir, 'package.json'), JSON.stringify({ type: 'module', ...manifest }));
+  const inputs = files.map((file) => join(rootDir, file));
+  const argv = [compiler, ...options.split(' '), '--outDir', outDir, '--rootDir', rootDir, ...inputs];
+  execFileSync(process.execPath, argv, { cwd: rootDir });
 }
 
 export interface HostMessage {
@@ -154,7 +209,7 @@ export class Host {
   /** `prefix`: a command line in front of its own, which becomes it. */
   constructor(program: string, bench: Bench, spec: RunSpec, prefix: readonly string[] = []) {
     const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
-    const line = [...prefix, process.execPath, program, bench.folder, JSON.stringify(spec)];
+    const line = [...prefix, process.execPath, program, bench.folder, JSON.stringify(spec), outputWriter()];
     const [command = '', ...argv] = line;
     this.#child = spawn(command, argv, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env });
     this.#child.on('message', (message: HostMessage) => this.messages.push(message));
@@ -181,6 +236,15 @@ export class Host {
 
 function isRun(outcome: { readonly kind: string }): outcome is Run {
   return outcome.kind === 'run';
+}
+
+/** The output writer's is the runtime folder. */
+function folderOf(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return '';
+  }
 }
 
 function environOf(pid: number): string {

@@ -12,9 +12,9 @@ const service = fileURLToPath(new URL('fixtures/exclusive.sh', import.meta.url))
 
 let builds: Bench;
 let program: string;
-beforeAll(async () => {
+beforeAll(() => {
   builds = new Bench();
-  program = await buildDriverHost(join(builds.folder, 'build'));
+  program = buildDriverHost(join(builds.folder, 'build'));
 });
 afterAll(() => builds[Symbol.asyncDispose]());
 

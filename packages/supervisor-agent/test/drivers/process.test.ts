@@ -46,6 +46,7 @@ test('no signal is ignored or blocked in a service, SIGINT and SIGQUIT included'
   await using bench = new Bench();
   const run = await bench.start(['grep', '-E', 'Sig(Ign|Blk)', '/proc/self/status']);
   await run.exited;
+  await bench.flush();
   expect(bench.lines().map((line) => line.split(/\s+/)[1])).toEqual(Array(2).fill('0'.repeat(16)));
 });
 
@@ -63,6 +64,7 @@ test('a service of another user has its rights and no others, from its first mom
     },
   );
   expect(await run.exited).toMatchObject({ kind: 'code', code: 2 });
+  await bench.flush();
   const lines = bench.lines().map((line) => line.split(/\s+/).join(' ').trim());
   expect(lines).toEqual(
     expect.arrayContaining([
@@ -94,7 +96,8 @@ test('the log holds what the service wrote, and no word of the shell between', a
   await using bench = new Bench();
   const run = await bench.start('echo out; echo err >&2; kill -9 $$');
   await run.exited;
-  expect(bench.read()).toBe('out\nerr\n');
+  await bench.flush();
+  expect(bench.lines().sort()).toEqual(['err', 'out']);
 });
 
 test('logs are opened for append and their folder is made', async () => {
@@ -103,6 +106,7 @@ test('logs are opened for append and their folder is made', async () => {
   const logFiles = { stdout: log, stderr: log };
   await (await bench.start('echo one', { logFiles })).exited;
   await (await bench.start('echo two', { logFiles, generation: 2 })).exited;
+  await bench.flush();
   expect(readFileSync(log, 'utf8')).toBe('one\ntwo\n');
 });
 
@@ -110,6 +114,7 @@ test('the environment is the one of the spec, its tag and PWD', async () => {
   await using bench = new Bench();
   await (await bench.start(['env'], { environment: { PATH: '/usr/bin:/bin', 'odd.name': '1', IFS: ':', LANG: 'C' } }))
     .exited;
+  await bench.flush();
   expect(bench.lines().sort()).toEqual(
     [
       'IFS=:',
@@ -161,6 +166,7 @@ test('any environment and any argument reach the service as they are', async () 
         logFiles: { stdout: log, stderr: log },
       });
       expect(await run.exited).toEqual({ kind: 'code', code: 0 });
+      await bench.flush();
       expect(JSON.parse(readFileSync(log, 'utf8'))).toEqual([value, words]);
     }),
     { numRuns: 25 },
@@ -215,7 +221,7 @@ test('a live run is never doubled: not by a second start, not by a concurrent on
   expect(await bench.driver.start(bench.spec(['sleep', '60'], { generation: 2 }), never)).toMatchObject(refusal);
   await bench.forget();
   expect(await bench.driver.start(bench.spec(['sleep', '60'], { generation: 2 }), never)).toMatchObject(refusal);
-  // The tag is there once its launcher has become the service. A second copy would stay.
+  // The tag is there once its starter has become the service. A second copy would stay.
   await eventually(() => expect(bench.tagged('MUSTER_RUN')).toHaveLength(1));
 });
 
@@ -223,10 +229,10 @@ test('a prepared start is used for its spec and dropped for another', async () =
   await using bench = new Bench();
   const spec = bench.spec(['sleep', '60']);
   await bench.driver.prepare(spec);
-  const [launcher] = bench.tagged('MUSTER_SHIM').slice(-1);
+  const [starter] = bench.tagged('MUSTER_SHIM').slice(-1);
   expect(bench.tagged('MUSTER_RUN')).toEqual([]);
   const run = await bench.start(['sleep', '60']);
-  expect(run.pid).toBe(launcher);
+  expect(run.pid).toBe(starter);
 
   await bench.driver.prepare({ ...spec, generation: 2 });
   process.kill(run.pid, 'SIGKILL');

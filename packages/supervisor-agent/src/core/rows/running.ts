@@ -3,8 +3,8 @@ import { EMPTY_TRACKER } from '../restart-tracker.ts';
 import type { Running } from '../state.ts';
 import {
   asked,
+  askedAnew,
   askedDown,
-  askedUp,
   endUnasked,
   goodAtMs,
   held,
@@ -21,7 +21,7 @@ export const running = {
   stop: (state, event, context) =>
     takeDown(state, askedDown(state.persisted), { kind: 'start' }, asked('stop', event), context),
   restart: (state, event, context) =>
-    takeDown(state, askedUp(state.persisted), { kind: 'start' }, asked('restart', event), context),
+    takeDown(state, askedAnew(state.persisted), { kind: 'start' }, asked('restart', event), context),
   hold: (state, _, context) =>
     takeDown(state, held(state.persisted), { kind: 'start' }, 'the system is being stopped', context),
   forget: notOrphaned,

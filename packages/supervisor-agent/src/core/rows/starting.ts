@@ -3,8 +3,8 @@ import { type Row, stay } from '../handler.ts';
 import type { Starting } from '../state.ts';
 import {
   asked,
+  askedAnew,
   askedDown,
-  askedUp,
   endUnasked,
   enterRunning,
   held,
@@ -24,7 +24,7 @@ export const starting = {
   stop: (state, event, context) =>
     takeDown(state, askedDown(state.persisted), { kind: 'start' }, asked('stop', event), context),
   restart: (state, event, context) =>
-    takeDown(state, askedUp(state.persisted), { kind: 'start' }, asked('restart', event), context),
+    takeDown(state, askedAnew(state.persisted), { kind: 'start' }, asked('restart', event), context),
   hold: (state, _, context) =>
     takeDown(state, held(state.persisted), { kind: 'start' }, 'the system is being stopped', context),
   forget: notOrphaned,

@@ -3,7 +3,7 @@ import type { Effect } from '../effect.ts';
 import { describeExit } from '../exit.ts';
 import { type Context, type Row, type Step, stay } from '../handler.ts';
 import { type Stopping, wantsUp } from '../state.ts';
-import { asked, askedDown, askedUp, begin, follow, held, stopped, unknown } from '../transitions.ts';
+import { asked, askedAnew, askedDown, begin, follow, held, stopped, unknown } from '../transitions.ts';
 import { afterRecovery, notesDependencies, notOrphaned, toOrphaned } from './shared.ts';
 
 export const stopping = {
@@ -55,7 +55,7 @@ export const stopping = {
 /** Start and stop race: the last wish wins, but never before the old tree is gone. */
 function startAfterwards(state: Stopping, reason: string): Step {
   return {
-    state: { ...state, persisted: askedUp(state.persisted), after: { kind: 'start' } },
+    state: { ...state, persisted: askedAnew(state.persisted), after: { kind: 'start' } },
     effects: [],
     reason: `${reason}; will start once the old run is gone`,
   };

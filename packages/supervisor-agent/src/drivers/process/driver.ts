@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '@muster/contracts';
+import { abortable } from '../../abortable.ts';
+import type { Output } from '../../output/output.ts';
 import {
   type Driver,
   describeInstance,
@@ -13,13 +15,13 @@ import {
 } from '../driver.ts';
 import { FirstLook } from './first-look.ts';
 import { findObstacle } from './preflight.ts';
-import { type ProcessIdentity, readBootId } from './proc.ts';
+import { readBootId } from './proc.ts';
 import { ProcessTable } from './process-table.ts';
 import { ProcessRun } from './run.ts';
-import { createRunFolder, instanceFolderOf, readRunRecord, removeRuns } from './run-folder.ts';
+import { createRunFolder, instanceFolderOf, otherRuns, readRuns, removeRun } from './run-folder.ts';
 import { RunRecordWatch } from './run-record-watch.ts';
-import { writeScripts } from './script.ts';
-import { Shim } from './shim.ts';
+import type { Ready, Shim } from './shim.ts';
+import { Spawner } from './spawner.ts';
 import { type StartedRun, type Survey, surveyInstance } from './survey.ts';
 import { type Session, stopLeftovers, type TreeQuery } from './tree.ts';
 
@@ -52,6 +54,8 @@ interface Sweep {
  */
 export class ProcessDriver implements Driver {
   readonly #runtimeFolder: string;
+  readonly #spawner: Spawner;
+  readonly #output: Output;
   readonly #bootId = readBootId();
   readonly #table = new ProcessTable();
   readonly #slots = new Map<string, Slot>();
@@ -59,8 +63,10 @@ export class ProcessDriver implements Driver {
   readonly #closing = new AbortController();
 
   /** `runtimeFolder`: `muster/<agent-id>` on a tmpfs; made when missing. */
-  constructor(options: { readonly runtimeFolder: string }) {
+  constructor(options: { readonly runtimeFolder: string; readonly output: Output }) {
     this.#runtimeFolder = options.runtimeFolder;
+    this.#spawner = new Spawner(options.runtimeFolder);
+    this.#output = options.output;
   }
 
   async start(spec: RunSpec, signal: AbortSignal): Promise<Run | StartFailed> {
@@ -81,6 +87,10 @@ export class ProcessDriver implements Driver {
   async recover(key: InstanceKey, signal: AbortSignal): Promise<Run | RunEnded | NothingFound | Orphan> {
     const slot = this.#slot(key);
     if (slot.last !== undefined && slot.last.ended === undefined) return slot.last;
+    for (const { folder, record } of readRuns(slot.folder, this.#bootId)) {
+      const { generation, logFiles } = record;
+      if (generation !== undefined && logFiles !== undefined) this.#output.drain(folder.path, generation, logFiles);
+    }
     const survey = await this.#survey(slot, signal);
     switch (survey.kind) {
       case 'alive':
@@ -141,10 +151,9 @@ export class ProcessDriver implements Driver {
       if (obstacle !== undefined) return obstacle;
       const readiness = await abortable(shim.ready, signal);
       if (!readiness.isReady) return failed(`cannot start ${describeInstance(spec)}: ${readiness.reason}`);
-      const { main } = readiness;
-      if (!shim.isWaiting(main)) return failed(`cannot start ${describeInstance(spec)}: its shim was killed`);
+      if (!shim.isWaiting()) return failed(`cannot start ${describeInstance(spec)}: its shim was killed`);
       const previous = slot.last;
-      slot.last = this.#go(slot, shim, main);
+      slot.last = this.#go(slot, shim, readiness);
       hasGo = true;
       slot.sweep = this.#sweepLater(slot, slot.last, isHot ? previous : undefined);
       return slot.last;
@@ -153,7 +162,7 @@ export class ProcessDriver implements Driver {
     }
   }
 
-  #go(slot: Slot, shim: Shim, main: ProcessIdentity): ProcessRun {
+  #go(slot: Slot, shim: Shim, { main, shim: parent }: Ready): ProcessRun {
     const { generation, specHash, port } = shim.spec;
     const { startedAtMs, watch } = shim.go();
     return new ProcessRun({
@@ -162,7 +171,7 @@ export class ProcessDriver implements Driver {
       specHash,
       startedAtMs,
       main,
-      shim: readRunRecord(shim.folder).shim,
+      shim: parent,
       folder: shim.folder,
       port,
       watch,
@@ -215,8 +224,10 @@ export class ProcessDriver implements Driver {
       };
       await stopLeftovers(this.#table, query, signal);
     }
-    const keep = [current.folderPath, slot.warm?.folder.path].filter((path) => path !== undefined);
-    removeRuns(slot.folder, new Set(keep));
+    for (const folder of otherRuns(slot.folder, [current.folderPath, slot.warm?.folder.path])) {
+      await abortable(this.#output.drained(folder), signal);
+      removeRun(folder);
+    }
   }
 
   #survey(slot: Slot, signal: AbortSignal, shim?: Shim): Promise<Survey> {
@@ -230,8 +241,12 @@ export class ProcessDriver implements Driver {
   }
 
   #spawn(slot: Slot, spec: RunSpec): Shim {
-    const scripts = writeScripts(this.#runtimeFolder);
-    return new Shim(spec, createRunFolder(slot.folder, spec, this.#bootId), scripts);
+    const shim = this.#spawner.spawn(spec, createRunFolder(slot.folder, spec, this.#bootId));
+    // Before the go, and of a prepared one long before.
+    void shim.ready.then(({ isReady }) => {
+      if (isReady) this.#output.drain(shim.folder.path, spec.generation, spec.logFiles);
+    });
+    return shim;
   }
 
   #spawnOrNothing(slot: Slot, spec: RunSpec): Shim | undefined {
@@ -283,24 +298,4 @@ function failed(reason: string): StartFailed {
 function refuse(key: InstanceKey, generation: number, pid: number): StartFailed {
   const reason = `cannot start ${describeInstance(key)}: its generation ${generation} is alive as process ${pid}; stop it first`;
   return { kind: 'start-failed', isRetryable: false, reason };
-}
-
-/** Gives up waiting when the signal aborts; rejects with its reason. */
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, stop } = rejectionOf(signal);
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    stop();
-  }
-}
-
-function rejectionOf(signal: AbortSignal): { promise: Promise<never>; stop: () => void } {
-  let stop = () => {};
-  const promise = new Promise<never>((_, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    stop = () => signal.removeEventListener('abort', abort);
-  });
-  return { promise, stop };
 }

@@ -13,16 +13,14 @@ export {
 
 /** Linux reports start times to user space in hundredths of a second, whatever the kernel's own tick. */
 const TICKS_PER_SECOND = 100;
-const STAT_BYTES = 2 ** 12;
 /** Holds most environments at once; longer ones are read in parts. */
 export const ENVIRON_BYTES = 2 ** 16;
 
 /** Every process that is not dead. About 10 µs each. */
 export function listProcesses(): ProcessStat[] {
-  const buffer = Buffer.allocUnsafe(STAT_BYTES);
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.flatMap((pid) => {
-    const stat = readStat(Number(pid), buffer);
+    const stat = readStat(Number(pid));
     return stat === undefined || isDead(stat) ? [] : [stat];
   });
 }

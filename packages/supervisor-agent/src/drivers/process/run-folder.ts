@@ -3,21 +3,26 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { claimPrivateFolder } from '@muster/contracts/files';
 import type { InstanceKey, RunSpec } from '../driver.ts';
-import { formatRunLine, parseRunRecord, type RunRecord } from './run-record.ts';
+import { formatRunLines, parseRunRecord, type RunRecord } from './run-record.ts';
 import { formatSpecFile } from './spec-file.ts';
 
 /*
  * <runtime>/<service>.<instance>/<generation>-<random>/
  *   journal   what happened to this run (run-record.ts)
- *   spec      what the launcher sources to become the service
+ *   spec      what the starter sources to become the service
+ *   go        a FIFO: the starter waits at its end for the agent's word (script.ts)
  *   tree      a FIFO that every process of the run inherits open: it tells whether any is left
- * A folder is made for each shim, so a shim that was never let go leaves no trace in the next one's records.
+ *   stdout    a FIFO each: what the run prints, until the output writer has read it
+ *   stderr
+ *   drained   a FIFO by which the shim hears that all of it was read
+ * A folder is made for each shim, so a shim that was never given its go leaves no trace in the next one's records.
  */
 
 export interface RunFolder {
   readonly path: string;
   readonly journal: string;
   readonly tree: string;
+  readonly go: string;
 }
 
 export interface RecordedRun {
@@ -35,7 +40,7 @@ export function createRunFolder(instanceFolder: string, spec: RunSpec, bootId: s
   mkdirSync(folder.path, { mode: 0o700 });
   // Holds the environment, so possibly secrets: for the owner only, like the folder.
   writeFileSync(join(folder.path, 'spec'), formatSpecFile(spec), { mode: 0o600 });
-  writeFileSync(folder.journal, formatRunLine({ bootId, ...spec }), { mode: 0o600 });
+  writeFileSync(folder.journal, formatRunLines({ bootId, ...spec }), { mode: 0o600 });
   return folder;
 }
 
@@ -56,12 +61,15 @@ export function readRunRecord(folder: RunFolder): RunRecord {
   }
 }
 
-/** Removes all folders of an instance but those to keep. */
-export function removeRuns(instanceFolder: string, keep: ReadonlySet<string>): void {
-  for (const name of listNames(instanceFolder)) {
-    const path = join(instanceFolder, name);
-    if (!keep.has(path)) rmSync(path, { recursive: true, force: true });
-  }
+/** All folders of an instance but those to keep. */
+export function otherRuns(instanceFolder: string, keep: readonly (string | undefined)[]): string[] {
+  return listNames(instanceFolder)
+    .map((name) => join(instanceFolder, name))
+    .filter((path) => !keep.includes(path));
+}
+
+export function removeRun(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
 }
 
 export function instanceFolderOf(runtimeFolder: string, { service, instance }: InstanceKey): string {
@@ -69,7 +77,7 @@ export function instanceFolderOf(runtimeFolder: string, { service, instance }: I
 }
 
 function runFolderAt(path: string): RunFolder {
-  return { path, journal: join(path, 'journal'), tree: join(path, 'tree') };
+  return { path, journal: join(path, 'journal'), tree: join(path, 'tree'), go: join(path, 'go') };
 }
 
 function listNames(folder: string): string[] {

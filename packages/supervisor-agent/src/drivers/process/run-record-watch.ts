@@ -5,20 +5,23 @@ const POLL_MS = 1_000;
 /** The same where the kernel can't announce changes: its limit of inotify watches is used up. */
 const BLIND_POLL_MS = 100;
 
+/** What made it look: the record may have grown (only that is worth reading then), or a while has passed. */
+type OnLook = (hasGrown: boolean) => void;
+
 /** Calls back when the record may have grown, and once in a while anyway. Never keeps the agent's loop alive. */
 export class RunRecordWatch implements Disposable {
   readonly #watcher: FSWatcher | undefined;
-  #onLook: () => void;
+  #onLook: OnLook;
   #timer: NodeJS.Timeout;
 
-  constructor(path: string, onLook: () => void) {
+  constructor(path: string, onLook: OnLook) {
     this.#onLook = onLook;
-    this.#watcher = openWatcher(path, () => this.#onLook());
+    this.#watcher = openWatcher(path, () => this.#onLook(true));
     this.#timer = this.#poll(this.#watcher === undefined ? BLIND_POLL_MS : POLL_MS);
   }
 
   /** From now on another one looks. */
-  handTo(onLook: () => void): void {
+  handTo(onLook: OnLook): void {
     this.#onLook = onLook;
   }
 
@@ -34,7 +37,7 @@ export class RunRecordWatch implements Disposable {
   }
 
   #poll(everyMs: number): NodeJS.Timeout {
-    return setInterval(() => this.#onLook(), everyMs).unref();
+    return setInterval(() => this.#onLook(false), everyMs).unref();
   }
 }
 

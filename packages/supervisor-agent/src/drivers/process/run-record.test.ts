@@ -1,9 +1,10 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { exitOf, formatRunLine, parseRunRecord } from './run-record.ts';
+import { exitOf, formatRunLines, parseRunRecord } from './run-record.ts';
 
+const logFiles = { stdout: '/state/a log', stderr: '/state/b log' };
 const whole = [
-  formatRunLine({ bootId: 'boot', generation: 3, port: 8001, specHash: 'sha 256/=' }),
+  formatRunLines({ bootId: 'boot', generation: 3, port: 8001, specHash: 'sha 256/=', logFiles }),
   '\nshim 10 100 .\n',
   '\nready 11 101 .\n',
   '\ngo 5000 .\n',
@@ -14,6 +15,7 @@ const parsed = {
   generation: 3,
   port: 8001,
   specHash: 'sha 256/=',
+  logFiles,
   shim: { pid: 10, startTimeTicks: 100 },
   main: { pid: 11, startTimeTicks: 101 },
   startedAtMs: 5000,

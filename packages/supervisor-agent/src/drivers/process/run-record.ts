@@ -3,8 +3,8 @@ import type { Exit } from '../../core/exit.ts';
 import type { ProcessIdentity } from './proc.ts';
 
 /*
- * The record of one run: an append-only file of short records, written by the agent (`run`), the shim (`shim`, `exit`)
- * and the launcher (`ready`, `go`). A writer may be killed within a record, so each record is one write that begins
+ * The record of one run: an append-only file of short records, written by the agent (`run`, `logs`), the shim (`shim`, `exit`)
+ * and the starter (`ready`, `go`). A writer may be killed within a record, so each record is one write that begins
  * with a newline (a torn predecessor can't swallow it) and ends with ` .` (a torn `exit 13` of `exit 137 .` is no
  * record).
  */
@@ -15,18 +15,33 @@ export interface RunRecord {
   readonly generation?: number;
   readonly specHash?: string;
   readonly port?: number;
+  /** Absent: of a run that writes its log files itself, as those of former versions do. */
+  readonly logFiles?: LogFiles;
   readonly shim?: ProcessIdentity;
-  /** The launcher, which becomes the main process of the service: same pid, same start time. */
+  /** The starter, which becomes the main process of the service: same pid, same start time. */
   readonly main?: ProcessIdentity;
-  /** When the service was let go, in milliseconds of CLOCK_MONOTONIC; absent: it never ran. */
+  /** When the service was given its go, in milliseconds of CLOCK_MONOTONIC; absent: it never ran. */
   readonly startedAtMs?: number;
   /** The exit status as the shim's `$?`. */
   readonly exitStatus?: number;
 }
 
-/** The first record: written by the agent before it starts the shim. */
-export function formatRunLine(run: { bootId: string; generation: number; port?: number; specHash: string }): string {
-  return `\nrun ${run.bootId} ${run.generation} ${run.port ?? 0} ${encodeURIComponent(run.specHash)} .\n`;
+interface LogFiles {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The first lines: written by the agent before it starts the shim. */
+export function formatRunLines(run: {
+  bootId: string;
+  generation: number;
+  port?: number;
+  specHash: string;
+  logFiles: LogFiles;
+}): string {
+  const { stdout, stderr } = run.logFiles;
+  const line = `\nrun ${run.bootId} ${run.generation} ${run.port ?? 0} ${encodeURIComponent(run.specHash)} .\n`;
+  return `${line}\nlogs ${encodeURIComponent(stdout)} ${encodeURIComponent(stderr)} .\n`;
 }
 
 /** Never throws: what is no whole record is skipped. */
@@ -61,6 +76,9 @@ function parseLine([kind = '', ...values]: string[]): RunRecord {
         ...(third === '0' ? {} : { port: Number(third) }),
         specHash: decode(fourth),
       };
+    case 'logs':
+      if (first === undefined || second === undefined) return {};
+      return { logFiles: { stdout: decode(first), stderr: decode(second) } };
     case 'shim':
       return isNumber(first) && isNumber(second) ? { shim: identity(first, second) } : {};
     case 'ready':

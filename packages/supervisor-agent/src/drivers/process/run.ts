@@ -57,8 +57,9 @@ export class ProcessRun implements Run {
     this.exited = new Promise((resolve) => {
       this.#settle = resolve;
     });
-    parts.watch.handTo(() => this.#look());
-    this.#look();
+    parts.watch.handTo((hasGrown) => this.#look(hasGrown));
+    // Whoever made it has just seen it alive.
+    this.#look(true);
   }
 
   /** The exit, once it has been seen, and when (milliseconds of `performance.now`). */
@@ -132,10 +133,11 @@ export class ProcessRun implements Run {
     this.#parts.watch[Symbol.dispose]();
   }
 
-  #look(): void {
+  #look(hasGrown: boolean): void {
     if (this.#ended !== undefined) return;
     const status = readRunRecord(this.#parts.folder).exitStatus;
     if (status !== undefined) return this.#end(exitOf(status));
+    if (hasGrown) return;
     const isShimAlive = this.#parts.shim !== undefined && isAlive(this.#parts.shim);
     if (isAlive(this.#parts.main)) {
       if (!isShimAlive) this.#parts.watch.pollFast();

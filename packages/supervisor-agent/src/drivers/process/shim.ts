@@ -1,123 +1,125 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
-import type { Writable } from 'node:stream';
+import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
 import { monotonicNowMs } from '../../host/clock.ts';
 import type { RunSpec } from '../driver.ts';
-import { DEFAULT_PATH } from './preflight.ts';
 import { isAlive, type ProcessIdentity, signalProcess } from './proc.ts';
 import { type RunFolder, readRunRecord } from './run-folder.ts';
 import { RunRecordWatch } from './run-record-watch.ts';
-import type { Scripts } from './script.ts';
-import { formatTag, SHIM_TAG } from './tag.ts';
 
 /** A shim is ready in 5 ms; on a host that swaps it may take seconds. */
 const READY_TIMEOUT_MS = 20_000;
-/** A launcher that is let go of ends within milliseconds. */
+/** An abandoned starter ends within milliseconds. */
 const DISCARD_PATIENCE_MS = 5_000;
 
-export type Readiness =
-  | { readonly isReady: true; readonly main: ProcessIdentity }
-  | { readonly isReady: false; readonly reason: string };
+export const KILLED = 'its shim was killed';
 
-/** A shim with its launcher, waiting for the go. Ends by itself when the agent dies or lets go of it. */
+export interface Ready {
+  readonly isReady: true;
+  readonly main: ProcessIdentity;
+  readonly shim: ProcessIdentity;
+}
+export type Readiness = Ready | { readonly isReady: false; readonly reason: string };
+
+/** A shim with its starter, waiting for the go. Ends by itself when the agent dies or abandons it. */
 export class Shim {
   readonly spec: RunSpec;
   readonly folder: RunFolder;
-  /** Settles when the launcher's pid and start time are on record; never rejects. */
+  /** Settles when shim and starter are on record; never rejects. */
   readonly ready: Promise<Readiness>;
-  /** Settles when the shim process has ended. */
-  readonly ended: Promise<void>;
-  readonly #child: ChildProcess;
-  /** The agent's end. `null` when there was no process to start: 'error' says why. */
-  readonly #socket: Writable | null;
   readonly #watch: RunRecordWatch;
-  #hasEnded = false;
+  readonly #hasEnded: Promise<void>;
+  #settle: (readiness: Readiness) => void = () => {};
+  #end: () => void = () => {};
+  #ready: Ready | undefined;
+  /** The agent's end of the FIFO: while it is open, the starter waits. */
+  #go: number | undefined;
+  #isDecided = false;
 
-  /** Throws where log files can't be opened. The caller owns `folder`. */
-  constructor(spec: RunSpec, folder: RunFolder, scripts: Scripts) {
+  /** The process is made by the spawner. */
+  constructor(spec: RunSpec, folder: RunFolder) {
     this.spec = spec;
     this.folder = folder;
-    let resolve: (readiness: Readiness) => void = () => {};
-    this.ready = new Promise((settle) => {
-      resolve = settle;
+    this.ready = new Promise((resolve) => {
+      this.#settle = resolve;
     });
-    const look = () => {
-      const { main } = readRunRecord(folder);
-      if (main !== undefined) resolve({ isReady: true, main });
-    };
-    this.#child = spawnShim(spec, folder, scripts);
-    this.#watch = new RunRecordWatch(folder.journal, look);
+    this.#hasEnded = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.#watch = new RunRecordWatch(folder.journal, (hasGrown) => this.#look(hasGrown));
     const timeout = setTimeout(
-      () => resolve({ isReady: false, reason: `its shim was not ready after ${READY_TIMEOUT_MS} ms` }),
+      () => this.#settle({ isReady: false, reason: `its shim was not ready after ${READY_TIMEOUT_MS} ms` }),
       READY_TIMEOUT_MS,
     );
     void this.ready.then(() => clearTimeout(timeout));
-    this.#socket = this.#child.stdin;
-    // EPIPE from a shim that is gone already: its 'exit' tells the same.
-    this.#socket?.on('error', () => {});
-    this.ended = new Promise((settle) => {
-      const end = (reason: string) => {
-        this.#hasEnded = true;
-        resolve({ isReady: false, reason });
-        settle();
-      };
-      this.#child.once('exit', (code, signal) => end(`its shim ended early (${signal ?? `exit code ${code}`})`));
-      this.#child.once('error', (error) => end(error.message));
-    });
-    this.#child.unref();
   }
 
-  /** False once shim or launcher died: such a shim must not be let go. */
-  isWaiting(main: ProcessIdentity): boolean {
-    return !this.#hasEnded && isAlive(main);
+  /** Its FIFOs are there, and its starter is about to open them. */
+  open(): void {
+    if (this.#isDecided) return;
+    try {
+      // For reading too: then there need not be a reader yet.
+      this.#go = openSync(this.folder.go, constants.O_RDWR | constants.O_NONBLOCK);
+    } catch (error) {
+      this.#settle({ isReady: false, reason: (error as Error).message });
+    }
+  }
+
+  /** The process that forked it has ended. A shim that is on record and lives was only orphaned. */
+  spawnerEnded(reason: string): void {
+    const { shim } = readRunRecord(this.folder);
+    if (shim === undefined) this.#fail(reason);
+    else if (!isAlive(shim)) this.#fail(KILLED);
+  }
+
+  /** False once shim or starter died: such a shim must not get its go. */
+  isWaiting(): boolean {
+    return this.#ready !== undefined && isAlive(this.#ready.shim) && isAlive(this.#ready.main);
   }
 
   /** Lets the service go; from here on it does not need the agent. Returns when that was (CLOCK_MONOTONIC). */
   go(): { readonly startedAtMs: number; readonly watch: RunRecordWatch } {
     const startedAtMs = monotonicNowMs();
-    this.#socket?.end(`go ${startedAtMs}\n`);
+    if (this.#go !== undefined) writeSync(this.#go, `go ${startedAtMs}\n`);
+    this.#closeGo();
     return { startedAtMs, watch: this.#watch };
   }
 
-  /** Ends shim and launcher, which never became a service, and removes their folder. */
+  /** Ends shim and starter, which never became a service, and removes their folder. */
   async discard(): Promise<void> {
-    this.#watch[Symbol.dispose]();
-    this.#socket?.destroy();
+    this.#closeGo();
     const impatience = setTimeout(() => this.#kill(), DISCARD_PATIENCE_MS).unref();
-    await this.ended;
+    await this.#hasEnded;
     clearTimeout(impatience);
+    this.#watch[Symbol.dispose]();
     rmSync(this.folder.path, { recursive: true, force: true });
   }
 
-  /** For a launcher that can't read the end of its socket because somebody stopped it. */
-  #kill(): void {
-    const { main } = readRunRecord(this.folder);
-    if (main !== undefined) signalProcess(main, 'SIGKILL');
-    this.#child.kill('SIGKILL');
-  }
-}
-
-function spawnShim(spec: RunSpec, folder: RunFolder, scripts: Scripts): ChildProcess {
-  const stdout = openLog(spec.logFiles.stdout);
-  try {
-    const stderr = openLog(spec.logFiles.stderr);
-    try {
-      return spawn('/bin/sh', [scripts.shim, folder.path, scripts.launcher], {
-        cwd: '/',
-        detached: true,
-        env: { PATH: DEFAULT_PATH, [SHIM_TAG]: formatTag(spec) },
-        stdio: ['pipe', stdout, stderr],
-      });
-    } finally {
-      closeSync(stderr);
+  #look(hasGrown: boolean): void {
+    const { shim, main, exitStatus } = readRunRecord(this.folder);
+    if (exitStatus !== undefined) return this.#fail(`its starter ended early (exit code ${exitStatus})`);
+    if (shim === undefined) return;
+    if (this.#ready === undefined && main !== undefined) {
+      this.#ready = { isReady: true, main, shim };
+      this.#settle(this.#ready);
     }
-  } finally {
-    closeSync(stdout);
+    if (!hasGrown && !isAlive(shim)) this.#fail(KILLED);
   }
-}
 
-function openLog(path: string): number {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  return openSync(path, 'a', 0o600);
+  #fail(reason: string): void {
+    this.#settle({ isReady: false, reason });
+    this.#end();
+  }
+
+  #closeGo(): void {
+    this.#isDecided = true;
+    if (this.#go !== undefined) closeSync(this.#go);
+    this.#go = undefined;
+  }
+
+  /** For a starter that can't read the end of its FIFO because somebody stopped it. */
+  #kill(): void {
+    const { shim, main } = readRunRecord(this.folder);
+    if (main !== undefined) signalProcess(main, 'SIGKILL');
+    if (shim !== undefined) signalProcess(shim, 'SIGKILL');
+    this.#end();
+  }
 }

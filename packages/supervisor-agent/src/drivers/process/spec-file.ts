@@ -12,7 +12,7 @@ export function quote(text: string): string {
 }
 
 /**
- * The file that the launcher sources to become the service: `umask`, exports, `cd`, `exec`. Built-ins only, unless a variable
+ * The file that the starter sources to become the service: `umask`, exports, `cd`, `exec`. Built-ins only, unless a variable
  * has a name that a shell can't export: then `env` sets those, for about a millisecond.
  */
 export function formatSpecFile(spec: RunSpec): string {

@@ -6,7 +6,7 @@ import { isAlive, type ProcessIdentity, signalProcess } from './proc.ts';
 import { type RecordedRun, type RunFolder, readRunRecord, readRuns } from './run-folder.ts';
 import { exitOf, type RunRecord } from './run-record.ts';
 
-/** A record of a run that was let go: nothing of it is missing. */
+/** A record of a run that got its go: nothing of it is missing. */
 export interface StartedRun {
   readonly folder: RunFolder;
   readonly generation: number;
@@ -29,8 +29,8 @@ const POLL_MS = 10;
 const SETTLE_PATIENCE_MS = 10_000;
 
 /**
- * Finds out what became of an instance that nobody watched. Rejects only when `signal` aborts. Ends a launcher that an
- * earlier agent neither let go nor let go of.
+ * Finds out what became of an instance that nobody watched. Rejects only when `signal` aborts. Ends a starter that an
+ * earlier agent neither gave its go nor abandoned.
  */
 export async function surveyInstance(
   key: InstanceKey,
@@ -64,7 +64,7 @@ export async function surveyInstance(
 }
 
 /**
- * The last agent may have died between two steps, and shim and launcher take a moment to notice: the launcher becomes
+ * The last agent may have died between two steps, and shim and starter take a moment to notice: the starter becomes
  * the service (it had read its go) or exits, and the shim writes down an exit.
  */
 async function settle({ folder, record: first }: RecordedRun, signal: AbortSignal): Promise<RecordedRun> {
@@ -72,7 +72,7 @@ async function settle({ folder, record: first }: RecordedRun, signal: AbortSigna
   const startedAt = performance.now();
   while (isMoving(record)) {
     if (performance.now() - startedAt > SETTLE_PATIENCE_MS) {
-      // A launcher that hangs before its go (stopped, or frozen) must never wake up later and start a second copy.
+      // A starter that hangs before its go (stopped, or frozen) must never wake up later and start a second copy.
       if (record.startedAtMs === undefined && record.main) signalProcess(record.main, 'SIGKILL');
       break;
     }

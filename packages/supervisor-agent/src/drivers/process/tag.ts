@@ -2,7 +2,7 @@ import type { InstanceKey } from '../driver.ts';
 
 /** In the environment of every process of a run: how a run is found when its records are lost. */
 export const RUN_TAG = 'MUSTER_RUN';
-/** The same value in the environment of a shim and its waiting launcher, which are no copies of the service. */
+/** The same value in the environment of a shim and its waiting starter, which are no copies of the service. */
 export const SHIM_TAG = 'MUSTER_SHIM';
 
 /** What a tag says: one generation of one instance of one agent. */

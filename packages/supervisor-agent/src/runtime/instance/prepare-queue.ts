@@ -1,5 +1,5 @@
 /**
- * Has the successors of running services ready, one after the other, once nothing more urgent goes on: at a start, an
+ * Has the successors of running services ready, a few at a time, once nothing more urgent goes on: at a start, an
  * adoption or a storm of crashes the agent has better things to do than to fork shells for later.
  */
 
@@ -9,6 +9,8 @@ import { monotonicNowMs } from '../../host/clock.ts';
 const QUIET_MS = 150;
 /** …but no further than this since the oldest task came: what crashes often needs a successor most. */
 const MAX_WAIT_MS = 1_000;
+/** Prepared together: one fork of the agent for all, and a moment's work. */
+const AT_ONCE = 10;
 
 export class PrepareQueue implements Disposable {
   /** Oldest first; a newer task of the same instance replaces an older one. */
@@ -46,11 +48,11 @@ export class PrepareQueue implements Disposable {
     if (this.#isWorking) return;
     this.#isWorking = true;
     try {
-      for (const [instance, task] of this.#tasks) {
-        // Pushed back meanwhile: the timer takes it up again.
-        if (this.#timer !== undefined || this.#isStopped) break;
-        this.#tasks.delete(instance);
-        await task();
+      // Pushed back meanwhile: the timer takes it up again.
+      while (this.#tasks.size > 0 && this.#timer === undefined && !this.#isStopped) {
+        const few = [...this.#tasks].slice(0, AT_ONCE);
+        for (const [instance] of few) this.#tasks.delete(instance);
+        await Promise.all(few.map(([, task]) => task()));
       }
     } finally {
       this.#isWorking = false;

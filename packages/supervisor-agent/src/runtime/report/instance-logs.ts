@@ -1,10 +1,9 @@
 import type { Incarnation } from '@muster/contracts';
 import type { LogShipping } from '../../log/log-shipping.ts';
-import type { InstanceRunner, Transition } from '../instance/instance-runner.ts';
 import type { Listener } from '../listener.ts';
 import type { ManagedService } from '../services/managed-service.ts';
 
-/** Has the lines of each instance shipped, and says which run they are of. */
+/** Has the lines of each instance shipped. */
 export class InstanceLogs implements Listener {
   readonly #shipping: LogShipping;
 
@@ -16,10 +15,6 @@ export class InstanceLogs implements Listener {
     for (const { key, state } of runners) {
       this.#shipping.add(key.service, key.instance, state.persisted.generation, spec.logs);
     }
-  }
-
-  transitioned({ key }: InstanceRunner, { to }: Transition): void {
-    if (to.name === 'starting') this.#shipping.runBegins(key.service, key.instance, to.persisted.generation);
   }
 
   incarnation(told: Incarnation): void {

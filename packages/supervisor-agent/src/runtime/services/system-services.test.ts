@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { readAgentConfig } from '../../config/agent-config.ts';
 import type { ConfinedPrograms } from '../../confine/confinement.ts';
-import { startOrder } from '../../core/dependency-order.ts';
 import { dependenciesOf } from './managed-service.ts';
 import { dashboardListen, ownersOf, systemServices } from './system-services.ts';
 
@@ -40,11 +39,14 @@ function embedded(text = '', confined?: ConfinedPrograms) {
 }
 
 test("Muster's own services start in the order of their need", () => {
-  const nodes = embedded().map((spec) => ({ service: spec.name, dependsOn: dependenciesOf(spec) }));
-  expect(startOrder(nodes)).toEqual({
-    kind: 'levels',
-    levels: [['nats-server'], ['bus-setup'], ['bus-guard', 'health-prober', 'dashboard']],
-  });
+  const needs = embedded().map((spec) => [spec.name, dependenciesOf(spec).map(({ target }) => target)]);
+  expect(needs).toEqual([
+    ['nats-server', []],
+    ['bus-setup', ['nats-server']],
+    ['bus-guard', ['bus-setup']],
+    ['health-prober', ['bus-setup']],
+    ['dashboard', ['bus-setup']],
+  ]);
 });
 
 test('each is given credentials of its own', () => {

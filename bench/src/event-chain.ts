@@ -1,4 +1,4 @@
-import { type InstanceEvent, rows } from '@muster/contracts';
+import { comparePositions, type InstanceEvent, rows } from '@muster/contracts';
 import type { Muster } from './muster.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -20,7 +20,7 @@ export function checkChain(events: readonly InstanceEvent[]): ChainCheck {
   const ids = new Set(events.map(({ id }) => id));
   const gaps = events.filter((event, index) => {
     const before = events[index - 1];
-    return before !== undefined && (event.from !== before.to || comesBefore(event, before));
+    return before !== undefined && (event.from !== before.to || comparePositions(event, before) <= 0);
   });
   const crashes = events.filter(({ exit, desired }) => exit !== undefined && desired === 'up');
   return { events: events.length, gaps: gaps.length, repeated: events.length - ids.size, crashes: crashes.length };
@@ -43,8 +43,4 @@ export async function checkStoredChains(ours: Muster, kills: number, signal: Abo
     pollMs: 500,
   }).catch(() => undefined);
   return read();
-}
-
-function comesBefore(a: InstanceEvent, b: InstanceEvent): boolean {
-  return a.epoch < b.epoch || (a.epoch === b.epoch && a.seq <= b.seq);
 }

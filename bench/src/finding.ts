@@ -6,6 +6,15 @@ type Goal =
   | { readonly kind: 'at-most'; readonly value: number }
   | { readonly kind: 'ratio-at-most'; readonly ratio: number };
 
+export function atMost(value: number): Goal {
+  return { kind: 'at-most', value };
+}
+
+/** A share of the peer's amount. */
+export function atMostOfPeer(ratio: number): Goal {
+  return { kind: 'ratio-at-most', ratio };
+}
+
 export interface Finding {
   readonly what: string;
   readonly unit: Unit;

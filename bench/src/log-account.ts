@@ -12,13 +12,12 @@ export interface LogAccount {
   readonly counted: number;
   /** Neither shipped nor counted; below zero: told twice. */
   readonly missing: number;
-  readonly shippedBytes: number;
 }
 
 /** Once all that is in the files has been told, or after half a minute as it then stands. Nothing may write any more. */
 export async function accountLogs(ours: Muster, signal: AbortSignal): Promise<LogAccount> {
   const written = await countWritten(ours);
-  let account: LogAccount = { written, shipped: 0, counted: 0, missing: written, shippedBytes: 0 };
+  let account: LogAccount = { written, shipped: 0, counted: 0, missing: written };
   await waitUntil(
     async () => {
       account = await read(ours, written, signal);
@@ -30,15 +29,14 @@ export async function accountLogs(ours: Muster, signal: AbortSignal): Promise<Lo
 }
 
 async function read(ours: Muster, written: number, signal: AbortSignal): Promise<LogAccount> {
-  let [shipped, counted, shippedBytes] = [0, 0, 0];
+  let [shipped, counted] = [0, 0];
   for await (const stored of ours.bus.read(rows.instanceLog, { host: ours.host }, { signal })) {
     if (stored === 'caught-up') continue;
     const { lines, gaps } = stored.message;
     shipped += lines.filter(({ partial }) => partial !== true).length;
-    shippedBytes += lines.reduce((sum, { text }) => sum + Buffer.byteLength(text) + 1, 0);
     counted += gaps.reduce((sum, gap) => sum + (gap.lines ?? 0), 0);
   }
-  return { written, shipped, counted, missing: written - shipped - counted, shippedBytes };
+  return { written, shipped, counted, missing: written - shipped - counted };
 }
 
 async function countWritten({ names, logDir }: Muster): Promise<number> {

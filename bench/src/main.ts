@@ -24,7 +24,7 @@ import { storage } from './measures/storage.ts';
 import { takeover } from './measures/takeover.ts';
 import { thief } from './measures/thief.ts';
 import { tick } from './measures/tick.ts';
-import { findPm2, PM2_VERSION, type Pm2Program } from './pm2.ts';
+import { findPm2, type PeerProgram, PM2_VERSION } from './pm2.ts';
 import { EXIT, runProgram, UsageError } from './program.ts';
 import { run } from './run.ts';
 import { renderReports, type Surroundings } from './table.ts';
@@ -135,7 +135,7 @@ async function lookAround({ isQuick, pm2, signal }: BenchContext): Promise<Surro
   };
 }
 
-function describePeer(pm2: Pm2Program): string {
+function describePeer(pm2: PeerProgram): string {
   return pm2.kind === 'found' ? `PM2 ${PM2_VERSION}` : pm2.reason;
 }
 

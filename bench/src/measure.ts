@@ -1,5 +1,5 @@
 import type { Finding } from './finding.ts';
-import type { Pm2Program } from './pm2.ts';
+import type { PeerProgram } from './pm2.ts';
 
 /** What every measure gets. */
 export interface BenchContext {
@@ -11,7 +11,7 @@ export interface BenchContext {
   readonly rootDir: string;
   /** Another one, built, to compare with. */
   readonly beforeDir?: string;
-  readonly pm2: Pm2Program;
+  readonly pm2: PeerProgram;
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal;
   /** Says to people what goes on. */

@@ -9,13 +9,9 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { freePort } from '@muster/testkit';
+import type { PeerProgram } from './pm2.ts';
 import { bareEnvironment, readCpuMs } from './processes.ts';
 import { waitUntil } from './wait-until.ts';
-
-/** The path of the program, or why there is none. */
-export type NodeExporter =
-  | { readonly kind: 'found'; readonly file: string }
-  | { readonly kind: 'missing'; readonly reason: string };
 
 /** As much of the set-up's script as is used here. */
 interface Apt {
@@ -33,7 +29,7 @@ const WARM_UP_SCRAPES = 5;
 const PAUSE_MS = 50;
 
 /** Fetches it when it is not there yet. */
-export async function findNodeExporter(rootDir: string, signal: AbortSignal): Promise<NodeExporter> {
+export async function findNodeExporter(rootDir: string, signal: AbortSignal): Promise<PeerProgram> {
   const intoDir = path.join(rootDir, '.muster', 'bench', 'node_exporter');
   const file = path.join(intoDir, 'usr/bin', PACKAGE);
   if (existsSync(file)) return { kind: 'found', file };

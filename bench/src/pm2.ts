@@ -11,13 +11,13 @@ import { run } from './run.ts';
 
 export const PM2_VERSION = '7.0.4';
 
-/** The path of the `pm2` program, or why there is none. */
-export type Pm2Program =
+/** The path of a peer's program, or why there is none. */
+export type PeerProgram =
   | { readonly kind: 'found'; readonly file: string }
   | { readonly kind: 'missing'; readonly reason: string };
 
 /** Installs it when it is not there yet. */
-export async function findPm2(rootDir: string, signal: AbortSignal): Promise<Pm2Program> {
+export async function findPm2(rootDir: string, signal: AbortSignal): Promise<PeerProgram> {
   const directory = path.join(rootDir, '.muster', 'bench', 'pm2');
   const file = path.join(directory, 'node_modules', 'pm2', 'bin', 'pm2');
   if (installedVersion(directory) === PM2_VERSION) return { kind: 'found', file };
@@ -59,7 +59,7 @@ export class Pm2 implements AsyncDisposable {
   }
 
   /** Nothing runs yet. `undefined` where there is no PM2. */
-  static prepare(program: Pm2Program, services: number, signal: AbortSignal): Pm2 | undefined {
+  static prepare(program: PeerProgram, services: number, signal: AbortSignal): Pm2 | undefined {
     return program.kind === 'found' ? new Pm2(program.file, services, signal) : undefined;
   }
 

@@ -70,10 +70,7 @@ export async function loadRollup(rootDir: string): Promise<RollupParts> {
   const folder = 'supervisor-agent/dist/core/rollup';
   const { Rollup } = await load<Pick<RollupParts, 'Rollup'>>(rootDir, `${folder}/rollup.js`);
   const { measureHost, measureService } = await load<RollupParts>(rootDir, `${folder}/kept-series.js`);
-  const { saveRollup } = await load<RollupParts>(rootDir, 'supervisor-agent/dist/runtime/metrics/rollup-file.js').catch(
-    // Where it was before: `--before` measures older versions, too.
-    () => load<RollupParts>(rootDir, 'supervisor-agent/dist/runtime/rollup-file.js'),
-  );
+  const { saveRollup } = await load<RollupParts>(rootDir, 'supervisor-agent/dist/runtime/metrics/rollup-file.js');
   return { Rollup, measureHost, measureService, saveRollup };
 }
 

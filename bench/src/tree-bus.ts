@@ -18,7 +18,6 @@ interface Tree {
 
 /** A server with keys as one checkout makes them, and what is measured there. */
 export interface TreeBus extends AsyncDisposable {
-  readonly url: string;
   /** So many questions of an operator's to an agent, one after the other; `MAX_QUESTIONS` at most. */
   ask(count: number): Promise<void>;
   /** So many messages into their stream, each behind the one before it on its subject. */
@@ -81,7 +80,6 @@ export async function startTreeBus(rootDir: string, signal: AbortSignal): Promis
   await agent.flush();
   const lastSeq = new Map<string, number>();
   return {
-    url: server.url,
     async ask(count) {
       const operator = operators[calls++ % operators.length] as BusModule.Bus;
       for (let asked = 0; asked < count; asked += 1) {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type AlertEvent, type InstanceEvent, rows } from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
 import { killIfAlive } from '@muster/testkit';
+import { atMost } from '../finding.ts';
 import type { Measure } from '../measure.ts';
 import { Muster } from '../muster.ts';
 import { median, percentile } from '../statistics.ts';
@@ -40,21 +41,21 @@ export const alert: Measure = {
           what: 'event → alert at a subscriber, p99',
           unit: 'ms',
           ours: percentile(fromEventMs, 0.99),
-          goal: { kind: 'at-most', value: GOAL_MS },
+          goal: atMost(GOAL_MS),
         },
         { what: 'kill → alert at a subscriber, p50', unit: 'ms', ours: percentile(fromKillMs, 0.5) },
         {
           what: 'kill → alert at a subscriber, p99',
           unit: 'ms',
           ours: percentile(fromKillMs, 0.99),
-          goal: { kind: 'at-most', value: GOAL_MS },
+          goal: atMost(GOAL_MS),
         },
         { what: 'host dead → alert at a subscriber, median', unit: 's', ours: median(deadHostMs) / 1_000 },
         {
           what: 'host dead → alert at a subscriber, longest',
           unit: 's',
           ours: Math.max(...deadHostMs) / 1_000,
-          goal: { kind: 'at-most', value: DEAD_HOST_GOAL_S },
+          goal: atMost(DEAD_HOST_GOAL_S),
         },
       ],
       leftOut: ['Prometheus with Alertmanager and Beszel: by their design 30 s to minutes'],

@@ -4,6 +4,7 @@ import { rows } from '@muster/contracts';
 import { Outbox } from '@muster/contracts/bus';
 import { type BenchBus, startBenchBus } from '../bench-bus.ts';
 import { eventOf } from '../bench-messages.ts';
+import { atMost } from '../finding.ts';
 import type { Measure } from '../measure.ts';
 import { waitUntil } from '../wait-until.ts';
 
@@ -38,16 +39,11 @@ export const away: Measure = {
     const tookSeconds = (performance.now() - startedAtMs) / 1_000;
     await outbox.close();
     const { lost, repeated, disordered } = await readBack(bus, events);
-    const none = { kind: 'at-most', value: 0 } as const;
+    const none = atMost(0);
     return {
       counts: `${events} events of ${SERVICES} services`,
       findings: [
-        {
-          what: `the bus back → ${events} events caught up`,
-          unit: 's',
-          ours: tookSeconds,
-          goal: { kind: 'at-most', value: GOAL_SECONDS },
-        },
+        { what: `the bus back → ${events} events caught up`, unit: 's', ours: tookSeconds, goal: atMost(GOAL_SECONDS) },
         { what: '  lost', unit: '', ours: lost, goal: none },
         { what: '  twice', unit: '', ours: repeated, goal: none },
         { what: '  out of order', unit: '', ours: disordered, goal: none },

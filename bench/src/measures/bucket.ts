@@ -2,6 +2,7 @@ import { keys } from '@muster/contracts';
 import { FleetClient } from '@muster/contracts/client';
 import { inParallel, startBenchBus } from '../bench-bus.ts';
 import { statusOf } from '../bench-messages.ts';
+import { atMost } from '../finding.ts';
 import type { Measure } from '../measure.ts';
 import { percentile } from '../statistics.ts';
 
@@ -42,7 +43,7 @@ export const bucket: Measure = {
           what: `${count} statuses read at start, p50`,
           unit: 's',
           ours: percentile(times, 0.5),
-          goal: { kind: 'at-most', value: GOAL_SECONDS },
+          goal: atMost(GOAL_SECONDS),
         },
         { what: '  the slowest', unit: 's', ours: percentile(times, 1) },
       ],

@@ -1,4 +1,4 @@
-import type { Finding } from '../finding.ts';
+import { atMostOfPeer, type Finding } from '../finding.ts';
 import type { Measure } from '../measure.ts';
 import { openRawEcho } from '../raw-nats.ts';
 import { median, usPerPiece } from '../statistics.ts';
@@ -47,7 +47,7 @@ export const command: Measure = {
           unit: 'µs',
           ours: times.median('ours'),
           peer: { name: 'before', value: times.median('before') },
-          goal: { kind: 'ratio-at-most', ratio: GOAL_RATIO },
+          goal: atMostOfPeer(GOAL_RATIO),
         });
       }
     }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { killIfAlive } from '@muster/testkit';
-import type { Finding } from '../finding.ts';
+import { atMostOfPeer, type Finding } from '../finding.ts';
 import { type FirstLines, killAndWait } from '../first-lines.ts';
 import { Floor } from '../floor.ts';
 import type { BenchContext, Measure } from '../measure.ts';
@@ -80,7 +80,7 @@ function compare(what: string, [ours = [], , peer]: readonly number[][], share: 
     unit: 'ms',
     ours: percentile(ours, share),
     ...(peer !== undefined && { peer: { name: 'PM2', value: percentile(peer, share) } }),
-    ...(ratio !== undefined && { goal: { kind: 'ratio-at-most', ratio } }),
+    ...(ratio !== undefined && { goal: atMostOfPeer(ratio) }),
   };
 }
 

@@ -4,7 +4,8 @@ import { keys } from '@muster/contracts';
 import { setupBus } from '@muster/contracts/admin';
 import { type Bus, openBus } from '@muster/contracts/bus';
 import { startNatsServer } from '@muster/testkit';
-import type { Finding } from '../finding.ts';
+import { inParallel } from '../bench-bus.ts';
+import { atMostOfPeer, type Finding } from '../finding.ts';
 import { hostName, messagesOf } from '../fleet/messages.ts';
 import type { ReaderReport } from '../fleet/reader.ts';
 import type { HostsReport } from '../fleet/simulated-hosts.ts';
@@ -160,16 +161,14 @@ async function findLimit(
 async function storeStatuses(bus: Bus, hosts: number, signal: AbortSignal): Promise<number> {
   const bucket = bus.kv('status');
   const count = Math.min(hosts * SERVICES, MAX_STATUSES);
-  const waiting = Array.from({ length: count / SERVICES }, (_, index) => messagesOf(hostName(index), SERVICES).statuses)
-    .flat()
-    .values();
-  const storeSome = async (): Promise<void> => {
-    for (const status of waiting) {
-      signal.throwIfAborted();
-      await bucket.put(keys.instance(status.host, status.service, status.instance), status);
-    }
-  };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, storeSome));
+  const statuses = Array.from(
+    { length: count / SERVICES },
+    (_, index) => messagesOf(hostName(index), SERVICES).statuses,
+  );
+  await inParallel(statuses.flat(), IN_FLIGHT, (status) => {
+    signal.throwIfAborted();
+    return bucket.put(keys.instance(status.host, status.service, status.instance), status);
+  });
   return count;
 }
 
@@ -191,7 +190,7 @@ function findingsOf(cost: Cost): readonly Finding[] {
 }
 
 function comparisonOf(small: Cost, large: Cost): readonly Finding[] {
-  const goal = { kind: 'ratio-at-most', ratio: FLAT_RATIO } as const;
+  const goal = atMostOfPeer(FLAT_RATIO);
   const compare = (what: string, unit: Finding['unit'], of: (cost: Cost) => number): Finding => ({
     what: `a host among ${large.hosts}: ${what}`,
     unit,

@@ -1,7 +1,7 @@
 import { type HostMetrics, PRESENCE_INTERVAL_MS, type Row, rows } from '@muster/contracts';
 import { uuidv7 } from '@muster/contracts/bus';
 import { seededRandom } from '@muster/testkit';
-import type { Finding } from '../finding.ts';
+import { atMost, atMostOfPeer, type Finding } from '../finding.ts';
 import { hostName, messagesOf } from '../fleet/messages.ts';
 import type { Measure } from '../measure.ts';
 import { type Codec, type DashboardFold, loadCodec, loadDashboardFold } from '../program-parts.ts';
@@ -38,7 +38,7 @@ export const fold: Measure = {
       unit: 'µs',
       ours: of(many),
       peer: { name: `among ${HOSTS}`, value: of(few) },
-      goal: { kind: 'ratio-at-most', ratio: FLAT_RATIO },
+      goal: atMostOfPeer(FLAT_RATIO),
     });
     const usPerSecond = HOSTS * (few.metricsUs / INTERVAL_SECONDS + few.heartbeatUs / (PRESENCE_INTERVAL_MS / 1_000));
     return {
@@ -48,13 +48,13 @@ export const fold: Measure = {
           what: `a metrics message of ${SERVICES} services, parsed and validated`,
           unit: 'µs',
           ours: few.parseUs,
-          goal: { kind: 'at-most', value: GOAL_PARSE_US },
+          goal: atMost(GOAL_PARSE_US),
         },
         {
           what: `${HOSTS} hosts with their heartbeats, each ${INTERVAL_SECONDS} s, folded into the fleet: of a core`,
           unit: '%',
           ours: (usPerSecond / 1e6) * 100,
-          goal: { kind: 'at-most', value: GOAL_CORE_PERCENT },
+          goal: atMost(GOAL_CORE_PERCENT),
         },
         compare('a metrics message, parsed and folded,', ({ metricsUs }) => metricsUs),
         compare('a heartbeat, parsed and folded,', ({ heartbeatUs }) => heartbeatUs),

@@ -16,7 +16,7 @@ import { type Bus, uuidv7 } from '@muster/contracts/bus';
 import { readMetricsHistory } from '@muster/contracts/client';
 import { seededRandom } from '@muster/testkit';
 import { BENCH_ENVIRONMENT, type BenchBus, startBenchBus } from '../bench-bus.ts';
-import type { Finding } from '../finding.ts';
+import { atMost, type Finding } from '../finding.ts';
 import type { BenchContext, Measure } from '../measure.ts';
 import { type Codec, loadCodec } from '../program-parts.ts';
 import { openRawNats } from '../raw-nats.ts';
@@ -97,7 +97,7 @@ async function measureChart(
     await agent.flush();
     cold.push(await ask((round * 53 + 11) % services));
   }
-  const goal = { kind: 'at-most', value: goalMs } as const;
+  const goal = atMost(goalMs);
   return [
     { what: `${what}, warm, p50`, unit: 'ms', ours: percentile(warm, 0.5), goal },
     { what: '  p95', unit: 'ms', ours: percentile(warm, 0.95) },

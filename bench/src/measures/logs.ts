@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { rows } from '@muster/contracts';
+import { atMost } from '../finding.ts';
 import { accountLogs } from '../log-account.ts';
 import type { Measure } from '../measure.ts';
 import { Muster } from '../muster.ts';
@@ -58,12 +59,7 @@ export const logs: Measure = {
     return {
       counts: `${(writtenBytes / tookS / MEGABYTE).toFixed(1)} MB/s written, ${written} lines, ${shipped} of them shipped, ${KILLS} kills`,
       findings: [
-        {
-          what: 'log lines lost, or told twice',
-          unit: '',
-          ours: Math.abs(missing),
-          goal: { kind: 'at-most', value: 0 },
-        },
+        { what: 'log lines lost, or told twice', unit: '', ours: Math.abs(missing), goal: atMost(0) },
         { what: "  the agent's CPU meanwhile", unit: '%', ours: cpuMs / tookS / 10 },
         { what: '  its event loop, at its latest', unit: 'ms', ours: slowestLagMs },
       ],

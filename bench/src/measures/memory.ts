@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Finding } from '../finding.ts';
+import { atMost, type Finding } from '../finding.ts';
 import type { BenchContext, Measure } from '../measure.ts';
 import { Muster } from '../muster.ts';
 import { Pm2 } from '../pm2.ts';
@@ -32,7 +32,7 @@ export const memory: Measure = {
         compare('memory with 1 service, RSS', one, ({ rssBytes }) => rssBytes),
         {
           ...compare(`memory with ${context.services} services, RSS`, many, ({ rssBytes }) => rssBytes),
-          goal: { kind: 'at-most', value: 70 },
+          goal: atMost(70),
         },
         compare(`memory with ${context.services} services, PSS`, many, ({ pssBytes }) => pssBytes),
         {
@@ -40,7 +40,7 @@ export const memory: Measure = {
           unit: 'MB',
           ours: (many.agent.rssBytes - one.agent.rssBytes) / MEGABYTE,
           ...(peerMore !== undefined && { peer: { name: 'PM2', value: peerMore / MEGABYTE } }),
-          goal: { kind: 'at-most', value: 12 },
+          goal: atMost(12),
         },
         {
           what: `  ${many.shims.count} shims beside the agent, PSS together`,

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { findChromium, killIfAlive } from '@muster/testkit';
 import { chromium, type Page } from 'playwright-core';
+import { atMost } from '../finding.ts';
 import type { Measure } from '../measure.ts';
 import { Muster } from '../muster.ts';
 import { percentile } from '../statistics.ts';
@@ -39,7 +40,7 @@ export const page: Measure = {
             what: 'crash → visible on the page, p95',
             unit: 'ms',
             ours: percentile(times, 0.95),
-            goal: { kind: 'at-most', value: GOAL_MS },
+            goal: atMost(GOAL_MS),
           },
         ],
         leftOut: ['painting after the change of the document: at most one frame of the screen'],

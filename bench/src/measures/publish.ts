@@ -4,6 +4,7 @@ import { buildSubject, ENCODING_HEADER, rows } from '@muster/contracts';
 import { Outbox } from '@muster/contracts/bus';
 import { BENCH_ENVIRONMENT, inParallel, publishInOrder, startBenchBus } from '../bench-bus.ts';
 import { eventOf } from '../bench-messages.ts';
+import { atMostOfPeer } from '../finding.ts';
 import type { Measure } from '../measure.ts';
 import { loadCodec } from '../program-parts.ts';
 import { openRawNats, type RawNats } from '../raw-nats.ts';
@@ -61,7 +62,7 @@ export const publish: Measure = {
           unit: 'µs',
           ours: median(ours),
           peer: { name: 'client library', value: median(peer) },
-          goal: { kind: 'ratio-at-most', ratio: GOAL_RATIO },
+          goal: atMostOfPeer(GOAL_RATIO),
         },
         { what: '  through the outbox', unit: 'µs', ours: outboxUs },
       ],

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Finding } from '../finding.ts';
+import { atMostOfPeer, type Finding } from '../finding.ts';
 import type { BenchContext, Measure } from '../measure.ts';
 import { Muster } from '../muster.ts';
 import { Pm2 } from '../pm2.ts';
@@ -19,7 +19,7 @@ export const start: Measure = {
       unit: 'ms',
       ours: median(oursMs),
       ...(peerMs.length > 0 && { peer: { name: 'PM2', value: median(peerMs) } }),
-      goal: { kind: 'ratio-at-most', ratio: 0.8 },
+      goal: atMostOfPeer(0.8),
       limitedBy: 'what the agent writes down and tells of each start, and three short programs for each (ADR 0026)',
     });
     return {

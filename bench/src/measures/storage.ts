@@ -12,7 +12,7 @@ import { messageIdOf } from '@muster/contracts/bus';
 import { seededRandom } from '@muster/testkit';
 import { type BenchBus, inParallel, startBenchBus } from '../bench-bus.ts';
 import { eventOf } from '../bench-messages.ts';
-import type { Finding } from '../finding.ts';
+import { atMost, type Finding } from '../finding.ts';
 import type { Measure } from '../measure.ts';
 import { loadParseLine, loadRollup, type RollupChunkPart, type RollupParts } from '../program-parts.ts';
 import { simulateHost } from '../simulated-host.ts';
@@ -56,7 +56,7 @@ export const storage: Measure = {
           what: `history of a host for a day, ${series} series`,
           unit: 'MB',
           ours: dayBytes / 1e6,
-          goal: { kind: 'at-most', value: GOAL_MEGABYTES },
+          goal: atMost(GOAL_MEGABYTES),
           limitedBy:
             "one message a service: of each, some 170 bytes are its subject, its headers and the server's own, and some 130 the names and times of a chunk whose values never change",
         },

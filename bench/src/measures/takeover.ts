@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { atMost } from '../finding.ts';
 import type { Measure } from '../measure.ts';
 import { Muster } from '../muster.ts';
 import { percentile } from '../statistics.ts';
@@ -34,10 +35,10 @@ export const takeover: Measure = {
           what: `agent killed → all ${services} adopted, p50`,
           unit: 'ms',
           ours: percentile(times, 0.5),
-          goal: { kind: 'at-most', value: 500 },
+          goal: atMost(500),
         },
         { what: '  the slowest', unit: 'ms', ours: percentile(times, 1) },
-        { what: '  services touched', unit: '', ours: touched, goal: { kind: 'at-most', value: 0 } },
+        { what: '  services touched', unit: '', ours: touched, goal: atMost(0) },
       ],
     };
   },

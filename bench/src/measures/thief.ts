@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { commands } from '@muster/contracts';
 import { type Bus, uuidv7 } from '@muster/contracts/bus';
 import { checkStoredChains } from '../event-chain.ts';
+import { atMost, atMostOfPeer } from '../finding.ts';
 import { killAndWait } from '../first-lines.ts';
 import type { Measure } from '../measure.ts';
 import { Muster } from '../muster.ts';
@@ -66,22 +67,12 @@ export const thief: Measure = {
           unit: 'ms',
           ours: percentile(loaded, 0.99),
           peer: { name: 'unloaded', value: p99 },
-          goal: { kind: 'ratio-at-most', ratio: GOAL_RATIO },
+          goal: atMostOfPeer(GOAL_RATIO),
         },
         { what: '  the slowest', unit: 'ms', ours: percentile(loaded, 1) },
-        {
-          what: 'until the thief was out for good',
-          unit: 's',
-          ours: out.seconds,
-          goal: { kind: 'at-most', value: GOAL_SECONDS },
-        },
-        { what: 'events lost or out of order', unit: '', ours: lost, goal: { kind: 'at-most', value: 0 } },
-        {
-          what: 'memory of nats-server, at most',
-          unit: 'MB',
-          ours: serverBytes / 1e6,
-          goal: { kind: 'at-most', value: GOAL_SERVER_MB },
-        },
+        { what: 'until the thief was out for good', unit: 's', ours: out.seconds, goal: atMost(GOAL_SECONDS) },
+        { what: 'events lost or out of order', unit: '', ours: lost, goal: atMost(0) },
+        { what: 'memory of nats-server, at most', unit: 'MB', ours: serverBytes / 1e6, goal: atMost(GOAL_SERVER_MB) },
       ],
     };
   },

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type HostMetrics, rows } from '@muster/contracts';
 import { type Bus, openBus, uuidv7 } from '@muster/contracts/bus';
 import { startNatsServer } from '@muster/testkit';
+import { atMost } from '../finding.ts';
 import type { Measure } from '../measure.ts';
 import { Muster } from '../muster.ts';
 import { cpuOfScrapes, findNodeExporter } from '../node-exporter.ts';
@@ -53,7 +54,7 @@ export const tick: Measure = {
           unit: 'ms',
           ours: mean(wholeMs),
           ...(peerMs !== undefined && { peer: { name: 'node_exporter', value: peerMs } }),
-          goal: { kind: 'at-most', value: GOAL_MS },
+          goal: atMost(GOAL_MS),
         },
         { what: '  p95', unit: 'ms', ours: percentile(wholeMs, 0.95) },
         { what: '  of it the sampling, mean', unit: 'ms', ours: mean(taken.map((one) => one.samplingMs)) },

@@ -13,5 +13,8 @@ export interface Context {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** Tells the program what to exit with; what a command throws becomes its message on stderr. */
-export type Run = (command: () => Promise<ExitCode>) => Promise<void>;
+/**
+ * Makes an action for commander of what a command does: given its arguments, its options with the global ones, the context and
+ * commander's own command. Its exit code becomes the program's; what it throws becomes a message on stderr.
+ */
+export type Act = (work: (...given: never[]) => Promise<ExitCode>) => (...given: unknown[]) => Promise<void>;

@@ -14,7 +14,7 @@ import { addStatus } from './commands/status.ts';
 import { addValidate } from './commands/validate.ts';
 import { addVerbs } from './commands/verbs.ts';
 import { addWhy } from './commands/why.ts';
-import type { Context, ExitCode } from './context.ts';
+import type { Act, Context, ExitCode } from './context.ts';
 import { CliError, EXIT, EXIT_CODES_HELP } from './exit-codes.ts';
 import { holdsJoinLine, SPOKEN_JOIN_LINE } from './hosts/join-token.ts';
 import type { Terminal } from './terminal.ts';
@@ -23,15 +23,20 @@ import type { Terminal } from './terminal.ts';
 export async function runProgram(argv: readonly string[], context: Context, version: string): Promise<ExitCode> {
   const { terminal } = context;
   let exitCode: ExitCode = EXIT.ok;
-  const run = async (command: () => Promise<ExitCode>): Promise<void> => {
-    exitCode = await command();
-  };
+  const act: Act =
+    (work) =>
+    async (...given) => {
+      const command = given.at(-1) as Command;
+      // Commander puts the options of the command alone, and the command, behind the arguments.
+      const args = given.slice(0, -2) as never[];
+      exitCode = await work(...args, command.optsWithGlobals<never>(), context as never, command as never);
+    };
   // Before any command, or complaint, repeats it.
   if (argv.some(holdsJoinLine)) {
     terminal.note(`muster: ${SPOKEN_JOIN_LINE}`);
     return EXIT.usage;
   }
-  const program = buildProgram(context, run, version);
+  const program = buildProgram(terminal, act, version);
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return exitCode;
@@ -40,12 +45,7 @@ export async function runProgram(argv: readonly string[], context: Context, vers
   }
 }
 
-function buildProgram(
-  context: Context,
-  run: (command: () => Promise<ExitCode>) => Promise<void>,
-  version: string,
-): Command {
-  const { terminal } = context;
+function buildProgram(terminal: Terminal, act: Act, version: string): Command {
   const program = new Command('muster')
     .description('See and steer the services of a fleet.')
     .version(version)
@@ -77,19 +77,19 @@ function buildProgram(
         'config in the clone).',
       ].join('\n'),
     );
-  addStatus(program, context, run);
-  addHosts(program, context, run);
-  addVerbs(program, context, run);
-  addOutcome(program, context, run);
-  addWhy(program, context, run);
-  addAlerts(program, context, run);
-  addEvents(program, context, run);
-  addHistory(program, context, run);
-  addLogs(program, context, run);
-  addValidate(program, context, run);
-  addHost(program, context, run);
-  addJoin(program, context, run);
-  addBus(program, context, run);
+  addStatus(program, act);
+  addHosts(program, act);
+  addVerbs(program, act);
+  addOutcome(program, act);
+  addWhy(program, act);
+  addAlerts(program, act);
+  addEvents(program, act);
+  addHistory(program, act);
+  addLogs(program, act);
+  addValidate(program, act);
+  addHost(program, act);
+  addJoin(program, act);
+  addBus(program, act);
   return program;
 }
 

@@ -1,27 +1,14 @@
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { type App, buildApp } from './app.ts';
-import type { Owners } from './caller/caller.ts';
-import type { ReadTables } from './caller/peers.ts';
-import type { Audit, FleetSource } from './source/fleet-source.ts';
+import type { AppDependencies } from './dependencies.ts';
 import { LiveFleet } from './view/live-fleet.ts';
 import { FRAME_INTERVAL_MS, Hub } from './ws/hub.ts';
 
-export interface DashboardOptions {
-  readonly source: FleetSource;
+export interface DashboardOptions extends Omit<AppDependencies, 'fleet' | 'hub'> {
   readonly environment: string;
   readonly id: string;
-  readonly version: string;
   /** Names this run to the pages. */
   readonly epoch: number;
-  /** Monotonic milliseconds. */
-  readonly now: () => number;
-  readonly webRoot?: string;
-  readonly log?: FastifyBaseLogger;
-  readonly audit: Audit;
-  /** Who may use it, without signing in. */
-  readonly owners: Owners;
-  /** What the kernel says of connections; default: this machine's. */
-  readonly readTables?: ReadTables;
 }
 
 /** A fleet so large that a frame takes long gets fewer of them: requests and heartbeats must not wait for the page. */

@@ -51,13 +51,13 @@ async function main(): Promise<number> {
   return run(config, openLog(config.id));
 }
 
-/** `run`, `help`, or what is wrong with the arguments. */
 /** A log must not say what may not leave a host. */
 function openLog(id: string): Logger {
   const destination = pino.destination({ fd: process.stdout.fd, sync: true });
   return pino({ base: { program: 'dashboard', id } }, { write: (line) => void destination.write(redactLogLine(line)) });
 }
 
+/** `run`, `help`, or what is wrong with the arguments. */
 function readArguments(): string {
   try {
     const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } }, strict: true });

@@ -17,7 +17,7 @@ import {
 import { z } from 'zod';
 import { parseNetwork } from './core/address.ts';
 import { isInLoopback } from './core/reach.ts';
-import type { ProbePolicy } from './runtime/leader-term.ts';
+import type { ProbePolicy } from './runtime/probing.ts';
 
 /** How this prober runs, with every default filled in. Paths are absolute. */
 interface ProberConfig {

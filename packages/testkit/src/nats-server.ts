@@ -22,28 +22,11 @@ export interface NatsServerOptions {
   readonly host?: Pick<TestHost, 'address' | 'command'>;
 }
 
-/** A real nats-server, on loopback unless it has a host. It keeps its port over restarts. Disposing stops it and removes its data. */
-export interface NatsServer extends AsyncDisposable {
-  /** `nats://<address>:<port>`. */
-  readonly url: string;
-  readonly port: number;
-  /** Of the current run. */
-  readonly pid: number;
-  readonly storeDir: string;
-  /** Sends the signal (default SIGKILL) and, unless it only pauses or resumes, waits for the end. */
-  kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Starts it again, after SIGKILL if it still runs; `wipe` deletes the JetStream store in between. */
-  restart(options?: { wipe?: boolean; config?: string }): Promise<void>;
-  stop(): Promise<void>;
-  /** What it printed, of all its runs, at most the last million characters. */
-  log(): string;
-}
-
 /** Starts a nats-server and waits until it accepts connections. @throws Error that says what to install when there is none. */
 export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
   const binary = await findNatsServer();
   const home = await temporaryDirectory();
-  const server = new NatsServerProcess(binary, home, { ...options, port: options.port ?? (await freePort()) });
+  const server = new NatsServer(binary, home, { ...options, port: options.port ?? (await freePort()) });
   try {
     await server.start();
   } catch (error) {
@@ -74,14 +57,15 @@ export async function findNatsServer(): Promise<string> {
   );
 }
 
-class NatsServerProcess implements NatsServer {
+/** A real nats-server, on loopback unless it has a host. It keeps its port over restarts. Disposing stops it and removes its data. */
+export class NatsServer implements AsyncDisposable {
   readonly storeDir: string;
+  readonly port: number;
   readonly #binary: string;
   readonly #home: TemporaryDirectory;
   readonly #jetstream: boolean;
   readonly #host: NatsServerOptions['host'];
   #config: string;
-  #port: number;
   #child: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
   #log = '';
@@ -92,26 +76,25 @@ class NatsServerProcess implements NatsServer {
     this.#jetstream = options.jetstream ?? true;
     this.#host = options.host;
     this.#config = options.config ?? '';
-    this.#port = options.port;
+    this.port = options.port;
     this.storeDir = options.storeDir ?? join(home.path, 'jetstream');
   }
 
+  /** `nats://<address>:<port>`. */
   get url(): string {
-    return `nats://${this.#address}:${this.#port}`;
-  }
-
-  get port(): number {
-    return this.#port;
+    return `nats://${this.#address}:${this.port}`;
   }
 
   get #address(): string {
     return this.#host?.address ?? '127.0.0.1';
   }
 
+  /** Of the current run. */
   get pid(): number {
     return this.#child?.pid ?? -1;
   }
 
+  /** What it printed, of all its runs, at most the last million characters. */
   log(): string {
     return this.#log;
   }
@@ -121,7 +104,7 @@ class NatsServerProcess implements NatsServer {
     const portsDir = join(this.#home.path, 'ports');
     await mkdir(portsDir, { recursive: true });
     await writeFile(configFile, this.#config);
-    const listen = ['--addr', this.#address, '--port', String(this.#port), '--ports_file_dir', portsDir];
+    const listen = ['--addr', this.#address, '--port', String(this.port), '--ports_file_dir', portsDir];
     const store =
       this.#jetstream && !this.#config.includes('store_dir') ? ['--jetstream', '--store_dir', this.storeDir] : [];
     const line = [this.#binary, '--config', configFile, ...listen, ...store] as const;
@@ -137,19 +120,18 @@ class NatsServerProcess implements NatsServer {
     });
     const waiting = new AbortController();
     try {
-      this.#port = await Promise.race([this.#listening(portsDir, waiting.signal), this.#ended()]);
+      await Promise.race([this.#listening(portsDir, waiting.signal), this.#ended()]);
     } finally {
       waiting.abort();
     }
   }
 
-  /** The port from the ports file, which the server writes once it accepts connections. */
-  async #listening(portsDir: string, signal: AbortSignal): Promise<number> {
+  /** Settles with the ports file, which the server writes once it accepts connections. */
+  async #listening(portsDir: string, signal: AbortSignal): Promise<void> {
     const file = join(portsDir, `nats-server_${this.pid}.ports`);
     const deadlineMs = performance.now() + START_TIMEOUT_MS;
     while (performance.now() < deadlineMs && !signal.aborted) {
-      const port = portFrom(await readFile(file, 'utf8').catch(() => ''));
-      if (port !== undefined) return port;
+      if (isWhole(await readFile(file, 'utf8').catch(() => ''))) return;
       await delay(5);
     }
     throw new Error(`cannot start nats-server: it does not listen after ${START_TIMEOUT_MS} ms: ${this.#log}`);
@@ -160,11 +142,13 @@ class NatsServerProcess implements NatsServer {
     throw new Error(`cannot start nats-server '${this.#binary}': it ended at once: ${this.#log}`);
   }
 
+  /** Sends the signal and, unless it only pauses or resumes, waits for the end. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     this.#child?.kill(signal);
     if (signal !== 'SIGSTOP' && signal !== 'SIGCONT' && signal !== 'SIGHUP') await this.#exited;
   }
 
+  /** Starts it again, after SIGKILL if it still runs; `wipe` deletes the JetStream store in between. */
   async restart({ wipe = false, config }: { wipe?: boolean; config?: string } = {}): Promise<void> {
     await this.kill();
     if (wipe) await rm(this.storeDir, { recursive: true, force: true });
@@ -184,12 +168,12 @@ class NatsServerProcess implements NatsServer {
   }
 }
 
-function portFrom(portsFile: string): number | undefined {
+function isWhole(portsFile: string): boolean {
   try {
-    const { nats } = JSON.parse(portsFile) as { nats: [string, ...string[]] };
-    return Number(new URL(nats[0]).port);
+    JSON.parse(portsFile);
+    return true;
   } catch {
     // Not there yet, or half written.
-    return undefined;
+    return false;
   }
 }

@@ -4,38 +4,21 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
 
-/**
- * A TCP connection's bad days, in user space: whoever connects to `port` is passed on to the real listener, until the test
- * says otherwise. Needs no rights. What belongs to a whole host or a switch is in `test-network.ts`.
- */
-export interface TcpFaults extends AsyncDisposable {
-  /** On 127.0.0.1. */
-  readonly port: number;
-  /** How many connections are passed on now. */
-  readonly connections: number;
-  /** Resets every connection and refuses new ones. */
-  cut(): Promise<void>;
-  /**
-   * Half-open: connections stay, and new ones are accepted, but nothing passes in either direction. What was sent
-   * meanwhile arrives once it heals.
-   */
-  stall(): void;
-  /** Each piece arrives so much later, in order; 0 ends it. */
-  delay(delayMs: number): void;
-  /** Ends all of it, but the delay. */
-  heal(): Promise<void>;
-}
-
 export async function startTcpFaults(upstream: NetConnectOpts): Promise<TcpFaults> {
-  const faults = new TcpFaultsProxy(upstream, await freePort());
+  const faults = new TcpFaults(upstream, await freePort());
   await faults.heal();
   return faults;
 }
 
-class TcpFaultsProxy implements TcpFaults {
+/**
+ * A TCP connection's bad days, in user space: whoever connects to `port` is passed on to the real listener, until the test
+ * says otherwise. Needs no rights. What belongs to a whole host or a switch is in `test-network.ts`.
+ */
+export class TcpFaults implements AsyncDisposable {
   readonly #upstream: NetConnectOpts;
   readonly #clients = new Set<Socket>();
-  readonly #port: number;
+  /** On 127.0.0.1. */
+  readonly port: number;
   #server: Server | undefined;
   #delayMs = 0;
   /** Settles when a stall is over; `undefined` while there is none. */
@@ -43,26 +26,25 @@ class TcpFaultsProxy implements TcpFaults {
 
   constructor(upstream: NetConnectOpts, port: number) {
     this.#upstream = upstream;
-    this.#port = port;
+    this.port = port;
   }
 
-  get port(): number {
-    return this.#port;
-  }
-
+  /** How many connections are passed on now. */
   get connections(): number {
     return this.#clients.size;
   }
 
+  /** Ends all of it, but the delay. */
   async heal(): Promise<void> {
     this.#stalled?.end();
     this.#stalled = undefined;
     if (this.#server !== undefined) return;
     const server = createServer((client) => this.#pass(client));
     this.#server = server;
-    await once(server.listen(this.#port, '127.0.0.1'), 'listening');
+    await once(server.listen(this.port, '127.0.0.1'), 'listening');
   }
 
+  /** Resets every connection and refuses new ones. */
   async cut(): Promise<void> {
     this.#stalled?.end();
     this.#stalled = undefined;
@@ -73,6 +55,10 @@ class TcpFaultsProxy implements TcpFaults {
     await closed;
   }
 
+  /**
+   * Half-open: connections stay, and new ones are accepted, but nothing passes in either direction. What was sent
+   * meanwhile arrives once it heals.
+   */
   stall(): void {
     if (this.#stalled !== undefined) return;
     let end = (): void => {};
@@ -82,6 +68,7 @@ class TcpFaultsProxy implements TcpFaults {
     this.#stalled = { over, end };
   }
 
+  /** Each piece arrives so much later, in order; 0 ends it. */
   delay(delayMs: number): void {
     this.#delayMs = delayMs;
   }

@@ -27,29 +27,6 @@ const SUBNET = '10.77.0';
 const DOOR = join(import.meta.dirname, '../fixtures/door.mjs');
 const TOOLS = ['ip', 'nsenter', 'nft', 'ss'] as const;
 
-/** One host of a test network. */
-export interface TestHost {
-  readonly name: string;
-  readonly address: string;
-  /** A command line that runs the given one on this host. The process keeps its pid: `nsenter` becomes it. */
-  command(program: string, ...args: readonly string[]): readonly [string, ...string[]];
-  /** Pulls the plug: nothing passes, and nobody is told. */
-  cut(): Promise<void>;
-  /** Plugs it in again, and lets pass what was dropped. */
-  heal(): Promise<void>;
-  /** At the switch, what this host sends is lost, and what is sent to it arrives; or the other way round. */
-  drop(direction: 'from' | 'to'): Promise<void>;
-  /** Every TCP connection of this host ends at once, for both sides. */
-  killConnections(): Promise<void>;
-  /** A way in from the test's own process, with faults of its own: its port on 127.0.0.1 is `targetPort` on this host. */
-  open(targetPort: number, targetAddress?: string): Promise<TcpFaults>;
-}
-
-/** Hosts on one switch. Disposing removes them, and ends whatever still runs on them. */
-export interface TestNetwork extends AsyncDisposable {
-  host(name: string): TestHost;
-}
-
 let made = 0;
 
 /** Why there can be no test network here; `undefined` when there can. */
@@ -71,7 +48,7 @@ function canRun(tool: string): boolean {
 /** Needs what `whyNoTestNetwork` asks for. */
 export async function startTestNetwork(names: readonly string[]): Promise<TestNetwork> {
   await removeLeftOvers();
-  const network = new SwitchedNetwork(`${PREFIX}-${process.pid}-${made++}`);
+  const network = new TestNetwork(`${PREFIX}-${process.pid}-${made++}`);
   try {
     await network.build(names);
   } catch (error) {
@@ -110,9 +87,10 @@ async function removeNamespace(namespace: string): Promise<void> {
   await run('ip', ['netns', 'delete', namespace]);
 }
 
-class SwitchedNetwork implements TestNetwork {
+/** Hosts on one switch. Disposing removes them, and ends whatever still runs on them. */
+export class TestNetwork implements AsyncDisposable {
   readonly #name: string;
-  readonly #hosts = new Map<string, NamespaceHost>();
+  readonly #hosts = new Map<string, TestHost>();
 
   constructor(name: string) {
     this.#name = name;
@@ -130,7 +108,7 @@ class SwitchedNetwork implements TestNetwork {
     await run('ip', ['-n', hub, 'link', 'add', 'br0', 'type', 'bridge']);
     await run('ip', ['-n', hub, 'link', 'set', 'br0', 'up']);
     for (const [index, name] of names.entries()) {
-      const host = new NamespaceHost({ name, index, namespace: `${this.#name}-${name}`, hub });
+      const host = new TestHost({ name, index, namespace: `${this.#name}-${name}`, hub });
       this.#hosts.set(name, host);
       await host.build();
     }
@@ -152,7 +130,8 @@ interface Place {
   readonly hub: string;
 }
 
-class NamespaceHost implements TestHost {
+/** One host of a test network. */
+export class TestHost {
   readonly name: string;
   readonly address: string;
   readonly #namespace: string;
@@ -180,30 +159,36 @@ class NamespaceHost implements TestHost {
     await run('ip', [...inside, 'link', 'set', 'eth0', 'up']);
   }
 
+  /** A command line that runs the given one on this host. The process keeps its pid: `nsenter` becomes it. */
   command(program: string, ...args: readonly string[]): readonly [string, ...string[]] {
     return within(this.#namespace, program, ...args);
   }
 
+  /** Pulls the plug: nothing passes, and nobody is told. */
   async cut(): Promise<void> {
     await run('ip', ['-n', this.#hub, 'link', 'set', this.#port, 'down']);
   }
 
+  /** Plugs it in again, and lets pass what was dropped. */
   async heal(): Promise<void> {
     await run('ip', ['-n', this.#hub, 'link', 'set', this.#port, 'up']);
     await this.#nft(`add table bridge ${this.#table}; delete table bridge ${this.#table};`);
   }
 
+  /** At the switch, what this host sends is lost, and what is sent to it arrives; or the other way round. */
   async drop(direction: 'from' | 'to'): Promise<void> {
     const side = direction === 'from' ? 'iifname' : 'oifname';
     const rule = `${side} "${this.#port}" drop;`;
     await this.#nft(`table bridge ${this.#table} { chain forward { type filter hook forward priority 0; ${rule} }; };`);
   }
 
+  /** Every TCP connection of this host ends at once, for both sides. */
   async killConnections(): Promise<void> {
     const [command, ...args] = this.command('ss', '--kill', '--tcp', 'state', 'connected');
     await run(command, args);
   }
 
+  /** A way in from the test's own process, with faults of its own: its port on 127.0.0.1 is `targetPort` on this host. */
   async open(targetPort: number, targetAddress = this.address): Promise<TcpFaults> {
     const home = await temporaryDirectory();
     const socketPath = join(home.path, 'door');

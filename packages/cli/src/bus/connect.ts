@@ -16,14 +16,13 @@ export const ADMIN: Identity = { role: 'admin', id: 'setup' };
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * Connects, or says why not. The caller disposes the bus. `onDenied` is told each subject that the server denies, `onProblem` all that is dropped.
+ * Connects, or says why not. The caller disposes the bus. `onProblem` is told what is dropped or denied.
  * @throws CliError (busUnreachable), or (usage) when the credentials file can't be read.
  */
 export async function connect(
   settings: Settings,
   identity: Identity,
   signal: AbortSignal,
-  onDenied?: (subject: string) => void,
   onProblem?: (problem: BusProblem) => void,
 ): Promise<Bus> {
   const { servers } = settings;
@@ -31,7 +30,7 @@ export async function connect(
   // openBus would try for ever; whether anybody listens at all is known at once, with the reason.
   const reasons = await Promise.all(servers.map((server) => whyUnreachable(server, signal)));
   if (reasons.every((reason) => reason !== undefined)) throw unreachable(servers, unique(reasons).join(', '));
-  return await open(settings, identity, CONNECT_TIMEOUT_MS, signal, onDenied, onProblem);
+  return await open(settings, identity, CONNECT_TIMEOUT_MS, signal, onProblem);
 }
 
 /** Like `connect`, but waits up to `waitMs` for a server that is still starting. */
@@ -40,7 +39,6 @@ export async function open(
   identity: Identity,
   waitMs: number,
   signal: AbortSignal,
-  onDenied: (subject: string) => void = () => {},
   onProblem: (problem: BusProblem) => void = () => {},
 ): Promise<Bus> {
   const { servers, environment, tls } = settings;
@@ -53,10 +51,7 @@ export async function open(
     environment,
     ...identityOf(file),
     name: 'muster-cli',
-    onProblem: (problem) => {
-      if (problem.kind === 'permission') onDenied(problem.subject ?? '');
-      onProblem(problem);
-    },
+    onProblem,
   });
   using deadline = new Deadline(waitMs, signal);
   try {

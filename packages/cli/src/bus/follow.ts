@@ -1,4 +1,4 @@
-import type { Bus } from '@muster/contracts/bus';
+import type { Bus, BusProblem } from '@muster/contracts/bus';
 import { CliError } from '../exit-codes.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -11,7 +11,8 @@ export class Denial {
   }
 
   /** For `connect`. */
-  readonly tell = (subject: string): void => {
+  readonly tell = ({ kind, subject = '' }: BusProblem): void => {
+    if (kind !== 'permission') return;
     const message = `not allowed: these credentials may not listen to '${subject}': name others with --creds`;
     this.#controller.abort(new CliError('failed', message));
   };

@@ -3,17 +3,17 @@ import { type AlertGap, followAlerts } from '@muster/contracts/client';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
 import { Denial, follow } from '../bus/follow.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { openFleet } from '../fleet/read-fleet.ts';
 import { byUrgency, isCurrent, renderAlertLine, renderAlerts } from '../render/alerts.ts';
-import { addReader, examples, type ReadOptions } from './options.ts';
+import { addReader, examples, type JsonOptions } from './options.ts';
 
-interface AlertsOptions extends ReadOptions {
+interface AlertsOptions extends JsonOptions {
   readonly follow?: true;
 }
 
-export function addAlerts(program: Command, context: Context, run: Run): void {
+export function addAlerts(program: Command, act: Act): void {
   addReader(
     program,
     'alerts',
@@ -30,9 +30,7 @@ export function addAlerts(program: Command, context: Context, run: Run): void {
         'muster alerts -f --creds .muster/keys/observer-alerts.creds',
       ),
     )
-    .action((_options: unknown, command: Command) =>
-      run(() => alerts(command.optsWithGlobals<AlertsOptions>(), context)),
-    );
+    .action(act(alerts));
 }
 
 async function alerts({ json, follow: isFollowing, ...flags }: AlertsOptions, context: Context): Promise<ExitCode> {

@@ -13,13 +13,13 @@ import { type CommandResult, FleetClient } from '@muster/contracts/client';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
 import { type AgentFacts, type HeardHeartbeat, judgeAgent } from '../check/agent-check.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { parseDurationMs, parseId } from '../option-values.ts';
 import { renderFindings } from '../render/findings.ts';
-import { addReader, examples, type ReadOptions } from './options.ts';
+import { addReader, examples, type JsonOptions } from './options.ts';
 
-interface CheckOptions extends ReadOptions {
+interface CheckOptions extends JsonOptions {
   /** In ms. */
   readonly for: number;
 }
@@ -38,7 +38,7 @@ const OTHER_VERBS = (Object.keys(AGENT_VERB_ROLES) as AgentVerb[]).filter(
     AGENT_VERB_ROLES[verb].includes('operator') && !['status', 'why', 'outcome', 'shutdown', 'watch'].includes(verb),
 );
 
-export function addBusCheckAgent(bus: Command, context: Context, run: Run): void {
+export function addBusCheckAgent(bus: Command, act: Act): void {
   addReader(
     bus,
     'check-agent',
@@ -55,9 +55,7 @@ export function addBusCheckAgent(bus: Command, context: Context, run: Run): void
         'muster bus check-agent web9 --json | jq -r \'.findings[] | select(.level != "ok") | .text\'',
       ),
     )
-    .action((host: string, _options: unknown, command: Command) =>
-      run(() => check(host, command.optsWithGlobals<CheckOptions>(), context)),
-    );
+    .action(act(check));
 }
 
 async function check(
@@ -68,8 +66,7 @@ async function check(
   const { terminal, signal } = context;
   const settings = context.readSettings(flags);
   const problems: BusProblem[] = [];
-  const onProblem = (problem: BusProblem) => void problems.push(problem);
-  await using bus = await connect(settings, OPERATOR, signal, undefined, onProblem);
+  await using bus = await connect(settings, OPERATOR, signal, (problem) => void problems.push(problem));
   followRevocations(bus);
   const facts = await gather(bus, host, listenMs, signal);
   if (facts.heartbeats.length === 0 && facts.statuses.size === 0 && facts.status.outcome === 'undelivered') {

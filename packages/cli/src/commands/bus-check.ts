@@ -13,15 +13,15 @@ import type { Command } from 'commander';
 import { connect, credentialsOf, OPERATOR } from '../bus/connect.ts';
 import { readRetentionOf } from '../bus/retention.ts';
 import { type BusFacts, judgeBus } from '../check/bus-check.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { renderFindings } from '../render/findings.ts';
-import { addReader, examples, type ReadOptions } from './options.ts';
+import { addReader, examples, type JsonOptions } from './options.ts';
 
 /** Heartbeats come every 2 s, jittered by a quarter: whoever lives is heard within this. */
 const LISTEN_MS = 3_000;
 
-export function addBusCheck(bus: Command, context: Context, run: Run): void {
+export function addBusCheck(bus: Command, act: Act): void {
   addReader(
     bus,
     'check',
@@ -37,10 +37,10 @@ export function addBusCheck(bus: Command, context: Context, run: Run): void {
         'muster bus check --json | jq -r \'.findings[] | select(.level == "problem") | .remedy\'',
       ),
     )
-    .action((_options: unknown, command: Command) => run(() => check(command.optsWithGlobals<ReadOptions>(), context)));
+    .action(act(check));
 }
 
-async function check({ json, ...flags }: ReadOptions, context: Context): Promise<ExitCode> {
+async function check({ json, ...flags }: JsonOptions, context: Context): Promise<ExitCode> {
   const { terminal, signal } = context;
   const settings = context.readSettings(flags);
   const retention = await readRetentionOf(settings, terminal);

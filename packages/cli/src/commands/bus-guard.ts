@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { ADMIN, open } from '../bus/connect.ts';
 import { readRetentionOf } from '../bus/retention.ts';
 import type { Flags } from '../config.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Guard } from '../guard/guard.ts';
 import { parseDurationMs } from '../option-values.ts';
@@ -13,7 +13,7 @@ interface GuardOptions extends Flags {
   readonly wait: number;
 }
 
-export function addBusGuard(bus: Command, context: Context, run: Run): void {
+export function addBusGuard(bus: Command, act: Act): void {
   bus
     .command('guard')
     .summary('keep the bus within its bounds: make lost streams again, cut off who floods')
@@ -22,9 +22,7 @@ export function addBusGuard(bus: Command, context: Context, run: Run): void {
     )
     .option('--wait <time>', 'how long to wait for the server', parseDurationMs, 30_000)
     .addHelpText('after', examples('muster bus guard', 'muster bus guard --url tls://10.0.0.5:4222'))
-    .action((_options: unknown, command: Command) =>
-      run(() => guard(command.optsWithGlobals<GuardOptions>(), context)),
-    );
+    .action(act(guard));
 }
 
 async function guard({ wait: waitMs, ...flags }: GuardOptions, context: Context): Promise<ExitCode> {

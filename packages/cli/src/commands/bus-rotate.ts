@@ -16,19 +16,18 @@ import { certificateAdvice, configurationAdvice, expectBusKeys, makeBusFiles } f
 import { readRetentionOf } from '../bus/retention.ts';
 import { claimState } from '../bus/state-folder.ts';
 import { tellEverybody, tellServers } from '../bus/tell-servers.ts';
-import type { Flags, Settings } from '../config.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Settings } from '../config.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { examples, JSON_FLAG } from './options.ts';
+import { examples, JSON_FLAG, type JsonOptions } from './options.ts';
 
 type What = Rotatable | 'operator';
 
-interface RotateOptions extends Flags {
+interface RotateOptions extends JsonOptions {
   readonly finish?: true;
-  readonly json?: true;
 }
 
-export function addRotate(bus: Command, context: Context, run: Run): void {
+export function addRotate(bus: Command, act: Act): void {
   bus
     .command('rotate')
     .summary('replace a key while everything runs')
@@ -39,9 +38,7 @@ export function addRotate(bus: Command, context: Context, run: Run): void {
     .option('--finish', 'drop the old key')
     .option(JSON_FLAG, 'print JSON, for programs')
     .addHelpText('after', examples('muster bus rotate account', 'muster bus rotate account --finish'))
-    .action((what: What, _options: unknown, command: Command) =>
-      run(() => rotate(what, command.optsWithGlobals<RotateOptions>(), context)),
-    );
+    .action(act(rotate));
 }
 
 function parseWhat(text: string): What {

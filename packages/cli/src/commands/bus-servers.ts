@@ -17,7 +17,7 @@ import {
 import { type Command, InvalidArgumentError } from 'commander';
 import { claimState } from '../bus/state-folder.ts';
 import type { Flags, Settings } from '../config.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { type Address, parseAbsoluteFolder, parseAddress, parseHostName } from '../option-values.ts';
 import type { Terminal } from '../terminal.ts';
@@ -47,7 +47,7 @@ const TLS_HELP =
 const NAME_HELP = 'a further name or address under which it is reached; once for each';
 const DIR_HELP = 'folder on its machine that the files will be copied to; default: they are used where they are made';
 
-export function addBusServers(bus: Command, context: Context, run: Run): void {
+export function addBusServers(bus: Command, act: Act): void {
   bus
     .command('server')
     .summary('write certificate and configuration of one server of a cluster; files only, no network')
@@ -69,9 +69,7 @@ export function addBusServers(bus: Command, context: Context, run: Run): void {
         'muster bus server n1 --listen 10.0.0.1:4222 --store /var/lib/nats --cluster 10.0.0.1:6222 \\\n      --route 10.0.0.2:6222 --route 10.0.0.3:6222 --dir /etc/muster',
       ),
     )
-    .action((name: string, _options: unknown, command: Command) =>
-      run(() => server(name, command.optsWithGlobals<ServerOptions>(), context)),
-    );
+    .action(act(server));
   bus
     .command('leaf')
     .summary("write credentials, certificate and configuration of a site's own server; files only, no network")
@@ -88,9 +86,7 @@ export function addBusServers(bus: Command, context: Context, run: Run): void {
       'after',
       examples('muster bus leaf berlin --listen 10.8.0.1:4222 --hub 10.0.0.1:7422 --dir /etc/muster'),
     )
-    .action((site: string, _options: unknown, command: Command) =>
-      run(() => leaf(site, command.optsWithGlobals<LeafOptions>(), context)),
-    );
+    .action(act(leaf));
 }
 
 async function server(name: string, options: ServerOptions, { terminal, readSettings }: Context): Promise<ExitCode> {

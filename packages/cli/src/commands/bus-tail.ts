@@ -3,17 +3,17 @@ import { type BusCounters, followRevocations } from '@muster/contracts/bus';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
 import { Denial, follow } from '../bus/follow.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { parseCount } from '../option-values.ts';
 import { renderMessage } from '../render/message.ts';
-import { addReader, examples, type ReadOptions } from './options.ts';
+import { addReader, examples, type JsonOptions } from './options.ts';
 
-interface TailOptions extends ReadOptions {
+interface TailOptions extends JsonOptions {
   readonly count?: number;
 }
 
-export function addBusTail(bus: Command, context: Context, run: Run): void {
+export function addBusTail(bus: Command, act: Act): void {
   addReader(
     bus,
     'tail',
@@ -34,9 +34,7 @@ export function addBusTail(bus: Command, context: Context, run: Run): void {
         'muster bus tail hostPresence --count 3',
       ),
     )
-    .action((pattern: string, _options: unknown, command: Command) =>
-      run(() => tail(pattern, command.optsWithGlobals<TailOptions>(), context)),
-    );
+    .action(act(tail));
 }
 
 async function tail(pattern: string, { json, count, ...flags }: TailOptions, context: Context): Promise<ExitCode> {

@@ -23,7 +23,7 @@ import { claimState } from '../bus/state-folder.ts';
 import { markStore } from '../bus/store-age.ts';
 import { STRICT_ADVICE } from '../check/bus-check.ts';
 import type { Flags, Settings } from '../config.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { parseDurationMs, parseId } from '../option-values.ts';
 import { addBusCheck } from './bus-check.ts';
@@ -47,7 +47,7 @@ interface KeysOptions extends Flags {
   readonly delegates?: PersonRole;
 }
 
-export function addBus(program: Command, context: Context, run: Run): void {
+export function addBus(program: Command, act: Act): void {
   const bus = program
     .command('bus')
     .summary('make keys for the bus, set it up, check it, see what travels on it, replace keys, let it grow')
@@ -84,7 +84,7 @@ export function addBus(program: Command, context: Context, run: Run): void {
         'muster bus keys --add operator-ada --hosts web1,web2',
       ),
     )
-    .action((_options: unknown, command: Command) => run(() => keys(command.optsWithGlobals<KeysOptions>(), context)));
+    .action(act(keys));
   bus
     .command('setup')
     .summary('create or migrate the streams and buckets of the bus')
@@ -103,15 +103,13 @@ export function addBus(program: Command, context: Context, run: Run): void {
         'muster bus setup --url tls://10.0.0.5:4222 --creds admin.creds',
       ),
     )
-    .action((_options: unknown, command: Command) =>
-      run(() => setup(command.optsWithGlobals<SetupOptions>(), context)),
-    );
-  addRotate(bus, context, run);
-  addBusGuard(bus, context, run);
-  addBusCheck(bus, context, run);
-  addBusCheckAgent(bus, context, run);
-  addBusTail(bus, context, run);
-  addBusServers(bus, context, run);
+    .action(act(setup));
+  addRotate(bus, act);
+  addBusGuard(bus, act);
+  addBusCheck(bus, act);
+  addBusCheckAgent(bus, act);
+  addBusTail(bus, act);
+  addBusServers(bus, act);
 }
 
 /** An even number survives no more servers than the odd one below it. */
@@ -151,17 +149,10 @@ function identityToAdd({ add, hosts, delegates }: KeysOptions): readonly Identit
   return [{ ...add, ...(hosts && { hosts }), ...(delegates && { delegates }) }];
 }
 
-async function keys(
-  { add, hosts, delegates, ...flags }: KeysOptions,
-  { terminal, readSettings }: Context,
-): Promise<ExitCode> {
-  const settings = readSettings(flags);
+async function keys(options: KeysOptions, { terminal, readSettings }: Context): Promise<ExitCode> {
+  const settings = readSettings(options);
   claimState(settings, terminal);
-  const added = identityToAdd({
-    ...(add && { add }),
-    ...(hosts && { hosts }),
-    ...(delegates && { delegates }),
-  });
+  const added = identityToAdd(options);
   const { keysDir, environment } = settings;
   // What was made before is signed again where its rights have changed since.
   const known = existsSync(keysDir) ? await identitiesIn(keysDir, environment) : [];

@@ -3,14 +3,14 @@ import type { Bus } from '@muster/contracts/bus';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
 import { Denial, follow } from '../bus/follow.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { parseCount, parseDurationMs, parseId } from '../option-values.ts';
 import { renderComponentEvent, renderInstanceEvent } from '../render/events.ts';
 import type { Terminal } from '../terminal.ts';
-import { addReader, examples, type ReadOptions } from './options.ts';
+import { addReader, examples, type JsonOptions } from './options.ts';
 
-interface EventsOptions extends ReadOptions {
+interface EventsOptions extends JsonOptions {
   readonly follow?: true;
   readonly host?: string;
   readonly service?: string;
@@ -19,7 +19,7 @@ interface EventsOptions extends ReadOptions {
   readonly since?: number;
 }
 
-export function addEvents(program: Command, context: Context, run: Run): void {
+export function addEvents(program: Command, act: Act): void {
   addReader(
     program,
     'events',
@@ -40,9 +40,7 @@ export function addEvents(program: Command, context: Context, run: Run): void {
         'muster events -f --host web1 --json',
       ),
     )
-    .action((_options: unknown, command: Command) =>
-      run(() => events(command.optsWithGlobals<EventsOptions>(), context)),
-    );
+    .action(act(events));
 }
 
 interface Filter {

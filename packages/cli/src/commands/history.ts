@@ -2,20 +2,20 @@ import { readMetricsHistory } from '@muster/contracts/client';
 import { parseAge } from '@muster/contracts/config';
 import { type Command, InvalidArgumentError } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { findInstances } from '../fleet/find-instances.ts';
 import { formatTarget, parseTarget } from '../fleet/target.ts';
 import { HISTORY_COLUMNS, renderHistory } from '../render/history.ts';
-import { addReader, examples, type ReadOptions } from './options.ts';
+import { addReader, examples, type JsonOptions } from './options.ts';
 
-interface HistoryOptions extends ReadOptions {
+interface HistoryOptions extends JsonOptions {
   readonly series?: string;
   /** In seconds. */
   readonly since: number;
 }
 
-export function addHistory(program: Command, context: Context, run: Run): void {
+export function addHistory(program: Command, act: Act): void {
   addReader(
     program,
     'history',
@@ -26,9 +26,7 @@ export function addHistory(program: Command, context: Context, run: Run): void {
     .option('--series <name>', 'only this one, such as cpu or memory')
     .option('--since <age>', 'how far back: 30m, 24h, 7d, 1y', parseSince, 86_400)
     .addHelpText('after', examples('muster history rag-api', 'muster history web1/rag-api --series cpu --since 7d'))
-    .action((service: string, _options: unknown, command: Command) =>
-      run(() => history(service, command.optsWithGlobals<HistoryOptions>(), context)),
-    );
+    .action(act(history));
 }
 
 function parseSince(text: string): number {

@@ -4,22 +4,18 @@ import { readRetentionOf } from '../bus/retention.ts';
 import { closeState } from '../bus/state-folder.ts';
 import { tellEverybody, tellServers } from '../bus/tell-servers.ts';
 import type { Flags, Settings } from '../config.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { type AddedHost, addHost as enrol } from '../hosts/add-host.ts';
 import { removeHost as turnOut } from '../hosts/remove-host.ts';
 import { parseId } from '../option-values.ts';
-import { examples, JSON_FLAG } from './options.ts';
+import { examples, JSON_FLAG, type JsonOptions } from './options.ts';
 
-interface HostOptions extends Flags {
-  readonly json?: true;
-}
-
-interface AddOptions extends HostOptions {
+interface AddOptions extends JsonOptions {
   readonly keepKey?: true;
 }
 
-export function addHost(program: Command, context: Context, run: Run): void {
+export function addHost(program: Command, act: Act): void {
   const host = program
     .command('host')
     .summary('let a host join the bus, or turn one out')
@@ -43,9 +39,7 @@ export function addHost(program: Command, context: Context, run: Run): void {
         'muster host add web2 --keep-key',
       ),
     )
-    .action((id: string, _options: unknown, command: Command) =>
-      run(() => add(id, command.optsWithGlobals<AddOptions>(), context)),
-    );
+    .action(act(add));
   host
     .command('remove')
     .summary('close the connection of a host for good and void its credentials')
@@ -55,9 +49,7 @@ export function addHost(program: Command, context: Context, run: Run): void {
     .argument('<host>', "the host's id", parseId)
     .option(JSON_FLAG, 'print JSON, for programs')
     .addHelpText('after', examples('muster host remove web2'))
-    .action((id: string, _options: unknown, command: Command) =>
-      run(() => removeOne(id, command.optsWithGlobals<HostOptions>(), context)),
-    );
+    .action(act(removeOne));
 }
 
 async function add(
@@ -131,7 +123,7 @@ const WHY_STILL = {
 
 async function removeOne(
   host: string,
-  { json, ...flags }: HostOptions,
+  { json, ...flags }: JsonOptions,
   { terminal, readSettings, signal }: Context,
 ): Promise<ExitCode> {
   const settings = readSettings(flags);

@@ -3,16 +3,16 @@ import type { FleetClient } from '@muster/contracts/client';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
 import { Denial, follow } from '../bus/follow.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Participant, readParticipants } from '../fleet/participants.ts';
 import { openFleet } from '../fleet/read-fleet.ts';
 import { renderParticipants, renderStandingChange } from '../render/participants.ts';
 import { formatInstant } from '../render/time.ts';
 import type { Terminal } from '../terminal.ts';
-import { addReader, examples, type ReadOptions } from './options.ts';
+import { addReader, examples, type JsonOptions } from './options.ts';
 
-interface HostsOptions extends ReadOptions {
+interface HostsOptions extends JsonOptions {
   readonly follow?: true;
 }
 
@@ -20,7 +20,7 @@ interface HostsOptions extends ReadOptions {
 const LISTEN_MS = 3_000;
 const LOOK_EVERY_MS = 250;
 
-export function addHosts(program: Command, context: Context, run: Run): void {
+export function addHosts(program: Command, act: Act): void {
   addReader(
     program,
     'hosts',
@@ -29,9 +29,7 @@ export function addHosts(program: Command, context: Context, run: Run): void {
   )
     .option('-f, --follow', 'go on with who falls silent and who is back')
     .addHelpText('after', examples('muster hosts', 'muster hosts -f', 'muster hosts --json | jq .hosts'))
-    .action((_options: unknown, command: Command) =>
-      run(() => hosts(command.optsWithGlobals<HostsOptions>(), context)),
-    );
+    .action(act(hosts));
 }
 
 async function hosts({ json, follow: isFollowing, ...flags }: HostsOptions, context: Context): Promise<ExitCode> {

@@ -7,20 +7,19 @@ import { isatty } from 'node:tty';
 import { credentialsFile, replaceFile, tlsFilesBeside } from '@muster/contracts/files';
 import type { Command } from 'commander';
 import { claimState } from '../bus/state-folder.ts';
-import type { Flags, Settings } from '../config.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Settings } from '../config.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { withBusSettings } from '../hosts/agent-file.ts';
 import { type Joining, parseJoinToken, SPOKEN_JOIN_LINE } from '../hosts/join-token.ts';
-import { examples, JSON_FLAG } from './options.ts';
+import { examples, JSON_FLAG, type JsonOptions } from './options.ts';
 
-interface JoinOptions extends Flags {
-  readonly json?: true;
+interface JoinOptions extends JsonOptions {
   readonly replace?: true;
   readonly file?: string;
 }
 
-export function addJoin(program: Command, context: Context, run: Run): void {
+export function addJoin(program: Command, act: Act): void {
   program
     .command('join')
     .summary('let the agent of this host join a bus that another host runs')
@@ -33,15 +32,13 @@ export function addJoin(program: Command, context: Context, run: Run): void {
     .option('--replace', 'also when agent.yaml names another host or bus')
     .option(JSON_FLAG, 'print JSON, for programs')
     .addHelpText('after', examples('muster join', 'muster join < web2.join', 'muster join --file web2.join'))
-    .action((_options: unknown, command: Command) =>
-      run(() => joinBus(command.args, command.optsWithGlobals<JoinOptions>(), context)),
-    );
+    .action(act(joinBus));
 }
 
 async function joinBus(
-  args: readonly string[],
   { json, replace, file, ...flags }: JoinOptions,
   { terminal, readSettings, signal, stdin }: Context,
+  { args }: Command,
 ): Promise<ExitCode> {
   if (args.length > 0) throw new CliError('usage', SPOKEN_JOIN_LINE);
   const settings = readSettings(flags);

@@ -5,7 +5,7 @@ import type { Pattern } from '@muster/contracts/pattern';
 import { type Command, Option } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
 import { tellOfBus } from '../bus/follow.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { askAgents, problemOf } from '../fleet/agents.ts';
 import { findInstances, notFound, storedOf } from '../fleet/find-instances.ts';
@@ -14,9 +14,9 @@ import { formatTarget, isMatch, parseTarget, type Target } from '../fleet/target
 import { parseCount, parseId, parseMoment, parsePattern } from '../option-values.ts';
 import { renderGap, renderLine } from '../render/logs.ts';
 import type { Terminal } from '../terminal.ts';
-import { addReader, examples, type ReadOptions } from './options.ts';
+import { addReader, examples, type JsonOptions } from './options.ts';
 
-interface LogsOptions extends ReadOptions {
+interface LogsOptions extends JsonOptions {
   readonly follow?: true;
   readonly since?: Date;
   readonly until?: Date;
@@ -33,7 +33,7 @@ const DEFAULT_LINES = 100;
 /** The agent looks for a second at most, and answers one after the other. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
-export function addLogs(program: Command, context: Context, run: Run): void {
+export function addLogs(program: Command, act: Act): void {
   addReader(
     program,
     'logs',
@@ -61,9 +61,7 @@ export function addLogs(program: Command, context: Context, run: Run): void {
         'muster logs web1/rag-api --on-host --lines 1000',
       ),
     )
-    .action((service: string | undefined, _options: unknown, command: Command) =>
-      run(() => logs(service, command.optsWithGlobals<LogsOptions>(), context)),
-    );
+    .action(act(logs));
 }
 
 async function logs(text: string | undefined, options: LogsOptions, context: Context): Promise<ExitCode> {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Flags } from '../config.ts';
 
-export interface ReadOptions extends Flags {
+export interface JsonOptions extends Flags {
   readonly json?: true;
 }
 

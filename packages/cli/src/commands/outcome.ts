@@ -3,16 +3,16 @@ import type { Bus } from '@muster/contracts/bus';
 import type { FleetCommands } from '@muster/contracts/client';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { askAgents, problemOf } from '../fleet/agents.ts';
 import { storedOf } from '../fleet/find-instances.ts';
 import { openFleet } from '../fleet/read-fleet.ts';
 import { parseId } from '../option-values.ts';
 import { type FoundOutcome, renderFoundOutcome } from '../render/found-outcome.ts';
-import { addReader, examples, type ReadOptions } from './options.ts';
+import { addReader, examples, type JsonOptions } from './options.ts';
 
-interface OutcomeOptions extends ReadOptions {
+interface OutcomeOptions extends JsonOptions {
   readonly host?: string;
 }
 
@@ -27,7 +27,7 @@ const EXIT_OF: Readonly<Record<CommandOutcome, ExitCode>> = {
   unknown: EXIT.outcomeUnknown,
 };
 
-export function addOutcome(program: Command, context: Context, run: Run): void {
+export function addOutcome(program: Command, act: Act): void {
   addReader(
     program,
     'outcome',
@@ -43,9 +43,7 @@ export function addOutcome(program: Command, context: Context, run: Run): void {
         'muster restart api --json --no-wait',
       ),
     )
-    .action((id: string, _options: unknown, command: Command) =>
-      run(() => outcome(id, command.optsWithGlobals<OutcomeOptions>(), context)),
-    );
+    .action(act(outcome));
 }
 
 async function outcome(id: string, { json, host, ...flags }: OutcomeOptions, context: Context): Promise<ExitCode> {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { notFound, storedOf } from '../fleet/find-instances.ts';
 import { fleetOf, fromOwnFile } from '../fleet/own-file.ts';
@@ -8,9 +8,9 @@ import { openFleet, readFleet } from '../fleet/read-fleet.ts';
 import type { FleetReading } from '../fleet/reading.ts';
 import { explainMissing, isMatch, parseTarget, type Target } from '../fleet/target.ts';
 import { renderStatus, statusJson } from '../render/status.ts';
-import { addReader, examples, type ReadOptions } from './options.ts';
+import { addReader, examples, type JsonOptions } from './options.ts';
 
-export function addStatus(program: Command, context: Context, run: Run): void {
+export function addStatus(program: Command, act: Act): void {
   addReader(
     program,
     'status',
@@ -19,12 +19,10 @@ export function addStatus(program: Command, context: Context, run: Run): void {
   )
     .argument('[service]', 'only this one: rag-api, web1/rag-api or web1/rag-api.0')
     .addHelpText('after', examples('muster status', 'muster status rag-api', 'muster status --json | jq .instances'))
-    .action((service: string | undefined, _options: unknown, command: Command) =>
-      run(() => status(service, command.optsWithGlobals<ReadOptions>(), context)),
-    );
+    .action(act(status));
 }
 
-async function status(text: string | undefined, { json, ...flags }: ReadOptions, context: Context): Promise<ExitCode> {
+async function status(text: string | undefined, { json, ...flags }: JsonOptions, context: Context): Promise<ExitCode> {
   const { terminal, signal } = context;
   const settings = context.readSettings(flags);
   const target = text === undefined ? undefined : parseTarget(text);

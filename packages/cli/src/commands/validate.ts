@@ -2,31 +2,25 @@ import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { readServices } from '@muster/contracts/config';
 import type { Command } from 'commander';
-import type { Flags } from '../config.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { renderDiagnostics } from '../render/diagnostics.ts';
+import { examples, type JsonOptions } from './options.ts';
 
-interface ValidateOptions extends Flags {
-  readonly json?: true;
-}
-
-export function addValidate(program: Command, context: Context, run: Run): void {
+export function addValidate(program: Command, act: Act): void {
   program
     .command('validate')
     .summary('check a services.yaml and show everything that is wrong in it')
     .description('Checks a services.yaml and shows everything that is wrong in it, each with its place. Needs no bus.')
     .argument('[file]', 'default: services.yaml of the configuration folder')
     .option('--json', 'print one JSON document')
-    .addHelpText('after', '\nExamples:\n  $ muster validate\n  $ muster validate deploy/services.yaml --json')
-    .action((file: string | undefined, _options: unknown, command: Command) =>
-      run(() => validate(file, command.optsWithGlobals<ValidateOptions>(), context)),
-    );
+    .addHelpText('after', examples('muster validate', 'muster validate deploy/services.yaml --json'))
+    .action(act(validate));
 }
 
 async function validate(
   file: string | undefined,
-  { json, ...flags }: ValidateOptions,
+  { json, ...flags }: JsonOptions,
   { terminal, readSettings }: Context,
 ): Promise<ExitCode> {
   const settings = readSettings(flags);

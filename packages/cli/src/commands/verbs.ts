@@ -2,7 +2,7 @@ import { Deadline, type InstanceRef, type InstanceStatus, printable } from '@mus
 import type { CommandResult } from '@muster/contracts/client';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { CliError, EXIT } from '../exit-codes.ts';
 import { askAgents, problemOf } from '../fleet/agents.ts';
 import { findInstances } from '../fleet/find-instances.ts';
@@ -10,12 +10,12 @@ import { formatTarget, parseTarget } from '../fleet/target.ts';
 import { type AcceptedCommand, waitForOutcome } from '../fleet/wait-for-outcome.ts';
 import { parseDurationMs } from '../option-values.ts';
 import { renderFinished, renderProgress } from '../render/outcome.ts';
-import { examples, JSON_FLAG, type ReadOptions } from './options.ts';
+import { examples, JSON_FLAG, type JsonOptions } from './options.ts';
 
 /** What a person can ask for, and wait for. */
 type Verb = 'start' | 'stop' | 'restart';
 
-interface VerbOptions extends ReadOptions {
+interface VerbOptions extends JsonOptions {
   readonly wait: boolean;
   /** In ms. */
   readonly timeout: number;
@@ -27,7 +27,7 @@ const VERBS: Readonly<Record<Verb, { readonly summary: string; readonly until: s
   restart: { summary: 'restart a service and wait until its successor runs', until: 'its successor runs' },
 };
 
-export function addVerbs(program: Command, context: Context, run: Run): void {
+export function addVerbs(program: Command, act: Act): void {
   for (const [verb, { summary, until }] of Object.entries(VERBS) as [Verb, (typeof VERBS)[Verb]][]) {
     program
       .command(verb)
@@ -40,9 +40,7 @@ export function addVerbs(program: Command, context: Context, run: Run): void {
       .option('--timeout <time>', 'how long to wait, such as 90s or 5m', parseDurationMs, 30_000)
       .option(JSON_FLAG, 'print JSON, one line for each instance')
       .addHelpText('after', examples(`muster ${verb} rag-api`, `muster ${verb} web1/rag-api --timeout 2m`))
-      .action((service: string, _options: unknown, command: Command) =>
-        run(() => steer(verb, service, command.optsWithGlobals<VerbOptions>(), context)),
-      );
+      .action(act((...asked: [string, VerbOptions, Context]) => steer(verb, ...asked)));
   }
 }
 

@@ -1,7 +1,7 @@
 import type { StatusFile } from '@muster/contracts';
 import type { Command } from 'commander';
 import { connect, OPERATOR } from '../bus/connect.ts';
-import type { Context, ExitCode, Run } from '../context.ts';
+import type { Act, Context, ExitCode } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { findInstances, storedOf } from '../fleet/find-instances.ts';
 import { fleetOf, fromOwnFile } from '../fleet/own-file.ts';
@@ -9,9 +9,9 @@ import { openFleet, readFleet } from '../fleet/read-fleet.ts';
 import type { WhyReading } from '../fleet/reading.ts';
 import { isMatch, parseTarget, resolveTarget, type Target } from '../fleet/target.ts';
 import { renderWhy } from '../render/why.ts';
-import { addReader, examples, type ReadOptions } from './options.ts';
+import { addReader, examples, type JsonOptions } from './options.ts';
 
-export function addWhy(program: Command, context: Context, run: Run): void {
+export function addWhy(program: Command, act: Act): void {
   addReader(
     program,
     'why',
@@ -20,12 +20,10 @@ export function addWhy(program: Command, context: Context, run: Run): void {
   )
     .argument('<service>', 'rag-api, web1/rag-api or web1/rag-api.0')
     .addHelpText('after', examples('muster why rag-api', 'muster why web1/rag-api.0 --json'))
-    .action((service: string, _options: unknown, command: Command) =>
-      run(() => why(service, command.optsWithGlobals<ReadOptions>(), context)),
-    );
+    .action(act(why));
 }
 
-async function why(text: string, { json, ...flags }: ReadOptions, context: Context): Promise<ExitCode> {
+async function why(text: string, { json, ...flags }: JsonOptions, context: Context): Promise<ExitCode> {
   const { terminal, signal } = context;
   const settings = context.readSettings(flags);
   const name = parseTarget(text);

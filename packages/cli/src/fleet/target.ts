@@ -37,12 +37,7 @@ export function formatTarget({ host, service, instance }: Target): string {
  * @throws CliError (notFound) naming what is near, or (usage) naming the candidates when several hosts have one.
  */
 export function resolveTarget(target: Target, known: readonly InstanceRef[]): ResolvedTarget {
-  const matches = known.filter(
-    ({ host, service, instance }) =>
-      service === target.service &&
-      (target.host === undefined || host === target.host) &&
-      (target.instance === undefined || instance === target.instance),
-  );
+  const matches = known.filter((ref) => isMatch(target, ref));
   const hosts = [...new Set(matches.map(({ host }) => host))].sort();
   const [host] = hosts;
   if (host === undefined) throw new CliError('notFound', explainMissing(target, known));

@@ -2,6 +2,7 @@ export { type Bus, openBus, type ServerFacts } from './bus.ts';
 export { type CredentialClaims, notGranted, readCredentialClaims } from './credentials.ts';
 export * from './errors.ts';
 export { FloodMeter, type FlowLimit } from './flood-meter.ts';
+export { type Pulse, startHeartbeat } from './heartbeat.ts';
 export { FAULTS, type Fault, type ImproperAnswer } from './improper-question.ts';
 export {
   followIncarnation,

@@ -22,8 +22,7 @@ export function diff(before: object, after: object): JsonObject | undefined {
   const patch: Record<string, Json> = {};
   let isEmpty = true;
   const put = (key: string, value: Json) => {
-    // `__proto__` as a plain assignment would set the prototype instead of a key.
-    Object.defineProperty(patch, key, { value, enumerable: true, writable: true, configurable: true });
+    define(patch, key, value);
     isEmpty = false;
   };
   for (const key of Object.keys(next)) {
@@ -60,6 +59,7 @@ export function applyPatch<T extends object>(target: T, patch: JsonObject): T {
   return result as T;
 }
 
+/** `__proto__` as a plain assignment would set the prototype instead of a key. */
 function define(target: object, key: string, value: unknown): void {
   Object.defineProperty(target, key, { value, enumerable: true, writable: true, configurable: true });
 }

@@ -1,5 +1,6 @@
 import {
   type AlertEvent,
+  type DashboardPresence,
   FLEET_BUCKETS,
   type InstanceStatus,
   NONE,
@@ -302,31 +303,21 @@ function alertRow(fleet: Fleet, { source, data }: AlertEvent, nowMs: number): Al
 
 function componentRows(fleet: Fleet, nowMs: number): Record<string, ComponentRow> {
   const rows: Record<string, ComponentRow> = {};
-  for (const [id, { heartbeat, heardAtMs }] of fleet.probers) {
-    if (nowMs - heardAtMs > FORGET_MS) continue;
+  const add = (
+    { kind, id, ...own }: Omit<ComponentRow, 'presence' | 'version'>,
+    { heartbeat, heardAtMs }: HeardSender<ProberPresence | DashboardPresence>,
+  ) => {
+    if (nowMs - heardAtMs > FORGET_MS) return;
     const presence = presenceOf(fleet, heardAtMs, nowMs);
-    const own = { isLeading: heartbeat.leading, targets: heartbeat.targets };
-    rows[`prober.${id}`] = {
-      kind: 'prober',
-      id,
-      presence,
-      ...seen(presence, heardAtMs),
-      version: heartbeat.version,
-      ...own,
-    };
+    const { version } = heartbeat;
+    rows[`${kind}.${id}`] = { kind, id, presence, ...seen(presence, heardAtMs), version, ...own };
+  };
+  for (const [id, sender] of fleet.probers) {
+    const { leading, targets } = sender.heartbeat;
+    add({ kind: 'prober', id, isLeading: leading, targets }, sender);
   }
-  for (const [id, { heartbeat, heardAtMs }] of fleet.dashboards) {
-    if (nowMs - heardAtMs > FORGET_MS) continue;
-    const presence = presenceOf(fleet, heardAtMs, nowMs);
-    const own = { viewers: heartbeat.viewers };
-    rows[`dashboard.${id}`] = {
-      kind: 'dashboard',
-      id,
-      presence,
-      ...seen(presence, heardAtMs),
-      version: heartbeat.version,
-      ...own,
-    };
+  for (const [id, sender] of fleet.dashboards) {
+    add({ kind: 'dashboard', id, viewers: sender.heartbeat.viewers }, sender);
   }
   return rows;
 }

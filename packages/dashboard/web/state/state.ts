@@ -10,7 +10,7 @@ interface Link {
 /** Something to tell the person at the screen. */
 export interface Notice {
   readonly id: number;
-  readonly tone: 'good' | 'bad' | 'busy';
+  readonly tone: 'good' | 'bad';
   readonly title: string;
   readonly text: string;
 }

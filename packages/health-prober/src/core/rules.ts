@@ -11,20 +11,10 @@ import type { Judgement } from './judge.ts';
 export const GOOD_RUN_MS = 10 * 60_000;
 
 /** An instance as its agent last described it. */
-export interface Fact extends Position {
-  readonly id: string;
-  readonly host: string;
-  readonly service: string;
-  readonly instance: number;
-  readonly generation: number;
-  readonly state: InstanceStatus['state'];
-  readonly ready: InstanceStatus['ready'];
-  readonly desired: InstanceStatus['desired'];
-  readonly reason: string;
-  readonly onProbation: boolean;
-  readonly isLooping: boolean;
-  readonly restarts: number;
-}
+export type Fact = Readonly<
+  Pick<InstanceStatus, 'id' | 'host' | 'service' | 'instance' | 'generation' | 'state' | 'ready' | 'desired' | 'reason'>
+> &
+  Position & { readonly onProbation: boolean; readonly isLooping: boolean; readonly restarts: number };
 
 /** It ended and nobody had asked for it. */
 export interface Outage {
@@ -66,24 +56,8 @@ function factOfEvent(event: InstanceEvent): Fact {
 function factOfStatus(status: InstanceStatus): Fact {
   const { id, epoch, seq, host, service, instance, generation, state, ready, desired, reason, restarts } = status;
   // Its count of restarts is as old as the status: whether they are still within their window it can't say.
-  const isLooping = false;
-  const onProbation = status.onProbation ?? false;
-  return {
-    id,
-    epoch,
-    seq,
-    host,
-    service,
-    instance,
-    generation,
-    state,
-    ready,
-    desired,
-    reason,
-    restarts,
-    isLooping,
-    onProbation,
-  };
+  const rest = { onProbation: status.onProbation ?? false, isLooping: false };
+  return { id, epoch, seq, host, service, instance, generation, state, ready, desired, reason, restarts, ...rest };
 }
 
 /** The next event of an instance. `outageBefore` is an outage of an earlier life of the leader, for an instance without a history. */

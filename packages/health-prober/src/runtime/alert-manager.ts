@@ -114,11 +114,7 @@ export class AlertManager {
       if (fact.host === host && fact.epoch > epoch) this.#histories.delete(key);
     }
     for (const status of statusesOf(host)) {
-      const key = keys.instance(host, status.service, status.instance);
-      const reading = status.epoch > epoch ? undefined : readStatus(this.#histories.get(key), status, monotonicMs());
-      if (reading === undefined) continue;
-      this.#histories.set(key, reading.history);
-      for (const seen of reading.observations) this.take(seen);
+      if (status.epoch <= epoch) this.#takeStatus(keys.instance(host, status.service, status.instance), status);
     }
   }
 
@@ -132,12 +128,14 @@ export class AlertManager {
       }
     }
     for (const { fact } of this.#histories.values()) for (const seen of observeFact(fact)) this.take(seen);
-    for (const [key, status] of statuses) {
-      const reading = readStatus(this.#histories.get(key), status, monotonicMs());
-      if (reading === undefined) continue;
-      this.#histories.set(key, reading.history);
-      for (const seen of reading.observations) this.take(seen);
-    }
+    for (const [key, status] of statuses) this.#takeStatus(key, status);
+  }
+
+  #takeStatus(key: string, status: InstanceStatus): void {
+    const reading = readStatus(this.#histories.get(key), status, monotonicMs());
+    if (reading === undefined) return;
+    this.#histories.set(key, reading.history);
+    for (const seen of reading.observations) this.take(seen);
   }
 
   takeVerdict(subject: Subject, judgement: Judgement, isHostGone: boolean): void {

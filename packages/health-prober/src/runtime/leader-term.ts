@@ -7,9 +7,8 @@ import type { Bus, Subscription } from '@muster/contracts/bus';
 import { FleetClient } from '@muster/contracts/client';
 import type { RuleName } from '../core/alert.ts';
 import { majority } from '../core/judge.ts';
-import { isSamePlace, type Place, type TargetRules } from '../core/reach.ts';
+import { isSamePlace, type Place } from '../core/reach.ts';
 import { type CountedInstance, countInstances } from '../core/recovery.ts';
-import type { Cadence, Caps } from '../core/schedule.ts';
 import { AlertManager } from './alert-manager.ts';
 import { type Answer, Answers } from './answers.ts';
 import { timeAgo } from './clock.ts';
@@ -17,7 +16,7 @@ import { DependencyPublisher } from './dependency-publisher.ts';
 import { EventFeed } from './event-feed.ts';
 import { HostWatch } from './host-watch.ts';
 import { OrphanedKeyCollector } from './orphaned-key-collector.ts';
-import { Probing } from './probing.ts';
+import { type ProbePolicy, Probing } from './probing.ts';
 import type { Publisher } from './publisher.ts';
 import { RevocationPublisher } from './revocation-publisher.ts';
 import { type Cursor, cursorAfter, type SavedState, type StateFile } from './state-file.ts';
@@ -34,18 +33,6 @@ const SENT_AGAIN_MS = 25 * 3_600_000;
 const NAMED_KEYS = 20;
 /** Made from events, so that reading the events again makes them again. The others are made from what is seen now. */
 const EVENT_RULES: ReadonlySet<string> = new Set<RuleName>(['failed', 'restart-loop', 'restarted']);
-
-export interface ProbePolicy {
-  readonly cadence: Cadence;
-  readonly caps: Caps;
-  readonly targetsPerHost: number;
-  readonly rules: TargetRules;
-  readonly attempts: number;
-  readonly timeoutMs: number;
-  readonly degradedAfterMs: number;
-  /** How many vantages must agree; absent means most of them. */
-  readonly quorum?: number | undefined;
-}
 
 export interface TermOptions {
   readonly bus: Bus;
@@ -153,12 +140,7 @@ export class LeaderTerm {
       prober,
       own,
       fleet,
-      cadence: policy.cadence,
-      caps: policy.caps,
-      targetsPerHost: policy.targetsPerHost,
-      rules: policy.rules,
-      timeoutMs: policy.timeoutMs,
-      degradedAfterMs: policy.degradedAfterMs,
+      policy,
       stamp: () => publisher.stamp(),
       onReport: (report) => ({
         isSoft: this.#verdicts.take(report, { kind: 'prober', id: prober })?.hardness === 'soft',

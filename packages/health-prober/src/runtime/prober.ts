@@ -1,14 +1,14 @@
 /** A prober: stands by until the lease is its own, then judges for a term, again and again, until it is stopped. */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ALERT_PATIENCE } from '@muster/contracts';
-import type { Bus } from '@muster/contracts/bus';
+import { ALERT_PATIENCE, rows } from '@muster/contracts';
+import { type Bus, startHeartbeat } from '@muster/contracts/bus';
 import { FleetClient, type Followed } from '@muster/contracts/client';
 import type { Place } from '../core/reach.ts';
 import { wallTime } from './clock.ts';
-import { Heartbeat } from './heartbeat.ts';
-import { LeaderTerm, type ProbePolicy } from './leader-term.ts';
+import { LeaderTerm } from './leader-term.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
+import type { ProbePolicy } from './probing.ts';
 import { Publisher } from './publisher.ts';
 import { StateFile } from './state-file.ts';
 import { StoreWitness } from './store-witness.ts';
@@ -63,8 +63,10 @@ export async function runProber(options: ProberOptions, signal: AbortSignal): Pr
     },
   });
   const lease = new LeaseKeeper({ bus, prober, epoch });
-  const facts = () => ({ targets: term?.targets ?? 0, leading: term !== undefined });
-  const heartbeat = new Heartbeat({ bus, prober, version, stamp: () => publisher.stamp(), facts });
+  const heartbeat = startHeartbeat((pulse) => {
+    const facts = { targets: term?.targets ?? 0, leading: term !== undefined };
+    bus.publish(rows.proberPresence, { prober }, { ...publisher.stamp(), prober, version, ...pulse, ...facts });
+  });
   publisher.component('started', `version ${version}`);
   try {
     while (!signal.aborted) {
@@ -99,7 +101,7 @@ export async function runProber(options: ProberOptions, signal: AbortSignal): Pr
     // Only the wish to stop ends the waits above.
     if (!signal.aborted) throw error;
   } finally {
-    heartbeat.stop();
+    heartbeat[Symbol.dispose]();
     witness.stop();
     publisher.component('stopping', 'asked to stop');
     await publisher.flushed(AbortSignal.timeout(LAST_WORDS_MS)).catch(() => undefined);

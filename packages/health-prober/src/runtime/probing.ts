@@ -1,5 +1,13 @@
 /** Which instances this prober probes itself, and the probe of one of them as a report. */
-import { Deadline, type InstanceStatus, isRedacted, keys, type ProbeReport, rows } from '@muster/contracts';
+import {
+  Deadline,
+  type InstanceStatus,
+  isRedacted,
+  keys,
+  type OrderedEnvelope,
+  type ProbeReport,
+  rows,
+} from '@muster/contracts';
 import type { Bus } from '@muster/contracts/bus';
 import type { FleetClient } from '@muster/contracts/client';
 import { type Gate, type ProbeResult, probe, type TargetOf } from '@muster/probes';
@@ -7,25 +15,31 @@ import { noVantage, type Place, reachOf, type TargetRules, whyNotAddress } from 
 import type { Cadence, Caps } from '../core/schedule.ts';
 import { NameLookups } from './name-lookups.ts';
 import { Places } from './places.ts';
-import type { Stamp } from './publisher.ts';
 import { Scheduler } from './scheduler.ts';
 
 const NOT_YET = 'not probed yet';
+
+export interface ProbePolicy {
+  readonly cadence: Cadence;
+  readonly caps: Caps;
+  /** More of one host are not probed. */
+  readonly targetsPerHost: number;
+  readonly rules: TargetRules;
+  readonly attempts: number;
+  readonly timeoutMs: number;
+  /** An answer that takes longer is `degraded`. */
+  readonly degradedAfterMs: number;
+  /** How many vantages must agree; absent means most of them. */
+  readonly quorum?: number | undefined;
+}
 
 export interface ProbingOptions {
   readonly bus: Bus;
   readonly prober: string;
   readonly own: Place;
   readonly fleet: FleetClient;
-  readonly rules: TargetRules;
-  readonly cadence: Cadence;
-  readonly caps: Caps;
-  /** More of one host are not probed. */
-  readonly targetsPerHost: number;
-  readonly timeoutMs: number;
-  /** An answer that takes longer is `degraded`. */
-  readonly degradedAfterMs: number;
-  readonly stamp: () => Stamp;
+  readonly policy: ProbePolicy;
+  readonly stamp: () => OrderedEnvelope;
   /** Says whether the failure of this target is still being confirmed. */
   readonly onReport: (report: ProbeReport) => { readonly isSoft: boolean };
 }
@@ -42,8 +56,9 @@ export class Probing {
 
   constructor(options: ProbingOptions) {
     this.#options = options;
-    this.#scheduler = new Scheduler(options.cadence, options.caps);
-    this.#places = new Places(options.targetsPerHost);
+    const { cadence, caps, targetsPerHost } = options.policy;
+    this.#scheduler = new Scheduler(cadence, caps);
+    this.#places = new Places(targetsPerHost);
   }
 
   get targets(): number {
@@ -80,7 +95,7 @@ export class Probing {
     const target = this.#targetOf(key);
     if ('why' in target) return target.why;
     if (this.#places.isWaiting(target.status.host, key)) {
-      return `only ${this.#options.targetsPerHost} targets of one host are probed`;
+      return `only ${this.#options.policy.targetsPerHost} targets of one host are probed`;
     }
     return this.#silences.get(key) ?? NOT_YET;
   }
@@ -96,33 +111,33 @@ export class Probing {
   #targetOf(
     key: string,
   ): { readonly status: InstanceStatus; readonly http: TargetOf<'http'> } | { readonly why: string } {
-    const { fleet, own, rules } = this.#options;
+    const { fleet, own, policy } = this.#options;
     const status = fleet.statuses.get(key);
     if (status === undefined) return { why: 'it is not known here' };
     const url = fleet.specOf(status)?.healthCheckUrl;
     if (url === undefined) return { why: 'it has no health_check_url' };
     if (status.state !== 'running' || status.desired === 'down') return { why: `it is ${status.state}` };
     if (isRedacted(url)) return { why: 'its address holds a secret, which stays on its host' };
-    const reach = reachOf(url, fleet.host(status.host).heartbeat, own, rules);
+    const reach = reachOf(url, fleet.host(status.host).heartbeat, own, policy.rules);
     return reach.canReach ? { status, http: { kind: 'http', url } } : { why: reach.reason };
   }
 
   async #probe(status: InstanceStatus, http: TargetOf<'http'>, stopping: AbortSignal): Promise<{ isSoft: boolean }> {
-    const { timeoutMs, degradedAfterMs, onReport } = this.#options;
-    using deadline = new Deadline(timeoutMs, stopping);
+    const { policy, onReport } = this.#options;
+    using deadline = new Deadline(policy.timeoutMs, stopping);
     const result = await probe({ ...http, gate: this.#gateOf(status.host, deadline.signal) }, deadline.signal);
     if (stopping.aborted) return { isSoft: false };
     this.#noteSilence(keys.instance(status.host, status.service, status.instance), result);
-    const report = reportOf(this.#frame(status), result, degradedAfterMs);
+    const report = reportOf(this.#frame(status), result, policy.degradedAfterMs);
     this.#publish(report);
     return onReport(report);
   }
 
   /** Where the host is may have changed since the target was taken up, and so may what its name resolves to. */
   #gateOf(host: string, signal: AbortSignal): Gate {
-    const { fleet, own, rules } = this.#options;
+    const { fleet, own, policy } = this.#options;
     return {
-      whyNot: (address) => whyNotAddress(address, fleet.host(host).heartbeat, own, rules),
+      whyNot: (address) => whyNotAddress(address, fleet.host(host).heartbeat, own, policy.rules),
       addressesOf: (name) => this.#lookups.addressesOf(host, name, signal),
     };
   }

@@ -5,6 +5,7 @@ import {
   type ComponentEvent,
   type Incarnation,
   keys,
+  type OrderedEnvelope,
   parseSubject,
   rows,
   type Verdict,
@@ -27,15 +28,6 @@ export interface PublisherOptions {
   /** How far the stream of alerts was known in the earlier life. */
   readonly alerts: Cursor;
   readonly onProblem: (what: string, error?: unknown) => void;
-}
-
-/** What the wire wants of every ordered message. */
-export interface Stamp {
-  readonly id: string;
-  readonly time: string;
-  readonly source: string;
-  readonly epoch: number;
-  readonly seq: number;
 }
 
 export class Publisher {
@@ -96,7 +88,7 @@ export class Publisher {
     return this.#outbox.flushed(signal);
   }
 
-  stamp(): Stamp {
+  stamp(): OrderedEnvelope {
     this.#seq += 1;
     const { prober, epoch } = this.#options;
     return { id: uuidv7(), time: wallTime(), source: `prober/${prober}`, epoch, seq: this.#seq };

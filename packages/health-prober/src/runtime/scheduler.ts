@@ -43,10 +43,6 @@ export class Scheduler {
     return [...this.#waiting.values()].reduce((sum, entries) => sum + entries.size, 0);
   }
 
-  has(key: string): boolean {
-    return this.#entries.has(key);
-  }
-
   /** Takes the place of the task with the same key, whose probe is given up. */
   set(task: Task): void {
     this.remove(task.key);

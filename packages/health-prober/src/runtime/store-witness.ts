@@ -49,7 +49,7 @@ type Kept = Incarnation['raises'][number]['kept'];
 export class StoreWitness implements Subscription {
   readonly #options: StoreWitnessOptions;
   readonly #witnesses = new Map<string, readonly Witness[]>();
-  readonly #subscriptions: readonly Subscription[];
+  readonly #answering: Subscription;
   readonly #stopListening: () => void;
   #known: Incarnation | undefined;
   /** The connection on which it has compared. */
@@ -65,15 +65,13 @@ export class StoreWitness implements Subscription {
     const saved = readSavedState(file);
     this.#known = saved?.incarnation;
     for (const [stream, witnesses] of Object.entries(saved?.witnesses ?? {})) this.#witnesses.set(stream, witnesses);
-    this.#subscriptions = [
-      bus.respond(proberCommands.bus, {}, async ({ id }) => {
-        await this.compared(AbortSignal.timeout(ANSWER_WITHIN_MS));
-        // Who could not compare leaves it to the next time that he is asked.
-        if (this.#known === undefined || !this.#hasCompared) return undefined;
-        const envelope = { id: uuidv7(), time: wallTime(), source: `prober/${prober}`, commandId: id };
-        return { ...envelope, accepted: true, code: 'ok' as const, reason: 'it has been compared', ...this.#known };
-      }),
-    ];
+    this.#answering = bus.respond(proberCommands.bus, {}, async ({ id }) => {
+      await this.compared(AbortSignal.timeout(ANSWER_WITHIN_MS));
+      // Who could not compare leaves it to the next time that he is asked.
+      if (this.#known === undefined || !this.#hasCompared) return undefined;
+      const envelope = { id: uuidv7(), time: wallTime(), source: `prober/${prober}`, commandId: id };
+      return { ...envelope, accepted: true, code: 'ok' as const, reason: 'it has been compared', ...this.#known };
+    });
     this.#stopListening = bus.onConnection(({ connected }) => {
       if (connected) this.#lookIn(0);
     });
@@ -99,7 +97,7 @@ export class StoreWitness implements Subscription {
     this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#stopListening();
-    for (const subscription of this.#subscriptions) subscription.stop();
+    this.#answering.stop();
   }
 
   get #hasCompared(): boolean {

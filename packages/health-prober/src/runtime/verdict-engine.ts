@@ -4,6 +4,7 @@ import {
   type InstanceStatus,
   keys,
   MAX_VOTES,
+  type OrderedEnvelope,
   type ProbeReport,
   type Vantage,
   type Verdict,
@@ -11,7 +12,6 @@ import {
 import { type Judgement, type JudgePolicy, judge } from '../core/judge.ts';
 import { castVote, NO_VOTES, type VoteTable, validVotes } from '../core/vote.ts';
 import { monotonicMs } from './clock.ts';
-import type { Stamp } from './publisher.ts';
 
 export interface VerdictEngineOptions {
   readonly policy: JudgePolicy;
@@ -22,7 +22,7 @@ export interface VerdictEngineOptions {
   readonly statusOf: (key: string) => InstanceStatus | undefined;
   /** Why this prober itself has no vote on it. */
   readonly whyNoVote: (key: string) => string;
-  readonly stamp: () => Stamp;
+  readonly stamp: () => OrderedEnvelope;
   readonly announce: (verdict: Verdict) => void;
   /** Each judgement, also one that changes nothing. */
   readonly onJudgement: (instance: InstanceRef, generation: number, judgement: Judgement) => void;

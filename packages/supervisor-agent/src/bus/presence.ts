@@ -1,6 +1,6 @@
 /** The agent's heartbeat: every two seconds, jittered, for as long as it lives. */
-import { type AgentPresence, PRESENCE_INTERVAL_MS, rows } from '@muster/contracts';
-import type { Bus } from '@muster/contracts/bus';
+import { type AgentPresence, rows } from '@muster/contracts';
+import { type Bus, type Pulse, startHeartbeat } from '@muster/contracts/bus';
 import { monotonicNowMs } from '../host/clock.ts';
 import type { AgentIdentity } from '../state/agent-identity.ts';
 import type { Envelopes } from './envelopes.ts';
@@ -16,50 +16,39 @@ export interface PresenceOptions {
   readonly facts: () => Pick<AgentPresence, 'keysDigest' | 'services' | 'backlog' | 'revocationsVersion'>;
 }
 
-const JITTER = 0.25;
-
 export class Presence implements Disposable {
   readonly #options: PresenceOptions;
-  readonly #startedAtMs = monotonicNowMs();
-  #timer: NodeJS.Timeout | undefined;
+  #heartbeat: Disposable | undefined;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
   }
 
   start(): void {
-    this.#heartbeat(0);
-  }
-
-  #heartbeat(eventLoopLagMs: number): void {
     const { bus, host, freshness } = this.#options;
-    if (bus.isConnected) {
-      const message = this.#message(eventLoopLagMs);
+    this.#heartbeat = startHeartbeat((pulse) => {
+      if (!bus.isConnected) return;
+      const message = this.#message(pulse);
       bus.publish(rows.hostPresence, { host }, message);
       freshness.said(message.seq, monotonicNowMs());
-    }
-    const waitMs = PRESENCE_INTERVAL_MS * (1 + JITTER * (Math.random() - 0.5) * 2);
-    const dueAtMs = monotonicNowMs() + waitMs;
-    this.#timer = setTimeout(() => this.#heartbeat(Math.max(0, monotonicNowMs() - dueAtMs)), waitMs);
+    });
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
+    this.#heartbeat?.[Symbol.dispose]();
   }
 
-  #message(eventLoopLagMs: number): AgentPresence {
+  #message(pulse: Pulse): AgentPresence {
     const { host, version, identity, envelopes, facts } = this.#options;
-    const nowMs = monotonicNowMs();
     return {
       ...envelopes.next(),
       host,
       version,
-      uptimeSeconds: (nowMs - this.#startedAtMs) / 1_000,
-      eventLoopLagMs,
+      ...pulse,
       agentId: identity.agentId,
       bootId: identity.bootId,
       networkNamespace: identity.networkNamespace,
-      monotonicMs: nowMs,
+      monotonicMs: monotonicNowMs(),
       ...facts(),
     };
   }

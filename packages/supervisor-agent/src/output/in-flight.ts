@@ -2,7 +2,8 @@
  * What the output writer is doing right now: which bytes it takes out of a FIFO, and which log file they are for. It stands
  * in a file in memory, so that whoever follows a killed writer knows whether something was read and not written, and how much.
  *
- * Its form: size of the log file before, bytes read (-1: reading), both as 8-byte numbers; length and text of its path.
+ * Its form: size of the log file before, bytes read (-1: reading, 0: nothing that is not dealt with), both as 8-byte numbers;
+ * length and text of its path.
  */
 import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import path from 'node:path';
@@ -59,6 +60,11 @@ export class InFlight implements Disposable {
   read({ bytes }: InFlightRecord, count: number): void {
     bytes.writeDoubleLE(count, 8);
     writeSync(this.#descriptor, bytes, 8, 8, 8);
+  }
+
+  /** What was read is written, or counted as lost: whatever becomes of the log file from here on. */
+  dealtWith(record: InFlightRecord): void {
+    this.read(record, 0);
   }
 
   [Symbol.dispose](): void {

@@ -99,7 +99,7 @@ export class LogWriter implements Disposable {
     if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#descriptor = openSync(this.file, 'a+', 0o600);
     this.#size = fstatSync(this.#descriptor).size;
-    this.#index = new LogIndexWriter(this.file);
+    this.#index = openIndex(this.file);
   }
 
   #tellLoss({ bytes, isUpTo, reason }: Loss, generation: number): void {
@@ -126,6 +126,15 @@ export class LogWriter implements Disposable {
     if (this.#size === 0 || this.#descriptor === undefined) return true;
     readSync(this.#descriptor, last, 0, 1, this.#size - 1);
     return last[0] === 0x0a;
+  }
+}
+
+/** `undefined`: it can't be opened. Then lines have no time of their own, but they are there. */
+function openIndex(file: string): LogIndexWriter | undefined {
+  try {
+    return new LogIndexWriter(file);
+  } catch {
+    return undefined;
   }
 }
 

@@ -161,6 +161,21 @@ test('whenever the writer or the agent is killed under a flood, each byte is the
   expect(new Set(numbers).size).toBe(numbers.length);
 }, 180_000);
 
+test('a log file that somebody has emptied or deleted makes no loss of what was written', async () => {
+  await using bench = new Bench();
+  const go = path.join(bench.folder, 'go');
+  const run = await bench.start(`echo one; while [ ! -e '${go}' ]; do sleep 0.02; done; echo two`);
+  await until('the first line', () => bench.lines().length === 1);
+  const first = await writerOf(bench);
+  truncateSync(bench.log);
+  sendSignal(first, 'SIGKILL');
+  await writerOf(bench, first);
+  writeFileSync(go, '');
+  await run.exited;
+  await bench.flush();
+  expect(bench.lines()).toEqual(['two']);
+});
+
 test.skipIf(whyNoSmallDisk() !== undefined)(
   'a full disk stops nobody, and what it does not take is counted',
   async () => {

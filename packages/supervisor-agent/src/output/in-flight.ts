@@ -46,7 +46,7 @@ export class InFlight implements Disposable {
     const logFile = record.toString('utf8', HEAD_BYTES, HEAD_BYTES + length);
     const sizeBefore = record.readDoubleLE(0);
     const read = record.readDoubleLE(8);
-    const added = Math.max(0, (statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) - sizeBefore);
+    const added = Math.max(0, sizeOf(logFile) - sizeBefore);
     if (read === READING) return added === 0 ? { logFile, bytes: READ_BYTES, isExact: false } : undefined;
     return added < read ? { logFile, bytes: read - added, isExact: true } : undefined;
   }
@@ -69,5 +69,14 @@ export class InFlight implements Disposable {
 
   [Symbol.dispose](): void {
     closeSync(this.#descriptor);
+  }
+}
+
+/** 0 where nobody can say. */
+function sizeOf(file: string): number {
+  try {
+    return statSync(file).size;
+  } catch {
+    return 0;
   }
 }

@@ -13,6 +13,8 @@ import {
   readFileSync,
   readSync,
   rmSync,
+  type Stats,
+  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -30,6 +32,8 @@ export class LogWriter implements Disposable {
   readonly file: string;
   readonly #lossFile: string;
   #descriptor: number | undefined;
+  /** What it was when it was opened. */
+  #opened: Stats | undefined;
   #index: LogIndexWriter | undefined;
   #size = 0;
   #loss: Loss | undefined;
@@ -87,9 +91,10 @@ export class LogWriter implements Disposable {
   #look(): void {
     this.#size = 0;
     if (this.#descriptor === undefined) return;
-    const { size, nlink } = fstatSync(this.#descriptor);
-    if (nlink > 0) this.#size = size;
-    // Somebody has deleted it: what follows makes another.
+    const found = statSync(this.file, { throwIfNoEntry: false });
+    if (found !== undefined && found.ino === this.#opened?.ino && found.dev === this.#opened.dev)
+      this.#size = found.size;
+    // Somebody has deleted it or moved it away: what follows makes another.
     else this[Symbol.dispose]();
   }
 
@@ -98,7 +103,8 @@ export class LogWriter implements Disposable {
     const folder = path.dirname(this.file);
     if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#descriptor = openSync(this.file, 'a+', 0o600);
-    this.#size = fstatSync(this.#descriptor).size;
+    this.#opened = fstatSync(this.#descriptor);
+    this.#size = this.#opened.size;
     this.#index = openIndex(this.file);
   }
 

@@ -62,8 +62,10 @@ export class StreamDrain implements Disposable {
     const count = readNow(this.#descriptor);
     this.#inFlight.read(this.#record, count ?? 0);
     if (count === undefined) return 0;
-    if (count > 0) this.log.append(buffer.subarray(0, count), this.#generation);
-    else this.#end();
+    if (count > 0) {
+      this.log.append(buffer.subarray(0, count), this.#generation);
+      this.#inFlight.dealtWith(this.#record);
+    } else this.#end();
     return count;
   }
 

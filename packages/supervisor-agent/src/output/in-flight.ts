@@ -2,7 +2,8 @@
  * What the output writer is doing right now: which bytes it takes out of a FIFO, and which log file they are for. It stands
  * in a file in memory, so that whoever follows a killed writer knows whether something was read and not written, and how much.
  *
- * Its form: size of the log file before, bytes read (-1: reading), both as 8-byte numbers; length and text of its path.
+ * Its form: size of the log file before, bytes read (-1: reading, 0: nothing that is not dealt with), both as 8-byte numbers;
+ * length and text of its path.
  */
 import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import path from 'node:path';
@@ -45,7 +46,7 @@ export class InFlight implements Disposable {
     const logFile = record.toString('utf8', HEAD_BYTES, HEAD_BYTES + length);
     const sizeBefore = record.readDoubleLE(0);
     const read = record.readDoubleLE(8);
-    const added = Math.max(0, (statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) - sizeBefore);
+    const added = Math.max(0, sizeOf(logFile) - sizeBefore);
     if (read === READING) return added === 0 ? { logFile, bytes: READ_BYTES, isExact: false } : undefined;
     return added < read ? { logFile, bytes: read - added, isExact: true } : undefined;
   }
@@ -61,7 +62,21 @@ export class InFlight implements Disposable {
     writeSync(this.#descriptor, bytes, 8, 8, 8);
   }
 
+  /** What was read is written, or counted as lost: whatever becomes of the log file from here on. */
+  dealtWith(record: InFlightRecord): void {
+    this.read(record, 0);
+  }
+
   [Symbol.dispose](): void {
     closeSync(this.#descriptor);
+  }
+}
+
+/** 0 where nobody can say. */
+function sizeOf(file: string): number {
+  try {
+    return statSync(file).size;
+  } catch {
+    return 0;
   }
 }

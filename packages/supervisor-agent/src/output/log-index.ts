@@ -44,7 +44,8 @@ export class LogIndexWriter implements Disposable {
     try {
       // Somebody has cut off the log file, or put another in its place.
       if (last !== undefined && entry.offset < last.offset) this.#cutTo(0);
-      else if (last?.generation === entry.generation && entry.timeMs - last.timeMs < STEP_MS) return;
+      // Absolute: of a clock that was set back as well.
+      else if (last?.generation === entry.generation && Math.abs(entry.timeMs - last.timeMs) < STEP_MS) return;
       if (this.#entries >= MAX_ENTRIES) this.#forgetOlderHalf();
       const bytes = Buffer.from(new Float64Array([entry.offset, entry.timeMs, entry.generation]).buffer);
       if (writeSync(this.#descriptor, bytes, 0, ENTRY_BYTES, this.#entries * ENTRY_BYTES) < ENTRY_BYTES) return;
@@ -86,7 +87,7 @@ export class LogIndexWriter implements Disposable {
 
 /**
  * What is known of the bytes from `from` to `until`: the first entry is the one that `from` belongs to, where there is one.
- * Empty for a file that no output writer has written.
+ * Empty for a file that no output writer has written, or whose index can't be read.
  */
 export function readIndex(logFile: string, from: number, until: number): readonly IndexEntry[] {
   let descriptor: number;
@@ -99,6 +100,8 @@ export function readIndex(logFile: string, from: number, until: number): readonl
     const count = Math.floor(fstatSync(descriptor).size / ENTRY_BYTES);
     const first = Math.max(0, firstBehind(descriptor, count, from) - 1);
     return readEntries(descriptor, first, firstBehind(descriptor, count, until) - first);
+  } catch {
+    return [];
   } finally {
     closeSync(descriptor);
   }

@@ -13,6 +13,8 @@ import {
   readFileSync,
   readSync,
   rmSync,
+  type Stats,
+  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -30,6 +32,8 @@ export class LogWriter implements Disposable {
   readonly file: string;
   readonly #lossFile: string;
   #descriptor: number | undefined;
+  /** What it was when it was opened. */
+  #opened: Stats | undefined;
   #index: LogIndexWriter | undefined;
   #size = 0;
   #loss: Loss | undefined;
@@ -87,9 +91,10 @@ export class LogWriter implements Disposable {
   #look(): void {
     this.#size = 0;
     if (this.#descriptor === undefined) return;
-    const { size, nlink } = fstatSync(this.#descriptor);
-    if (nlink > 0) this.#size = size;
-    // Somebody has deleted it: what follows makes another.
+    const found = statSync(this.file, { throwIfNoEntry: false });
+    if (found !== undefined && found.ino === this.#opened?.ino && found.dev === this.#opened.dev)
+      this.#size = found.size;
+    // Somebody has deleted it or moved it away: what follows makes another.
     else this[Symbol.dispose]();
   }
 
@@ -98,8 +103,9 @@ export class LogWriter implements Disposable {
     const folder = path.dirname(this.file);
     if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#descriptor = openSync(this.file, 'a+', 0o600);
-    this.#size = fstatSync(this.#descriptor).size;
-    this.#index = new LogIndexWriter(this.file);
+    this.#opened = fstatSync(this.#descriptor);
+    this.#size = this.#opened.size;
+    this.#index = openIndex(this.file);
   }
 
   #tellLoss({ bytes, isUpTo, reason }: Loss, generation: number): void {
@@ -126,6 +132,15 @@ export class LogWriter implements Disposable {
     if (this.#size === 0 || this.#descriptor === undefined) return true;
     readSync(this.#descriptor, last, 0, 1, this.#size - 1);
     return last[0] === 0x0a;
+  }
+}
+
+/** `undefined`: it can't be opened. Then lines have no time of their own, but they are there. */
+function openIndex(file: string): LogIndexWriter | undefined {
+  try {
+    return new LogIndexWriter(file);
+  } catch {
+    return undefined;
   }
 }
 

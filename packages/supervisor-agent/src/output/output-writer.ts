@@ -8,7 +8,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
-import { readBootId, readStat } from '../drivers/process/proc.ts';
+import { isCode, readBootId, readStat } from '../drivers/process/proc.ts';
 import { readRuns } from '../drivers/process/run-folder.ts';
 import { StreamDrain, tellDrained } from './drain.ts';
 import { InFlight } from './in-flight.ts';
@@ -28,6 +28,8 @@ import {
 const ALONE_MS = 10_000;
 /** When it looks whether a run had ended before it was to be drained. */
 const FIRST_LOOK_MS = 1_000;
+/** Between two tries to open what is there. */
+const RETRY_MS = 1_000;
 
 interface RunDrain {
   readonly order: DrainOrder;
@@ -107,20 +109,23 @@ class OutputWriter {
     if (this.#runs.has(order.folder)) return;
     const run: RunDrain = { order, streams: [], open: 2 };
     this.#runs.set(order.folder, run);
-    for (const stream of ['stdout', 'stderr'] as const) {
-      const log = this.#use(order.logFiles[stream]);
-      try {
-        const fifo = path.join(order.folder, stream);
-        run.streams.push(new StreamDrain(fifo, log, order.generation, this.#inFlight, () => this.#streamEnded(run)));
-      } catch {
-        // What can't be opened is gone, with all that was in it.
-        this.#streamEnded(run);
-      }
+    const logs = { stdout: this.#use(order.logFiles.stdout), stderr: this.#use(order.logFiles.stderr) };
+    for (const stream of ['stdout', 'stderr'] as const)
+      this.#drainStream(run, path.join(order.folder, stream), logs[stream]);
+  }
+
+  #drainStream(run: RunDrain, fifo: string, log: LogWriter): void {
+    try {
+      const onEnd = () => this.#streamEnded(run);
+      const stream = new StreamDrain(fifo, log, run.order.generation, this.#inFlight, onEnd);
+      run.streams.push(stream);
+      // Not at once: it would keep a start waiting.
+      setTimeout(() => stream.flush(), FIRST_LOOK_MS).unref();
+    } catch (error) {
+      // Gone, with all that was in it. Anything else passes, as a lack of descriptors does, and the run waits meanwhile.
+      if (isGone(error)) this.#streamEnded(run);
+      else setTimeout(() => this.#drainStream(run, fifo, log), RETRY_MS);
     }
-    // Not at once: it would keep a start waiting.
-    setTimeout(() => {
-      for (const stream of run.streams) stream.flush();
-    }, FIRST_LOOK_MS).unref();
   }
 
   #streamEnded(run: RunDrain): void {
@@ -153,6 +158,10 @@ class OutputWriter {
   #endIfIdle(): void {
     if (this.#agents.size === 0 && this.#runs.size === 0) process.exit(0);
   }
+}
+
+function isGone(error: unknown): boolean {
+  return isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR');
 }
 
 function tell(agent: Socket, report: Report): void {

@@ -21,6 +21,8 @@ export interface Shutdown {
 
 /** How long a shutdown waits for the bus to take what is left. What it does not take stays on disk. */
 const FLUSH_TIMEOUT_MS = 3_000;
+/** The same for an output writer that hangs. */
+const OUTPUT_TIMEOUT_MS = 2_000;
 
 /** Stops everything in reverse order; the bus last, once it has all that was to be said. */
 export async function stopEverything(
@@ -39,9 +41,13 @@ export async function stopEverything(
 }
 
 async function flush({ outbox, output, logs, keys, logger }: Shutdown): Promise<void> {
+  try {
+    await output.flush(AbortSignal.timeout(OUTPUT_TIMEOUT_MS));
+  } catch {
+    logger.warn('not all that services printed is in their logs; the next agent goes on with it');
+  }
   const signal = AbortSignal.timeout(FLUSH_TIMEOUT_MS);
   try {
-    await output.flush(signal);
     await Promise.all([outbox.flushed(signal), logs.flush(signal)]);
     // What is stored last is what is shown of this host while nobody speaks for it.
     await keys.statuses.flushed(signal);

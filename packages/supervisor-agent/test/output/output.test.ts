@@ -1,6 +1,7 @@
 /*
  * What services print, on its way into their log files: real programs, a real writer, kills and stops of every part.
  */
+import { execFileSync } from 'node:child_process';
 import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -160,6 +161,38 @@ test('whenever the writer or the agent is killed under a flood, each byte is the
   expect(told, 'a read at most of each kill').toBeLessThanOrEqual(kills * 64 * 1024);
   expect(new Set(numbers).size).toBe(numbers.length);
 }, 180_000);
+
+test('a log file that somebody has emptied or deleted makes no loss of what was written', async () => {
+  await using bench = new Bench();
+  const go = path.join(bench.folder, 'go');
+  const run = await bench.start(`echo one; while [ ! -e '${go}' ]; do sleep 0.02; done; echo two`);
+  await until('the first line', () => bench.lines().length === 1);
+  const first = await writerOf(bench);
+  truncateSync(bench.log);
+  sendSignal(first, 'SIGKILL');
+  await writerOf(bench, first);
+  writeFileSync(go, '');
+  await run.exited;
+  await bench.flush();
+  expect(bench.lines()).toEqual(['two']);
+});
+
+test('a writer out of descriptors drains a run once it has some again', async () => {
+  await using bench = new Bench();
+  const first = await bench.start('echo first; sleep 1000');
+  await until('the first line', () => bench.lines().length === 1);
+  const writer = await writerOf(bench);
+  const limit = (files: number) => execFileSync('prlimit', [`--pid=${writer}`, `--nofile=${files}:`]);
+  limit(3);
+  const flood = 'head -c 300000 /dev/zero | tr "\\0" x; echo; echo done >&2';
+  const logFiles = { stdout: path.join(bench.folder, 'second'), stderr: path.join(bench.folder, 'second') };
+  const second = await bench.start(flood, { service: 'second', logFiles });
+  await setTimeout(2_000);
+  limit(1_000);
+  await second.exited;
+  await until('all that it printed', () => bench.read('second').length === 300_000 + '\ndone\n'.length);
+  await first.killTree();
+});
 
 test.skipIf(whyNoSmallDisk() !== undefined)(
   'a full disk stops nobody, and what it does not take is counted',

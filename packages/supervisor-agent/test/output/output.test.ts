@@ -189,7 +189,7 @@ test('a writer out of descriptors drains a run once it has some again', async ()
   const second = await bench.start(flood, { service: 'second', logFiles });
   await setTimeout(2_000);
   limit(1_000);
-  await second.exited;
+  expect(await second.exited).toEqual({ kind: 'code', code: 0 });
   await until('all that it printed', () => bench.read('second').length === 300_000 + '\ndone\n'.length);
   await first.killTree();
 });

@@ -1,8 +1,9 @@
 /* Services that are asked for at once: their shims come from one spawner, and have nothing else in common. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Run, RunSpec } from '../../src/drivers/driver.ts';
 import { readStat } from '../../src/drivers/process/proc.ts';
+import { writeScripts } from '../../src/drivers/process/script.ts';
 import { Bench, insist, isGone, never, until } from './harness.ts';
 
 const NAMES = ['api', 'worker', 'web'];
@@ -79,4 +80,26 @@ test('shims in reserve are let go of one by one, and the rest with their agent',
   expect(waiting()).toBe(2 * NAMES.length);
   await bench.forget();
   await until('all have ended', () => waiting() === 0);
+});
+
+test('a spawner that is killed before any shim is there costs nobody a start', async () => {
+  await using bench = new Bench();
+  // The first spawner waits before it makes the FIFOs.
+  const file = writeScripts(bench.runtimeFolder).spawner;
+  const [head = '', ...rest] = readFileSync(file, 'utf8').split('\neval "mkfifo');
+  const held = `${bench.folder}/held`;
+  writeFileSync(
+    file,
+    [head, ...rest].join(
+      `\nif mkdir '${held}'; then echo $$ >'${held}/pid'; while :; do sleep 0.01; done; fi\neval "mkfifo`,
+    ),
+  );
+  const starting = startAll(bench, ['sleep', '600']);
+  const pid = await until('the spawner waits', () =>
+    existsSync(`${held}/pid`) ? Number(readFileSync(`${held}/pid`, 'utf8')) : undefined,
+  );
+  process.kill(pid, 'SIGKILL');
+  const runs = await starting;
+  expect(runs.map(({ generation }) => generation)).toEqual(NAMES.map(() => 1));
+  expect(runs.map((run) => isGone(run.pid))).toEqual(NAMES.map(() => false));
 });

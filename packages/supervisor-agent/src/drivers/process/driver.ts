@@ -20,7 +20,7 @@ import { ProcessTable } from './process-table.ts';
 import { ProcessRun } from './run.ts';
 import { createRunFolder, instanceFolderOf, otherRuns, readRuns, removeRun } from './run-folder.ts';
 import { RunRecordWatch } from './run-record-watch.ts';
-import type { Ready, Shim } from './shim.ts';
+import { KILLED, type Ready, type Shim } from './shim.ts';
 import { Spawner } from './spawner.ts';
 import { type StartedRun, type Survey, surveyInstance } from './survey.ts';
 import { type Session, stopLeftovers, type TreeQuery } from './tree.ts';
@@ -40,6 +40,12 @@ interface Slot {
   last: ProcessRun | undefined;
   starting: Promise<Run | StartFailed> | undefined;
   sweep: Sweep | undefined;
+}
+
+/** Nothing came into being, for its shim was not there to be given the go. */
+interface Unborn {
+  readonly kind: 'unborn';
+  readonly reason: string;
 }
 
 /** What is done behind a start; the next start ends it first. */
@@ -133,7 +139,15 @@ export class ProcessDriver implements Driver {
     for (const slot of slots) slot.warm = undefined;
   }
 
+  /** A shim that dies before its go has started nothing. That is no failure of the service: another one is tried at once. */
   async #start(slot: Slot, spec: RunSpec, signal: AbortSignal): Promise<Run | StartFailed> {
+    let attempt = await this.#startUnderShim(slot, spec, signal);
+    if (attempt.kind === 'unborn') attempt = await this.#startUnderShim(slot, spec, signal);
+    if (attempt.kind === 'unborn') return failed(`cannot start ${describeInstance(spec)}: ${attempt.reason}`);
+    return attempt;
+  }
+
+  async #startUnderShim(slot: Slot, spec: RunSpec, signal: AbortSignal): Promise<Run | StartFailed | Unborn> {
     signal.throwIfAborted();
     const isSwept = slot.sweep === undefined;
     slot.sweep?.abort.abort();
@@ -150,8 +164,8 @@ export class ProcessDriver implements Driver {
       const obstacle = isHot ? undefined : await this.#clear(slot, shim, signal);
       if (obstacle !== undefined) return obstacle;
       const readiness = await abortable(shim.ready, signal);
-      if (!readiness.isReady) return failed(`cannot start ${describeInstance(spec)}: ${readiness.reason}`);
-      if (!shim.isWaiting()) return failed(`cannot start ${describeInstance(spec)}: its shim was killed`);
+      if (!readiness.isReady) return { kind: 'unborn', reason: readiness.reason };
+      if (!shim.isWaiting()) return { kind: 'unborn', reason: KILLED };
       const previous = slot.last;
       slot.last = this.#go(slot, shim, readiness);
       hasGo = true;

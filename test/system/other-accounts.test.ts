@@ -87,12 +87,12 @@ test.skipIf(skipped !== undefined)(
     expect(await system.shutDown()).toBe(0);
     const agentId = (await readFile(path.join(system.stateDir, 'agent-id'), 'utf8')).trim();
     const scripts = (await readdir(path.join(runtime, agentId))).filter((name) => name.endsWith('.sh'));
-    expect(scripts).toHaveLength(2);
+    expect(scripts).toHaveLength(3);
 
     // As it was, with the scripts of an attacker, under the names that everybody sees in the list of processes.
     const theirs = path.join(home, 'theirs');
     const proof = path.join(home, 'tmp/proof');
-    await cp(runtime, theirs, { recursive: true, filter: (from) => !path.basename(from).includes('api.0') });
+    await cp(runtime, theirs, { recursive: true, filter: (from) => !/^api\.0|\.sock$/.test(path.basename(from)) });
     for (const name of scripts) await writeFile(path.join(theirs, agentId, name), `id -u > ${proof}\n`);
     await give(theirs, ATTACKER);
     await promisify(execFile)('chmod', ['-R', '0777', theirs]);

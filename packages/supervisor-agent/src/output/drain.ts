@@ -37,6 +37,7 @@ export class StreamDrain implements Disposable {
     this.#record = inFlightRecordOf(log.file);
     this.#onEnd = onEnd;
     this.#descriptor = openSync(fifo, O_RDONLY | O_NONBLOCK);
+    log.make();
     this.#socket = notify(this.#descriptor, () => void this.#read());
   }
 

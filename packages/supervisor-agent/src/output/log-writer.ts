@@ -46,6 +46,17 @@ export class LogWriter implements Disposable {
     this.#loss = existsSync(this.#lossFile) ? readLoss(this.#lossFile) : undefined;
   }
 
+  /** Whoever follows a log finds it, also before its service has printed. Never throws. */
+  make(): void {
+    try {
+      if (existsSync(this.file)) return;
+      mkdirSync(path.dirname(this.file), { recursive: true, mode: 0o700 });
+      closeSync(openSync(this.file, 'a', 0o600));
+    } catch {
+      // The `append` counts what is lost.
+    }
+  }
+
   /** To be called right before an `append`, by a run of that number; returns the file's size. Never throws. */
   prepare(generation: number): number {
     try {

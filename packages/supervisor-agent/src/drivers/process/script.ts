@@ -45,8 +45,7 @@ while [ $i -lt $# ]; do
   shims="$shims start \\"\\\${$i}\\" \\"\\\${$((i + 1))}\\" |"
   i=$((i + 2))
 done
-# For everybody, as /dev/stdout may be opened by its path, and not by the agent's user only; the folder keeps others out.
-eval "mkfifo -m 666 $fifos" || exit
+eval "mkfifo -m 600 $fifos" || exit
 # The agent opens what was made, and says so. It may be dead.
 echo >&3
 read -r _ <&3 || exit

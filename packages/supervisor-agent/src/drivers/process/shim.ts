@@ -1,4 +1,5 @@
-import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { monotonicNowMs } from '../../host/clock.ts';
 import type { RunSpec } from '../driver.ts';
 import { isAlive, type ProcessIdentity, signalProcess } from './proc.ts';
@@ -56,6 +57,8 @@ export class Shim {
   open(): void {
     if (this.#isDecided) return;
     try {
+      // A service may run as another user, and may open /dev/stdout by its path. The folder keeps everybody else out.
+      for (const stream of ['stdout', 'stderr']) chmodSync(join(this.folder.path, stream), 0o666);
       // For reading too: then there need not be a reader yet.
       this.#go = openSync(this.folder.go, constants.O_RDWR | constants.O_NONBLOCK);
     } catch (error) {

@@ -2,6 +2,7 @@
  * At most one process holds a lock, for its whole life. The lock is a file that names its holder by pid, start time and boot id, so
  * that a holder that died, or a pid that was given to somebody else, holds nothing.
  */
+import { createHash } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { isAlive, readBootId, readStat } from './process.js';
 
@@ -19,11 +20,9 @@ import { isAlive, readBootId, readStat } from './process.js';
  */
 export function findLockHolder(file) {
   try {
-    /** @type {LockHolder} */
-    const holder = JSON.parse(readFileSync(file, 'utf8'));
-    return holder.bootId === readBootId() && isAlive(holder) ? holder : undefined;
+    return holderIn(textOf(file));
   } catch {
-    // No file, or torn or foreign text: nobody who is alive writes such a one.
+    // Whoever can't read it is told so when he takes it.
     return undefined;
   }
 }
@@ -78,9 +77,21 @@ export function takeProcessLock(file) {
       } catch (error) {
         if (codeOf(error) !== 'EEXIST') throw error;
       }
-      const holder = findLockHolder(file);
+      const text = textOf(file);
+      if (text === undefined) continue;
+      const holder = holderIn(text);
       if (holder !== undefined) return holder;
-      takeAway(file);
+      // Of all who find the same dead holder one may follow: to take the file away would take it from whoever was faster.
+      const right = takeProcessLock(`${file}.${createHash('sha256').update(text).digest('hex').slice(0, 16)}`);
+      if (!(right instanceof ProcessLock)) return right;
+      try {
+        if (textOf(file) === text) {
+          renameSync(draft, file);
+          return new ProcessLock(file, own);
+        }
+      } finally {
+        right.release();
+      }
     }
   } finally {
     rmSync(draft, { force: true });
@@ -88,18 +99,30 @@ export function takeProcessLock(file) {
 }
 
 /**
- * Another process may have been faster since the holder was looked at: what was taken away is looked at, too.
  * @param {string} file
+ * @returns {string | undefined}
  */
-function takeAway(file) {
-  const taken = `${file}.stale.${process.pid}`;
+function textOf(file) {
   try {
-    renameSync(file, taken);
-    if (findLockHolder(taken) !== undefined) linkSync(taken, file);
+    return readFileSync(file, 'utf8');
   } catch (error) {
-    if (!['ENOENT', 'EEXIST'].includes(codeOf(error) ?? '')) throw error;
-  } finally {
-    rmSync(taken, { force: true });
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * @param {string | undefined} text
+ * @returns {LockHolder | undefined}
+ */
+function holderIn(text) {
+  try {
+    /** @type {LockHolder} */
+    const holder = JSON.parse(text ?? '');
+    return holder.bootId === readBootId() && isAlive(holder) ? holder : undefined;
+  } catch {
+    // Torn or foreign text: nobody who is alive writes such a one.
+    return undefined;
   }
 }
 

@@ -5,7 +5,7 @@
  * a pid may be somebody else's by now, and a holder on another machine cannot be seen.
  */
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -21,7 +21,7 @@ export async function withFileLock<T>(file: string, work: () => Promise<T>): Pro
   await writeFile(mine, `${process.pid} ${hostname()}\n`, { mode: 0o600, flag: 'wx' });
   try {
     while (!(await takes(mine, file))) {
-      if (await isStale(file)) await takeAway(file);
+      if (await isStale(file)) await withFileLock(`${file}.after`, () => removeStale(file));
       else await delay(TRY_AGAIN_MS);
     }
     try {
@@ -67,16 +67,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Somebody may have taken the lock since it was looked at: what was taken away is looked at, too, and put back. */
-async function takeAway(file: string): Promise<void> {
-  const taken = `${file}.${randomUUID()}.stale`;
-  try {
-    await rename(file, taken);
-    if (!(await isStale(taken))) await link(taken, file);
-  } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT' && code !== 'EEXIST') throw error;
-  } finally {
-    await rm(taken, { force: true });
-  }
+/** Under the right to do so: of all who find it stale one after the other looks again, and nobody removes a lock that is new. */
+async function removeStale(file: string): Promise<void> {
+  if (await isStale(file)) await rm(file, { force: true });
 }

@@ -3,6 +3,7 @@ import { arch, release } from 'node:os';
 import type { HostInventory } from '@muster/contracts';
 import { messageOf } from '@muster/contracts';
 import si from 'systeminformation';
+import { abortable } from '../abortable.ts';
 import { parseOsRelease } from './parse-proc.ts';
 
 export type InventoryResult =
@@ -15,7 +16,7 @@ export type InventoryResult =
  */
 export async function readInventory(signal: AbortSignal): Promise<InventoryResult> {
   try {
-    const [cpu, os, memory, system] = await Promise.race([readFacts(), rejectOnAbort(signal)]);
+    const [cpu, os, memory, system] = await abortable(readFacts(), signal);
     return {
       kind: 'inventory',
       inventory: {
@@ -43,12 +44,4 @@ async function readFacts() {
 /** Empty where the distribution does not say. */
 async function readOsName(): Promise<string> {
   return parseOsRelease(await readFile('/etc/os-release', 'utf8').catch(() => ''));
-}
-
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const giveUp = (): void => reject(signal.reason instanceof Error ? signal.reason : new Error('given up'));
-    if (signal.aborted) giveUp();
-    else signal.addEventListener('abort', giveUp, { once: true });
-  });
 }
